@@ -1,0 +1,49 @@
+"""Files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `final`; on success fsync it and rename it to `final`.
+
+    The caller writes and closes the temporary file. On an exception it is removed and `final` is untouched.
+    Two writers of one name are harmless: the last rename wins.
+    """
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(final)
+        sync_directory(final.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(final: Path, content: bytes) -> None:
+    """Write `content` to `final` atomically."""
+    with atomic_path(final) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(final: Path, content: Any) -> None:
+    """Write `content` as key-sorted, indented JSON to `final` atomically."""
+    write_bytes(final, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames inside `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

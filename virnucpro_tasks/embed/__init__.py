@@ -1,0 +1,1 @@
+"""Packed embedding by DNABERT-S and ESM-2. Imports torch."""

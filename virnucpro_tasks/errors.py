@@ -1,0 +1,106 @@
+"""Every error a user can meet, with its data, and the exit codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `virnucpro`; documented in docs/outputs.md."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    UNREACHABLE = 4
+    JOB_FAILED = 5
+    INCOMPLETE = 6
+    """The job finished, but some records were invalid or quarantined and have no score."""
+    INTERRUPTED = 130
+
+
+class VirnucproError(Exception):
+    """Base of all errors meant for a user: what went wrong and what to do about it."""
+
+    exit_code: ExitCode = ExitCode.UNEXPECTED
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
+class InputError(VirnucproError):
+    """An input file is not what it claims to be."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(
+        self, what: str, *, file: str, record: str | None = None, line: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(what, hint=hint)
+        self.file = file
+        self.record = record
+        self.line = line
+
+    def __str__(self) -> str:
+        where = self.file
+        if self.line is not None:
+            where += f", line {self.line}"
+        if self.record is not None:
+            where += f", record {self.record!r}"
+        return f"{where}: {super().__str__()}"
+
+
+class SettingsError(VirnucproError):
+    """A setting, flag or environment variable has no valid value."""
+
+    exit_code = ExitCode.USAGE
+
+
+class OutputError(VirnucproError):
+    """The output folder cannot be used as asked."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BrokerError(VirnucproError):
+    """Redis cannot be reached or started, or no worker answers."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class BackendError(VirnucproError):
+    """A requested device, attention backend or precision is not available here."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BundleError(VirnucproError):
+    """A model bundle or weight file is missing, damaged or of the wrong kind."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, what: str, *, path: Path | None = None, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: {super().__str__()}" if self.path is not None else super().__str__()
+
+
+class JobError(VirnucproError):
+    """A job is unknown, in the wrong state, or has failed."""
+
+    exit_code = ExitCode.JOB_FAILED
+
+    def __init__(self, what: str, *, job_id: str, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: {super().__str__()}"

@@ -1,0 +1,1 @@
+"""Model bundles: what they are, how they are made and checked."""

@@ -1,0 +1,1 @@
+"""Input files to chunks and open reading frames. Pure functions; no Celery, no torch."""

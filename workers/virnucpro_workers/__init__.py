@@ -1,0 +1,1 @@
+"""Processes, signals and devices. Knows nothing of biology."""
