@@ -1,0 +1,61 @@
+"""The Celery application: configuration only. Each value's reason is in docs/operations.md."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import Celery
+from kombu import Queue
+
+from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
+from virnucpro_tasks.lease import LeaseKeeper
+from virnucpro_tasks.settings import Settings
+
+RESTORE_INTERVAL_SECONDS = 5
+"""How often a worker looks for messages whose lease has run out (kombu's default would be 100 s)."""
+
+
+class VirnucproApp(Celery):
+    """A Celery application that carries the settings to its tasks."""
+
+    settings: Settings
+
+
+def make_app(settings: Settings) -> VirnucproApp:
+    """Build the application; opens no connection."""
+    app = VirnucproApp("virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True)
+    app.settings = settings
+    app.conf.update(
+        include=["virnucpro_tasks.tasks"],
+        task_default_queue=CPU_QUEUE,
+        task_queues=[Queue(CPU_QUEUE)],
+        task_create_missing_queues=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_track_started=False,
+        task_send_sent_event=True,
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_time_limit=settings.shard_time_limit_seconds,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_pool="prefork",
+        worker_concurrency=1,
+        worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
+        worker_hijack_root_logger=True,
+        broker_transport_options={
+            "visibility_timeout": settings.lease_seconds,
+            "unacked_restore_interval": min(RESTORE_INTERVAL_SECONDS, settings.lease_seconds),
+            "unacked_restore_throttle": 1,
+            "priority_steps": list(PRIORITY_STEPS),
+            "queue_order_strategy": "priority",
+        },
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        result_backend_always_retry=True,
+        result_expires=timedelta(days=RESULT_DAYS),
+        result_chord_expires=timedelta(days=RESULT_DAYS),
+    )
+    app.steps["consumer"].add(LeaseKeeper)
+    return app

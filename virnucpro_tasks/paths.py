@@ -1,0 +1,130 @@
+"""Every file of a job, once.
+
+| name                             | written by        | lifetime                                             |
+| -------------------------------- | ----------------- | ---------------------------------------------------- |
+| job.json                         | client            | the job's; written first, never changed              |
+| input/{nnnn}                     | client            | the job's                                            |
+| bundle/bundle.json, bundle/head/ | client            | the job's: the head that classifies                  |
+| shards/{n}.frames.parquet        | split_job         | the job's                                            |
+| shards/{n}.ledger.parquet        | split_job         | the job's                                            |
+| plan.json                        | split_job         | the job's; written when splitting is complete        |
+| attempts/{n}.jsonl               | embed_shard       | the job's; one line before each attempt              |
+| embeddings/{n}.safetensors       | embed_shard       | until finished, unless keep_embeddings               |
+| quarantine/{n}.json              | embed_shard       | the job's; why a shard has no embeddings             |
+| failed.json                      | split_job, finish | until `resume`: why the job cannot go on             |
+| cancelled                        | client            | until `resume`; an empty marker                      |
+| results/                         | finish_job        | the job's; moved in complete                         |
+| run.json                         | finish_job        | the job's; the commit mark, written last             |
+
+Temporary names begin with a dot. A file under its final name is complete.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from virnucpro_tasks.errors import JobError
+
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_RANDOM_CHARACTERS = 16
+_ID_PATTERN = re.compile(r"\d{8}t\d{6}z-[a-z2-7]{16}")
+
+
+def new_job_id() -> str:
+    """A job id that sorts by time (UTC, seconds) and cannot be guessed (80 random bits)."""
+    random = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_RANDOM_CHARACTERS))
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{random}"
+
+
+def checked_job_id(job_id: object) -> str:
+    """`job_id` if it has the form of one; so no message or argument can name a path outside the store."""
+    if not isinstance(job_id, str) or not _ID_PATTERN.fullmatch(job_id):
+        raise JobError("this is not a job id", job_id=ascii(job_id)[:80], hint="see 'virnucpro list'")
+    return job_id
+
+
+@dataclass(frozen=True, slots=True)
+class JobPaths:
+    """The files of one job in a store; see the table above."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, store: Path, job_id: str) -> JobPaths:
+        """Raises JobError unless `job_id` has the form of a job id."""
+        return cls(store / "jobs" / checked_job_id(job_id))
+
+    @property
+    def job_id(self) -> str:
+        return self.root.name
+
+    @property
+    def job(self) -> Path:
+        return self.root / "job.json"
+
+    @property
+    def inputs(self) -> Path:
+        return self.root / "input"
+
+    def input(self, ordinal: int) -> Path:
+        return self.inputs / f"{ordinal:04d}"
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "bundle"
+
+    @property
+    def shards(self) -> Path:
+        return self.root / "shards"
+
+    def frames(self, shard: int) -> Path:
+        return self.shards / f"{shard:06d}.frames.parquet"
+
+    def ledger(self, shard: int) -> Path:
+        return self.shards / f"{shard:06d}.ledger.parquet"
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "plan.json"
+
+    def attempts(self, shard: int) -> Path:
+        return self.root / "attempts" / f"{shard:06d}.jsonl"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.root / "embeddings"
+
+    def embedding(self, shard: int) -> Path:
+        return self.embeddings / f"{shard:06d}.safetensors"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    def quarantined(self, shard: int) -> Path:
+        return self.quarantine / f"{shard:06d}.json"
+
+    @property
+    def failed(self) -> Path:
+        return self.root / "failed.json"
+
+    @property
+    def cancelled(self) -> Path:
+        return self.root / "cancelled"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run.json"
+
+    def make_folders(self) -> None:
+        """Create the folders that tasks write to."""
+        for folder in (self.inputs, self.shards, self.embeddings, self.quarantine, self.root / "attempts"):
+            folder.mkdir(parents=True, exist_ok=True)

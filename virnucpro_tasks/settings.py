@@ -1,0 +1,146 @@
+"""Every setting, once. Precedence: defaults < file < VIRNUCPRO_* environment < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import yaml
+
+from virnucpro_tasks.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "VIRNUCPRO_"
+CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
+ATTENTION_BACKENDS = ("auto", "flash-attn", "torch", "sdpa")
+DIALECTS = ("original", "broad")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"help": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Effective settings of one process. Construction checks them and raises SettingsError."""
+
+    store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
+    broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
+    bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
+    precision: str | None = _setting(None, "fp32, fp16 or bf16; the bundle's own if not given")
+    attention: str = _setting("auto", "attention backend: auto, flash-attn, torch or sdpa")
+    token_budget: int = _setting(16_384, "tokens in one pack")
+    cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
+    shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
+    max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
+    lease_seconds: float = _setting(60.0, "a shard whose worker is silent for so long starts elsewhere")
+    soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
+    shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
+    split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")
+    dialect: str = _setting("original", "format of the two classic result files: original or broad")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    def __post_init__(self) -> None:
+        _one_of("attention", self.attention, ATTENTION_BACKENDS)
+        _one_of("dialect", self.dialect, DIALECTS)
+        _one_of("log_level", self.log_level, LOG_LEVELS)
+        if self.precision is not None:
+            _one_of("precision", self.precision, ("fp32", "fp16", "bf16"))
+        for name in ("token_budget", "cpu_threads", "shard_tokens", "max_attempts"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("lease_seconds", "shard_time_limit_seconds", "split_time_limit_seconds"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
+        if self.soft_shutdown_seconds < 0:
+            raise SettingsError("soft_shutdown_seconds must not be negative")
+        if urlsplit(self.broker_url).scheme not in ("redis", "rediss", "redis+socket"):
+            raise SettingsError(
+                f"broker_url must be redis://, rediss:// or redis+socket://, not {masked_url(self.broker_url)!r}"
+            )
+
+    def masked(self) -> dict[str, Any]:
+        """All settings as plain values, passwords hidden."""
+        values = asdict(self) | {"store": str(self.store)}
+        values["broker_url"] = masked_url(self.broker_url)
+        return values
+
+    def environment(self) -> dict[str, str]:
+        """The settings as VIRNUCPRO_* variables, for child processes."""
+        values = asdict(self) | {"store": str(self.store.resolve())}
+        return {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
+
+
+def load_settings(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Merge the sources; `flags` whose value is None were not given.
+
+    `file` is TOML or YAML (by suffix); without it, the one named by VIRNUCPRO_CONFIG, if any.
+    Raises SettingsError naming the source of an unknown or bad value.
+    """
+    environment = os.environ if environment is None else environment
+    if file is None and environment.get(CONFIG_VARIABLE):
+        file = Path(environment[CONFIG_VARIABLE])
+    values: dict[str, Any] = {}
+    if file is not None:
+        for name, value in _read_file(file).items():
+            values[name] = _converted(name, value, source=str(file))
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            values[name] = _converted(name, text, source=f"environment variable {variable}")
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name] = _converted(name, value, source=f"--{name.replace('_', '-')}")
+    return Settings(**values)
+
+
+def masked_url(url: str) -> str:
+    """`url` with its password replaced by stars."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"settings file {file} cannot be read: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"settings file {file} is not a table of names and values")
+    return content
+
+
+def _converted(name: str, value: Any, *, source: str) -> Any:
+    hints = get_type_hints(Settings)
+    if name not in hints:
+        known = ", ".join(sorted(setting.name for setting in fields(Settings)))
+        raise SettingsError(f"{source}: there is no setting {name!r}", hint=f"known: {known}")
+    kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])
+    if isinstance(value, bool):
+        raise SettingsError(f"{source}: {name} cannot be {value}")
+    try:
+        return kind(value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{source}: {value!r} is not a valid {kind.__name__} for {name}") from None
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
