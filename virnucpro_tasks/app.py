@@ -37,7 +37,11 @@ def make_app(settings: Settings) -> VirnucproApp:
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
-        task_time_limit=settings.shard_time_limit_seconds,
+        task_annotations={
+            "virnucpro.embed_shard": {"time_limit": settings.shard_time_limit_seconds},
+            "virnucpro.split_job": {"time_limit": settings.split_time_limit_seconds},
+            "virnucpro.finish_job": {"time_limit": settings.split_time_limit_seconds},
+        },
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
         worker_pool="prefork",

@@ -95,6 +95,15 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises BundleError naming the file at fault.
     """
+    description = read_description(path)
+    for name in MEMBER_FILES:
+        if not (path / name).is_file():
+            raise BundleError(f"{name} is missing", path=path, hint="copy or convert the bundle again")
+    return Bundle(path, description)
+
+
+def read_description(path: Path) -> BundleDescription:
+    """Read `path`/bundle.json alone. Raises BundleError."""
     file = path / DESCRIPTION_FILE
     try:
         content: Any = json.loads(file.read_bytes())
@@ -111,11 +120,7 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleError(
             f"bundle.json has missing or unknown entries: {', '.join(sorted(set(content) ^ known))}", path=path
         )
-    description = BundleDescription(**content)
-    for name in MEMBER_FILES:
-        if not (path / name).is_file():
-            raise BundleError(f"{name} is missing", path=path, hint="copy or convert the bundle again")
-    return Bundle(path, description)
+    return BundleDescription(**content)
 
 
 def verify_bundle(bundle: Bundle) -> None:

@@ -1,0 +1,22 @@
+"""Finding the bundle that a setting names."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.bundle import Bundle, read_bundle
+
+DEMONSTRATION = "demo"
+
+
+def find_bundle(name: str | None) -> Bundle:
+    """The bundle in folder `name`, or the shipped demonstration for 'demo'. Raises BundleError."""
+    if not name:
+        raise BundleError(
+            "no model bundle is set", hint="give --bundle FOLDER, or --bundle demo for the shipped demonstration"
+        )
+    if name == DEMONSTRATION:
+        return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))
+    return read_bundle(Path(name))

@@ -1,0 +1,65 @@
+"""Cutting the stream of frames into shards of equal cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from virnucpro_tasks.reads.tables import FrameBatch
+from virnucpro_tasks.shards.plan import MAX_LEDGER_ROWS, shard_token_budget
+
+SPECIAL_TOKENS = 2
+"""<cls> and <eos> around every protein."""
+
+
+def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[FrameBatch]:
+    """Regroup `batches` into shards, in order; the frames of a chunk stay together.
+
+    A shard is closed by the chunk with which it reaches its token budget (see `shard_token_budget`) or
+    MAX_LEDGER_ROWS rows. Where the cuts fall depends on the input alone, not on how it was batched.
+    """
+    pending: list[FrameBatch] = []
+    tokens = rows = number = 0
+    for batch in batches:
+        cost = np.cumsum(chunk_tokens(batch))
+        frame_end = np.cumsum(batch.ledger["frames"].to_numpy().astype(np.int64))
+        start = 0
+        while start < batch.ledger.num_rows:
+            spent = int(cost[start - 1]) if start else 0
+            budget = shard_token_budget(number, first_budget=first_budget)
+            full = int(np.searchsorted(cost, spent + budget - tokens)) + 1
+            end = min(full, start + MAX_LEDGER_ROWS - rows, batch.ledger.num_rows)
+            pending.append(_part(batch, frame_end, start, end))
+            tokens += int(cost[end - 1]) - spent
+            rows += end - start
+            if tokens >= budget or rows >= MAX_LEDGER_ROWS:
+                yield _joined(pending)
+                pending, tokens, rows, number = [], 0, 0, number + 1
+            start = end
+    if pending:
+        yield _joined(pending)
+
+
+def chunk_tokens(batch: FrameBatch) -> np.ndarray:
+    """ESM-2 tokens of each ledger row, int64, shape (ledger rows,)."""
+    lengths = pc.binary_length(batch.frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
+    totals = np.concatenate([[0], np.cumsum(lengths)])
+    ends = np.cumsum(batch.ledger["frames"].to_numpy().astype(np.int64))
+    return np.diff(totals[np.concatenate([[0], ends])])
+
+
+def _part(batch: FrameBatch, frame_end: np.ndarray, start: int, end: int) -> FrameBatch:
+    first = int(frame_end[start - 1]) if start else 0
+    return FrameBatch(
+        ledger=batch.ledger.slice(start, end - start), frames=batch.frames.slice(first, int(frame_end[end - 1]) - first)
+    )
+
+
+def _joined(parts: list[FrameBatch]) -> FrameBatch:
+    return FrameBatch(
+        ledger=pa.concat_tables([part.ledger for part in parts]),
+        frames=pa.concat_tables([part.frames for part in parts]),
+    )

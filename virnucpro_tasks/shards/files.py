@@ -1,0 +1,102 @@
+"""Shard files: frames and ledger as Parquet, pooled vectors as safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.reads.tables import FrameBatch
+from virnucpro_tasks.shards.cut import chunk_tokens
+from virnucpro_tasks.shards.plan import ShardEntry
+
+COMPRESSION = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingKey:
+    """What pooled vectors are a pure function of. Stored in their file; a file with another key is not valid."""
+
+    shard_digest: str
+    bundle_digest: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardVectors:
+    """Pooled vectors of one shard, one row for each distinct sequence, and which row each frame has.
+
+    `nucleotide` (distinct slices, width) and `protein` (distinct proteins, width) are float32;
+    `nucleotide_row` and `protein_row` are int32 of shape (frames,).
+    """
+
+    nucleotide: np.ndarray
+    protein: np.ndarray
+    nucleotide_row: np.ndarray
+    protein_row: np.ndarray
+
+
+def write_shard(batch: FrameBatch, *, frames: Path, ledger: Path) -> ShardEntry:
+    """Write both tables of a shard atomically and return its entry for the plan."""
+    for table, path in ((batch.ledger, ledger), (batch.frames, frames)):
+        with atomic_path(path) as temporary:
+            pq.write_table(table, temporary, compression=COMPRESSION)
+    return ShardEntry(
+        ledger_rows=batch.ledger.num_rows,
+        frames=batch.frames.num_rows,
+        tokens=int(chunk_tokens(batch).sum()),
+        digest=frames_digest(batch.frames),
+    )
+
+
+def frames_digest(frames: pa.Table) -> str:
+    """SHA-256 (hex) of the sequences of a frame table; independent of how Parquet stores them."""
+    digest = hashlib.sha256()
+    for column in ("nucleotides", "protein"):
+        array = frames[column].combine_chunks() if frames[column].num_chunks else pa.array([], pa.string())
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks)
+        lengths = np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1])
+        digest.update(len(array).to_bytes(8, "little") + lengths.tobytes())
+        digest.update("".join(array.to_pylist()).encode())
+    return digest.hexdigest()
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a frame or ledger table."""
+    return pq.read_table(path)
+
+
+def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
+    """Write pooled vectors and their key atomically."""
+    tensors = {name: np.ascontiguousarray(array) for name, array in asdict_arrays(vectors).items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"key": json.dumps(asdict(key), sort_keys=True)})
+
+
+def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
+    """Whether `path` is a complete file of the vectors for `key`; reads its header only."""
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            return json.loads(handle.metadata()["key"]) == asdict(key)
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
+        return False
+
+
+def read_vectors(path: Path) -> ShardVectors:
+    """Read pooled vectors."""
+    with safe_open(path, framework="numpy") as handle:
+        return ShardVectors(**{name: handle.get_tensor(name) for name in handle.keys()})  # noqa: SIM118
+
+
+def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
+    """The arrays of `vectors` by name, not copied."""
+    return {name: getattr(vectors, name) for name in ("nucleotide", "protein", "nucleotide_row", "protein_row")}

@@ -1,0 +1,66 @@
+"""Bringing input files into a job: workers read nothing outside the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.models.bundle import READ_BLOCK_BYTES, file_sha256
+from virnucpro_tasks.paths import JobPaths
+
+STANDARD_INPUT = Path("-")
+STANDARD_INPUT_NAME = "standard input"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedInput:
+    """One input file of a job: its name as given, size in bytes and SHA-256 (hex) as stored."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, ...]:
+    """Hard-link (same file system) or copy each input to its place in the job.
+
+    Raises InputError naming the file that is missing, a folder or unreadable.
+    """
+    if sum(path == STANDARD_INPUT for path in inputs) > 1:
+        raise InputError("can be read only once", file=STANDARD_INPUT_NAME)
+    return tuple(_stage(path, paths.input(ordinal)) for ordinal, path in enumerate(inputs))
+
+
+def _stage(source: Path, place: Path) -> StagedInput:
+    if source == STANDARD_INPUT:
+        return _copy(sys.stdin.buffer, place, STANDARD_INPUT_NAME)
+    if source.is_dir():
+        raise InputError("is a folder", file=str(source), hint="give its files")
+    try:
+        if source.is_file():
+            with suppress(OSError):
+                os.link(source.resolve(), place)
+                return StagedInput(str(source), place.stat().st_size, file_sha256(place))
+        with source.open("rb") as stream:
+            return _copy(stream, place, str(source))
+    except OSError as error:
+        raise InputError(error.strerror or "cannot be read", file=str(source)) from None
+
+
+def _copy(stream: BinaryIO, place: Path, name: str) -> StagedInput:
+    digest = hashlib.sha256()
+    size = 0
+    with atomic_path(place) as temporary, temporary.open("wb") as target:
+        while block := stream.read(READ_BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+            target.write(block)
+    return StagedInput(name, size, digest.hexdigest())
