@@ -145,6 +145,4 @@ def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
 
 def is_stopped(paths: JobPaths) -> bool:
     """Whether no more work should be done for the job: cancelled, failed, removed or finished."""
-    return (
-        paths.cancelled.exists() or paths.failed.exists() or paths.run.exists() or not paths.job.exists()
-    )
+    return paths.cancelled.exists() or paths.failed.exists() or paths.run.exists() or not paths.job.exists()

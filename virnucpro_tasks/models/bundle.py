@@ -62,10 +62,13 @@ class BundleDescription:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise BundleError(
-                f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}", hint="convert the bundle again"
+                f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}",
+                hint="convert the bundle again",
             )
         if set(self.sha256) != set(MEMBER_FILES):
-            raise BundleError("bundle.json does not list exactly the files of a bundle", hint="convert it again")
+            raise BundleError(
+                "bundle.json does not list exactly the files of a bundle", hint="convert it again"
+            )
 
     @property
     def digest(self) -> str:
@@ -109,16 +112,21 @@ def read_description(path: Path) -> BundleDescription:
         content: Any = json.loads(file.read_bytes())
     except FileNotFoundError:
         raise BundleError(
-            "no bundle.json here", path=path, hint="make a bundle with 'virnucpro models convert' or 'models demo'"
+            "no bundle.json here",
+            path=path,
+            hint="make a bundle with 'virnucpro models convert' or 'models demo'",
         ) from None
     except (OSError, ValueError) as error:
         raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        raise BundleError(f"bundle.json is not of format version {FORMAT_VERSION}", path=path, hint="convert it again")
+        raise BundleError(
+            f"bundle.json is not of format version {FORMAT_VERSION}", path=path, hint="convert it again"
+        )
     known = {field.name for field in fields(BundleDescription)}
     if set(content) != known:
         raise BundleError(
-            f"bundle.json has missing or unknown entries: {', '.join(sorted(set(content) ^ known))}", path=path
+            f"bundle.json has missing or unknown entries: {', '.join(sorted(set(content) ^ known))}",
+            path=path,
         )
     return BundleDescription(**content)
 
@@ -128,7 +136,9 @@ def verify_bundle(bundle: Bundle) -> None:
     for name in MEMBER_FILES:
         if file_sha256(bundle.path / name) != bundle.description.sha256[name]:
             raise BundleError(
-                f"{name} differs from the digest in bundle.json", path=bundle.path, hint="copy or convert it again"
+                f"{name} differs from the digest in bundle.json",
+                path=bundle.path,
+                hint="copy or convert it again",
             )
 
 

@@ -54,7 +54,8 @@ def chunk_tokens(batch: FrameBatch) -> np.ndarray:
 def _part(batch: FrameBatch, frame_end: np.ndarray, start: int, end: int) -> FrameBatch:
     first = int(frame_end[start - 1]) if start else 0
     return FrameBatch(
-        ledger=batch.ledger.slice(start, end - start), frames=batch.frames.slice(first, int(frame_end[end - 1]) - first)
+        ledger=batch.ledger.slice(start, end - start),
+        frames=batch.frames.slice(first, int(frame_end[end - 1]) - first),
     )
 
 

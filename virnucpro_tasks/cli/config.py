@@ -1,0 +1,41 @@
+"""`virnucpro config`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.options import (
+    bundle_option,
+    deployment_options,
+    engine_options,
+    json_option,
+    print_json,
+    settings_of,
+)
+from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, Settings
+
+
+@click.group("config")
+def command() -> None:
+    """Settings: file < VIRNUCPRO_* environment < flags."""
+
+
+@command.command("show")
+@deployment_options
+@bundle_option
+@engine_options
+@json_option
+@click.pass_context
+def show(context: click.Context, *, as_json: bool, **flags: Any) -> None:
+    """Print the effective settings; passwords are hidden."""
+    values = settings_of(context, **flags).masked()
+    if as_json:
+        print_json(values)
+        return
+    for setting in fields(Settings):
+        value = "" if values[setting.name] is None else values[setting.name]
+        click.echo(f"{setting.name} = {value}")
+        click.echo(f"    {setting.metadata['help']}; {ENVIRONMENT_PREFIX}{setting.name.upper()}")

@@ -1,0 +1,132 @@
+"""`virnucpro doctor`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from virnucpro_tasks.atomic import write_bytes
+from virnucpro_tasks.broker import find_server
+from virnucpro_tasks.cli.options import (
+    app_of,
+    bundle_option,
+    deployment_options,
+    json_option,
+    print_json,
+    settings_of,
+)
+from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
+from virnucpro_tasks.models.bundle import verify_bundle
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.queueing import check_broker, workers
+from virnucpro_tasks.settings import Settings
+
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+@click.command("doctor")
+@deployment_options
+@bundle_option
+@json_option
+@click.pass_context
+def command(context: click.Context, *, as_json: bool, **flags: Any) -> int:
+    """Check packages, store, bundle, Redis and workers. Ends with 4 if something a job needs is missing."""
+    settings = settings_of(context, **flags)
+    findings = [_checked(name, check, settings) for name, check in CHECKS.items()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.check}: {finding.detail}")
+    return ExitCode.OK if all(finding.ok for finding in findings) else ExitCode.UNREACHABLE
+
+
+def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, True, check(settings))
+    except (VirnucproError, OSError) as error:
+        return Finding(name, False, str(error))
+
+
+def _packages(_: Settings) -> str:
+    found = [f"python {sys.version.split()[0]}"]
+    for name in (
+        "virnucpro-tasks",
+        "celery",
+        "kombu",
+        "redis",
+        "torch",
+        "tokenizers",
+        "flash-attn",
+        "flower",
+    ):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} absent")
+    if find_spec("torch") is None:
+        found.append("client only")
+    return ", ".join(found)
+
+
+def _store(settings: Settings) -> str:
+    settings.store.mkdir(parents=True, exist_ok=True)
+    probe = settings.store / ".doctor"
+    write_bytes(probe, b"")
+    probe.unlink()
+    free = shutil.disk_usage(settings.store).free / GIGABYTE
+    return f"{settings.store} is writable, {free:.0f} GB free"
+
+
+def _bundle(settings: Settings) -> str:
+    bundle = find_bundle(settings.bundle)
+    verify_bundle(bundle)
+    return f"{bundle.description.label}, digest {bundle.digest[:12]}, all files as described"
+
+
+def _server(_: Settings) -> str:
+    return f"{find_server()} (used by 'virnucpro predict')"
+
+
+def _redis(settings: Settings) -> str:
+    check_broker(app_of(settings))
+    return "answers"
+
+
+def _workers(settings: Settings) -> str:
+    found = workers(app_of(settings))
+    wanted = {CPU_QUEUE, gpu_queue(find_bundle(settings.bundle).digest)}
+    missing = wanted - {queue for worker in found for queue in worker.queues}
+    names = ", ".join(worker.name for worker in found) or "none answers"
+    if missing:
+        raise VirnucproError(
+            f"{names}; nobody takes from {', '.join(sorted(missing))}", hint="start 'virnucpro worker'"
+        )
+    return names
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "packages": _packages,
+    "store": _store,
+    "bundle": _bundle,
+    "embedded server": _server,
+    "redis": _redis,
+    "workers": _workers,
+}

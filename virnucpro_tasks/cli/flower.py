@@ -1,0 +1,59 @@
+"""`virnucpro flower`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.options import app_of, broker_option, say, settings_of
+from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.queueing import check_broker
+
+MAX_TASKS = 20_000
+"""Tasks that Flower keeps in memory; its own default of 100,000 takes gigabytes."""
+
+PURGE_SECONDS = 600
+USER = "virnucpro"
+PASSWORD_VARIABLE = "FLOWER_BASIC_AUTH"
+
+
+@click.command("flower")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
+@click.option(
+    "--read-only/--read-write",
+    default=True,
+    show_default=True,
+    help="Whether workers can be stopped from it.",
+)
+@broker_option
+@click.pass_context
+def command(context: click.Context, *, address: str, port: int, read_only: bool, **flags: Any) -> None:
+    """Start Flower. Set FLOWER_BASIC_AUTH=user:password, or a password is made up and printed.
+
+    Flower's /metrics and /healthcheck need no password.
+    """
+    if find_spec("flower") is None:
+        raise BackendError("Flower is not installed", hint="pip install 'virnucpro-tasks[flower]'")
+    app = app_of(settings_of(context, **flags))
+    check_broker(app)
+    if not os.environ.get(PASSWORD_VARIABLE):
+        password = secrets.token_urlsafe(12)
+        # By the environment, not the command line, where any user of the host could read it.
+        os.environ[PASSWORD_VARIABLE] = f"{USER}:{password}"
+        say(f"user {USER}, password {password}")
+    say(f"Flower at http://{address}:{port}")
+    app.start(
+        [
+            "flower",
+            f"--address={address}",
+            f"--port={port}",
+            f"--read_only={read_only}",
+            f"--max_tasks={MAX_TASKS}",
+            f"--purge_offline_workers={PURGE_SECONDS}",
+        ]
+    )

@@ -1,0 +1,102 @@
+"""`virnucpro`: the commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from virnucpro_tasks.errors import ExitCode, VirnucproError
+
+COMMANDS = {
+    "predict": "Classify reads and contigs here and now; needs no server.",
+    "submit": "Submit a job to a running deployment.",
+    "status": "Show one job.",
+    "watch": "Follow one job until it ends.",
+    "list": "List the jobs of a store.",
+    "results": "Copy the results of a finished job.",
+    "cancel": "Stop a job.",
+    "resume": "Go on with a job from what is on disk.",
+    "remove": "Delete a job and its files.",
+    "worker": "Start workers on this host, one process a device.",
+    "flower": "Start Flower, on loopback and with a password.",
+    "models": "Make, check and list model bundles.",
+    "doctor": "Check this installation and deployment.",
+    "config": "Show the effective settings.",
+}
+"""Each command is the function `command` of the module of its name."""
+
+MODULES = {"list": "list_jobs"}
+
+
+class LazyGroup(click.Group):
+    """Loads the module of a command when it is used, so that `--help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"virnucpro_tasks.cli.{MODULES.get(cmd_name, cmd_name)}")
+        return module.command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="virnucpro-tasks", prog_name="virnucpro")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Settings file, TOML or YAML.",
+)
+def cli(config: Path | None) -> None:
+    """Which of these reads and contigs are viral?
+
+    Settings come from --config, VIRNUCPRO_* variables and flags, in rising order; 'virnucpro config show' lists them.
+    """
+
+
+def main() -> None:
+    """Run the command line; every error ends with one message on standard error and a documented exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        code = code if isinstance(code, int) else ExitCode.OK
+    except click.exceptions.Abort:
+        code = _complain("interrupted", ExitCode.INTERRUPTED)
+    except KeyboardInterrupt:
+        code = _complain("interrupted", ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except VirnucproError as error:
+        code = _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    except OSError as error:
+        code = _complain(f"{error.filename or 'system'}: {error.strerror or error}", ExitCode.UNEXPECTED)
+    except Exception as error:
+        if os.environ.get("VIRNUCPRO_TRACEBACK"):
+            traceback.print_exc()
+        code = _complain(
+            f"unexpected {type(error).__name__}: {error} (please report it; VIRNUCPRO_TRACEBACK=1 shows where)",
+            ExitCode.UNEXPECTED,
+        )
+    sys.exit(int(code))
+
+
+def _complain(message: str, code: ExitCode) -> ExitCode:
+    click.echo(f"virnucpro: error: {message}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

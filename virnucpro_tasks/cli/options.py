@@ -1,0 +1,96 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from virnucpro_tasks.app import VirnucproApp, make_app
+from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+
+
+def _stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+store_option = click.option("--store", type=click.Path(path_type=Path), help="Folder of all jobs.")
+broker_option = click.option("--broker-url", metavar="URL", help="Redis, as Celery writes it.")
+bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
+deployment_options = _stacked(store_option, broker_option)
+
+engine_options = _stacked(
+    click.option("--attention", type=click.Choice(ATTENTION_BACKENDS), help="Attention backend."),
+    click.option("--token-budget", type=click.IntRange(min=1), help="Tokens in one pack."),
+    click.option("--cpu-threads", type=click.IntRange(min=1), help="Threads of a CPU worker."),
+)
+
+job_options = _stacked(
+    click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), required=False),
+    click.option(
+        "-i",
+        "--input",
+        "more_inputs",
+        multiple=True,
+        type=click.Path(path_type=Path, allow_dash=True),
+        help="Input file; may be given several times; '-' is standard input.",
+    ),
+    bundle_option,
+    click.option(
+        "-e",
+        "--expected-length",
+        "chunk_length",
+        type=click.IntRange(min=6),
+        help="Chunk length in bases; default: what the bundle's head was trained on.",
+    ),
+    click.option(
+        "--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"
+    ),
+    click.option(
+        "--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Default: the bundle's own."
+    ),
+    click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two classic result files."),
+    click.option("--strict", is_flag=True, help="A bad record fails the job instead of being listed."),
+    click.option("--keep-embeddings", is_flag=True, help="Keep the pooled vectors in the store."),
+    click.option("--shard-tokens", type=click.IntRange(min=1), help="ESM-2 tokens in one shard."),
+)
+
+
+def settings_of(context: click.Context, **flags: Any) -> Settings:
+    """Settings from the file named by the global --config, the environment, and the flags that were given."""
+    return load_settings(file=context.find_root().params.get("config"), flags=flags)
+
+
+def app_of(settings: Settings) -> VirnucproApp:
+    """The Celery application of a client."""
+    return make_app(settings)
+
+
+def describe_bundle_line(bundle: Bundle) -> str:
+    """One line that says which models are used."""
+    description = bundle.description
+    return f"{description.label}: {description.nucleotide_model} + {description.protein_model}, {description.head}"
+
+
+def print_json(content: Any) -> None:
+    """Print `content` as indented JSON on standard output."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """A message for a person: standard error."""
+    if not quiet:
+        click.echo(text, err=True)

@@ -1,0 +1,111 @@
+"""`virnucpro predict`: the whole deployment for one job, on this host."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.options import (
+    app_of,
+    describe_bundle_line,
+    engine_options,
+    job_options,
+    json_option,
+    print_json,
+    say,
+    settings_of,
+)
+from virnucpro_tasks.cli.results import copy_results, require_free
+from virnucpro_tasks.cli.worker import require_worker_extra
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.local_workers import LocalWorkers
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.queueing import enqueue
+from virnucpro_tasks.submitting import submit, unfinished_twin
+
+WORK_FOLDER = ".virnucpro-work"
+"""Holds the job inside the output folder while it runs; a repeated command goes on from it."""
+
+LEASE_SECONDS = 30.0
+"""On one host a lost worker's shard can be taken back sooner than over a network."""
+
+
+@click.command("predict")
+@job_options
+@click.option(
+    "-o",
+    "--output",
+    "--output-dir",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the results.",
+)
+@click.option(
+    "-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu."
+)
+@click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@engine_options
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    inputs: tuple[Path, ...],
+    more_inputs: tuple[Path, ...],
+    *,
+    chunk_length: int | None,
+    min_length: int | None,
+    strict: bool,
+    keep_embeddings: bool,
+    output: Path,
+    devices: str,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Classify INPUTS (FASTA or FASTQ, plain or compressed) with a private Redis and workers that end with it."""
+    work = output / WORK_FOLDER
+    settings = settings_of(context, **flags, store=work)
+    require_worker_extra()
+    require_free(output, force=force)
+    say(describe_bundle_line(find_bundle(settings.bundle)), quiet=quiet)
+    output.mkdir(parents=True, exist_ok=True)
+    job = submit(
+        settings,
+        [*inputs, *more_inputs],
+        chunk_length=chunk_length,
+        min_length=min_length,
+        strict=strict,
+        keep_embeddings=keep_embeddings,
+        priority=0,
+    )
+    job = unfinished_twin(settings.store, job)
+    with EmbeddedBroker() as broker:
+        settings = replace(
+            settings, broker_url=broker.url, lease_seconds=min(settings.lease_seconds, LEASE_SECONDS)
+        )
+        app = app_of(settings)
+        with LocalWorkers(settings, devices=devices) as workers:
+            enqueue(app, job)
+            progress = follow(
+                app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check
+            )
+    if job.paths.run.exists():
+        copy_results(job, output, force=force)
+        if keep_embeddings:
+            shutil.copytree(job.paths.embeddings, output / "embeddings", dirs_exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
+    if as_json:
+        print_json(progress.as_dict())
+    elif progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE):
+        say(f"results are in {output}", quiet=quiet)
+    return progress.exit_code

@@ -1,0 +1,78 @@
+"""`virnucpro results`, and copying a finished job's files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
+from virnucpro_tasks.errors import JobError, OutputError
+from virnucpro_tasks.jobs import Job, open_job
+
+COMMIT_MARK = "run.json"
+"""Copied last, so that a folder with it is complete."""
+
+
+def require_free(output: Path, *, force: bool) -> None:
+    """Raise OutputError if `output` is a file, or holds results and `force` is not set."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is not a folder")
+    if (output / COMMIT_MARK).exists() and not force:
+        raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
+
+
+def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
+    """Copy the result files of a finished job into `output`, each atomically, run.json last."""
+    if not job.paths.run.exists():
+        raise JobError(
+            "not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'"
+        )
+    require_free(output, force=force)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / COMMIT_MARK).unlink(missing_ok=True)
+    copies = []
+    for file in sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name)):
+        with atomic_path(output / file.name) as temporary:
+            shutil.copyfile(file, temporary)
+        copies.append(output / file.name)
+    return copies
+
+
+@click.command("results")
+@click.argument("job_id")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Copy all files into this folder; '-' prints records.tsv.",
+)
+@click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@store_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, job_id: str, *, output: Path | None, force: bool, as_json: bool, **flags: Any
+) -> None:
+    """Copy or name the result files of a finished job."""
+    job = open_job(settings_of(context, **flags).store, job_id)
+    if output == Path("-"):
+        if not job.paths.run.exists():
+            raise JobError("not finished: there are no results yet", job_id=job_id)
+        with (job.paths.results / "records.tsv").open("rb") as table:
+            shutil.copyfileobj(table, click.get_binary_stream("stdout"))
+        return
+    if output is not None:
+        files = copy_results(job, output, force=force)
+    elif job.paths.run.exists():
+        files = sorted(job.paths.results.iterdir())
+    else:
+        raise JobError("not finished: there are no results yet", job_id=job_id, hint="see 'virnucpro status'")
+    if as_json:
+        print_json({"job_id": job_id, "files": [str(file) for file in files]})
+    else:
+        for file in files:
+            click.echo(str(file))

@@ -1,0 +1,28 @@
+"""`virnucpro resume`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.jobs import open_job, reopen_job
+from virnucpro_tasks.queueing import enqueue
+
+
+@click.command("resume")
+@click.argument("job_id")
+@click.option("--retry-quarantined", is_flag=True, help="Try quarantined shards again.")
+@deployment_options
+@click.pass_context
+def command(context: click.Context, job_id: str, *, retry_quarantined: bool, **flags: Any) -> None:
+    """Go on with a job that was cancelled, has failed, or was lost with Redis; nothing done is done again."""
+    settings = settings_of(context, **flags)
+    job = open_job(settings.store, job_id)
+    if job.paths.run.exists():
+        say(f"job {job_id} is finished: see 'virnucpro results {job_id}'")
+        return
+    reopen_job(job, retry_quarantined=retry_quarantined)
+    enqueue(app_of(settings), job)
+    say(f"job {job_id} is queued")

@@ -1,0 +1,55 @@
+"""`virnucpro status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.follow import describe
+from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs import open_job
+from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.progress import job_progress
+from virnucpro_tasks.queueing import workers
+
+
+@click.command("status")
+@click.argument("job_id")
+@click.option(
+    "--workers/--no-workers", "ask_workers", default=True, help="Also ask which workers can take its shards."
+)
+@deployment_options
+@json_option
+@click.pass_context
+def command(context: click.Context, job_id: str, *, ask_workers: bool, as_json: bool, **flags: Any) -> None:
+    """Show where a job stands; read from the store, so it works without Redis too."""
+    settings = settings_of(context, **flags)
+    job = open_job(settings.store, job_id)
+    progress = job_progress(job)
+    report = progress.as_dict() | {"inputs": [entry.name for entry in job.spec.inputs]}
+    if ask_workers and not progress.is_final:
+        queue = gpu_queue(job.spec.bundle_digest)
+        try:
+            able = [worker for worker in workers(app_of(settings)) if queue in worker.queues]
+            report["workers"] = [worker.name for worker in able]
+            report["running"] = {
+                worker.name: [list(task) for task in worker.running if job_id in task] for worker in able
+            }
+        except BrokerError as error:
+            report["workers"] = None
+            say(f"warning: {error}")
+    if as_json:
+        print_json(report)
+        return
+    click.echo(f"{job_id}  {describe(progress, None)}")
+    if progress.message:
+        click.echo(progress.message)
+    if "workers" in report and report["workers"] is not None:
+        names = ", ".join(report["workers"])
+        click.echo(
+            f"workers: {names}"
+            if names
+            else f"no worker takes from queue {queue}: start one with this bundle"
+        )

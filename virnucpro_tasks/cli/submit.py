@@ -1,0 +1,91 @@
+"""`virnucpro submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.options import (
+    app_of,
+    deployment_options,
+    job_options,
+    json_option,
+    print_json,
+    say,
+    settings_of,
+)
+from virnucpro_tasks.cli.results import copy_results, require_free
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs import remove_job
+from virnucpro_tasks.keys import PRIORITY_STEPS
+from virnucpro_tasks.queueing import check_broker, enqueue
+from virnucpro_tasks.submitting import submit
+
+
+@click.command("submit")
+@job_options
+@deployment_options
+@click.option(
+    "--priority",
+    type=click.IntRange(min(PRIORITY_STEPS), max(PRIORITY_STEPS)),
+    default=6,
+    show_default=True,
+    help="0 is served first.",
+)
+@click.option("--wait", is_flag=True, help="Follow the job until it ends.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait."
+)
+@click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    inputs: tuple[Path, ...],
+    more_inputs: tuple[Path, ...],
+    *,
+    chunk_length: int | None,
+    min_length: int | None,
+    strict: bool,
+    keep_embeddings: bool,
+    priority: int,
+    wait: bool,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Submit INPUTS (FASTA or FASTQ, plain or compressed) as one job; prints its id."""
+    settings = settings_of(context, **flags)
+    app = app_of(settings)
+    check_broker(app)
+    if output is not None:
+        require_free(output, force=force)
+    job = submit(
+        settings,
+        [*inputs, *more_inputs],
+        chunk_length=chunk_length,
+        min_length=min_length,
+        strict=strict,
+        keep_embeddings=keep_embeddings,
+        priority=priority,
+    )
+    try:
+        enqueue(app, job)
+    except BaseException:
+        remove_job(job, force=True)
+        raise
+    if not wait and output is None:
+        print_json({"job_id": job.job_id}) if as_json else click.echo(job.job_id)
+        return ExitCode.OK
+    say(f"job {job.job_id}")
+    progress = follow(app, job, lease_seconds=settings.lease_seconds)
+    if output is not None and job.paths.run.exists():
+        copy_results(job, output, force=force)
+    if as_json:
+        print_json(progress.as_dict())
+    return progress.exit_code

@@ -1,0 +1,26 @@
+"""`virnucpro watch`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, settings_of
+from virnucpro_tasks.jobs import open_job
+
+
+@click.command("watch")
+@click.argument("job_id")
+@deployment_options
+@json_option
+@click.pass_context
+def command(context: click.Context, job_id: str, *, as_json: bool, **flags: Any) -> int:
+    """Follow a job until it ends; ends with the job's exit code. Ctrl-C leaves the job running."""
+    settings = settings_of(context, **flags)
+    job = open_job(settings.store, job_id)
+    progress = follow(app_of(settings), job, lease_seconds=settings.lease_seconds)
+    if as_json:
+        print_json(progress.as_dict())
+    return progress.exit_code

@@ -1,0 +1,54 @@
+"""`virnucpro worker`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.options import app_of, bundle_option, deployment_options, engine_options, settings_of
+from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.queueing import check_broker
+
+WORKER_MODULE = "virnucpro_workers"
+
+
+@click.command("worker")
+@click.option("--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu.")
+@click.option(
+    "--coordinators",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Processes that split and finish jobs on this host.",
+)
+@deployment_options
+@bundle_option
+@engine_options
+@click.pass_context
+def command(context: click.Context, *, devices: str, coordinators: int, **flags: Any) -> None:
+    """Start workers on this host: one process a device, supervised until Ctrl-C or SIGTERM."""
+    settings = settings_of(context, **flags)
+    require_worker_extra()
+    find_bundle(settings.bundle)
+    check_broker(app_of(settings))
+    settings.store.mkdir(parents=True, exist_ok=True)
+    # exec, so that the supervisor is the process that the caller started and signals.
+    os.execve(
+        sys.executable,
+        [sys.executable, "-m", WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)],
+        os.environ | settings.environment(),
+    )
+
+
+def require_worker_extra() -> None:
+    """Raise BackendError unless the worker's packages are installed; imports none of them."""
+    missing = [name for name in ("torch", "tokenizers") if find_spec(name) is None]
+    if missing:
+        raise BackendError(
+            f"this installation has no {' and '.join(missing)}", hint="pip install 'virnucpro-tasks[worker]'"
+        )

@@ -1,0 +1,114 @@
+"""Finishing a job: prove completeness from the files, classify, write the results."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.jobs import Job, fail_job, is_stopped
+from virnucpro_tasks.models.bundle import Bundle, read_description
+from virnucpro_tasks.output.results import write_results
+from virnucpro_tasks.output.run_report import run_report
+from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.shards.files import read_table, read_vectors
+from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.splitting import missing_shards
+
+log = logging.getLogger(__name__)
+
+RUN_FILE = "run.json"
+
+
+def finish_files(job: Job) -> list[int]:
+    """Write the results and return []; or return the numbers of the shards that are still missing.
+
+    Does nothing for a job that is cancelled, failed or finished. May run twice, also at once: the results are the
+    same, and the first complete folder stays. An error is recorded in failed.json.
+    """
+    if is_stopped(job.paths) or not job.paths.plan.exists():
+        return []
+    try:
+        plan = read_plan(job.paths.plan)
+        missing = missing_shards(job, plan)
+        if not missing:
+            _finish(job, plan)
+        return missing
+    except VirnucproError as error:
+        fail_job(job, str(error), exit_code=error.exit_code)
+    except Exception as error:
+        log.exception("job=%s finishing failed", job.job_id)
+        fail_job(job, f"finishing failed: {type(error).__name__}: {error}", exit_code=ExitCode.UNEXPECTED)
+    return []
+
+
+def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
+    """The shards of a job in order, with their scores; one in memory at a time."""
+    for number, entry in enumerate(plan.shards):
+        ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
+        quarantine = job.paths.quarantined(number)
+        if entry.frames and not quarantine.exists():
+            vectors = read_vectors(job.paths.embedding(number))
+            scores = head.scores(
+                vectors.nucleotide[vectors.nucleotide_row], vectors.protein[vectors.protein_row]
+            )
+            yield ScoredShard(ledger, frames, scores, np.zeros(entry.frames, bool), "")
+        else:
+            reason = json.loads(quarantine.read_bytes())["reason"] if entry.frames else ""
+            scores = np.zeros((entry.frames, 2), np.float32)
+            yield ScoredShard(ledger, frames, scores, np.ones(entry.frames, bool), reason)
+
+
+def _finish(job: Job, plan: Plan) -> None:
+    if not job.paths.results.exists():
+        staging = job.paths.root / f".results.{os.getpid()}.{secrets.token_hex(4)}"
+        staging.mkdir()
+        try:
+            _write(job, plan, staging)
+            _move_into_place(staging, job.paths.results)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    write_bytes(job.paths.run, (job.paths.results / RUN_FILE).read_bytes())
+    if not job.spec.parameters.keep_embeddings:
+        for file in job.paths.embeddings.glob("*.safetensors"):
+            file.unlink(missing_ok=True)
+
+
+def _write(job: Job, plan: Plan, directory: Path) -> None:
+    started = time.time()
+    description = read_description(job.paths.bundle)
+    head = Head.load(Bundle(job.paths.bundle, description))
+    counts = write_results(
+        scored_shards(job, plan, head),
+        directory,
+        dialect=job.spec.parameters.dialect,
+        input_names=[entry.name for entry in job.spec.inputs],
+        model_label=description.label,
+        demonstration=description.demonstration,
+    )
+    report = run_report(job.spec, description, plan, counts, started_at=started)
+    write_json(directory / RUN_FILE, report)
+    for file in directory.iterdir():
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+
+
+def _move_into_place(staging: Path, results: Path) -> None:
+    sync_directory(staging)
+    try:
+        staging.rename(results)
+    except OSError:
+        # Another process finished the same job first; its folder is complete and has the same content.
+        if not results.exists():
+            raise
+    sync_directory(results.parent)

@@ -1,0 +1,77 @@
+"""Workers of a one-shot run: a supervisor process that ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.settings import Settings
+
+WORKER_MODULE = "virnucpro_workers"
+STOP_SECONDS = 15.0
+"""How long the supervisor is given to stop its workers before it is killed."""
+
+LOG_TAIL_LINES = 5
+LOG_FILE = "workers.log"
+
+
+class LocalWorkers:
+    """Context manager: starts the supervisor for `devices` on enter, stops it and its workers on exit.
+
+    What the workers print goes to workers.log in the store.
+    """
+
+    def __init__(self, settings: Settings, *, devices: str) -> None:
+        self._settings = settings
+        self._devices = devices
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self._settings.store / LOG_FILE
+
+    def __enter__(self) -> Self:
+        self._settings.store.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices],
+                env=os.environ | self._settings.environment() | {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A group of its own: Ctrl-C reaches us, and we stop the workers in order.
+                start_new_session=True,
+            )
+        return self
+
+    def check(self) -> None:
+        """Raise BackendError with the supervisor's last words if it has ended."""
+        if self._process is None or self._process.poll() is None:
+            return
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            tail = "".join(deque(log, LOG_TAIL_LINES)).strip()
+        error = BackendError(f"the workers have stopped: {tail}")
+        code = self._process.returncode
+        error.exit_code = ExitCode(code) if code in set(ExitCode) and code else ExitCode.UNEXPECTED
+        raise error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()

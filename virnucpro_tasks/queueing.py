@@ -1,0 +1,110 @@
+"""The client's side of the queue: start a job, see who works, keep a job moving. Imports no task code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.keys import CPU_QUEUE
+from virnucpro_tasks.progress import Progress, job_progress
+from virnucpro_tasks.settings import masked_url
+
+PING_SECONDS = 2.0
+"""How long workers are given to answer a question."""
+
+CONNECT_RETRIES = 2
+LEASES_WITHOUT_PROGRESS = 3
+"""After so many leases without a new file, a waiting client queues the next step again."""
+
+COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker process that answered: its node name, the queues it takes from, the tasks it is running."""
+
+    name: str
+    queues: tuple[str, ...]
+    running: tuple[tuple[Any, ...], ...]
+
+
+def check_broker(app: Celery) -> None:
+    """Raise BrokerError unless Redis answers."""
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=CONNECT_RETRIES, interval_start=0.2, interval_max=0.5)
+    except (OperationalError, RedisError, OSError) as error:
+        raise BrokerError(
+            f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
+            hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
+        ) from None
+
+
+def enqueue(app: Celery, job: Job) -> None:
+    """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent."""
+    check_broker(app)
+    step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
+    app.send_task(step, args=(job.job_id,), queue=CPU_QUEUE, priority=job.spec.parameters.priority)
+
+
+def workers(app: Celery) -> list[WorkerInfo]:
+    """The workers that answer within PING_SECONDS, by name. Raises BrokerError."""
+    check_broker(app)
+    inspect = app.control.inspect(timeout=PING_SECONDS)
+    queues = inspect.active_queues() or {}
+    active = inspect.active() or {} if queues else {}
+    return [
+        WorkerInfo(
+            name,
+            tuple(queue["name"] for queue in queues[name]),
+            tuple(tuple(task["args"]) for task in active.get(name) or ()),
+        )
+        for name in sorted(queues)
+    ]
+
+
+def wait_for(
+    app: Celery,
+    job: Job,
+    *,
+    lease_seconds: float,
+    poll_seconds: float = 0.5,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Progress]:
+    """Yield the job's progress every `poll_seconds` until it is final.
+
+    Also the job's reconciler: when nothing has changed for LEASES_WITHOUT_PROGRESS leases and no worker is at it,
+    the next step is queued again; so a job survives the total loss of Redis.
+    """
+    last_change, last_seen = clock(), None
+    while True:
+        progress = job_progress(job)
+        yield progress
+        if progress.is_final:
+            return
+        seen = tuple(getattr(progress, name) for name in COUNTED_FIELDS)
+        if seen != last_seen:
+            last_change, last_seen = clock(), seen
+        elif clock() - last_change > LEASES_WITHOUT_PROGRESS * lease_seconds:
+            requeue_if_idle(app, job)
+            last_change = clock()
+        time.sleep(poll_seconds)
+
+
+def requeue_if_idle(app: Celery, job: Job) -> bool:
+    """Queue the job's next step unless a worker is at one of its tasks; an unreachable Redis is left for later."""
+    try:
+        if any(job.job_id in task for worker in workers(app) for task in worker.running):
+            return False
+        enqueue(app, job)
+    except BrokerError:
+        return False
+    return True

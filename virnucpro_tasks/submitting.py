@@ -1,0 +1,73 @@
+"""From what a user asked for to a job in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from virnucpro_tasks.errors import SettingsError
+from virnucpro_tasks.jobs import Job, JobParameters, create_job, list_jobs, remove_job, reopen_job
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.settings import Settings
+
+DEFAULT_MIN_LENGTH = 60
+"""Bases; shorter records are listed as too_short. 0 scores everything, as the original does."""
+
+
+def submit(
+    settings: Settings,
+    inputs: Sequence[Path],
+    *,
+    chunk_length: int | None,
+    min_length: int | None,
+    strict: bool,
+    keep_embeddings: bool,
+    priority: int,
+) -> Job:
+    """Create a job; what is None comes from the bundle or the defaults. Nothing is queued yet.
+
+    Raises BundleError, InputError or SettingsError.
+    """
+    if not inputs:
+        raise SettingsError(
+            "no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input"
+        )
+    bundle = find_bundle(settings.bundle)
+    parameters = JobParameters(
+        chunk_length=chunk_length or bundle.description.chunk_length,
+        min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,
+        precision=settings.precision or bundle.description.precision,
+        dialect=settings.dialect,
+        strict=strict,
+        keep_embeddings=keep_embeddings,
+        priority=priority,
+        shard_tokens=settings.shard_tokens,
+        max_attempts=settings.max_attempts,
+    )
+    return create_job(settings.store, inputs, parameters, bundle)
+
+
+def unfinished_twin(store: Path, job: Job) -> Job:
+    """An older unfinished job of `store` with the same input, parameters and bundle, if there is one; `job` is then
+    removed. So a repeated one-shot command goes on where it was interrupted.
+    """
+    twin = next(
+        (other for other in list_jobs(store) if other.job_id != job.job_id and _same_work(other, job)), None
+    )
+    if twin is None:
+        return job
+    remove_job(job, force=True)
+    reopen_job(twin, retry_quarantined=False)
+    return twin
+
+
+def _same_work(one: Job, other: Job) -> bool:
+    def facts(job: Job) -> tuple[object, ...]:
+        return (
+            [entry.sha256 for entry in job.spec.inputs],
+            job.spec.parameters,
+            job.spec.bundle_digest,
+            job.spec.version,
+        )
+
+    return facts(one) == facts(other)
