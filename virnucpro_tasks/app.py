@@ -23,9 +23,7 @@ class VirnucproApp(Celery):
 
 def make_app(settings: Settings) -> VirnucproApp:
     """Build the application; opens no connection."""
-    app = VirnucproApp(
-        "virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True
-    )
+    app = VirnucproApp("virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True)
     app.settings = settings
     app.conf.update(
         include=["virnucpro_tasks.tasks"],

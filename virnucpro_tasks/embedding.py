@@ -90,16 +90,12 @@ def _embed(job: Job, shard: int, settings: Settings) -> str:
     if started >= job.spec.parameters.max_attempts:
         reasons = [entry["failed"] for entry in history if "failed" in entry]
         reason = reasons[-1] if reasons else "its worker died each time"
-        write_json(
-            job.paths.quarantined(shard), {"reason": f"{started} attempts: {reason}", "attempts": history}
-        )
+        write_json(job.paths.quarantined(shard), {"reason": f"{started} attempts: {reason}", "attempts": history})
         return "quarantined"
     _record_attempt(job.paths.attempts(shard), {"device": os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")})
     engine = prepare_engine(settings, precision=job.spec.parameters.precision)
     if engine.bundle_digest != job.spec.bundle_digest:
-        raise BundleError(
-            f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}"
-        )
+        raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}")
     vectors = embed_frames(engine, frames, job)
     if vectors is None:
         return "stopped"

@@ -59,9 +59,7 @@ def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
         quarantine = job.paths.quarantined(number)
         if entry.frames and not quarantine.exists():
             vectors = read_vectors(job.paths.embedding(number))
-            scores = head.scores(
-                vectors.nucleotide[vectors.nucleotide_row], vectors.protein[vectors.protein_row]
-            )
+            scores = head.scores(vectors.nucleotide[vectors.nucleotide_row], vectors.protein[vectors.protein_row])
             yield ScoredShard(ledger, frames, scores, np.zeros(entry.frames, bool), "")
         else:
             reason = json.loads(quarantine.read_bytes())["reason"] if entry.frames else ""

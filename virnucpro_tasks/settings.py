@@ -31,25 +31,17 @@ class Settings:
     """Effective settings of one process. Construction checks them and raises SettingsError."""
 
     store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
-    broker_url: str = _setting(
-        "redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results"
-    )
+    broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
     precision: str | None = _setting(None, "fp32, fp16 or bf16; the bundle's own if not given")
     attention: str = _setting("auto", "attention backend: auto, flash-attn, torch or sdpa")
     token_budget: int = _setting(16_384, "tokens in one pack")
-    cpu_threads: int = _setting(
-        1, "threads of a CPU worker; fixed, so that scores do not depend on the machine"
-    )
+    cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
     lease_seconds: float = _setting(60.0, "a shard whose worker is silent for so long starts elsewhere")
-    soft_shutdown_seconds: float = _setting(
-        30.0, "time a stopping worker gives its shard before requeueing it"
-    )
-    shard_time_limit_seconds: float = _setting(
-        3_600.0, "a shard that takes longer is stopped and tried again"
-    )
+    soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
+    shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")
     dialect: str = _setting("original", "format of the two classic result files: original or broad")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
@@ -82,11 +74,7 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """The settings as VIRNUCPRO_* variables, for child processes."""
         values = asdict(self) | {"store": str(self.store.resolve())}
-        return {
-            ENVIRONMENT_PREFIX + name.upper(): str(value)
-            for name, value in values.items()
-            if value is not None
-        }
+        return {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
 
 
 def load_settings(

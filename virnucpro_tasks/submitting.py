@@ -29,9 +29,7 @@ def submit(
     Raises BundleError, InputError or SettingsError.
     """
     if not inputs:
-        raise SettingsError(
-            "no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input"
-        )
+        raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
     bundle = find_bundle(settings.bundle)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
@@ -51,9 +49,7 @@ def unfinished_twin(store: Path, job: Job) -> Job:
     """An older unfinished job of `store` with the same input, parameters and bundle, if there is one; `job` is then
     removed. So a repeated one-shot command goes on where it was interrupted.
     """
-    twin = next(
-        (other for other in list_jobs(store) if other.job_id != job.job_id and _same_work(other, job)), None
-    )
+    twin = next((other for other in list_jobs(store) if other.job_id != job.job_id and _same_work(other, job)), None)
     if twin is None:
         return job
     remove_job(job, force=True)

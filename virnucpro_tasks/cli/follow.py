@@ -82,9 +82,7 @@ def follow(
         if terminal:
             sys.stderr.write(f"\r\x1b[2K{_bar(progress)} {line}")
             sys.stderr.flush()
-        elif not quiet and (
-            progress.state != shown_state or time.monotonic() - shown_at > PLAIN_LINE_SECONDS
-        ):
+        elif not quiet and (progress.state != shown_state or time.monotonic() - shown_at > PLAIN_LINE_SECONDS):
             say(line)
             shown_at, shown_state = time.monotonic(), progress.state
     assert progress is not None, "waiting yields at least one snapshot"

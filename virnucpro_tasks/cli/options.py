@@ -56,12 +56,8 @@ job_options = _stacked(
         type=click.IntRange(min=6),
         help="Chunk length in bases; default: what the bundle's head was trained on.",
     ),
-    click.option(
-        "--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"
-    ),
-    click.option(
-        "--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Default: the bundle's own."
-    ),
+    click.option("--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"),
+    click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Default: the bundle's own."),
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two classic result files."),
     click.option("--strict", is_flag=True, help="A bad record fails the job instead of being listed."),
     click.option("--keep-embeddings", is_flag=True, help="Keep the pooled vectors in the store."),

@@ -47,9 +47,7 @@ LEASE_SECONDS = 30.0
     required=True,
     help="Folder for the results.",
 )
-@click.option(
-    "-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu."
-)
+@click.option("-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 @engine_options
@@ -90,15 +88,11 @@ def command(
     )
     job = unfinished_twin(settings.store, job)
     with EmbeddedBroker() as broker:
-        settings = replace(
-            settings, broker_url=broker.url, lease_seconds=min(settings.lease_seconds, LEASE_SECONDS)
-        )
+        settings = replace(settings, broker_url=broker.url, lease_seconds=min(settings.lease_seconds, LEASE_SECONDS))
         app = app_of(settings)
         with LocalWorkers(settings, devices=devices) as workers:
             enqueue(app, job)
-            progress = follow(
-                app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check
-            )
+            progress = follow(app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check)
     if job.paths.run.exists():
         copy_results(job, output, force=force)
         if keep_embeddings:

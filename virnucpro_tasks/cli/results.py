@@ -28,9 +28,7 @@ def require_free(output: Path, *, force: bool) -> None:
 def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
     """Copy the result files of a finished job into `output`, each atomically, run.json last."""
     if not job.paths.run.exists():
-        raise JobError(
-            "not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'"
-        )
+        raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
     require_free(output, force=force)
     output.mkdir(parents=True, exist_ok=True)
     (output / COMMIT_MARK).unlink(missing_ok=True)

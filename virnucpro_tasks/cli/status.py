@@ -17,9 +17,7 @@ from virnucpro_tasks.queueing import workers
 
 @click.command("status")
 @click.argument("job_id")
-@click.option(
-    "--workers/--no-workers", "ask_workers", default=True, help="Also ask which workers can take its shards."
-)
+@click.option("--workers/--no-workers", "ask_workers", default=True, help="Also ask which workers can take its shards.")
 @deployment_options
 @json_option
 @click.pass_context
@@ -48,8 +46,4 @@ def command(context: click.Context, job_id: str, *, ask_workers: bool, as_json: 
         click.echo(progress.message)
     if "workers" in report and report["workers"] is not None:
         names = ", ".join(report["workers"])
-        click.echo(
-            f"workers: {names}"
-            if names
-            else f"no worker takes from queue {queue}: start one with this bundle"
-        )
+        click.echo(f"workers: {names}" if names else f"no worker takes from queue {queue}: start one with this bundle")

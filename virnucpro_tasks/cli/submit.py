@@ -36,9 +36,7 @@ from virnucpro_tasks.submitting import submit
     help="0 is served first.",
 )
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @json_option
 @click.pass_context

@@ -64,9 +64,7 @@ def frames_digest(frames: pa.Table) -> str:
         array = frames[column].combine_chunks() if frames[column].num_chunks else pa.array([], pa.string())
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks)
-        lengths = np.diff(
-            np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-        )
+        lengths = np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1])
         digest.update(len(array).to_bytes(8, "little") + lengths.tobytes())
         digest.update("".join(array.to_pylist()).encode())
     return digest.hexdigest()
@@ -101,6 +99,4 @@ def read_vectors(path: Path) -> ShardVectors:
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
     """The arrays of `vectors` by name, not copied."""
-    return {
-        name: getattr(vectors, name) for name in ("nucleotide", "protein", "nucleotide_row", "protein_row")
-    }
+    return {name: getattr(vectors, name) for name in ("nucleotide", "protein", "nucleotide_row", "protein_row")}
