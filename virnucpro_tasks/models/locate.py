@@ -15,7 +15,8 @@ def find_bundle(name: str | None) -> Bundle:
     """The bundle in folder `name`, or the shipped demonstration for 'demo'. Raises BundleError."""
     if not name:
         raise BundleError(
-            "no model bundle is set", hint="give --bundle FOLDER, or --bundle demo for the shipped demonstration"
+            "no model bundle is set",
+            hint="give --bundle FOLDER, or --bundle demo for the shipped demonstration",
         )
     if name == DEMONSTRATION:
         return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))
