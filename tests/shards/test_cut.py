@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.shards import cut
+from virnucpro_tasks.shards.cut import chunk_tokens, cut_shards
+
+
+def batch_of(chunks: list[list[int]], *, first: int = 0) -> FrameBatch:
+    """A batch whose chunk k has one frame for every protein length in `chunks[k]`."""
+    rows = [
+        {"input_ordinal": 0, "record_ordinal": first + k, "record_id": b"r", "record_length": 9, "chunk": 1,
+         "start": 0, "end": 9, "frames": len(lengths), "status": "scored", "reason": ""}
+        for k, lengths in enumerate(chunks)
+    ]  # fmt: skip
+    frames = [
+        {"record_ordinal": first + k, "chunk": 1, "frame": f, "nucleotides": "A" * (3 * n), "protein": "M" * n}
+        for k, lengths in enumerate(chunks)
+        for f, n in enumerate(lengths)
+    ]
+    return FrameBatch(pa.Table.from_pylist(rows, LEDGER_SCHEMA), pa.Table.from_pylist(frames, FRAME_SCHEMA))
+
+
+def test_tokens_count_the_special_ones() -> None:
+    assert chunk_tokens(batch_of([[10, 20], [], [5]])).tolist() == [34, 0, 7]
+
+
+chunk_lists = st.lists(st.lists(st.integers(1, 60), max_size=6), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(chunks=chunk_lists, budget=st.integers(1, 400), size=st.integers(1, 40))
+def test_cuts_lose_nothing_and_do_not_depend_on_batching(chunks: list[list[int]], budget: int, size: int) -> None:
+    whole = list(cut_shards([batch_of(chunks)], first_budget=budget))
+    parts = [batch_of(chunks[k : k + size], first=k) for k in range(0, len(chunks), size)]
+    split = list(cut_shards(parts, first_budget=budget))
+    assert [shard.ledger.to_pylist() for shard in whole] == [shard.ledger.to_pylist() for shard in split]
+    assert [shard.frames.to_pylist() for shard in whole] == [shard.frames.to_pylist() for shard in split]
+    merged = pa.concat_tables([shard.ledger for shard in whole])
+    assert merged["record_ordinal"].to_pylist() == list(range(len(chunks)))
+    for shard in whole[:-1]:
+        tokens = chunk_tokens(shard)
+        assert tokens.sum() >= budget
+        assert tokens[:-1].sum() < budget
+        assert int(np.sum(shard.ledger["frames"].to_numpy())) == shard.frames.num_rows
+
+
+def test_input_without_frames_is_cut_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut, "MAX_LEDGER_ROWS", 10)
+    shards = list(cut_shards([batch_of([[] for _ in range(25)])], first_budget=1000))
+    assert [shard.ledger.num_rows for shard in shards] == [10, 10, 5]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.shards.files import (
+    EmbeddingKey,
+    ShardVectors,
+    asdict_arrays,
+    frames_digest,
+    read_table,
+    read_vectors,
+    vectors_are_valid,
+    write_shard,
+    write_vectors,
+)
+
+KEY = EmbeddingKey("shard", "bundle", "fp32")
+
+
+def frames_of(*pairs: tuple[str, str]) -> pa.Table:
+    rows = [
+        {"record_ordinal": 0, "chunk": 1, "frame": 0, "nucleotides": nucleotides, "protein": protein}
+        for nucleotides, protein in pairs
+    ]
+    return pa.Table.from_pylist(rows, FRAME_SCHEMA)
+
+
+def test_shard_tables_read_back(tmp_path: Path) -> None:
+    frames = frames_of(("ATGA", "M"), ("GGGC", "G"))
+    batch = FrameBatch(LEDGER_SCHEMA.empty_table(), frames)
+    # A ledger row for the two frames, so that the counts agree.
+    row = dict.fromkeys(LEDGER_SCHEMA.names, 0) | {"record_id": b"r", "frames": 2, "status": "scored", "reason": ""}
+    batch = replace(batch, ledger=pa.Table.from_pylist([row], LEDGER_SCHEMA))
+    entry = write_shard(batch, frames=tmp_path / "f.parquet", ledger=tmp_path / "l.parquet")
+    assert (entry.ledger_rows, entry.frames, entry.tokens) == (1, 2, 6)
+    assert read_table(tmp_path / "f.parquet").equals(frames)
+    assert entry.digest == frames_digest(read_table(tmp_path / "f.parquet"))
+
+
+def test_the_digest_sees_every_boundary_and_no_layout() -> None:
+    whole = frames_of(("ATG", "MK"), ("A", "L"))
+    pieces = pa.concat_tables([frames_of(("ATG", "MK")), frames_of(("A", "L"))])
+    assert frames_digest(whole) == frames_digest(pieces) == frames_digest(pa.concat_tables([whole, whole]).slice(2))
+    assert frames_digest(whole) != frames_digest(frames_of(("ATG", "M"), ("A", "KL")))
+    assert frames_digest(whole) != frames_digest(frames_of(("AT", "MK"), ("GA", "L")))
+    assert len(frames_digest(frames_of())) == 64
+
+
+def test_vectors_read_back_and_are_valid_for_their_key_only(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    vectors = ShardVectors(
+        generator.normal(size=(3, 4)).astype(np.float32),
+        generator.normal(size=(2, 5)).astype(np.float32),
+        np.array([0, 1, 2, 0], np.int32),
+        np.array([0, 1, 1, 0], np.int32),
+    )
+    path = tmp_path / "v.safetensors"
+    assert not vectors_are_valid(path, KEY)
+    write_vectors(path, vectors, KEY)
+    assert vectors_are_valid(path, KEY)
+    assert not vectors_are_valid(path, replace(KEY, precision="fp16"))
+    for name, array in asdict_arrays(read_vectors(path)).items():
+        np.testing.assert_array_equal(array, getattr(vectors, name))
+
+
+def test_a_cut_file_is_not_valid(tmp_path: Path) -> None:
+    path = tmp_path / "v.safetensors"
+    zeros = np.zeros((1, 4), np.float32)
+    write_vectors(path, ShardVectors(zeros, zeros, np.zeros(1, np.int32), np.zeros(1, np.int32)), KEY)
+    path.write_bytes(path.read_bytes()[:-3])
+    assert not vectors_are_valid(path, KEY)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.errors import SettingsError
+from virnucpro_tasks.settings import Settings, load_settings, masked_url
+
+
+def test_flags_beat_environment_beats_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('store = "from-file"\ntoken_budget = 1000\nlease_seconds = 10\n')
+    settings = load_settings(
+        file=file,
+        environment={"VIRNUCPRO_TOKEN_BUDGET": "2000", "VIRNUCPRO_LEASE_SECONDS": "20"},
+        flags={"lease_seconds": 30, "store": None},
+    )
+    assert (settings.store, settings.token_budget, settings.lease_seconds) == (Path("from-file"), 2000, 30.0)
+
+
+def test_yaml_file_named_by_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("dialect: broad\n")
+    assert load_settings(environment={"VIRNUCPRO_CONFIG": str(file)}).dialect == "broad"
+
+
+def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path, bundle="demo", lease_seconds=12.5, precision="fp16")
+    assert load_settings(environment=settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        ({"attention": "magic"}, "attention must be one of"),
+        ({"token_budget": "many"}, "not a valid int for token_budget"),
+        ({"token_budget": 0}, "token_budget must be at least 1"),
+        ({"lease_seconds": -1}, "lease_seconds must be more than 0"),
+        ({"no_such": 1}, "there is no setting 'no_such'"),
+        ({"broker_url": "amqp://user:secret@host"}, "broker_url must be redis"),
+        ({"precision": "fp8"}, "precision must be one of"),
+    ],
+)
+def test_bad_values_are_named(flags: dict[str, object], part: str) -> None:
+    with pytest.raises(SettingsError, match=part) as caught:
+        load_settings(environment={}, flags=flags)
+    assert "secret" not in str(caught.value)
+
+
+def test_unknown_names_in_the_environment_are_refused() -> None:
+    with pytest.raises(SettingsError, match="VIRNUCPRO_TOKENBUDGET"):
+        load_settings(environment={"VIRNUCPRO_TOKENBUDGET": "1"})
+
+
+@pytest.mark.parametrize("text", ["store: [", "- 1\n- 2\n"])
+def test_broken_files_are_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=r"settings\.yaml"):
+        load_settings(file=file, environment={})
+
+
+def test_passwords_are_masked() -> None:
+    assert masked_url("redis://:secret@host:6379/0") == "redis://:***@host:6379/0"
+    assert "secret" not in str(Settings(broker_url="redis://user:secret@host").masked())
