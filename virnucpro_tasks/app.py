@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
 from virnucpro_tasks.lease import LeaseKeeper

@@ -29,7 +29,7 @@ def command() -> None:
 @engine_options
 @json_option
 @click.pass_context
-def show(context: click.Context, *, as_json: bool, **flags: Any) -> None:
+def show(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """Print the effective settings; passwords are hidden."""
     values = settings_of(context, **flags).masked()
     if as_json:

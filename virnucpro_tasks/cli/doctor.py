@@ -46,7 +46,7 @@ class Finding:
 @bundle_option
 @json_option
 @click.pass_context
-def command(context: click.Context, *, as_json: bool, **flags: Any) -> int:
+def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> int:
     """Check packages, store, bundle, Redis and workers. Ends with 4 if something a job needs is missing."""
     settings = settings_of(context, **flags)
     findings = [_checked(name, check, settings) for name, check in CHECKS.items()]

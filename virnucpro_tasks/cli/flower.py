@@ -32,7 +32,7 @@ PASSWORD_VARIABLE = "FLOWER_BASIC_AUTH"
 )
 @broker_option
 @click.pass_context
-def command(context: click.Context, *, address: str, port: int, read_only: bool, **flags: Any) -> None:
+def command(context: click.Context, /, *, address: str, port: int, read_only: bool, **flags: Any) -> None:
     """Start Flower. Set FLOWER_BASIC_AUTH=user:password, or a password is made up and printed.
 
     Flower's /metrics and /healthcheck need no password.

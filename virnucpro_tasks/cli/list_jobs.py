@@ -16,7 +16,7 @@ from virnucpro_tasks.progress import job_progress
 @store_option
 @json_option
 @click.pass_context
-def command(context: click.Context, *, as_json: bool, **flags: Any) -> None:
+def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """List the jobs of the store, oldest first."""
     snapshots = [job_progress(job) for job in list_jobs(settings_of(context, **flags).store)]
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,14 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, job_id: str, *, output: Path | None, force: bool, as_json: bool, **flags: Any
+    context: click.Context, /, job_id: str, *, output: Path | None, force: bool, as_json: bool, **flags: Any
 ) -> None:
     """Copy or name the result files of a finished job."""
     job = open_job(settings_of(context, **flags).store, job_id)
     if output == Path("-"):
         if not job.paths.run.exists():
             raise JobError("not finished: there are no results yet", job_id=job_id)
-        with (job.paths.results / "records.tsv").open("rb") as table:
-            shutil.copyfileobj(table, click.get_binary_stream("stdout"))
+        sys.stdout.buffer.write((job.paths.results / "records.tsv").read_bytes())
         return
     if output is not None:
         files = copy_results(job, output, force=force)

@@ -16,7 +16,7 @@ from virnucpro_tasks.queueing import enqueue
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined shards again.")
 @deployment_options
 @click.pass_context
-def command(context: click.Context, job_id: str, *, retry_quarantined: bool, **flags: Any) -> None:
+def command(context: click.Context, /, job_id: str, *, retry_quarantined: bool, **flags: Any) -> None:
     """Go on with a job that was cancelled, has failed, or was lost with Redis; nothing done is done again."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)

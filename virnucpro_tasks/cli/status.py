@@ -21,7 +21,7 @@ from virnucpro_tasks.queueing import workers
 @deployment_options
 @json_option
 @click.pass_context
-def command(context: click.Context, job_id: str, *, ask_workers: bool, as_json: bool, **flags: Any) -> None:
+def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_json: bool, **flags: Any) -> None:
     """Show where a job stands; read from the store, so it works without Redis too."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)

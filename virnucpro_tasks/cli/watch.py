@@ -16,7 +16,7 @@ from virnucpro_tasks.jobs import open_job
 @deployment_options
 @json_option
 @click.pass_context
-def command(context: click.Context, job_id: str, *, as_json: bool, **flags: Any) -> int:
+def command(context: click.Context, /, job_id: str, *, as_json: bool, **flags: Any) -> int:
     """Follow a job until it ends; ends with the job's exit code. Ctrl-C leaves the job running."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)

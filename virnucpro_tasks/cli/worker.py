@@ -30,7 +30,7 @@ WORKER_MODULE = "virnucpro_workers"
 @bundle_option
 @engine_options
 @click.pass_context
-def command(context: click.Context, *, devices: str, coordinators: int, **flags: Any) -> None:
+def command(context: click.Context, /, *, devices: str, coordinators: int, **flags: Any) -> None:
     """Start workers on this host: one process a device, supervised until Ctrl-C or SIGTERM."""
     settings = settings_of(context, **flags)
     require_worker_extra()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.cli.main import COMMANDS, main
+from virnucpro_tasks.errors import ExitCode
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["virnucpro", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert run(monkeypatch, command, "--help") == ExitCode.OK
+    assert "Usage: " in capsys.readouterr().out
+
+
+def test_version_is_machine_readable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert run(monkeypatch, "--version") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("virnucpro, version ")
+
+
+def test_called_with_nothing_it_shows_help_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (["no-such-command"], ExitCode.USAGE, "No such command"),
+        (["status", "../../etc"], ExitCode.JOB_FAILED, "not a job id"),
+        (["status", "20260101t000000z-aaaaaaaaaaaaaaaa"], ExitCode.JOB_FAILED, "not in the store"),
+        (
+            ["submit", "x.fasta", "--bundle", "demo", "--broker-url", "redis://127.0.0.1:1/0"],
+            ExitCode.UNREACHABLE,
+            "Redis",
+        ),
+        (["predict", "x.fasta", "-o", "out"], ExitCode.BAD_INPUT, "no model bundle is set"),
+        (["predict", "x.fasta", "-o", "out", "--bundle", "nowhere"], ExitCode.BAD_INPUT, "no bundle.json here"),
+        (["predict", "x.fasta", "-o", "out", "--bundle", "demo"], ExitCode.BAD_INPUT, "x.fasta"),
+        (["predict", "-o", "out", "--bundle", "demo"], ExitCode.USAGE, "no input file"),
+        (["config", "show", "--store", ""], ExitCode.OK, ""),
+    ],
+)
+def test_errors_are_one_line_with_a_documented_code(
+    arguments: list[str],
+    code: ExitCode,
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == code
+    message = capsys.readouterr().err
+    assert part in message
+    assert "Traceback" not in message
+
+
+def test_config_show_hides_the_password(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("VIRNUCPRO_BROKER_URL", "redis://:secret@host:6379/0")
+    assert run(monkeypatch, "config", "show", "--json", "--token-budget", "99") == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "secret" not in shown
+    assert json.loads(shown)["token_budget"] == 99
+
+
+def test_an_unexpected_error_is_reported_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def explode(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.list_jobs", explode)
+    assert run(monkeypatch, "list") == ExitCode.UNEXPECTED
+    message = capsys.readouterr().err
+    assert "ZeroDivisionError: by nought" in message
+    assert "Traceback" not in message
