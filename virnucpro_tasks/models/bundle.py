@@ -66,9 +66,7 @@ class BundleDescription:
                 hint="convert the bundle again",
             )
         if set(self.sha256) != set(MEMBER_FILES):
-            raise BundleError(
-                "bundle.json does not list exactly the files of a bundle", hint="convert it again"
-            )
+            raise BundleError("bundle.json does not list exactly the files of a bundle", hint="convert it again")
 
     @property
     def digest(self) -> str:
@@ -119,9 +117,7 @@ def read_description(path: Path) -> BundleDescription:
     except (OSError, ValueError) as error:
         raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        raise BundleError(
-            f"bundle.json is not of format version {FORMAT_VERSION}", path=path, hint="convert it again"
-        )
+        raise BundleError(f"bundle.json is not of format version {FORMAT_VERSION}", path=path, hint="convert it again")
     known = {field.name for field in fields(BundleDescription)}
     if set(content) != known:
         raise BundleError(

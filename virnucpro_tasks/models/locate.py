@@ -18,6 +18,9 @@ def find_bundle(name: str | None) -> Bundle:
             "no model bundle is set",
             hint="give --bundle FOLDER, or --bundle demo for the shipped demonstration",
         )
-    if name == DEMONSTRATION:
-        return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))
-    return read_bundle(Path(name))
+    return demo_bundle() if name == DEMONSTRATION else read_bundle(Path(name))
+
+
+def demo_bundle() -> Bundle:
+    """The demonstration that ships with the package. Raises BundleError if the installation lacks it."""
+    return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))

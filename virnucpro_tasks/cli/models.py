@@ -1,0 +1,165 @@
+"""`virnucpro models`: make, check and list model bundles."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.options import json_option, print_json
+from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, PRECISIONS, Bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle, find_bundle
+
+_DIGEST_SHOWN = 12
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.group("models")
+def command() -> None:
+    """Make, check and list model bundles."""
+
+
+@command.command()
+@click.argument("output", type=_FOLDER)
+@click.option("--dnabert", type=_FOLDER, required=True, help="DNABERT-S: its folder, or its weight file.")
+@click.option("--tokenizer", type=_FOLDER, help="tokenizer.json of DNABERT-S; default: the one beside its weights.")
+@click.option("--esm2", type=_FOLDER, required=True, help="ESM-2: fair-esm .pt, Hugging Face file, index or folder.")
+@click.option("--head", type=_FOLDER, required=True, help="VirNucPro classifier, such as 500_model.pth.")
+@click.option(
+    "--chunk-length", type=click.IntRange(min=6), required=True, help="Bases of the chunks the head was trained on."
+)
+@click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="What jobs use.")
+@click.option("--dtype", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True, help="What is stored.")
+@click.option("--licence", "licences", multiple=True, metavar="PART=TEXT", help="For dnabert-s, esm2 or head.")
+@json_option
+def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_json: bool, **files: Any) -> None:
+    """Make the bundle folder OUTPUT from published files."""
+    stated = dict(_part_and_text(licence) for licence in licences)
+    try:
+        # Imported here: the other commands run in a client, which has no torch.
+        from virnucpro_tasks.models.convert import convert_bundle
+    except ImportError as error:
+        raise _needs_worker(error) from None
+    _show(convert_bundle(name=name or output.absolute().name, output=output, licences=stated, **files), as_json=as_json)
+
+
+@command.command()
+@click.argument("bundle")
+@json_option
+def verify(*, bundle: str, as_json: bool) -> None:
+    """Hash every file of BUNDLE (a folder, or 'demo') and compare with its bundle.json."""
+    found = find_bundle(bundle)
+    verify_bundle(found)
+    _show(found, as_json=as_json)
+
+
+@command.command("list")
+@click.argument("folders", nargs=-1, type=_FOLDER)
+@json_option
+def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
+    """List the bundles in FOLDERS (themselves bundles, or holding some) and the shipped demonstration."""
+    bundles = [demo_bundle(), *(bundle for folder in folders for bundle in _bundles_in(folder))]
+    if as_json:
+        print_json([_facts(bundle) for bundle in bundles])
+        return
+    for bundle in bundles:
+        click.echo(_line(bundle))
+
+
+@command.command()
+@click.argument("output", type=_FOLDER)
+@click.option(
+    "--rebuild",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FASTA",
+    help="Build it anew, with a tokenizer trained on these sequences.",
+)
+@click.option("--seed", type=int, help="Seed of the random weights of --rebuild; default: as shipped.")
+@json_option
+def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool) -> None:
+    """Put the demonstration bundle into the new folder OUTPUT: random weights, for trying things out."""
+    if rebuild is None:
+        if seed is not None:
+            raise click.UsageError("--seed needs --rebuild")
+        _copy(demo_bundle(), output)
+    else:
+        try:
+            from virnucpro_tasks.models.demo import SEED, build_demo_bundle, fasta_sequences
+        except ImportError as error:
+            raise _needs_worker(error) from None
+        build_demo_bundle(output, sequences=fasta_sequences(rebuild), seed=SEED if seed is None else seed)
+    _show(read_bundle(output), as_json=as_json)
+
+
+def _copy(bundle: Bundle, output: Path) -> None:
+    with new_folder(output) as folder:
+        for name in (*bundle.description.sha256, DESCRIPTION_FILE):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(bundle.path / name, folder / name)
+        verify_bundle(read_bundle(folder))
+
+
+def _bundles_in(folder: Path) -> list[Bundle]:
+    if not folder.is_dir():
+        raise BundleError("no such folder", path=folder)
+    if (folder / DESCRIPTION_FILE).exists():
+        return [read_bundle(folder)]
+    # A name with a dot in front is a bundle that is still being written.
+    return [
+        read_bundle(file.parent)
+        for file in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+        if not file.parent.name.startswith(".")
+    ]
+
+
+def _part_and_text(licence: str) -> tuple[str, str]:
+    part, equals, text = licence.partition("=")
+    if not (part and equals and text):
+        raise click.BadParameter(f"{licence!r} is not PART=TEXT", param_hint="--licence")
+    return part, text
+
+
+def _needs_worker(error: ImportError) -> BundleError:
+    return BundleError(f"this needs {error.name}", hint="pip install 'virnucpro-tasks[worker]'")
+
+
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    description = bundle.description
+    return {
+        "name": description.name,
+        "path": str(bundle.path),
+        "digest": bundle.digest,
+        "nucleotide_model": description.nucleotide_model,
+        "protein_model": description.protein_model,
+        "head": description.head,
+        "nucleotide_width": description.nucleotide_width,
+        "protein_width": description.protein_width,
+        "bytes": sum((bundle.path / name).stat().st_size for name in description.sha256),
+        "chunk_length": description.chunk_length,
+        "precision": description.precision,
+        "demonstration": description.demonstration,
+        "licences": description.licences,
+    }
+
+
+def _line(bundle: Bundle) -> str:
+    description, facts = bundle.description, _facts(bundle)
+    place = DEMONSTRATION if bundle.path == demo_bundle().path else str(bundle.path)
+    return (
+        f"{place}  {description.label}  {bundle.digest[:_DIGEST_SHOWN]}  {description.nucleotide_model} + "
+        f"{description.protein_model} + {description.head}  widths {description.nucleotide_width} + "
+        f"{description.protein_width}  chunks of {description.chunk_length}  {description.precision}  "
+        f"{facts['bytes'] / 1e6:.1f} MB"
+    )
+
+
+def _show(bundle: Bundle, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_facts(bundle))
+    else:
+        click.echo(_line(bundle))

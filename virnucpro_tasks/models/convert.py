@@ -1,0 +1,140 @@
+"""A bundle from published files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from virnucpro_tasks.atomic import write_json
+from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, describe_bundle, read_bundle
+from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
+from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.sizes import CLASSES, PUBLISHED_ESM2, DnabertSizes, Esm2Sizes, HeadSizes
+from virnucpro_tasks.models.tokenizer import read_tokenizer
+from virnucpro_tasks.models.weights import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors, read_weights
+
+STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
+LICENCE_PARTS = ("dnabert-s", "esm2", "head")
+NOT_STATED = "not stated"
+TOKENIZER_FILE = "tokenizer.json"
+_TRAINED_LENGTH = re.compile(r"(\d+)_model\b")
+
+
+def convert_bundle(
+    *,
+    name: str,
+    dnabert: Path,
+    esm2: Path,
+    head: Path,
+    output: Path,
+    chunk_length: int,
+    precision: str,
+    dtype: str = "fp32",
+    tokenizer: Path | None = None,
+    licences: Mapping[str, str] | None = None,
+) -> Bundle:
+    """Write a new bundle folder `output` from published weight files, complete or not at all.
+
+    `dnabert` and `esm2` are a weight file, the index of a sharded one, or the folder of one; `tokenizer` is by default
+    the tokenizer.json beside the DNABERT-S weights. `chunk_length` in bases is what the head was trained on.
+    `precision` (fp32, fp16, bf16) is what jobs compute in unless they name another; `dtype` (fp32, fp16) is how
+    the language models are stored; rotary frequencies and the head are always stored in fp32.
+
+    Raises BundleError naming the file at fault, or OutputError if `output` exists.
+    """
+    _check_options(precision, dtype, chunk_length, head, licences or {})
+    dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
+    # The small files first: a wrong head or tokenizer is told before gigabytes are read.
+    head_tensors, head_sizes = canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES))
+    words = read_tokenizer(tokenizer or dnabert_weights.path.parent / TOKENIZER_FILE, rows=dnabert_sizes.vocabulary)
+    esm2_tensors, esm2_sizes = canonical_esm2(read_weights(esm2, allowed=FAIR_ESM_CLASSES))
+    _check_widths(head_sizes, dnabert_sizes, esm2_sizes, head)
+    with new_folder(output) as folder:
+        _write_part(folder / "dnabert-s", dnabert_tensors, asdict(dnabert_sizes), dtype, dnabert)
+        words.save(str(folder / "dnabert-s" / TOKENIZER_FILE))
+        _write_part(folder / "esm2", esm2_tensors, asdict(esm2_sizes), dtype, esm2)
+        configuration = {
+            "nucleotide_width": dnabert_sizes.width,
+            "protein_width": esm2_sizes.width,
+            "hidden": head_sizes.hidden,
+            "classes": list(CLASSES),
+        }
+        _write_part(folder / "head", head_tensors, configuration, "fp32", head)
+        describe_bundle(
+            folder,
+            name=name,
+            demonstration=False,
+            chunk_length=chunk_length,
+            precision=precision,
+            nucleotide_model=dnabert_sizes.label,
+            protein_model=esm2_sizes.label,
+            head=head.name,
+            nucleotide_width=dnabert_sizes.width,
+            protein_width=esm2_sizes.width,
+            licences=dict.fromkeys(LICENCE_PARTS, NOT_STATED) | dict(licences or {}),
+        )
+    return read_bundle(output)
+
+
+def _check_options(precision: str, dtype: str, chunk_length: int, head: Path, licences: Mapping[str, str]) -> None:
+    if precision not in PRECISIONS:
+        raise BundleError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
+    if dtype not in STORED_TYPES:
+        raise BundleError(f"dtype {dtype!r} is not one of {', '.join(STORED_TYPES)}")
+    if chunk_length < 1:
+        raise BundleError(f"the chunk length must be at least 1 base, not {chunk_length}")
+    if unknown := sorted(set(licences) - set(LICENCE_PARTS)):
+        raise BundleError(f"licence of {unknown[0]!r}: the parts are {', '.join(LICENCE_PARTS)}")
+    trained = _TRAINED_LENGTH.match(head.name)
+    if trained and int(trained[1]) != chunk_length:
+        raise BundleError(
+            f"by its name this head was trained on chunks of {trained[1]} bases, not {chunk_length}",
+            path=head,
+            hint=f"give chunk length {trained[1]}, or rename the file if its name is wrong",
+        )
+
+
+def _check_widths(head: HeadSizes, dnabert: DnabertSizes, esm2: Esm2Sizes, path: Path) -> None:
+    if head.width == dnabert.width + esm2.width:
+        return
+    wanted = head.width - dnabert.width
+    fitting = [name for (_, width), (name, _) in PUBLISHED_ESM2.items() if width == wanted]
+    names = f": it fits ESM-2 {fitting[0]}" if fitting else ""
+    split = f" = {dnabert.width} + {wanted}" if wanted > 0 else ""
+    raise BundleError(
+        f"this head takes {head.width}{split}{names}; "
+        f"your DNABERT-S is {dnabert.width} wide and your ESM-2 {esm2.width}",
+        path=path,
+    )
+
+
+def _write_part(folder: Path, tensors: Tensors, configuration: dict[str, object], dtype: str, source: Path) -> None:
+    folder.mkdir()
+    stored = {name: _stored(name, tensor, dtype, source) for name, tensor in tensors.items()}
+    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(folder / "config.json", configuration)
+
+
+def _stored(name: str, tensor: torch.Tensor, dtype: str, source: Path) -> torch.Tensor:
+    if tensor.dtype == torch.int64 and name.endswith("num_batches_tracked"):
+        return tensor
+    if not tensor.is_floating_point():
+        raise BundleError(f"{name} holds {tensor.dtype}, not floating-point numbers", path=source)
+    # Half precision would turn a token at position 160 by up to 0.025 rad.
+    kept = torch.float32 if name.endswith("inv_freq") else STORED_TYPES[dtype]
+    converted = tensor.detach().to(kept).contiguous()
+    if not bool(torch.isfinite(converted).all()):
+        raise BundleError(
+            f"{name} holds a value that is not finite in {kept}",
+            path=source,
+            hint="store it as fp32, or download again",
+        )
+    if converted.untyped_storage().nbytes() != converted.nbytes:
+        return converted.clone()
+    return converted

@@ -1,0 +1,55 @@
+"""What a downloaded file truly is, by its first bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from enum import Enum
+from pathlib import Path
+
+from virnucpro_tasks.errors import BundleError
+
+_HEAD_BYTES = 512
+_LFS_POINTER = b"version https://git-lfs"
+_HTML_STARTS = (b"<!doctype html", b"<html", b"<?xml")
+_ZIP = b"PK\x03\x04"
+_PICKLE_PROTOCOL = b"\x80"
+_TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
+_SAFETENSORS_LENGTH_BYTES = 8
+
+
+class FileKind(Enum):
+    """Kinds of files that can hold weights, and anything else."""
+
+    SAFETENSORS = "safetensors"
+    TORCH_ZIP = "torch zip"
+    TORCH_LEGACY = "torch pickle"
+    OTHER = "other"
+
+
+def file_kind(path: Path) -> FileKind:
+    """The kind of `path`. Raises BundleError for what stands where a download should be.
+
+    That is: a missing or empty file, a git-LFS pointer, a web page, and a zip archive that is cut off.
+    """
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(_HEAD_BYTES)
+    except OSError as error:
+        raise BundleError(error.strerror or "cannot be read", path=path) from None
+    if not head:
+        raise BundleError("the file is empty", path=path, hint="download it again")
+    if head.startswith(_LFS_POINTER):
+        raise BundleError(
+            "this is a git-LFS pointer, not the file itself", path=path, hint="run 'git lfs pull' in that repository"
+        )
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML_STARTS):
+        raise BundleError("this is a web page, not the file itself", path=path, hint="download the raw file")
+    if head.startswith(_ZIP):
+        if not zipfile.is_zipfile(path):
+            raise BundleError("the file is cut off", path=path, hint="its download did not end; download it again")
+        return FileKind.TORCH_ZIP
+    if head[_SAFETENSORS_LENGTH_BYTES : _SAFETENSORS_LENGTH_BYTES + 1] == b"{":
+        return FileKind.SAFETENSORS
+    if head.startswith(_PICKLE_PROTOCOL) or head[_TAR_OFFSET:].startswith(_TAR_MAGIC):
+        return FileKind.TORCH_LEGACY
+    return FileKind.OTHER

@@ -1,0 +1,41 @@
+"""Folders that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from virnucpro_tasks.atomic import sync_directory
+from virnucpro_tasks.errors import OutputError
+
+
+@contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `output`; on success its files are fsynced and it becomes `output`.
+
+    On an exception it is removed. Raises OutputError if `output` exists or cannot be made.
+    """
+    output = output.absolute()
+    if output.exists() or output.is_symlink():
+        raise OutputError(f"{output} exists already", hint="name a new folder")
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"{output} cannot be made: {error.strerror}") from None
+    try:
+        yield temporary
+        for place in [*temporary.rglob("*"), temporary]:
+            if place.is_dir():
+                sync_directory(place)
+            else:
+                with place.open("rb") as handle:
+                    os.fsync(handle.fileno())
+        temporary.rename(output)
+        sync_directory(output.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,116 @@
+"""Sizes of the three networks, and the names and shapes of their tensors in a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ESM2_VOCABULARY = 33
+FEED_FORWARD_FACTOR = 4
+CLASSES = ("others", "virus")
+
+PUBLISHED_ESM2 = {
+    (6, 320): ("t6_8M", 20),
+    (12, 480): ("t12_35M", 20),
+    (30, 640): ("t30_150M", 20),
+    (33, 1280): ("t33_650M", 20),
+    (36, 2560): ("t36_3B", 40),
+    (48, 5120): ("t48_15B", 40),
+}
+"""Name and number of heads of each published ESM-2 by (layers, width)."""
+
+PUBLISHED_DNABERT_S_HEADS = {(12, 768): 12}
+"""Number of heads of DNABERT-S by (layers, width)."""
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Esm2Sizes:
+    """The content of esm2/config.json; the feed-forward width is four times `width`."""
+
+    layers: int
+    width: int
+    heads: int
+
+    @property
+    def label(self) -> str:
+        """The published name, or the sizes."""
+        name, _ = PUBLISHED_ESM2.get((self.layers, self.width), ("", 0))
+        return f"ESM-2 {name}" if name else f"ESM-2, {self.layers} layers, {self.width} wide, {self.heads} heads"
+
+    def shapes(self) -> Shapes:
+        """Every tensor of esm2/model.safetensors but the rotary frequencies, see `frequency_shapes`."""
+        width, inner = self.width, FEED_FORWARD_FACTOR * self.width
+        shapes: Shapes = {"embed_tokens.weight": (ESM2_VOCABULARY, width)}
+        for number in range(self.layers):
+            layer = f"layers.{number}."
+            for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                shapes |= _linear(f"{layer}self_attn.{projection}", width, width)
+            shapes |= _norm(f"{layer}self_attn_layer_norm", width)
+            shapes |= _linear(f"{layer}fc1", inner, width) | _linear(f"{layer}fc2", width, inner)
+            shapes |= _norm(f"{layer}final_layer_norm", width)
+        return shapes | _norm("emb_layer_norm_after", width)
+
+    def frequency_shapes(self) -> Shapes:
+        """The rotary frequencies: either all of them are in a file or none."""
+        length = self.width // self.heads // 2
+        return {f"layers.{number}.self_attn.rot_emb.inv_freq": (length,) for number in range(self.layers)}
+
+
+@dataclass(frozen=True, slots=True)
+class DnabertSizes:
+    """The content of dnabert-s/config.json; `vocabulary` is the number of embedding rows."""
+
+    layers: int
+    width: int
+    heads: int
+    feed_forward: int
+    vocabulary: int
+
+    @property
+    def label(self) -> str:
+        if (self.layers, self.width) in PUBLISHED_DNABERT_S_HEADS:
+            return "DNABERT-S"
+        return f"DNABERT-S, {self.layers} layers, {self.width} wide, {self.heads} heads"
+
+    def shapes(self) -> Shapes:
+        """Every tensor of dnabert-s/model.safetensors."""
+        width = self.width
+        shapes: Shapes = {
+            "embeddings.word_embeddings.weight": (self.vocabulary, width),
+            "embeddings.token_type_embeddings.weight": (2, width),
+        } | _norm("embeddings.LayerNorm", width)
+        for number in range(self.layers):
+            layer = f"encoder.layer.{number}."
+            shapes |= _linear(f"{layer}attention.self.Wqkv", 3 * width, width)
+            shapes |= _linear(f"{layer}attention.output.dense", width, width)
+            shapes |= _norm(f"{layer}attention.output.LayerNorm", width)
+            shapes[f"{layer}mlp.gated_layers.weight"] = (2 * self.feed_forward, width)
+            shapes |= _linear(f"{layer}mlp.wo", width, self.feed_forward)
+            shapes |= _norm(f"{layer}mlp.layernorm", width)
+        return shapes
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSizes:
+    """Sizes of the classifier: input width (nucleotide and protein together) and hidden units."""
+
+    width: int
+    hidden: int
+
+    def shapes(self) -> Shapes:
+        """Every tensor that head/model.safetensors must hold; `bn1.num_batches_tracked` may be there too."""
+        return (
+            _linear("hidden_layer", self.hidden, self.width)
+            | _norm("bn1", self.hidden)
+            | {"bn1.running_mean": (self.hidden,), "bn1.running_var": (self.hidden,)}
+            | _linear("output_layer", len(CLASSES), self.hidden)
+        )
+
+
+def _linear(name: str, outputs: int, inputs: int) -> Shapes:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, width: int) -> Shapes:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
