@@ -1,0 +1,210 @@
+"""Sequences to pooled vectors, by the two models of a bundle on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA
+from virnucpro_tasks.embed.dnabert_s import DnabertS
+from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, ModelReport, NonFiniteError
+from virnucpro_tasks.embed.esm2 import Esm2
+from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
+from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
+from virnucpro_tasks.models.bundle import Bundle
+
+__all__ = [
+    "EmbedReport",
+    "Embedded",
+    "EmbeddingStopped",
+    "Engine",
+    "EngineOptions",
+    "ModelReport",
+    "NonFiniteError",
+    "SequenceError",
+]
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+NUCLEOTIDE_FOLDER = "dnabert-s"
+PROTEIN_FOLDER = "esm2"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How to compute.
+
+    `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16 or bf16; `attention` auto, flash-attn,
+    torch or sdpa; `token_budget` tokens in one pack; `threads` of one operation on the CPU.
+    Raises BackendError or SettingsError.
+    """
+
+    device: str
+    precision: str
+    attention: str
+    token_budget: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        if self.precision not in DTYPES:
+            raise BackendError(f"there is no precision {self.precision!r}", hint=f"choose one of {', '.join(DTYPES)}")
+        if self.attention not in (AUTO, *BACKEND_NAMES):
+            raise BackendError(
+                f"there is no attention backend {self.attention!r}",
+                hint=f"choose one of {', '.join((AUTO, *BACKEND_NAMES))}",
+            )
+        for name in ("token_budget", "threads"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedReport:
+    """What was computed, per model and in all."""
+
+    nucleotide: ModelReport
+    protein: ModelReport
+
+    @property
+    def attention(self) -> dict[str, str]:
+        """The attention backend that each model used."""
+        return {part.model: part.attention for part in (self.nucleotide, self.protein)}
+
+    @property
+    def tokens(self) -> int:
+        return self.nucleotide.tokens + self.protein.tokens
+
+    @property
+    def packs(self) -> int:
+        return self.nucleotide.packs + self.protein.packs
+
+    @property
+    def recomputed_packs(self) -> int:
+        return self.nucleotide.recomputed_packs + self.protein.recomputed_packs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """Vectors in input order: `nucleotide` (n, nucleotide width), `protein` (m, protein width), both float32."""
+
+    nucleotide: NDArray[np.float32]
+    protein: NDArray[np.float32]
+    report: EmbedReport
+
+
+class Engine:
+    """The two models of a bundle, loaded once."""
+
+    def __init__(
+        self,
+        *,
+        bundle_digest: str,
+        options: EngineOptions,
+        tokenizer: NucleotideTokenizer,
+        nucleotide: Encoder,
+        protein: Encoder,
+    ) -> None:
+        self.bundle_digest = bundle_digest
+        self.options = options
+        self._tokenizer = tokenizer
+        self._nucleotide = nucleotide
+        self._protein = protein
+
+    @classmethod
+    def load(cls, bundle: Bundle, options: EngineOptions) -> Engine:
+        """Load both models onto the device of `options`.
+
+        ESM-2 uses the attention backend asked for; DNABERT-S always uses sdpa, the one that adds its bias, as
+        `attention` reports. Raises BackendError if device or backend is not available, BundleError for bad files.
+        """
+        device = _available(options.device)
+        dtype = DTYPES[options.precision]
+        nucleotide_directory = bundle.path / NUCLEOTIDE_FOLDER
+        protein_directory = bundle.path / PROTEIN_FOLDER
+        tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json")
+        dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=SDPA)
+        if tokenizer.vocabulary > dnabert_s.vocabulary:
+            raise BundleError(
+                f"the tokenizer has {tokenizer.vocabulary} ids, the model {dnabert_s.vocabulary}",
+                path=nucleotide_directory,
+                hint="convert the bundle again",
+            )
+        esm2 = Esm2.load(protein_directory, device=device, dtype=dtype, attention=options.attention)
+        for name, width, expected in (
+            (NUCLEOTIDE_FOLDER, dnabert_s.width, bundle.description.nucleotide_width),
+            (PROTEIN_FOLDER, esm2.width, bundle.description.protein_width),
+        ):
+            if width != expected:
+                raise BundleError(f"{name} is {width} wide, bundle.json says {expected}", path=bundle.path)
+        reduced = dtype != torch.float32
+        nucleotide = Encoder(
+            NUCLEOTIDE_FOLDER,
+            dnabert_s,
+            load_exact=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
+            if reduced
+            else None,
+            device=device,
+            token_budget=options.token_budget,
+            # The original's mean counts [CLS] and [SEP] for DNA, but neither <cls> nor <eos> for proteins.
+            skip_first=0,
+            skip_last=0,
+        )
+        protein = Encoder(
+            PROTEIN_FOLDER,
+            esm2,
+            load_exact=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
+            device=device,
+            token_budget=options.token_budget,
+            skip_first=1,
+            skip_last=1,
+        )
+        return cls(
+            bundle_digest=bundle.digest,
+            options=options,
+            tokenizer=tokenizer,
+            nucleotide=nucleotide,
+            protein=protein,
+        )
+
+    @property
+    def attention(self) -> dict[str, str]:
+        """The attention backend that each model uses."""
+        return {encoder.name: encoder.attention for encoder in (self._nucleotide, self._protein)}
+
+    def embed(
+        self, nucleotides: Sequence[str], proteins: Sequence[str], *, should_stop: Callable[[], bool]
+    ) -> Embedded:
+        """Vectors of upper-case `nucleotides` and of `proteins` (cut at 1,022 residues), in their order.
+
+        The caller removes duplicates. Sets torch's intra-op threads of this process. Raises EmbeddingStopped if
+        `should_stop`, asked before every pack, returns True; SequenceError for a protein that is empty or has an
+        unknown letter; NonFiniteError if a vector is NaN or infinite even in FP32.
+        """
+        torch.set_num_threads(self.options.threads)
+        protein_tokens = tokenize_proteins(proteins)
+        nucleotide, nucleotide_report = self._nucleotide.encode(
+            self._tokenizer.encode(nucleotides), should_stop=should_stop
+        )
+        protein, protein_report = self._protein.encode(protein_tokens, should_stop=should_stop)
+        return Embedded(nucleotide, protein, EmbedReport(nucleotide_report, protein_report))
+
+
+def _available(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BackendError(f"there is no device {name!r}", hint="use cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise BackendError(f"device {name!r} is not supported", hint="use cpu, cuda or cuda:N")
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise BackendError(
+                "torch sees no CUDA device", hint="check the driver, install a CUDA build of torch, or use cpu"
+            )
+        if device.index is not None and device.index >= torch.cuda.device_count():
+            raise BackendError(f"there is no device {name!r}, only {torch.cuda.device_count()} CUDA devices")
+    return device

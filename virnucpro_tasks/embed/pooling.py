@@ -1,0 +1,20 @@
+"""Token states to one vector a sequence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from virnucpro_tasks.embed.segments import Segments
+
+
+def segment_mean(states: Tensor, segments: Segments, *, skip_first: int = 0, skip_last: int = 0) -> Tensor:
+    """Mean over the tokens of each sequence, summed in FP32: (T, width) to (S, width) FP32.
+
+    The first `skip_first` and last `skip_last` tokens of every sequence are left out; a sequence with nothing else
+    gives NaN.
+    """
+    means = [
+        run.of(states)[:, skip_first : run.length - skip_last].mean(dim=1, dtype=torch.float32) for run in segments.runs
+    ]
+    return torch.cat(means)

@@ -1,0 +1,28 @@
+"""Rotary positions as in ESM-2: halves layout, table and product in FP32."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROTARY_BASE = 10_000.0
+
+
+def inverse_frequencies(head_dim: int) -> Tensor:
+    """Exact base ** (-2i / head_dim) for i < head_dim / 2, FP32."""
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+    return 1.0 / ROTARY_BASE**exponents
+
+
+def rotary_table(positions: Tensor, inv_freq: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of position x frequency, each (T, 1, head_dim / 2) FP32."""
+    angles = positions.to(torch.float32)[:, None] * inv_freq.to(torch.float32)
+    return angles.cos()[:, None], angles.sin()[:, None]
+
+
+def apply_rotary(heads: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn `heads` (T, heads, head_dim): component i with component i + head_dim / 2. Same dtype as given."""
+    cosine, sine = table
+    first, second = heads.to(torch.float32).chunk(2, dim=-1)
+    turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+    return turned.to(heads.dtype)

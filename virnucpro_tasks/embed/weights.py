@@ -1,0 +1,70 @@
+"""Sizes and tensors of one model of a bundle, checked against what the model's code expects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from virnucpro_tasks.errors import BundleError
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+_AGAIN = "convert the bundle again"
+
+
+def read_sizes(directory: Path, names: Collection[str]) -> dict[str, int]:
+    """The positive integers called `names` in config.json, no more, no fewer. Raises BundleError."""
+    file = directory / CONFIG_FILE
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"cannot be read: {error}", path=file, hint=_AGAIN) from None
+    if not isinstance(content, dict) or set(content) != set(names):
+        raise BundleError(f"must have exactly the entries {', '.join(names)}", path=file, hint=_AGAIN)
+    for name, value in content.items():
+        if type(value) is not int or value < 1:
+            raise BundleError(f"{name} must be a positive integer, not {value!r}", path=file, hint=_AGAIN)
+    return content
+
+
+def read_tensors(
+    directory: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    optional: Mapping[str, tuple[int, ...]],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """The tensors of model.safetensors on `device`; those of `shapes` in `dtype`, those of `optional` in FP32.
+
+    Raises BundleError naming a tensor that is missing, has another shape, or is in neither table.
+    """
+    file = directory / WEIGHTS_FILE
+    known = {**shapes, **optional}
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(file, framework="pt", device="cpu") as content:
+            present = set(content.keys())
+            for name in sorted(set(shapes) - present):
+                raise BundleError(f"tensor {name!r} is missing", path=file, hint=_AGAIN)
+            for name in sorted(present - set(known)):
+                raise BundleError(f"tensor {name!r} is not part of this model", path=file, hint=_AGAIN)
+            for name in sorted(present):
+                shape = tuple(content.get_slice(name).get_shape())
+                if shape != known[name]:
+                    raise BundleError(f"tensor {name!r} has shape {shape}, not {known[name]}", path=file, hint=_AGAIN)
+                kind = dtype if name in shapes else torch.float32
+                tensors[name] = content.get_tensor(name).to(device=device, dtype=kind)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"cannot be read: {error}", path=file, hint="copy or convert the bundle again") from None
+    return tensors
+
+
+def parameter_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a module's parameters; the module may be on the meta device."""
+    return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
