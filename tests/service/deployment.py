@@ -1,0 +1,99 @@
+"""A small deployment for tests: a broker, a store, worker supervisors, and the command line, all real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
+
+
+@dataclass
+class Deployment:
+    """Everything a user would set up, in one folder; `stop` ends all processes that were started."""
+
+    folder: Path
+    broker_url: str
+    settings: dict[str, str] = field(default_factory=dict)
+    supervisors: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        ours = {
+            "VIRNUCPRO_STORE": str(self.store),
+            "VIRNUCPRO_BROKER_URL": self.broker_url,
+            "VIRNUCPRO_BUNDLE": "demo",
+            "VIRNUCPRO_LEASE_SECONDS": "4",
+            "VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "1",
+        }
+        return os.environ | ours | self.settings
+
+    def run(self, *arguments: str, expect: int = 0, timeout: float = 120, stdin: bytes | None = None) -> str:
+        """Run `virnucpro`; returns its standard output. A traceback or another exit code fails the test."""
+        result = subprocess.run(
+            [*COMMAND, *arguments], env=self.environment, capture_output=True, timeout=timeout, input=stdin, check=False
+        )
+        errors = result.stderr.decode()
+        assert "Traceback" not in errors, errors
+        assert result.returncode == expect, f"exit {result.returncode}: {errors}\n{self.worker_log()}"
+        return result.stdout.decode()
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        """Run `virnucpro ... --json` and parse what it prints."""
+        return json.loads(self.run(*arguments, "--json", expect=expect))
+
+    def start_workers(self, devices: str) -> subprocess.Popen[bytes]:
+        """Start `virnucpro worker --devices ...`; does not wait until it is ready."""
+        log = (self.folder / "workers.log").open("ab")
+        process = subprocess.Popen(
+            [*COMMAND, "worker", "--devices", devices], env=self.environment, stdout=log, stderr=log
+        )
+        self.supervisors.append(process)
+        return process
+
+    def worker_log(self) -> str:
+        log = self.folder / "workers.log"
+        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+
+    def stop(self) -> None:
+        for process in self.supervisors:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.supervisors:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
+    """Poll until `condition` returns something true, and return it; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"nothing within {seconds} s")
+
+
+def comparable(results: Path) -> dict[str, bytes]:
+    """The result files by name, without what may differ between two runs: the times in run.json and the log."""
+    content = {file.name: file.read_bytes() for file in results.iterdir() if file.is_file()}
+    report = json.loads(content.pop("run.json"))
+    report.pop("times")
+    for name in [name for name in content if name.endswith(".log")]:
+        content.pop(name)
+    return content | {"run.json": json.dumps(report, sort_keys=True).encode()}
