@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from virnucpro_tasks.embed.attention import resolve_backend
+from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, NonFiniteError
+from virnucpro_tasks.embed.tokens import tokenize_proteins
+
+PROTEINS = ["MKL", "AAAAAAAA", "MKLC", "WW", "MKLV"]
+CYSTEINE = 23
+
+
+class TokenModel:
+    """State of a token = its id, four wide; ids in `broken` become infinite."""
+
+    width = 4
+
+    def __init__(self, broken: tuple[int, ...] = ()) -> None:
+        self.attention = resolve_backend("sdpa", "cpu")
+        self.broken = torch.tensor(broken, dtype=torch.int64)
+        self.calls = 0
+
+    def __call__(self, tokens, segments):
+        self.calls += 1
+        states = tokens.float()[:, None].repeat(1, self.width)
+        states[torch.isin(tokens, self.broken)] = torch.inf
+        return states
+
+
+def encoder_of(model, load_exact=None):
+    return Encoder(
+        "esm2",
+        model,
+        load_exact=load_exact,
+        device=torch.device("cpu"),
+        token_budget=12,
+        skip_first=1,
+        skip_last=1,
+    )
+
+
+def expected_vectors():
+    ragged = tokenize_proteins(PROTEINS)
+    return np.array([row[1:-1].mean() for row in np.split(ragged.ids, np.cumsum(ragged.lengths)[:-1])], np.float32)
+
+
+def test_vectors_come_in_input_order_with_a_true_report():
+    model = TokenModel()
+    vectors, report = encoder_of(model).encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    np.testing.assert_allclose(vectors, np.repeat(expected_vectors()[:, None], 4, axis=1), rtol=1e-6)
+    assert vectors.dtype == np.float32
+    assert (report.sequences, report.tokens, report.packs) == (5, 31, model.calls)
+    assert report.token_fill == pytest.approx(31 / (12 * report.packs))
+    assert report.recomputed_packs == 0 and report.attention == "sdpa"
+
+
+def test_a_pack_with_infinity_is_recomputed_and_counted():
+    loaded = []
+
+    def load_exact():
+        loaded.append(TokenModel())
+        return loaded[-1]
+
+    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_exact)
+    for _ in range(2):
+        vectors, report = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+        np.testing.assert_allclose(vectors[:, 0], expected_vectors(), rtol=1e-6)
+        assert report.recomputed_packs == 1
+    assert len(loaded) == 1 and loaded[0].calls == 2
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_infinity_in_fp32_names_the_sequences(reduced):
+    load_exact = (lambda: TokenModel(broken=(CYSTEINE,))) if reduced else None
+    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_exact)
+    with pytest.raises(NonFiniteError, match="esm2 gives NaN or infinity in FP32 for sequences 2") as caught:
+        encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    assert caught.value.indices == [2]
+
+
+def test_stopping_is_asked_before_every_pack():
+    model = TokenModel()
+    answers = iter([False, False, True])
+    with pytest.raises(EmbeddingStopped):
+        encoder_of(model).encode(tokenize_proteins(PROTEINS), should_stop=lambda: next(answers))
+    assert model.calls == 2
+
+
+def test_nothing_gives_an_empty_matrix():
+    vectors, report = encoder_of(TokenModel()).encode(tokenize_proteins([]), should_stop=lambda: True)
+    assert vectors.shape == (0, 4) and report.packs == 0
