@@ -120,7 +120,6 @@ def test_a_task_of_three_leases_runs_once(probe: Probe, broker: EmbeddedBroker) 
     assert client.zcard("unacked_index") == 0
 
 
-@pytest.mark.slow
 def test_without_the_keeper_it_would_run_twice(probe: Probe) -> None:
     probe.worker("a", keeper=False)
     probe.worker("b", keeper=False)

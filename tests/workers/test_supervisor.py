@@ -1,0 +1,184 @@
+"""The supervisor with real processes: restarts, permanent errors, stopping, no orphans."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
+from virnucpro_workers.supervisor import Policy
+
+RUN = """
+import json, sys
+from pathlib import Path
+from virnucpro_workers.supervisor import Policy, Supervisor, WorkerSpec
+specs, policy, run_dir = json.loads(sys.argv[1])
+import os
+specs = [WorkerSpec(name, tuple(command), dict(os.environ)) for name, command in specs]
+sys.exit(Supervisor(specs, Policy(**policy), run_dir=Path(run_dir)).run())
+"""
+
+OBEDIENT = "import signal, sys, time; signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0)); {}; time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGQUIT, signal.SIG_IGN); {}; time.sleep(60)"
+READY = "import os, pathlib; pathlib.Path({!r}, str(os.getpid())).touch()"
+
+
+class Running:
+    """A supervisor in a process of its own; its workers leave a file named by their pid when ready."""
+
+    def __init__(self, folder: Path, codes: dict[str, str], **policy: float) -> None:
+        self.pids_folder = folder / "pids"
+        self.pids_folder.mkdir()
+        ready = READY.format(str(self.pids_folder))
+        specs = [(name, [sys.executable, "-c", code.format(ready)]) for name, code in codes.items()]
+        self.log = folder / "supervisor.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", RUN, json.dumps([specs, {"stop_seconds": 10, **policy}, str(folder)])],
+                stderr=output,
+            )
+
+    def workers(self, count: int) -> list[int]:
+        """Pids of the first `count` workers that got ready."""
+        assert eventually(lambda: len(list(self.pids_folder.iterdir())) >= count), self.said()
+        by_age = sorted(self.pids_folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        return [int(file.name) for file in by_age]
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def end(self, within_seconds: float = 10) -> int:
+        return self.process.wait(within_seconds)
+
+
+@pytest.fixture
+def start(tmp_path: Path):
+    started: list[Running] = []
+
+    def run(codes: dict[str, str], **policy: float) -> Running:
+        started.append(Running(tmp_path, codes, **policy))
+        return started[-1]
+
+    yield run
+    for running in started:
+        running.process.kill()
+        running.process.wait()
+
+
+Start = Callable[..., Running]
+
+
+def eventually(condition: Callable[[], bool], within_seconds: float = 10) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_delays_double_up_to_a_minute() -> None:
+    policy = Policy(stop_seconds=1)
+    assert [policy.delay_seconds(deaths) for deaths in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert policy.delay_seconds(10_000) == 60
+
+
+def test_a_killed_worker_is_started_again(start: Start) -> None:
+    running = start({"embed-gpu0": OBEDIENT}, first_delay_seconds=0.1)
+    (first,) = running.workers(1)
+    os.kill(first, signal.SIGKILL)
+    assert running.workers(2)[1] != first
+    assert "embed-gpu0 killed by SIGKILL: starting again in 0.1 s" in running.said()
+
+
+def test_repeated_deaths_wait_longer_each_time(start: Start) -> None:
+    running = start({"embed-gpu0": "import sys; {}; sys.exit(1)"}, first_delay_seconds=0.05)
+    running.workers(4)
+    waits = [line.rsplit(" in ", 1)[1] for line in running.said().splitlines() if "starting again in" in line]
+    assert waits[:3] == ["0.05 s", "0.1 s", "0.2 s"]
+
+
+def test_a_healthy_life_resets_the_delay(start: Start) -> None:
+    code = "import sys, time; {}; time.sleep(0.2); sys.exit(1)"
+    running = start({"embed-gpu0": code}, first_delay_seconds=0.05, healthy_seconds=0.1)
+    running.workers(4)
+    waits = {line.rsplit(" in ", 1)[1] for line in running.said().splitlines() if "starting again in" in line}
+    assert waits == {"0.05 s"}
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_permanent_error_stops_everything_with_its_code(start: Start, code: int) -> None:
+    running = start({"coordinate-0": OBEDIENT, "embed-gpu0": f"import sys, time; time.sleep(0.5); sys.exit({code})"})
+    (other,) = running.workers(1)
+    assert running.end() == code
+    assert is_gone(other)
+    assert running.said().count("embed-gpu0 started") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
+def test_workers_are_asked_to_stop(start: Start, number: int, code: int) -> None:
+    running = start({"embed-gpu0": OBEDIENT, "coordinate-0": OBEDIENT})
+    pids = running.workers(2)
+    running.process.send_signal(number)
+    assert running.end() == code
+    assert all(map(is_gone, pids))
+    assert "killing" not in running.said()
+
+
+def test_one_that_does_not_stop_is_killed(start: Start) -> None:
+    running = start({"embed-gpu0": DEAF}, stop_seconds=0.5)
+    (pid,) = running.workers(1)
+    began = time.monotonic()
+    running.process.terminate()
+    assert running.end() == 0
+    assert 0.4 < time.monotonic() - began < 5
+    assert is_gone(pid)
+    assert "killing" in running.said()
+
+
+def test_a_second_interrupt_kills_at_once(start: Start) -> None:
+    running = start({"embed-gpu0": DEAF}, stop_seconds=60)
+    (pid,) = running.workers(1)
+    running.process.send_signal(signal.SIGINT)
+    assert eventually(lambda: "stopping 1 workers" in running.said())
+    running.process.send_signal(signal.SIGINT)
+    assert running.end() == 130
+    assert is_gone(pid)
+
+
+def test_no_orphan_when_the_supervisor_is_killed(start: Start) -> None:
+    running = start({"embed-gpu0": DEAF, "coordinate-0": OBEDIENT})
+    pids = running.workers(2)
+    running.process.kill()
+    assert eventually(lambda: all(map(is_gone, pids)))
+
+
+def test_a_dead_worker_leaves_no_pool_child(start: Start) -> None:
+    code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {!r}]); time.sleep(60)"
+    child = "{}; import time; time.sleep(60)"
+    running = start({"embed-gpu0": code.replace("{!r}", '"' + child + '"')}, first_delay_seconds=30)
+    (child_pid,) = running.workers(1)
+    os.kill(psutil.Process(child_pid).ppid(), signal.SIGKILL)
+    assert eventually(lambda: is_gone(child_pid))
+
+
+def test_a_silent_worker_is_killed_and_started_again(start: Start, tmp_path: Path) -> None:
+    write_heartbeat(heartbeat_file(tmp_path, "embed-gpu0"), Phase.CONSUMING)
+    then = time.time() - 100
+    os.utime(heartbeat_file(tmp_path, "embed-gpu0"), (then, then))
+    running = start({"embed-gpu0": OBEDIENT}, silent_seconds=0.1, first_delay_seconds=0.05)
+    running.workers(2)
+    assert re.search(r"embed-gpu0 has consumed nothing for 10\d s: killing it", running.said())

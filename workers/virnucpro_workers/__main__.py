@@ -1,0 +1,84 @@
+"""`python -m virnucpro_workers`: the workers of this host, supervised. Settings come from VIRNUCPRO_* variables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from virnucpro_tasks.errors import SettingsError, VirnucproError
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_workers.cores import available_cores
+from virnucpro_workers.devices import choose_devices
+from virnucpro_workers.gpus import list_gpus
+from virnucpro_workers.launch import worker_specs
+from virnucpro_workers.supervisor import Policy, Supervisor
+
+STOP_GRACE_SECONDS = 15.0
+"""Beyond the soft shutdown time: for requeueing and leaving Redis, before SIGKILL."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the flags, choose the devices, supervise; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        if options.run_dir is not None:
+            options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return supervise(options, settings, options.run_dir)
+        with tempfile.TemporaryDirectory(prefix="virnucpro-run-") as folder:
+            return supervise(options, settings, Path(folder))
+    except VirnucproError as error:
+        print(f"virnucpro worker: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) -> int:
+    """Start the workers that `options` ask for and stay until they are told to stop."""
+    choice = choose_devices(
+        options.devices,
+        mask=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        gpus=list_gpus(),
+        cores=available_cores(),
+        cpu_threads=settings.cpu_threads,
+    )
+    if choice.note:
+        print(f"virnucpro worker: {choice.note}", file=sys.stderr, flush=True)
+    if choice.slots:
+        find_bundle(settings.bundle)
+    specs = worker_specs(
+        choice.slots,
+        coordinators=options.coordinators,
+        host=options.name,
+        run_dir=run_dir,
+        cpu_threads=settings.cpu_threads,
+    )
+    if not specs:
+        raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
+    policy = Policy(stop_seconds=settings.soft_shutdown_seconds + STOP_GRACE_SECONDS)
+    return Supervisor(specs, policy, run_dir=run_dir).run()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of the supervisor; everything else is a setting."""
+    parser = argparse.ArgumentParser(prog="python -m virnucpro_workers", description="Start the workers of this host.")
+    parser.add_argument("--devices", default="auto", help="auto, none, cpu, or a list as 0,1 or cuda:0 or GPU-UUID")
+    parser.add_argument("--coordinators", type=_count, default=1, help="processes that split and finish jobs (1)")
+    parser.add_argument("--name", default=socket.gethostname(), help="host part of the worker names; unique per Redis")
+    parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat files (a temporary one)")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Which devices get a worker: `--devices` and CUDA_VISIBLE_DEVICES to one slot per process. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from virnucpro_tasks.errors import BackendError
+from virnucpro_workers.gpus import Gpu
+
+MAX_AUTOMATIC_CPU_SLOTS = 4
+"""CPU workers `auto` starts at most: each holds its own copy of the models in memory."""
+
+_INDEX = re.compile(r"(?:cuda:)?(\d+)")
+_UUID = re.compile(r"(?:GPU|MIG)-[\w/-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSlot:
+    """A place for one worker process: its name, and what its CUDA_VISIBLE_DEVICES is set to ("" for a CPU)."""
+
+    name: str
+    cuda_visible_devices: str
+
+    @property
+    def is_gpu(self) -> bool:
+        return bool(self.cuda_visible_devices)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """The slots to start, and a sentence where they were not named by the user."""
+
+    slots: tuple[DeviceSlot, ...]
+    note: str = ""
+
+
+def choose_devices(
+    asked: str, *, mask: str | None, gpus: tuple[Gpu, ...] | None, cores: int, cpu_threads: int = 1
+) -> DeviceChoice:
+    """Parse `asked`: `auto`, `none`, or a comma list of `cpu`, `0`, `cuda:0`, `GPU-uuid`, `MIG-uuid`.
+
+    `mask` is CUDA_VISIBLE_DEVICES (None if unset): an index counts within it, a UUID must be in it.
+    `gpus` is what the driver lists, None if unknown: then what is named is taken as it is.
+    Raises BackendError for anything not visible, not understood, or named twice (`cpu` may repeat).
+    """
+    visible = visible_devices(mask, gpus)
+    words = [word.strip() for word in asked.split(",")]
+    if words == ["auto"]:
+        return _automatic(visible, mask, gpus, cores, cpu_threads)
+    if words == ["none"]:
+        return DeviceChoice(())
+    slots: list[DeviceSlot] = []
+    taken: dict[str, str] = {}
+    for word in words:
+        if word == "cpu":
+            count = sum(not slot.is_gpu for slot in slots)
+            slots.append(DeviceSlot(f"cpu{count}", ""))
+            continue
+        device = _find(word, visible, gpus)
+        identity = _identity(device, gpus)
+        if identity in taken:
+            raise BackendError(
+                f"device {word!r} is the same GPU as {taken[identity]!r}", hint="name each GPU once; cpu may repeat"
+            )
+        taken[identity] = word
+        slots.append(DeviceSlot(_slot_name(device), device))
+    return DeviceChoice(tuple(slots))
+
+
+def visible_devices(mask: str | None, gpus: tuple[Gpu, ...] | None) -> tuple[str, ...] | None:
+    """The devices CUDA would show, in its order, as CUDA_VISIBLE_DEVICES writes them; None if unknown.
+
+    As in CUDA, the mask ends at its first entry that does not exist (`-1` by convention).
+    """
+    if mask is None:
+        if gpus is None:
+            return None
+        return tuple(name for gpu in gpus for name in (gpu.mig_uuids or (str(gpu.index),)))
+    entries: list[str] = []
+    for entry in (part.strip() for part in mask.split(",")):
+        if not _exists(entry, gpus):
+            break
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _automatic(
+    visible: tuple[str, ...] | None, mask: str | None, gpus: tuple[Gpu, ...] | None, cores: int, cpu_threads: int
+) -> DeviceChoice:
+    if visible and gpus:
+        slots = tuple(DeviceSlot(_slot_name(device), device) for device in visible)
+        return DeviceChoice(slots, f"devices: {', '.join(slot.name for slot in slots)}")
+    count = min(MAX_AUTOMATIC_CPU_SLOTS, max(1, cores // cpu_threads))
+    if mask is not None and gpus:
+        why = f"CUDA_VISIBLE_DEVICES={mask!r} leaves no GPU"
+    elif gpus is None:
+        why = "nvidia-smi is not there to list GPUs"
+    else:
+        why = "no GPU found"
+    return DeviceChoice(
+        tuple(DeviceSlot(f"cpu{number}", "") for number in range(count)),
+        f"{why}: computing on {count} CPU worker{'s' if count > 1 else ''} of {cpu_threads} thread"
+        f"{'s' if cpu_threads > 1 else ''}, far slower than a GPU",
+    )
+
+
+def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | None) -> str:
+    if found := _INDEX.fullmatch(word):
+        index = int(found[1])
+        if visible is None:
+            return str(index)
+        if index < len(visible):
+            return visible[index]
+        raise BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
+    if not _UUID.fullmatch(word):
+        raise BackendError(
+            f"device {word!r} is not understood", hint="auto, none, cpu, 0,1, cuda:0, or a GPU- or MIG- UUID"
+        )
+    if visible is None:
+        return word
+    # CUDA takes abbreviated UUIDs, on either side.
+    wanted = _identity(word, gpus)
+    for device in visible:
+        identity = _identity(device, gpus)
+        if identity.startswith(wanted) or wanted.startswith(identity):
+            return word
+    raise BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
+
+
+def _identity(device: str, gpus: tuple[Gpu, ...] | None) -> str:
+    """The full UUID of a device where it is known, else its name."""
+    for gpu in gpus or ():
+        for uuid in (gpu.uuid, *gpu.mig_uuids):
+            if uuid.startswith(device):
+                return uuid
+        if device == str(gpu.index):
+            return gpu.uuid
+    return device
+
+
+def _exists(entry: str, gpus: tuple[Gpu, ...] | None) -> bool:
+    if not (entry.isdigit() or _UUID.fullmatch(entry)):
+        return False
+    if gpus is None:
+        return True
+    known = {str(gpu.index) for gpu in gpus}
+    return entry in known or any(uuid.startswith(entry) for gpu in gpus for uuid in (gpu.uuid, *gpu.mig_uuids))
+
+
+def _slot_name(device: str) -> str:
+    """gpu3 for the physical GPU 3; gpu-1a2b3c4d or mig-1a2b3c4d for UUIDs."""
+    if device.isdigit():
+        return f"gpu{device}"
+    kind, _, rest = device.partition("-")
+    return f"{kind.lower()}-{rest.replace('/', '-')[-40:][:8]}"
+
+
+def _describe(visible: tuple[str, ...]) -> str:
+    if not visible:
+        return "no GPU is visible; use cpu"
+    return f"visible: {', '.join(f'{index} = {device}' for index, device in enumerate(visible))}"

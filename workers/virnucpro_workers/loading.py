@@ -1,0 +1,53 @@
+"""What a pool child tells its parent about loading the models: still at it, ready, or failed for good."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from virnucpro_tasks.errors import ExitCode, VirnucproError
+
+_READY = 255
+PARENT_SECONDS = 5.0
+"""Time the parent gets to stop before a failed child is gone and the pool makes another."""
+
+
+class LoadingState:
+    """One byte shared by a parent and the children it forks: 0 loading, 255 ready, else the exit code."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 1)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._shared[0] == _READY
+
+    @property
+    def exit_code(self) -> int | None:
+        """Why no child can be had; None while there is hope."""
+        return self._shared[0] if self._shared[0] not in (0, _READY) else None
+
+    def run(self, load: Callable[[], object], *, name: str) -> None:
+        """In the child: load, and on an error print it, ask the parent to stop, and end this process.
+
+        Celery would swallow an exception of its start-up signal and take tasks without models.
+        """
+        if self.exit_code is None:
+            try:
+                load()
+                self._shared[0] = _READY
+                return
+            except VirnucproError as error:
+                print(f"virnucpro worker {name}: {error}", file=sys.stderr, flush=True)
+                self._shared[0] = error.exit_code
+            except Exception:
+                traceback.print_exc()
+                self._shared[0] = ExitCode.UNEXPECTED
+        os.kill(os.getppid(), signal.SIGQUIT)
+        time.sleep(PARENT_SECONDS)
+        os._exit(self._shared[0])

@@ -1,0 +1,125 @@
+"""One Celery worker process: a consumer that never touches a device, and one pool child that computes.
+
+    python -m virnucpro_workers.process --role embed --device gpu0
+
+The settings come from VIRNUCPRO_* variables, the device from CUDA_VISIBLE_DEVICES; both are set by the launcher
+before exec.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
+from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
+from virnucpro_workers.loading import LoadingState
+
+LOADING_SECONDS = 1800.0
+"""Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
+
+
+class Role(StrEnum):
+    """What a worker process does."""
+
+    EMBED = "embed"
+    COORDINATE = "coordinate"
+
+
+def queue_of(role: Role, settings: Settings) -> str:
+    """The queue a role consumes. An embedding worker's belongs to its bundle; raises BundleError."""
+    return gpu_queue(find_bundle(settings.bundle).digest) if role is Role.EMBED else CPU_QUEUE
+
+
+def process_name(role: Role, device: str) -> str:
+    """`embed-gpu0`, `coordinate-0`: the first half of a node name, and the heartbeat file's name."""
+    return f"{role}-{device}"
+
+
+def celery_arguments(*, queue: str, node: str, log_level: str) -> list[str]:
+    """The worker's command line. Prefork with one child: only that pool keeps its heartbeat while computing,
+    has time limits, requeues on SIGQUIT and reports a dead child at once."""
+    return [
+        "worker",
+        "--pool=prefork",
+        "--concurrency=1",
+        f"--queues={queue}",
+        f"--hostname={node}",
+        f"--loglevel={log_level}",
+        "--without-gossip",
+        "--without-mingle",
+        "--task-events",
+    ]
+
+
+def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
+    """Consume until told to stop; returns the exit code. Raises VirnucproError for what no restart can mend."""
+    settings = load_settings()
+    app = make_app(settings)
+    queue = queue_of(role, settings)
+    name = process_name(role, device)
+    # Not before load_settings: it refuses VIRNUCPRO_ variables that are not settings.
+    os.environ["VIRNUCPRO_WORKER_DEVICE"] = device
+    # Celery's default of 4 s would kill a child that is loading models.
+    app.conf.worker_proc_alive_timeout = LOADING_SECONDS
+    # A new child would load the models again: minutes of a GPU.
+    app.conf.worker_max_tasks_per_child = None
+    app.conf.worker_max_memory_per_child = None
+    if run_dir is not None:
+        file = heartbeat_file(run_dir, name)
+        write_heartbeat(file, Phase.STARTING)
+        app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
+    loading = LoadingState()
+    parent_pid = os.getpid()
+
+    def start_child(**_: Any) -> None:
+        # A child busy on a device would otherwise hold it after its parent was killed.
+        tied_to_parent(parent_pid)()
+        if role is Role.EMBED:
+            loading.run(lambda: load_models(settings), name=name)
+
+    worker_process_init.connect(start_child, weak=False)
+    try:
+        app.worker_main(celery_arguments(queue=queue, node=f"{name}@{host}", log_level=settings.log_level))
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        return loading.exit_code or code
+    return loading.exit_code or 0
+
+
+def load_models(settings: Settings) -> None:
+    """Load the models onto this process's device; the only place where a worker touches torch or CUDA."""
+    from virnucpro_tasks.embedding import prepare_engine
+
+    prepare_engine(settings)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the flags and run one worker."""
+    parser = argparse.ArgumentParser(prog="python -m virnucpro_workers.process", description=__doc__)
+    parser.add_argument("--role", type=Role, choices=list(Role), required=True)
+    parser.add_argument("--device", required=True, help="name of the slot, as gpu0 or cpu1")
+    parser.add_argument("--host", default=socket.gethostname(), help="second half of the node name")
+    parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat file")
+    options = parser.parse_args(arguments)
+    try:
+        return run_worker(options.role, options.device, options.host, options.run_dir)
+    except VirnucproError as error:
+        print(f"virnucpro worker {process_name(options.role, options.device)}: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
