@@ -1,0 +1,237 @@
+"""Input files to batches of ledger and frame rows: everything that reading does, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
+from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
+from virnucpro_tasks.reads.record import shown
+from virnucpro_tasks.reads.records import Limits, Record, read_records
+from virnucpro_tasks.reads.sources import open_input
+from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch, Status
+
+DEFAULT_MIN_LENGTH = 60
+"""Bases below which a record is reported as too short, not scored; 0 scores everything, as the original did."""
+DEFAULT_BATCH_BASES = 4_000_000
+NO_CODON = "no unambiguous codon"
+NO_OPEN_FRAME = "no frame without a stop codon"
+
+_ROW_COST_BASES = 32
+"""What a record adds to a batch besides its bases and id, so that a batch of tiny records stays small too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInput:
+    """One input file: where it lies, and what messages call it."""
+
+    path: Path
+    name: str
+
+
+def frame_batches(
+    inputs: Sequence[ReadInput],
+    *,
+    chunk_length: int,
+    min_length: int = DEFAULT_MIN_LENGTH,
+    limits: Limits | None = None,
+    batch_bases: int = DEFAULT_BATCH_BASES,
+    strict: bool = False,
+) -> Iterator[FrameBatch]:
+    """Read all inputs in order and yield their ledger and frame rows; record ordinals count over all inputs.
+
+    A record too long for one batch comes in several, cut between chunks: memory is that of the longest record plus a
+    few times `batch_bases`. Raises InputError for a file that cannot be read as FASTA or FASTQ, if there is no record
+    at all or none is valid, and with `strict` for the first invalid record.
+    """
+    limits = limits or Limits()
+    batch = _Batch(chunk_length)
+    first_bad: InputError | None = None
+    valid = False
+    record_ordinal = -1
+    for input_ordinal, source in enumerate(inputs):
+        with open_input(source.path, name=source.name) as stream:
+            for record in read_records(stream, name=source.name, limits=limits):
+                record_ordinal += 1
+                status, reason = Status.SCORED, ""
+                if record.problem:
+                    status, reason = Status.INVALID, f"{record.problem} (record begins on line {record.line})"
+                    if strict or first_bad is None:
+                        first_bad = _bad_record(record, name=source.name)
+                    if strict:
+                        raise first_bad
+                else:
+                    valid = True
+                    if record.length < min_length:
+                        status = Status.TOO_SHORT
+                        reason = f"length {record.length}, below the minimum of {min_length} bases"
+                if status == Status.SCORED and record.length > batch_bases:
+                    if batch.cost:
+                        yield batch.tables()
+                    yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
+                    batch = _Batch(chunk_length)
+                    continue
+                batch.add(record, input_ordinal, record_ordinal, status, reason)
+                if batch.cost >= batch_bases:
+                    yield batch.tables()
+                    batch = _Batch(chunk_length)
+    if record_ordinal < 0:
+        raise InputError("there is no input", file="(none)", hint="name at least one FASTA or FASTQ file")
+    if batch.cost:
+        yield batch.tables()
+    if not valid and first_bad is not None:
+        raise first_bad
+
+
+def _bad_record(record: Record, *, name: str) -> InputError:
+    return InputError(
+        record.problem,
+        file=name,
+        record=shown(record.record_id) or None,
+        line=record.line,
+        hint="correct or remove the record",
+    )
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records collected for one FrameBatch, column by column."""
+
+    chunk_length: int
+    cost: int = 0
+    inputs: list[int] = field(default_factory=list)
+    records: list[int] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    sequences: list[bytes] = field(default_factory=list)
+
+    def add(self, record: Record, input_ordinal: int, record_ordinal: int, status: str, reason: str) -> None:
+        if status == Status.SCORED:
+            self.sequences.append(record.sequence)
+            self.cost += record.length
+        else:
+            self.faults[len(self.ids)] = (status, reason)
+        self.inputs.append(input_ordinal)
+        self.records.append(record_ordinal)
+        self.ids.append(record.record_id)
+        self.lengths.append(record.length)
+        self.cost += len(record.record_id) + _ROW_COST_BASES
+
+    def tables(self) -> FrameBatch:
+        lengths = np.array(self.lengths, np.int64)
+        scored_lengths = lengths.copy()
+        scored_lengths[list(self.faults)] = 0
+        offsets = np.cumsum(scored_lengths) - scored_lengths
+        rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.chunk_length)
+        bases = np.frombuffer(b"".join(self.sequences), np.uint8)
+        frames = open_frames(bases, starts + offsets[rows], ends + offsets[rows])
+        statuses, reasons = _outcomes(frames)
+        chunk_numbers, counts = chunks + 1, frames.counts
+        frame_rows = _frame_table(frames, np.array(self.records, np.int64)[rows], chunk_numbers)
+        if self.faults:
+            faulty = np.fromiter(self.faults, np.int64, len(self.faults))
+            order = np.argsort(np.concatenate([rows, faulty]), kind="stable")
+            rows = np.concatenate([rows, faulty])[order]
+            nothing = np.zeros(len(faulty), np.int64)
+            chunk_numbers, starts, ends, counts = (
+                np.concatenate([column, nothing])[order] for column in (chunk_numbers, starts, ends, counts)
+            )
+            fault_statuses, fault_reasons = zip(*self.faults.values(), strict=True)
+            statuses = pa.concat_arrays([statuses, pa.array(fault_statuses)]).take(pa.array(order))
+            reasons = pa.concat_arrays([reasons, pa.array(fault_reasons)]).take(pa.array(order))
+        ledger = _ledger_table(
+            inputs=np.array(self.inputs, np.int32)[rows],
+            records=np.array(self.records, np.int64)[rows],
+            ids=pa.array(self.ids, pa.binary()).take(pa.array(rows)),
+            lengths=lengths[rows],
+            bounds=(chunk_numbers, starts, ends),
+            counts=counts,
+            outcomes=(statuses, reasons),
+        )
+        return FrameBatch(ledger, frame_rows)
+
+
+def _windows(
+    record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int
+) -> Iterator[FrameBatch]:
+    """A record longer than a batch, some whole chunks at a time."""
+    bases = np.frombuffer(record.sequence, np.uint8)
+    total = int(chunk_counts(np.array([record.length], np.int64), chunk_length)[0])
+    step = max(1, batch_bases // chunk_length)
+    for first in range(0, total, step):
+        chunks = np.arange(first, min(first + step, total), dtype=np.int64)
+        lengths = np.full(len(chunks), record.length, np.int64)
+        starts = chunk_starts(lengths, chunks, chunk_length)
+        ends = np.minimum(starts + chunk_length, record.length)
+        frames = open_frames(bases[starts[0] : ends[-1]], starts - starts[0], ends - starts[0])
+        records = np.full(len(chunks), record_ordinal, np.int64)
+        ledger = _ledger_table(
+            inputs=np.full(len(chunks), input_ordinal, np.int32),
+            records=records,
+            ids=pa.array([record.record_id], pa.binary()).take(pa.array(np.zeros(len(chunks), np.int64))),
+            lengths=lengths,
+            bounds=(chunks + 1, starts, ends),
+            counts=frames.counts,
+            outcomes=_outcomes(frames),
+        )
+        yield FrameBatch(ledger, _frame_table(frames, records, chunks + 1))
+
+
+def _outcomes(frames: OpenFrames) -> tuple[pa.Array, pa.Array]:
+    """Status and reason of each chunk."""
+    kinds = pa.array(np.where(frames.counts > 0, 0, np.where(frames.has_codon, 1, 2)))
+    statuses = pa.array([Status.SCORED.value, Status.NO_OPEN_FRAME.value, Status.NO_OPEN_FRAME.value])
+    return statuses.take(kinds), pa.array(["", NO_OPEN_FRAME, NO_CODON]).take(kinds)
+
+
+def _ledger_table(
+    *,
+    inputs: npt.NDArray[np.int32],
+    records: npt.NDArray[np.int64],
+    ids: pa.Array,
+    lengths: npt.NDArray[np.int64],
+    bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    counts: npt.NDArray[np.integer],
+    outcomes: tuple[pa.Array, pa.Array],
+) -> pa.Table:
+    chunks, starts, ends = bounds
+    columns = [
+        pa.array(inputs),
+        pa.array(records),
+        ids,
+        pa.array(lengths),
+        pa.array(chunks.astype(np.int32)),
+        pa.array(starts),
+        pa.array(ends),
+        pa.array(counts.astype(np.int8)),
+        *outcomes,
+    ]
+    return pa.Table.from_arrays(columns, schema=LEDGER_SCHEMA)
+
+
+def _frame_table(
+    frames: OpenFrames, record_ordinals: npt.NDArray[np.int64], chunk_numbers: npt.NDArray[np.int64]
+) -> pa.Table:
+    """The frame rows; `record_ordinals` and `chunk_numbers` have one element a chunk."""
+    columns = [
+        pa.array(record_ordinals[frames.chunks]),
+        pa.array(chunk_numbers[frames.chunks].astype(np.int32)),
+        pa.array(frames.frames),
+        _strings(frames.nucleotides),
+        _strings(frames.proteins),
+    ]
+    return pa.Table.from_arrays(columns, schema=FRAME_SCHEMA)
+
+
+def _strings(ragged: Ragged) -> pa.Array:
+    """An Arrow string array over the bytes themselves: no Python string is made."""
+    offsets = ragged.offsets.astype(np.int32)
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(ragged.content))

@@ -1,0 +1,111 @@
+"""Four-line FASTQ: blocks of bytes to records. Qualities are checked for their length and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.record import (
+    LETTERS,
+    UPPER_DNA,
+    WHITE_SPACE,
+    Limits,
+    Record,
+    illegal_letter,
+    problem_of,
+    record_id_of,
+    shown,
+)
+
+_FOUR_LINES_HINT = "FASTQ is read with exactly four lines a record"
+_LINES = 4
+
+
+def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limits) -> Iterator[Record]:
+    """Records of a FASTQ file.
+
+    `blocks` have \\n line ends, break anywhere and begin with the first header, which stands on `line`. Empty lines
+    between records are skipped. Raises InputError where the four-line order is broken or the file ends inside a record.
+    """
+    ordinal = 0
+    rest = b""
+    for block in chain(blocks, (None,)):
+        lines = (rest + (block or b"")).split(b"\n")
+        # Without a newline behind it the last line may go on in the next block.
+        rest = b"" if block is None else lines.pop()
+        at = 0
+        while at < len(lines):
+            if not lines[at].strip():
+                at += 1
+                line += 1
+                continue
+            if at + _LINES > len(lines):
+                break
+            yield _record(lines[at : at + _LINES], ordinal=ordinal, line=line, name=name, limits=limits)
+            ordinal += 1
+            at += _LINES
+            line += _LINES
+        if block is not None:
+            rest = b"\n".join([*lines[at:], rest])
+            if len(rest) > limits.fastq_record_bytes:
+                raise InputError(
+                    f"a FASTQ record has more than {limits.fastq_record_bytes:,} bytes",
+                    file=name,
+                    line=line,
+                    hint=_FOUR_LINES_HINT,
+                )
+        elif at < len(lines):
+            raise InputError(
+                "the file ends inside a FASTQ record",
+                file=name,
+                record=shown(record_id_of(lines[at][1:], limits)),
+                line=line,
+                hint="it was cut off; copy or download it again",
+            )
+
+
+def _record(lines: list[bytes], *, ordinal: int, line: int, name: str, limits: Limits) -> Record:
+    header, body, plus, quality = lines
+    if not header.startswith(b"@"):
+        raise InputError(
+            f"a FASTQ header must begin with '@', not {shown(header[:20])!r}",
+            file=name,
+            line=line,
+            hint=_FOUR_LINES_HINT,
+        )
+    header = header[1:]
+    record_id = record_id_of(header, limits)
+    if not plus.startswith(b"+"):
+        raise InputError(
+            "the third line of a FASTQ record must begin with '+'",
+            file=name,
+            record=shown(record_id),
+            line=line + 2,
+            hint=_FOUR_LINES_HINT,
+        )
+    if len(body) != len(quality) and len(body.strip()) != len(quality.strip()):
+        raise InputError(
+            f"{len(body.strip()):,} bases but {len(quality.strip()):,} quality values",
+            file=name,
+            record=shown(record_id),
+            line=line + 3,
+            hint="the file is damaged or cut off",
+        )
+    sequence = body.translate(UPPER_DNA, WHITE_SPACE)
+    if (
+        record_id
+        and sequence
+        and not sequence.translate(None, LETTERS)
+        and len(header) <= limits.header_bytes
+        and len(sequence) <= limits.bases
+    ):
+        return Record(ordinal, record_id, sequence, line, "", len(sequence))
+    problem = problem_of(
+        header_length=len(header),
+        record_id=record_id,
+        length=len(sequence),
+        illegal=illegal_letter(body, line=line + 1),
+        limits=limits,
+    )
+    return Record(ordinal, record_id, b"", line, problem, len(sequence))

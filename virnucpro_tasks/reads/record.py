@@ -1,0 +1,107 @@
+"""One input record, the limits it must keep, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+SHOWN_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one record may take; beyond it the record is invalid, never silently cut."""
+
+    header_bytes: int = 65_536
+    bases: int = 256 * 2**20
+    fastq_record_bytes: int = 64 * 2**20
+    """All four lines of a FASTQ record; a longer one makes the file invalid."""
+    kept_id_bytes: int = 1_024
+    """So much of a header over its limit is kept as id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a FASTA or FASTQ file.
+
+    `sequence` is upper case without white space, U read as T; empty where `problem` is not.
+    """
+
+    ordinal: int  # 0-based within the file
+    record_id: bytes  # the header up to the first white space, unchanged
+    sequence: bytes
+    line: int  # 1-based line of the header
+    problem: str  # empty if there is none
+    length: int  # letters in the input, also where they are not kept
+
+
+WHITE_SPACE = b" \t\n\r\v\f"
+LETTERS = b"ACGTNRYKMSWBDHV"
+"""The bases and the IUPAC ambiguity codes; U counts as T."""
+
+UPPER_DNA = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyzU", b"ABCDEFGHIJKLMNOPQRSTTVWXYZT")
+"""Upper case, and U read as T."""
+
+_ILLEGAL = re.compile(rb"[^%b%b%b]" % (LETTERS + b"U", LETTERS.lower() + b"u", WHITE_SPACE))
+_PROTEIN_ONLY = b"EFILPQJOZX*"
+_PROTEIN_CERTAIN = b"EFILPQ"
+_SAMPLE_BYTES = 10_000
+
+
+def record_id_of(header: bytes, limits: Limits) -> bytes:
+    """The id in a header line without its first character; empty if it has none."""
+    words = (header if len(header) <= limits.header_bytes else header[: limits.kept_id_bytes]).split(None, 1)
+    return words[0] if words else b""
+
+
+def illegal_letter(body: bytes, *, line: int) -> str:
+    """Name the first illegal character of sequence lines, `line` being that of the first; empty if there is none."""
+    found = _ILLEGAL.search(body)
+    if found is None:
+        return ""
+    at = found.start()
+    character = found[0]
+    line += body.count(b"\n", 0, at)
+    where = f"illegal character {shown_character(character)} on line {line}"
+    upper = body[at : at + _SAMPLE_BYTES].upper()
+    if character.upper() in _PROTEIN_ONLY and any(letter in upper for letter in _PROTEIN_CERTAIN):
+        return f"{where}: this looks like protein"
+    return where + _EXPLANATIONS.get(character.upper(), "")
+
+
+_EXPLANATIONS = {
+    b"-": ": a gap, so this looks like an alignment; remove the gaps",
+    b".": ": a gap, so this looks like an alignment; remove the gaps",
+    b"\0": ": a NUL byte, so the file is damaged",
+    b"*": ": a stop, so this looks like protein",
+    b"X": ": write N for an unknown base",
+    b">": ": a header must begin its line",
+    b"@": ": this looks like FASTQ inside FASTA",
+} | {bytes([digit]): ": remove the numbers" for digit in b"0123456789"}
+
+
+def problem_of(*, header_length: int, record_id: bytes, length: int, illegal: str, limits: Limits) -> str:
+    """What is wrong with a record, the first that applies; empty if nothing is."""
+    if header_length > limits.header_bytes:
+        return f"the header has {header_length:,} bytes, more than the limit of {limits.header_bytes:,}"
+    if not record_id:
+        return "empty id" if length else "empty id and empty sequence"
+    if length == 0:
+        return "empty sequence"
+    if illegal:
+        return illegal
+    if length > limits.bases:
+        return f"the sequence has {length:,} bases, more than the limit of {limits.bases:,}"
+    return ""
+
+
+def shown_character(character: bytes) -> str:
+    """One byte as text that is safe in a message."""
+    return repr(character.decode("ascii")) if character.isascii() else f"byte 0x{character.hex()}"
+
+
+def shown(text: bytes) -> str:
+    """Bytes of an input as text for a message: escapes for what is not UTF-8, cut at SHOWN_CHARACTERS."""
+    decoded = text[: 4 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+    return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,216 @@
+"""Opening an input file: plain or compressed, known by its first bytes, never by its name."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import zstandard
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
+
+_PACKED_BLOCK_BYTES = 256 * 1024
+_ZSTD_BLOCK_BYTES = 4 * 1024
+"""zstd's decoder has no output limit; it makes at most 32,768 bytes of one, so blocks this small bound it."""
+_ZSTD_SKIPPABLE = tuple(bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60))
+
+
+class ByteStream(Protocol):
+    """Something to read bytes from, in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; none only at the end."""
+
+
+class _Decoder(Protocol):
+    """The interface of `bz2.BZ2Decompressor`: one compressed stream, with bounded output a call."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _GzipDecoder:
+    """zlib behind that interface."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        plain = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        self.needs_input = not self._zlib.unconsumed_tail and len(plain) < max_length
+        return plain
+
+
+class _ZstdDecoder:
+    """zstandard behind that interface; its output is bounded by small input."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdDecompressor().decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return self._zstd.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zstd.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._zstd.decompress(data)
+
+
+#: name: (signatures, decoder, bytes read at once)
+_COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], Callable[[], _Decoder], int]] = {
+    "gzip": ((b"\x1f\x8b",), _GzipDecoder, _PACKED_BLOCK_BYTES),
+    "bzip2": ((b"BZh",), bz2.BZ2Decompressor, _PACKED_BLOCK_BYTES),
+    "xz": ((b"\xfd7zXZ\x00",), lzma.LZMADecompressor, _PACKED_BLOCK_BYTES),
+    "zstd": ((b"\x28\xb5\x2f\xfd", *_ZSTD_SKIPPABLE), _ZstdDecoder, _ZSTD_BLOCK_BYTES),
+}
+_DAMAGE = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
+
+
+class _Unpacked:
+    """The plain bytes of a compressed file, all its members one after another."""
+
+    def __init__(self, packed: ByteStream, *, compression: str, name: str) -> None:
+        self._packed = packed
+        self._name = name
+        self._compression = compression
+        self._magics, self._make_decoder, self._block_bytes = _COMPRESSIONS[compression]
+        self._decoder = self._make_decoder()
+        self._ended = False
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ended:
+            if self._decoder.eof:
+                self._next_member()
+                continue
+            block = self._packed.read(self._block_bytes) if self._decoder.needs_input else b""
+            at_end = self._decoder.needs_input and not block
+            if at_end:
+                raise InputError(
+                    f"the {self._compression} compressed data ends early",
+                    file=self._name,
+                    hint="the file was cut off; copy or download it again",
+                )
+            try:
+                plain = self._decoder.decompress(block, size)
+            except _DAMAGE as error:
+                raise InputError(
+                    f"the {self._compression} compressed data is damaged: {error}",
+                    file=self._name,
+                    hint="copy or download it again",
+                ) from None
+            if plain:
+                return plain
+        return b""
+
+    def _next_member(self) -> None:
+        rest = self._decoder.unused_data.lstrip(b"\0")
+        while len(rest) < HEAD_BYTES and (block := self._packed.read(self._block_bytes)):
+            rest = (rest + block).lstrip(b"\0")
+        if not rest:
+            self._ended = True
+        elif rest.startswith(self._magics):
+            self._decoder = self._make_decoder()
+            self._packed = _Rejoined(rest, self._packed)
+        else:
+            raise InputError(
+                f"something else follows the end of the {self._compression} compressed data",
+                file=self._name,
+                hint="the file is damaged, or was joined with one that is not compressed",
+            )
+
+
+class _Rejoined:
+    """Bytes already taken from a stream, put back before it."""
+
+    def __init__(self, head: bytes, tail: ByteStream) -> None:
+        self._head = head
+        self._tail = tail
+
+    def read(self, size: int, /) -> bytes:
+        if self._head:
+            taken, self._head = self._head[:size], self._head[size:]
+            return taken
+        return self._tail.read(size)
+
+
+class _Checked:
+    """A file whose reading errors name it."""
+
+    def __init__(self, handle: BinaryIO, *, name: str) -> None:
+        self._handle = handle
+        self._name = name
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._handle.read(size)
+        except OSError as error:
+            raise InputError(f"the file cannot be read: {error.strerror}", file=self._name) from None
+
+
+@contextmanager
+def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
+    """Open a plain, gzip, bzip2, xz or zstd file (several members too) and yield its plain bytes.
+
+    `name` is what errors call the file. Raises InputError, at once or while reading, if it is missing, a directory,
+    unreadable, empty, damaged, cut off, compressed twice, or of a known format other than FASTA/FASTQ.
+    """
+    try:
+        handle = path.open("rb")
+    except FileNotFoundError:
+        raise InputError("there is no such file", file=name) from None
+    except IsADirectoryError:
+        raise InputError("this is a directory, not a file", file=name, hint="name the files in it") from None
+    except OSError as error:
+        raise InputError(f"the file cannot be opened: {error.strerror}", file=name) from None
+    with handle:
+        stream, head = _peeked(_Checked(handle, name=name))
+        if not head:
+            raise InputError("the file is empty", file=name)
+        compression = _compression_of(head)
+        if compression is not None:
+            stream, head = _peeked(_Unpacked(stream, compression=compression, name=name))
+            if not head:
+                raise InputError("the file is empty once unpacked", file=name)
+            if (inner := _compression_of(head)) is not None:
+                raise InputError(
+                    f"the file is compressed twice: {inner} inside {compression}", file=name, hint="unpack it once"
+                )
+        refuse_other_formats(head, name=name)
+        yield stream
+
+
+def _peeked(stream: ByteStream) -> tuple[ByteStream, bytes]:
+    """A stream of the same bytes, and the first HEAD_BYTES or more of them."""
+    head = b""
+    while len(head) < HEAD_BYTES and (block := stream.read(HEAD_BYTES)):
+        head += block
+    return _Rejoined(head, stream), head
+
+
+def _compression_of(head: bytes) -> str | None:
+    return next((name for name, (magics, *_) in _COMPRESSIONS.items() if head.startswith(magics)), None)
