@@ -37,7 +37,7 @@ def test_a_missing_or_damaged_file_is_named(esm2_directory, content):
     file.unlink()
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(BundleError, match="model.safetensors"):
+    with pytest.raises(BundleError, match=r"model\.safetensors"):
         Esm2.load(esm2_directory, device="cpu", dtype=torch.float32)
 
 
@@ -46,7 +46,7 @@ def test_a_missing_or_damaged_file_is_named(esm2_directory, content):
 )
 def test_a_wrong_config_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(BundleError, match="config.json"):
+    with pytest.raises(BundleError, match=r"config\.json"):
         read_sizes(tmp_path, ("layers", "width"))
 
 
