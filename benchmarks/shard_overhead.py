@@ -14,6 +14,7 @@ so files - engine is what our own files cost, and queue - files is what Celery a
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
@@ -80,7 +81,7 @@ def measure_queue(settings: Settings, source: Path) -> dict[str, float]:
             for _ in wait_for(app, job, lease_seconds=settings.lease_seconds):
                 workers.check()
     times = sorted(file.stat().st_mtime for file in job.paths.embeddings.glob("[0-9]*"))
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     return {"queue_ms": statistics.median(gaps) * MILLISECONDS}
 
 

@@ -12,12 +12,20 @@ def test_new_ids_are_valid_sortable_and_distinct() -> None:
     ids = [new_job_id() for _ in range(100)]
     assert len(set(ids)) == 100
     assert all(checked_job_id(job_id) == job_id for job_id in ids)
-    assert "20200101t000000z-aaaaaaaaaaaaaaaa" < ids[0]
+    assert ids[0] > "20200101t000000z-aaaaaaaaaaaaaaaa"
 
 
 @pytest.mark.parametrize(
     "job_id",
-    ["", "../other", "20260101t000000z-aaaaaaaaaaaaaaaa/..", "20260101t000000z-aaaaaaaaaaaaaaaa\n", "x" * 10_000, None, 7],
+    [
+        "",
+        "../other",
+        "20260101t000000z-aaaaaaaaaaaaaaaa/..",
+        "20260101t000000z-aaaaaaaaaaaaaaaa\n",
+        "x" * 10_000,
+        None,
+        7,
+    ],
 )
 def test_anything_else_is_refused_before_a_path_is_built(job_id: object) -> None:
     with pytest.raises(JobError, match="not a job id"):

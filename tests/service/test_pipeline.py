@@ -60,9 +60,7 @@ def test_a_killed_worker_loses_nothing(deployment: Deployment, tmp_path: Path) -
     embeddings = deployment.store / "jobs" / job_id / "embeddings"
     wait_until(lambda: len(list(embeddings.glob("[0-9]*"))) >= 2)
     # When one of the worker processes is killed in the middle, with its pool
-    victim = next(
-        child for child in psutil.Process(supervisor.pid).children() if "cpu0" in " ".join(child.cmdline())
-    )
+    victim = next(child for child in psutil.Process(supervisor.pid).children() if "cpu0" in " ".join(child.cmdline()))
     for process in [*victim.children(recursive=True), victim]:
         process.send_signal(signal.SIGKILL)
     # Then the job completes with the same bytes

@@ -43,10 +43,11 @@ class LoadingState:
                 self._shared[0] = _READY
                 return
             except VirnucproError as error:
-                print(f"virnucpro worker {name}: {error}", file=sys.stderr, flush=True)
+                # Celery turns sys.stderr into log records, one a line.
+                print(f"virnucpro worker {name}: {error}", file=sys.__stderr__, flush=True)
                 self._shared[0] = error.exit_code
             except Exception:
-                traceback.print_exc()
+                traceback.print_exc(file=sys.__stderr__)
                 self._shared[0] = ExitCode.UNEXPECTED
         os.kill(os.getppid(), signal.SIGQUIT)
         time.sleep(PARENT_SECONDS)

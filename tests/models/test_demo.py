@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.models.bundle import MEMBER_FILES, verify_bundle
+from virnucpro_tasks.models.demo import build_demo_bundle, fasta_sequences, train_tokenizer
+from virnucpro_tasks.models.locate import demo_bundle
+
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
+
+
+def test_rebuild_is_the_shipped_one(tmp_path: Path) -> None:
+    sequences = fasta_sequences(SAMPLE)
+    rebuilt = build_demo_bundle(tmp_path / "bundle", sequences=sequences)
+    verify_bundle(rebuilt)
+    for name in MEMBER_FILES:
+        if name.endswith("config.json"):
+            assert (rebuilt.path / name).read_bytes() == (demo_bundle().path / name).read_bytes()
+    # A later release of NumPy or tokenizers may draw or merge otherwise; all else must be the same.
+    assert {**rebuilt_facts(rebuilt), "sha256": 0} == {**rebuilt_facts(demo_bundle()), "sha256": 0}
+
+
+def rebuilt_facts(bundle: object) -> dict:
+    return json.loads((bundle.path / "bundle.json").read_text())  # type: ignore[attr-defined]
+
+
+def test_seed_and_sequences_decide(tmp_path: Path) -> None:
+    sequences = ["ACGTTGCAACGGATTACA" * 20]
+    first = build_demo_bundle(tmp_path / "first", sequences=sequences, seed=1)
+    again = build_demo_bundle(tmp_path / "again", sequences=sequences, seed=1)
+    other = build_demo_bundle(tmp_path / "other", sequences=sequences, seed=2)
+    assert first.digest == again.digest
+    assert first.description.sha256["esm2/model.safetensors"] != other.description.sha256["esm2/model.safetensors"]
+
+
+def test_tokenizer_has_the_published_pipeline(shared: Path) -> None:
+    published = json.loads((shared / "reference/dnabert-s/tokenizer.json").read_text())
+    ours = json.loads((demo_bundle().path / "dnabert-s/tokenizer.json").read_text())
+    for part in ("normalizer", "pre_tokenizer", "post_processor", "added_tokens", "padding", "truncation", "decoder"):
+        assert ours[part] == published[part], part
+    options = set(published["model"]) - {"vocab", "merges"}
+    assert {name: ours["model"][name] for name in options} == {name: published["model"][name] for name in options}
+    assert list(ours["model"]["vocab"])[:9] == list(published["model"]["vocab"])[:9]
+
+
+def test_unknown_letters_are_unknown_tokens_one_by_one() -> None:
+    tokenizer = train_tokenizer(["ACGT" * 50], vocabulary=16)
+    assert tokenizer.encode("NNN").ids == [1, 0, 0, 0, 2]
+
+
+def test_scores_of_shipped_head_spread() -> None:
+    bundle = demo_bundle()
+    random = np.random.default_rng(0)
+    nucleotide = random.normal(0, 0.3, (200, bundle.description.nucleotide_width)).astype(np.float32)
+    protein = random.normal(0, 0.3, (200, bundle.description.protein_width)).astype(np.float32)
+    virus = Head.load(bundle).scores(nucleotide, protein)[:, 1]
+    assert 0.1 < virus.std() < 0.45
+
+
+@pytest.mark.parametrize("content", [b"", b"ACGT\n", b"\x1f\x8b\x08\x00"])
+def test_what_is_not_fasta(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.fa").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.fa"):
+        fasta_sequences(tmp_path / "x.fa")
