@@ -20,24 +20,50 @@ EPSILON = 1e-5
 """Of torch's BatchNorm1d, which the classifier was trained with."""
 
 BLOCK_ROWS = 256
-"""Rows of every matrix product. Always so many, so that BLAS takes one path and a row's score does not depend on
-what else is scored; a last block is filled up with zeros."""
+"""Rows converted to float64 at a time; bounds the memory and has no influence on any score."""
+
+NORM_BITS = 26
+"""Vectors are rounded to whole numbers with a norm of at most 2**26 and a bit. By Cauchy and Schwarz every partial sum
+of a product of two of them is then a whole number below 2**53, which float64 holds exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeVectors:
+    """Vectors as `numbers` times `unit`: whole numbers (n, width) and a power of two for each (n, 1), both float64."""
+
+    numbers: np.ndarray
+    unit: np.ndarray
+
+    @classmethod
+    def rounded(cls, vectors: np.ndarray) -> WholeVectors:
+        """`vectors` (n, width), each value rounded to about 2**-26 of the norm of its row."""
+        vectors = vectors.astype(np.float64)
+        norms = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+        exponents = np.frexp(norms)[1] - NORM_BITS
+        return cls(np.rint(vectors * np.ldexp(1.0, -exponents)), np.ldexp(1.0, exponents))
+
+    def products(self, others: WholeVectors) -> np.ndarray:
+        """Scalar products of all rows, float64 (n, n of `others`).
+
+        They are exact, so neither the order in which BLAS adds nor its number of threads can change a bit.
+        """
+        return (self.numbers @ others.numbers.T) * self.unit * others.unit.T
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The classifier of VirNucPro in evaluation mode; all arrays are float32.
+    """The classifier of VirNucPro in evaluation mode; all arrays are float64.
 
-    `hidden` (widths together, hidden units), `scale` and `shift` (hidden units): batch normalization with the bias
-    of the hidden layer folded in, `output` (hidden units, 2), `output_bias` (2).
+    `hidden` (a vector of the widths together for each hidden unit), `scale` and `shift` (hidden units): batch
+    normalization with the bias of the hidden layer folded in, `output` (a vector for each class), `output_bias` (2).
     """
 
     nucleotide_width: int
     protein_width: int
-    hidden: np.ndarray
+    hidden: WholeVectors
     scale: np.ndarray
     shift: np.ndarray
-    output: np.ndarray
+    output: WholeVectors
     output_bias: np.ndarray
 
     @classmethod
@@ -51,14 +77,14 @@ class Head:
         tensors = _checked_tensors(path, digest=description.sha256[HEAD_FILE])
         widths = description.nucleotide_width + description.protein_width
         _check_shapes(tensors, widths, path)
-        scale = tensors["bn1.weight"] / np.sqrt(tensors["bn1.running_var"] + np.float32(EPSILON))
+        scale = tensors["bn1.weight"] / np.sqrt(tensors["bn1.running_var"] + EPSILON)
         return cls(
             nucleotide_width=description.nucleotide_width,
             protein_width=description.protein_width,
-            hidden=np.ascontiguousarray(tensors["hidden_layer.weight"].T),
+            hidden=WholeVectors.rounded(tensors["hidden_layer.weight"]),
             scale=scale,
             shift=(tensors["hidden_layer.bias"] - tensors["bn1.running_mean"]) * scale + tensors["bn1.bias"],
-            output=np.ascontiguousarray(tensors["output_layer.weight"].T),
+            output=WholeVectors.rounded(tensors["output_layer.weight"]),
             output_bias=tensors["output_layer.bias"],
         )
 
@@ -66,7 +92,8 @@ class Head:
         """P(others) and P(virus) of each row, float32 (n, 2).
 
         `nucleotide` is (n, nucleotide_width), `protein` (n, protein_width), float32, row by row of the same frames.
-        A row's scores are bit for bit the same whatever other rows are given and wherever it stands.
+        A row's scores are bit for bit the same whatever other rows are given and wherever it stands; a row with a NaN
+        gets NaN.
         Raises ValueError for other shapes.
         """
         count = len(nucleotide)
@@ -76,21 +103,17 @@ class Head:
                 f"{self.nucleotide_width} and {self.protein_width}"
             )
         scores = np.empty((count, len(CLASSES)), np.float32)
-        joined = np.zeros((BLOCK_ROWS, self.nucleotide_width + self.protein_width), np.float32)
         for start in range(0, count, BLOCK_ROWS):
-            rows = min(BLOCK_ROWS, count - start)
-            joined[:rows, : self.nucleotide_width] = nucleotide[start : start + rows]
-            joined[:rows, self.nucleotide_width :] = protein[start : start + rows]
-            joined[rows:] = 0
-            scores[start : start + rows] = self._block_scores(joined)[:rows]
+            block = slice(start, start + BLOCK_ROWS)
+            scores[block] = self._block_scores(np.concatenate([nucleotide[block], protein[block]], axis=1))
         return scores
 
     def _block_scores(self, joined: np.ndarray) -> np.ndarray:
-        activation = joined @ self.hidden
+        activation = WholeVectors.rounded(joined).products(self.hidden)
         activation *= self.scale
         activation += self.shift
         np.maximum(activation, 0, out=activation)
-        logits = activation @ self.output + self.output_bias
+        logits = WholeVectors.rounded(activation).products(self.output) + self.output_bias
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -108,7 +131,7 @@ def _checked_tensors(path: Path, *, digest: str) -> dict[str, Any]:
         tensors = load(content)
     except SafetensorError as error:
         raise BundleError(f"damaged safetensors ({error})", path=path, hint="convert the bundle again") from None
-    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    return {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
 
 
 def _check_shapes(tensors: dict[str, Any], widths: int, path: Path) -> None:

@@ -1,0 +1,87 @@
+"""What tests of whole inputs share: reading files to two plain lists, and what a reading must always satisfy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.reads.tables import FRAME_NAMES, FRAME_SCHEMA, LEDGER_SCHEMA
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All ledger rows and all frame rows of some inputs."""
+
+    ledger: list[Row]
+    frames: list[Row]
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Ledger rows that a person counts as one each: a record is scored if any of its chunks is."""
+        return dict(Counter(str(row["status"]) for row in self.records))
+
+    @property
+    def records(self) -> list[Row]:
+        """One ledger row a record: its first scored one, or else its first."""
+        best: dict[int, Row] = {}
+        for row in self.ledger:
+            known = best.setdefault(row["record_ordinal"], row)
+            if known["status"] != "scored" and row["status"] == "scored":
+                best[row["record_ordinal"]] = row
+        return list(best.values())
+
+    def frames_of(self, record: int) -> list[tuple[str, str, str]]:
+        """Chunk and frame, nucleotides and protein of each frame of a record."""
+        return [
+            (f"{row['chunk']}{FRAME_NAMES[row['frame']]}", row["nucleotides"], row["protein"])
+            for row in self.frames
+            if row["record_ordinal"] == record
+        ]
+
+
+def read_files(*paths: Path, chunk_length: int = 500, **options: Any) -> Reading:
+    """Read `paths`, under their own names, through `frame_batches`, and check the accounting."""
+    inputs = [ReadInput(path, path.name) for path in paths]
+    batches = list(frame_batches(inputs, chunk_length=chunk_length, **options))
+    reading = Reading(
+        pa.concat_tables([batch.ledger for batch in batches]).to_pylist() if batches else [],
+        pa.concat_tables([batch.frames for batch in batches]).to_pylist() if batches else [],
+    )
+    for batch in batches:
+        assert batch.ledger.schema == LEDGER_SCHEMA
+        assert batch.frames.schema == FRAME_SCHEMA
+    check_accounting(reading)
+    return reading
+
+
+def check_accounting(reading: Reading) -> None:
+    """Every record is there, in order; its chunks are numbered and cover it; frame rows follow the ledger's counts."""
+    ordinals = list(dict.fromkeys(row["record_ordinal"] for row in reading.ledger))
+    assert ordinals == list(range(len(ordinals)))
+    counted = [(row["record_ordinal"], row["chunk"]) for row in reading.ledger for _ in range(row["frames"])]
+    assert [(row["record_ordinal"], row["chunk"]) for row in reading.frames] == counted
+    last: Row = {"record_ordinal": -1, "chunk": 0, "end": 0}
+    for row in reading.ledger:
+        assert row["status"] in {"scored", "no_open_frame", "too_short", "invalid"}
+        assert (row["status"] == "scored") == (row["frames"] > 0)
+        assert (row["status"] == "scored") == (row["reason"] == "")
+        new = row["record_ordinal"] != last["record_ordinal"]
+        if row["status"] in ("too_short", "invalid"):
+            assert new
+            assert (row["chunk"], row["start"], row["end"]) == (0, 0, 0)
+        else:
+            assert row["chunk"] == (1 if new else last["chunk"] + 1)
+            assert row["start"] == 0 if new else row["start"] <= last["end"]
+            assert row["end"] <= row["record_length"]
+        last = row
+    for row, following in zip(reading.ledger, [*reading.ledger[1:], None], strict=True):
+        is_last = following is None or following["record_ordinal"] != row["record_ordinal"]
+        if is_last and row["chunk"]:
+            assert row["end"] == row["record_length"]
