@@ -37,7 +37,9 @@ def write_bytes(final: Path, content: bytes) -> None:
 
 def write_json(final: Path, content: Any) -> None:
     """Write `content` as key-sorted, indented JSON to `final` atomically."""
-    write_bytes(final, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    # Bytes of a file name that are no UTF-8 are lone surrogates here; their backslash form is what JSON calls them.
+    write_bytes(final, text.encode(errors="backslashreplace"))
 
 
 def sync_directory(directory: Path) -> None:

@@ -15,19 +15,20 @@ import numpy as np
 
 from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.errors import ExitCode, JobError, VirnucproError
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
-from virnucpro_tasks.models.bundle import Bundle, read_description
+from virnucpro_tasks.models.bundle import Bundle, file_sha256, read_description
 from virnucpro_tasks.output.results import write_results
-from virnucpro_tasks.output.run_report import run_report
+from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.shards.files import read_table, read_vectors
+from virnucpro_tasks.shards.files import ShardVectors, read_table, read_vectors
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.splitting import missing_shards
 
 log = logging.getLogger(__name__)
 
-RUN_FILE = "run.json"
+SCORED_ROWS = 4_096
+"""Frames whose joined vectors are in memory at once: 55 MB with the published head."""
 
 
 def finish_files(job: Job) -> list[int]:
@@ -53,18 +54,37 @@ def finish_files(job: Job) -> list[int]:
 
 
 def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
-    """The shards of a job in order, with their scores; one in memory at a time."""
+    """The shards of a job in order, with their scores; one in memory at a time.
+
+    Raises JobError if a shard's tables do not have the rows that the plan says.
+    """
     for number, entry in enumerate(plan.shards):
         ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
+        if (ledger.num_rows, frames.num_rows) != (entry.ledger_rows, entry.frames):
+            raise JobError(
+                f"shard {number} has {ledger.num_rows} ledger rows and {frames.num_rows} frames, "
+                f"the plan says {entry.ledger_rows} and {entry.frames}",
+                job_id=job.job_id,
+                hint="its files were changed; submit the input again",
+            )
         quarantine = job.paths.quarantined(number)
         if entry.frames and not quarantine.exists():
-            vectors = read_vectors(job.paths.embedding(number))
-            scores = head.scores(vectors.nucleotide[vectors.nucleotide_row], vectors.protein[vectors.protein_row])
+            scores = frame_scores(head, read_vectors(job.paths.embedding(number)))
             yield ScoredShard(ledger, frames, scores, np.zeros(entry.frames, bool), "")
         else:
             reason = json.loads(quarantine.read_bytes())["reason"] if entry.frames else ""
             scores = np.zeros((entry.frames, 2), np.float32)
             yield ScoredShard(ledger, frames, scores, np.ones(entry.frames, bool), reason)
+
+
+def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
+    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2)."""
+    scores = np.empty((len(vectors.nucleotide_row), 2), np.float32)
+    for start in range(0, len(scores), SCORED_ROWS):
+        rows = slice(start, start + SCORED_ROWS)
+        nucleotide, protein = vectors.nucleotide_row[rows], vectors.protein_row[rows]
+        scores[rows] = head.scores(vectors.nucleotide[nucleotide], vectors.protein[protein])
+    return scores
 
 
 def _finish(job: Job, plan: Plan) -> None:
@@ -93,8 +113,11 @@ def _write(job: Job, plan: Plan, directory: Path) -> None:
         input_names=[entry.name for entry in job.spec.inputs],
         model_label=description.label,
         demonstration=description.demonstration,
+        chunk_length=job.spec.parameters.chunk_length,
     )
-    report = run_report(job.spec, description, plan, counts, started_at=started)
+    digests = {file.name: file_sha256(file) for file in sorted(directory.iterdir())}
+    report = run_report(job.spec, description, plan, counts, digests=digests, started_at=started)
+    (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
     write_json(directory / RUN_FILE, report)
     for file in directory.iterdir():
         with file.open("rb+") as handle:

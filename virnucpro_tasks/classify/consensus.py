@@ -1,0 +1,77 @@
+"""Frame scores to a call for each chunk and for each record."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+OTHERS, VIRUS = 0, 1
+"""Columns of a score array: P(others), P(virus)."""
+
+SUM_BITS = 40
+"""Probabilities are summed as whole multiples of 2**-40, so that a sum does not depend on how its terms are grouped:
+a record may be spread over any number of shards. 2**23 frames fit, more than the longest record has."""
+
+Bools = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkScores:
+    """What the frames of n chunks say, element by element; a chunk without frames has zeros.
+
+    `frames` (n,) int64; `highest_others` and `highest_virus` (n,) float32; `virus_sum` (n,) int64, the sum of
+    P(virus) over the frames in units of 2**-SUM_BITS.
+    """
+
+    frames: Integers
+    highest_others: Floats
+    highest_virus: Floats
+    virus_sum: Integers
+
+    @property
+    def is_virus(self) -> Bools:
+        """The original's consensus: the highest P(virus) is at least the highest P(others). A tie is a virus."""
+        return (self.highest_virus >= self.highest_others) & (self.frames > 0)
+
+    @property
+    def means(self) -> list[float]:
+        """Mean P(virus) of each chunk; NaN without frames."""
+        return [mean_virus_score(*pair) for pair in zip(self.virus_sum.tolist(), self.frames.tolist(), strict=True)]
+
+
+def frame_is_virus(scores: Floats) -> Bools:
+    """The original's label of each frame of `scores` (frames, 2): the larger probability; a tie is others."""
+    return scores[:, VIRUS] > scores[:, OTHERS]
+
+
+def chunk_scores(scores: Floats, counts: Integers) -> ChunkScores:
+    """Gather `scores` (frames, 2) float32 by chunk; chunk i has the next `counts[i]` frames, which may be 0."""
+    filled = counts > 0
+    starts = (np.cumsum(counts) - counts)[filled]
+    highest = np.zeros((len(counts), 2), np.float32)
+    sums = np.zeros(len(counts), np.int64)
+    if len(starts):
+        highest[filled] = np.maximum.reduceat(scores, starts, axis=0)
+        units = np.rint(np.ldexp(scores[:, VIRUS].astype(np.float64), SUM_BITS)).astype(np.int64)
+        sums[filled] = np.add.reduceat(units, starts)
+    return ChunkScores(counts, highest[:, OTHERS], highest[:, VIRUS], sums)
+
+
+def mean_virus_score(virus_sum: int, frames: int) -> float:
+    """Mean P(virus) of a record from its sum (units of 2**-SUM_BITS) over `frames` frames; NaN without frames."""
+    return math.ldexp(virus_sum / frames, -SUM_BITS) if frames else math.nan
+
+
+def record_is_virus(virus_sum: int, frames: int) -> bool:
+    """The call of a record: its mean P(virus) over all frames is at least one half; false without frames.
+
+    Neither existing tool calls records. Of mean and maximum the mean tells unseen species apart better: a maximum
+    grows with the number of frames.
+    """
+    return frames > 0 and 2 * virus_sum >= frames << SUM_BITS

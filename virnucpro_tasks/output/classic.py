@@ -1,0 +1,103 @@
+"""The two result files of the existing tools, column for column and digit for digit.
+
+| | original | broad |
+| --- | --- | --- |
+| scores in prediction_results.txt | shortest text of a float32 | text of the float32 as a float64 |
+| prediction_results_highestscore.csv | two columns, sorted by id as text | four columns, in input order |
+| the maxima in it | not written | as pandas reads the scores back, see `read_back` |
+
+The second file is tab-separated despite its name. Both list scored frames and chunks only, know ids by text alone,
+quote nothing and end lines with \\n. Chunks of two records with one id are two rows here; the existing tools fail or
+merge them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from virnucpro_tasks.classify.consensus import frame_is_virus
+from virnucpro_tasks.models.sizes import CLASSES
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.sorted_lines import SortedLines
+
+ORIGINAL, BROAD = "original", "broad"
+FRAMES_FILE = "prediction_results.txt"
+CHUNKS_FILE = "prediction_results_highestscore.csv"
+FRAMES_HEADER = b"Sequence_ID\tPrediction\tscore1\tscore2\n"
+CHUNKS_HEADERS = {
+    ORIGINAL: b"Modified_ID\tIs_Virus\n",
+    BROAD: b"Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\n",
+}
+
+_LABELS = tuple(label.encode() for label in CLASSES)
+_TRUTH = (b"False", b"True")
+_EXACT_DIGITS = 15
+"""Decimal digits that a float64 always holds exactly."""
+_READ_DIGITS = 17
+"""Digits that pandas reads."""
+
+
+class ClassicWriter:
+    """Writes both files to open ones. Call `add` for each shard in order, then `end`."""
+
+    def __init__(self, frames: BinaryIO, chunks: BinaryIO, *, dialect: str, folder: Path) -> None:
+        self._frames = frames
+        self._chunks = chunks
+        self._dialect = dialect
+        self._sorted = SortedLines(folder)
+        frames.write(FRAMES_HEADER)
+        chunks.write(CHUNKS_HEADERS[dialect])
+
+    def add(self, rows: ScoredRows) -> None:
+        """Write the scored frames and chunks of a shard."""
+        ids = rows.chunk_ids
+        labels = [_LABELS[is_virus] for is_virus in frame_is_virus(rows.frame_scores).tolist()]
+        texts = score_texts(rows.frame_scores, dialect=self._dialect)
+        self._frames.writelines(
+            b"%b%b\t%b\t%b\t%b\n" % (ids[row], name, label, others, virus)
+            for row, name, label, others, virus in zip(rows.frame_rows, rows.frame_names, labels, *texts, strict=True)
+        )
+        scored = np.flatnonzero(rows.scores.frames > 0)
+        called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
+        if self._dialect == ORIGINAL:
+            self._sorted.extend([b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called])
+            return
+        maxima = np.stack([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]], axis=1)
+        others, virus = ([read_back(text) for text in column] for column in score_texts(maxima, dialect=BROAD))
+        self._chunks.writelines(
+            b"%b\t%b\t%b\t%b\n" % (ids[row], _TRUTH[is_virus], *scores)
+            for (row, is_virus), *scores in zip(called, others, virus, strict=True)
+        )
+
+    def end(self) -> None:
+        """Write what had to be sorted."""
+        self._chunks.writelines(self._sorted.lines())
+
+
+def score_texts(scores: npt.NDArray[np.float32], *, dialect: str) -> tuple[list[bytes], list[bytes]]:
+    """Both columns of `scores` (n, 2) as the dialect writes them."""
+    others, virus = (scores[:, column] for column in range(scores.shape[1]))
+    if dialect == ORIGINAL:
+        # str of a NumPy float32 has the fewest digits that tell it from its neighbours.
+        return [str(score).encode() for score in others], [str(score).encode() for score in virus]
+    return [repr(score).encode() for score in others.tolist()], [repr(score).encode() for score in virus.tolist()]
+
+
+def read_back(text: bytes) -> bytes:
+    """The number `text` as pandas' default parser reads and writes it: its last digit can differ.
+
+    The parser (`precise_xstrtod` of pandas) collects the first 17 digits in a float64, zeros before and after the
+    point included, one by one, drops the others, and divides by a power of ten; both round.
+    """
+    mantissa, _, exponent = text.decode().partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = fraction[: _READ_DIGITS - len(whole)]
+    digits = whole + fraction
+    number = float(digits[:_EXACT_DIGITS])
+    for digit in digits[_EXACT_DIGITS:]:
+        number = number * 10.0 + float(digit)
+    return repr(number / float(f"1e{len(fraction) - int(exponent or 0)}")).encode()

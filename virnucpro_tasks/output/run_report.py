@@ -1,0 +1,132 @@
+"""run.json and the log of a finished job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs import JobSpec
+from virnucpro_tasks.models.bundle import BundleDescription
+from virnucpro_tasks.output.results import ResultCounts
+from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.shards.plan import Plan
+
+RUN_FILE = "run.json"
+LOG_FILE = "virnucpro.log"
+RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
+"""The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
+
+VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
+SHORT_SHARE = 0.5
+"""Share of short records beyond which a warning is given."""
+
+
+def run_report(
+    spec: JobSpec,
+    description: BundleDescription,
+    plan: Plan,
+    counts: ResultCounts,
+    *,
+    digests: dict[str, str],
+    started_at: float,
+) -> dict[str, Any]:
+    """The content of run.json. Everything that may differ between two runs of the same work is under `times`.
+
+    `digests` maps result files to SHA-256 (hex); `started_at` is when finishing began, in seconds since the epoch.
+    """
+    incomplete = counts.records[Status.INVALID] + counts.chunks[Status.QUARANTINED]
+    finished_at = time.time()
+    created_at = datetime.fromisoformat(spec.created_at)
+    return {
+        "summary": summary(counts, description),
+        "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
+        "demonstration": description.demonstration,
+        "warnings": warnings(spec, description, counts),
+        "inputs": [asdict(entry) for entry in spec.inputs],
+        "parameters": {name: getattr(spec.parameters, name) for name in RESULT_PARAMETERS},
+        "model": {
+            "name": description.name,
+            "digest": spec.bundle_digest,
+            "chunk_length": description.chunk_length,
+            "nucleotide": description.nucleotide_model,
+            "protein": description.protein_model,
+            "head": description.head,
+            "licences": description.licences,
+        },
+        "counts": {
+            "records": {status.value: counts.records[status] for status in Status},
+            "chunks": {status.value: counts.chunks[status] for status in Status if counts.chunks[status]},
+            "virus_records": counts.virus_records,
+            "virus_chunks": counts.virus_chunks,
+            "frames_scored": counts.frames,
+            "frames": sum(entry.frames for entry in plan.shards),
+            "protein_tokens": plan.tokens,
+        },
+        "versions": {name: version(name) for name in VERSIONED_PACKAGES},
+        "sha256": digests,
+        "times": {
+            "created_at": spec.created_at,
+            "finished_at": datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="seconds"),
+            "seconds": round(finished_at - created_at.timestamp(), 1),
+            "finishing_seconds": round(finished_at - started_at, 3),
+        },
+    }
+
+
+def summary(counts: ResultCounts, description: BundleDescription) -> str:
+    """One sentence: how many records became what."""
+    scored, virus = counts.records[Status.SCORED], counts.virus_records
+    parts = [f"{scored:,} scored ({virus:,} virus, {scored - virus:,} others)"]
+    parts += [
+        f"{counts.records[status]:,} {text}"
+        for status, text in (
+            (Status.NO_OPEN_FRAME, "without an open frame"),
+            (Status.TOO_SHORT, "too short"),
+            (Status.INVALID, "invalid"),
+            (Status.QUARANTINED, "quarantined"),
+        )
+        if counts.records[status]
+    ]
+    text = f"{counts.records.total():,} records: {', '.join(parts)}"
+    if counts.chunks[Status.QUARANTINED]:
+        text += f"; {counts.chunks[Status.QUARANTINED]:,} chunks quarantined"
+    return f"{text} [{description.label}]" if description.demonstration else text
+
+
+def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts) -> list[str]:
+    """Where the scores are outside what the head was trained on."""
+    found = []
+    if description.demonstration:
+        found.append("the model is a demonstration: its scores and calls say nothing about the sequences")
+    if spec.parameters.chunk_length != description.chunk_length:
+        found.append(
+            f"chunks are {spec.parameters.chunk_length} bases long, the head was trained on {description.chunk_length}"
+        )
+    scored = counts.records[Status.SCORED]
+    if scored and counts.short_records > SHORT_SHARE * scored:
+        found.append(
+            f"{counts.short_records:,} of {scored:,} scored records are shorter than half a chunk of "
+            f"{spec.parameters.chunk_length} bases; the published classifiers are known to be poor on such reads"
+        )
+    return found
+
+
+def log_text(report: dict[str, Any]) -> str:
+    """The log: the report as lines for a person. Without times, so that equal work gives equal bytes."""
+    lines = [f"virnucpro-tasks {report['versions']['virnucpro-tasks']}"]
+    lines += [
+        f"input name={entry['name']!r} bytes={entry['bytes']} sha256={entry['sha256']}" for entry in report["inputs"]
+    ]
+    for section in ("parameters", "model"):
+        facts = [f"{name}={value!r}" for name, value in report[section].items() if not isinstance(value, dict)]
+        lines.append(f"{section} {' '.join(facts)}")
+    for section in ("records", "chunks"):
+        lines.append(f"{section} " + " ".join(f"{name}={value}" for name, value in report["counts"][section].items()))
+    lines += [f"file name={name} sha256={digest}" for name, digest in report["sha256"].items()]
+    lines += [f"warning: {text}" for text in report["warnings"]]
+    lines.append(f"{report['summary']}; exit code {report['exit_code']}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,105 @@
+"""What finishing hands to the writers: the shards of a job with their scores, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from virnucpro_tasks.classify.consensus import ChunkScores, chunk_scores
+from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
+
+STATUSES = tuple(Status)
+"""A status as a number is its place here."""
+
+_FRAME_SUFFIXES = tuple(name.encode() for name in FRAME_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredShard:
+    """One shard.
+
+    `ledger` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
+    (frames,) tells which frames could not be computed, `reason` why. A chunk with such a frame is quarantined.
+    """
+
+    ledger: pa.Table
+    frames: pa.Table
+    scores: npt.NDArray[np.float32]
+    quarantined: npt.NDArray[np.bool_]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRows:
+    """The ledger rows of one shard, column by column, n each, with what scoring adds to them.
+
+    Columns are as in the ledger, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
+    `reasons` go with it. `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
+    of each scored frame to which row it belongs, its name and its scores.
+    """
+
+    inputs: list[int]
+    records: npt.NDArray[np.int64]
+    ids: list[bytes]
+    lengths: npt.NDArray[np.int64]
+    chunks: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    status: npt.NDArray[np.int64]
+    reasons: list[str]
+    scores: ChunkScores
+    frame_rows: list[int]
+    frame_names: list[bytes]
+    frame_scores: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, shard: ScoredShard) -> ScoredRows:
+        """Take the columns out of the tables and gather the scores by chunk."""
+        ledger = shard.ledger
+        counts = _integers(ledger["frames"])
+        frame_rows = np.repeat(np.arange(len(counts)), counts)
+        spoilt = np.zeros(len(counts), bool)
+        spoilt[frame_rows[shard.quarantined]] = True
+        usable = ~spoilt[frame_rows]
+        status = _integers(pc.index_in(ledger["status"], pa.array([str(status) for status in STATUSES])))
+        status[spoilt] = STATUSES.index(Status.QUARANTINED)
+        reasons = ledger["reason"].to_pylist()
+        for row in np.flatnonzero(spoilt).tolist():
+            reasons[row] = shard.reason
+        frame_scores = shard.scores[usable]
+        return cls(
+            inputs=ledger["input_ordinal"].to_pylist(),
+            records=_integers(ledger["record_ordinal"]),
+            ids=ledger["record_id"].to_pylist(),
+            lengths=_integers(ledger["record_length"]),
+            chunks=_integers(ledger["chunk"]),
+            starts=_integers(ledger["start"]),
+            ends=_integers(ledger["end"]),
+            status=status,
+            reasons=reasons,
+            scores=chunk_scores(frame_scores, np.where(spoilt, 0, counts)),
+            frame_rows=frame_rows[usable].tolist(),
+            frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
+            frame_scores=frame_scores,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def is_status(self, status: Status) -> npt.NDArray[np.bool_]:
+        """Which rows have `status`."""
+        return self.status == STATUSES.index(status)
+
+    @property
+    def chunk_ids(self) -> list[bytes]:
+        """The ids that the existing tools give to chunks: record id, `_chunk_`, number from 1."""
+        return [b"%b_chunk_%d" % pair for pair in zip(self.ids, self.chunks.tolist(), strict=True)]
+
+
+def _integers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
+    return np.array(column, dtype=np.int64)
