@@ -14,7 +14,7 @@ OTHERS, VIRUS = 0, 1
 
 SUM_BITS = 40
 """Probabilities are summed as whole multiples of 2**-40, so that a sum does not depend on how its terms are grouped:
-a record may be spread over any number of shards. 2**23 frames fit, more than the longest record has."""
+a record may be spread over any number of shards. An int64 holds the sum of 2**22 frames, more than a shard has."""
 
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

@@ -1,0 +1,82 @@
+"""What tests of result files share: a job's shards made by hand, with scores that are easy to follow."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from virnucpro_tasks.output.results import ResultCounts, write_results
+from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One ledger row: P(virus) of each of its frames, or no frame at all."""
+
+    record: int
+    record_id: bytes
+    chunk: int
+    start: int
+    end: int
+    length: int
+    virus: list[float] = field(default_factory=list)
+    status: str = "scored"
+    reason: str = ""
+    spoilt: bool = False
+
+
+def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
+    """A shard whose frames are F1, F2, … of each chunk; those of a `spoilt` chunk are quarantined."""
+    ledger: list[dict[str, Any]] = [
+        {
+            "input_ordinal": 0,
+            "record_ordinal": chunk.record,
+            "record_id": chunk.record_id,
+            "record_length": chunk.length,
+            "chunk": chunk.chunk,
+            "start": chunk.start,
+            "end": chunk.end,
+            "frames": len(chunk.virus),
+            "status": chunk.status,
+            "reason": chunk.reason,
+        }
+        for chunk in chunks
+    ]
+    frames = [
+        {"record_ordinal": chunk.record, "chunk": chunk.chunk, "frame": place, "nucleotides": "A", "protein": "M"}
+        for chunk in chunks
+        for place in range(len(chunk.virus))
+    ]
+    scores = np.array([[1 - value, value] for chunk in chunks for value in chunk.virus], np.float32).reshape(-1, 2)
+    return ScoredShard(
+        pa.Table.from_pylist(ledger, schema=LEDGER_SCHEMA),
+        pa.Table.from_pylist(frames, schema=FRAME_SCHEMA),
+        scores,
+        np.array([chunk.spoilt for chunk in chunks for _ in chunk.virus], bool),
+        reason,
+    )
+
+
+def write(directory: Path, *shards: ScoredShard, **changed: Any) -> ResultCounts:
+    """`write_results` with everyday arguments."""
+    directory.mkdir(exist_ok=True)
+    arguments: dict[str, Any] = {
+        "dialect": "original",
+        "input_names": ["reads.fasta"],
+        "model_label": "model",
+        "demonstration": False,
+        "chunk_length": 500,
+    }
+    return write_results(shards, directory, **arguments | changed)
+
+
+def read_table(file: Path) -> list[dict[str, str]]:
+    """A table as the csv module reads it."""
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))

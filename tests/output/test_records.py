@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from output.tables import Chunk, shard_of
+
+from virnucpro_tasks.output.records import RecordRoll, RecordSummary
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.reads.tables import Status
+
+STOPS = "no frame without a stop codon"
+
+
+def summaries(*shards: list[Chunk], reason: str = "") -> list[RecordSummary]:
+    roll = RecordRoll()
+    found = [summary for shard in shards for summary in roll.add(ScoredRows.of(shard_of(shard, reason=reason)))]
+    return found + list(roll.end())
+
+
+CONTIG = [
+    Chunk(0, b"contig", 1, 0, 500, 1800, [0.9, 0.7]),
+    Chunk(0, b"contig", 2, 450, 950, 1800, [0.2]),
+    Chunk(0, b"contig", 3, 900, 1400, 1800, [], "no_open_frame", STOPS),
+    Chunk(0, b"contig", 4, 1350, 1800, 1800, [0.4]),
+]
+SHORT = Chunk(1, b"short", 0, 0, 0, 20, [], "too_short", "length 20, below the minimum of 60 bases")
+BAD = Chunk(2, b"bad", 0, 0, 0, 7, [], "invalid", "illegal character '-' on line 9")
+STOPPED = Chunk(3, b"stops", 1, 0, 400, 400, [], "no_open_frame", STOPS)
+
+
+@pytest.mark.parametrize("cut", range(len(CONTIG) + 1))
+def test_a_record_is_summed_over_its_chunks_wherever_shards_are_cut(cut: int) -> None:
+    (contig, *others) = summaries(CONTIG[:cut], CONTIG[cut:], [SHORT, BAD], [STOPPED])
+    assert (contig.chunks, contig.scored_chunks, contig.no_open_frame_chunks, contig.virus_chunks) == (4, 3, 1, 1)
+    assert contig.frames == 4
+    assert contig.mean == pytest.approx(0.55, abs=1e-6)
+    assert contig.is_virus
+    assert contig.highest == pytest.approx(0.9)
+    # 0 to 950 and 1350 to 1800, the overlap once
+    assert contig.covered == 950 + 450
+    assert contig.scored_fraction == pytest.approx(1400 / 1800)
+    assert contig.note == ""
+    assert [(other.status, other.note) for other in others] == [
+        (Status.TOO_SHORT, SHORT.reason),
+        (Status.INVALID, BAD.reason),
+        (Status.NO_OPEN_FRAME, STOPS),
+    ]
+    assert all(math.isnan(other.mean) and not other.is_virus for other in others)
+
+
+def test_overlap_with_an_unscored_chunk_counts() -> None:
+    chunks = [CONTIG[2], CONTIG[3]]
+    for split in (summaries(chunks), summaries(chunks[:1], chunks[1:])):
+        assert split[0].covered == 450
+
+
+def test_a_part_in_quarantine_is_told_beside_the_score_of_the_rest() -> None:
+    spoilt = Chunk(0, b"contig", 2, 450, 950, 1800, [0.2, 0.3], spoilt=True)
+    (contig,) = summaries([CONTIG[0], spoilt], CONTIG[2:], reason="3 attempts: killed")
+    assert contig.status == Status.SCORED
+    assert contig.note == "1 of 4 chunks quarantined: 3 attempts: killed"
+    assert (contig.frames, contig.quarantined_chunks) == (3, 1)
+    (whole,) = summaries([spoilt], reason="3 attempts: killed")
+    assert (whole.status, whole.note, whole.frames) == (Status.QUARANTINED, "3 attempts: killed", 0)
+    (mixed,) = summaries([CONTIG[2], spoilt], reason="3 attempts: killed")
+    assert (mixed.status, mixed.note) == (Status.QUARANTINED, "3 attempts: killed")
+
+
+def test_equal_ids_are_told_apart_by_ordinal() -> None:
+    found = summaries([Chunk(0, b"a", 1, 0, 500, 500, [0.9]), Chunk(1, b"a", 1, 0, 500, 500, [0.1])])
+    assert [(record.ordinal, record.is_virus) for record in found] == [(0, True), (1, False)]
+
+
+@given(st.data())
+def test_any_cut_of_any_job_gives_the_same_records(data: st.DataObject) -> None:
+    chunks = []
+    for record in range(data.draw(st.integers(1, 5))):
+        count = data.draw(st.integers(1, 4))
+        for number in range(1, count + 1):
+            virus = data.draw(st.lists(st.floats(0, 1, width=32), max_size=3))
+            status = ("scored", "") if virus else ("no_open_frame", STOPS)
+            start = 400 * (number - 1)
+            chunks.append(Chunk(record, b"r", number, start, start + 500, 400 * count + 100, virus, *status))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(chunks)), max_size=4)))
+    bounds = [0, *cuts, len(chunks)]
+    parts = [chunks[start:end] for start, end in itertools.pairwise(bounds)]
+    assert summaries(*parts) == summaries(chunks)

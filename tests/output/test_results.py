@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from output.tables import Chunk, shard_of, write
+
+from virnucpro_tasks.reads.tables import Status
+
+CHUNKS = [
+    Chunk(0, b"contig", 1, 0, 500, 950, [0.75, 0.5]),
+    Chunk(0, b"contig", 2, 450, 950, 950, [0.1], spoilt=True),
+    Chunk(1, b"short", 0, 0, 0, 20, [], "too_short", "length 20"),
+    Chunk(2, b"read", 1, 0, 150, 150, [0.25]),
+    Chunk(3, b"stops", 1, 0, 500, 500, [], "no_open_frame", "no frame without a stop codon"),
+]
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in directory.iterdir()}
+
+
+def test_counts_add_up(tmp_path: Path) -> None:
+    counts = write(tmp_path, shard_of(CHUNKS, reason="NaN"))
+    assert counts.records == {Status.SCORED: 2, Status.TOO_SHORT: 1, Status.NO_OPEN_FRAME: 1}
+    assert counts.chunks == {Status.SCORED: 2, Status.QUARANTINED: 1, Status.NO_OPEN_FRAME: 1}
+    assert (counts.frames, counts.virus_records, counts.virus_chunks, counts.short_records) == (3, 1, 1, 1)
+
+
+def test_the_bytes_do_not_depend_on_where_shards_are_cut(tmp_path: Path) -> None:
+    write(tmp_path / "whole", shard_of(CHUNKS, reason="NaN"))
+    write(tmp_path / "cut", *(shard_of([chunk], reason="NaN") for chunk in CHUNKS))
+    assert files(tmp_path / "whole") == files(tmp_path / "cut")
+
+
+def test_a_demonstration_says_so_beside_files_that_have_no_room_for_it(tmp_path: Path) -> None:
+    write(tmp_path / "real", shard_of(CHUNKS))
+    write(tmp_path / "demo", shard_of(CHUNKS), demonstration=True)
+    added = set(files(tmp_path / "demo")) - set(files(tmp_path / "real"))
+    assert added == {"DEMONSTRATION.txt"}
+    assert "say nothing about the sequences" in (tmp_path / "demo" / "DEMONSTRATION.txt").read_text()
+
+
+def test_no_shards_give_headers(tmp_path: Path) -> None:
+    counts = write(tmp_path)
+    assert counts.records.total() == 0
+    assert {name: content.count(b"\n") for name, content in files(tmp_path).items()} == {
+        "records.tsv": 1,
+        "chunks.tsv": 1,
+        "prediction_results.txt": 1,
+        "prediction_results_highestscore.csv": 1,
+    }

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs import JobSpec
+from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.output.results import ResultCounts
+from virnucpro_tasks.output.run_report import log_text, run_report
+from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import Plan, ShardEntry
+from virnucpro_tasks.submitting import submit
+
+REAL = replace(demo_bundle().description, demonstration=False, name="real")
+PLAN = Plan((ShardEntry(10, 12, 2000, "0" * 64),))
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> JobSpec:
+    reads = tmp_path / "reads.fasta"
+    reads.write_text(">a\nACGT\n")
+    settings = Settings(store=tmp_path / "store", bundle="demo")
+    return submit(
+        settings, [reads], chunk_length=None, min_length=None, strict=False, keep_embeddings=False, priority=6
+    ).spec
+
+
+def counts_of(*, short: int = 0, **records: int) -> ResultCounts:
+    counts = ResultCounts(virus_records=1, short_records=short)
+    counts.records.update({Status(name): number for name, number in records.items()})
+    return counts
+
+
+def report_of(spec: JobSpec, counts: ResultCounts) -> dict[str, Any]:
+    return run_report(spec, REAL, PLAN, counts, digests={"records.tsv": "f" * 64}, started_at=time.time())
+
+
+def test_complete_jobs_end_with_nought_and_incomplete_ones_with_their_own_code(spec: JobSpec) -> None:
+    assert report_of(spec, counts_of(scored=3, no_open_frame=2, too_short=1))["exit_code"] == ExitCode.OK
+    assert report_of(spec, counts_of(scored=3, invalid=1))["exit_code"] == ExitCode.INCOMPLETE
+    part = counts_of(scored=3)
+    part.chunks[Status.QUARANTINED] = 1
+    report = report_of(spec, part)
+    assert report["exit_code"] == ExitCode.INCOMPLETE
+    assert "1 chunks quarantined" in report["summary"]
+
+
+def test_the_summary_accounts_for_every_record(spec: JobSpec) -> None:
+    report = report_of(spec, counts_of(scored=1200, no_open_frame=2, too_short=1, invalid=4, quarantined=5))
+    assert report["summary"] == (
+        "1,212 records: 1,200 scored (1 virus, 1,199 others), 2 without an open frame, 1 too short, 4 invalid, "
+        "5 quarantined"
+    )
+
+
+def test_two_runs_of_equal_work_differ_in_times_alone(spec: JobSpec) -> None:
+    other = replace(
+        spec,
+        job_id="20260101t000000z-aaaaaaaaaaaaaaaa",
+        created_at="2026-01-01T00:00:00+00:00",
+        parameters=replace(spec.parameters, priority=0, shard_tokens=5, max_attempts=9),
+    )
+    one, two = (report_of(each, counts_of(scored=3)) for each in (spec, other))
+    assert one.pop("times") != two.pop("times")
+    assert one == two
+    assert log_text(one) == log_text(two)
+
+
+def test_what_lies_outside_the_training_is_warned_about(spec: JobSpec) -> None:
+    assert report_of(spec, counts_of(scored=10, short=5))["warnings"] == []
+    (warning,) = report_of(spec, counts_of(scored=10, short=6))["warnings"]
+    assert "6 of 10 scored records are shorter than half a chunk of 500 bases" in warning
+    other = replace(spec, parameters=replace(spec.parameters, chunk_length=300))
+    (warning,) = report_of(other, counts_of(scored=10))["warnings"]
+    assert warning == "chunks are 300 bases long, the head was trained on 500"
+
+
+def test_report_and_log_name_inputs_model_and_files(spec: JobSpec) -> None:
+    report = report_of(spec, counts_of(scored=3))
+    assert report["model"]["digest"] == spec.bundle_digest
+    assert report["inputs"][0]["sha256"] == spec.inputs[0].sha256
+    text = log_text(report)
+    for expected in (spec.bundle_digest, spec.inputs[0].sha256, "reads.fasta", "records.tsv", "chunk_length=500"):
+        assert expected in text
