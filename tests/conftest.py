@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real data, and how to do without it."""
+"""What all tests share: the folder of real data and how to do without it, and settings of a store of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+from virnucpro_tasks.settings import Settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -19,3 +21,9 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return SHARED
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a store of the test's own and the demonstration bundle."""
+    return Settings(store=tmp_path / "store", bundle="demo")

@@ -5,28 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from job import make_job
 
 from virnucpro_tasks.errors import ExitCode, InputError, JobError
-from virnucpro_tasks.jobs import Job, cancel_job, fail_job, is_stopped, list_jobs, open_job, remove_job, reopen_job
+from virnucpro_tasks.jobs import cancel_job, fail_job, is_stopped, list_jobs, open_job, remove_job, reopen_job
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit, unfinished_twin
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(store=tmp_path / "store", bundle="demo")
-
-
-def make_job(settings: Settings, *inputs: Path, chunk_length: int | None = None) -> Job:
-    return submit(
-        settings,
-        inputs,
-        chunk_length=chunk_length,
-        min_length=None,
-        strict=False,
-        keep_embeddings=False,
-        priority=6,
-    )
+from virnucpro_tasks.submitting import unfinished_twin
 
 
 @pytest.fixture

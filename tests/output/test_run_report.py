@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job import make_job
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import JobSpec
@@ -15,20 +16,16 @@ from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import Plan, ShardEntry
-from virnucpro_tasks.submitting import submit
 
 REAL = replace(demo_bundle().description, demonstration=False, name="real")
 PLAN = Plan((ShardEntry(10, 12, 2000, "0" * 64),))
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> JobSpec:
+def spec(settings: Settings, tmp_path: Path) -> JobSpec:
     reads = tmp_path / "reads.fasta"
     reads.write_text(">a\nACGT\n")
-    settings = Settings(store=tmp_path / "store", bundle="demo")
-    return submit(
-        settings, [reads], chunk_length=None, min_length=None, strict=False, keep_embeddings=False, priority=6
-    ).spec
+    return make_job(settings, reads).spec
 
 
 def counts_of(*, short: int = 0, **records: int) -> ResultCounts:

@@ -1,0 +1,34 @@
+"""What tests of one job's steps share: making a job, and running its steps in this process, without a queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from virnucpro_tasks.embedding import embed_shard_files
+from virnucpro_tasks.finishing import finish_files
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.splitting import split_files
+from virnucpro_tasks.submitting import submit
+
+SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample.fasta"
+
+
+def make_job(settings: Settings, *inputs: Path, **changed: Any) -> Job:
+    """`submit` with everyday arguments."""
+    arguments: dict[str, Any] = {
+        "chunk_length": None,
+        "min_length": None,
+        "strict": False,
+        "keep_embeddings": False,
+        "priority": 6,
+    }
+    return submit(settings, inputs, **arguments | changed)
+
+
+def run_job(job: Job, settings: Settings) -> None:
+    """Split, embed every shard, finish."""
+    for shard in split_files(job):
+        assert embed_shard_files(job, shard, settings) == {"shard": shard, "state": "embedded"}
+    assert finish_files(job) == []

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from job import SAMPLE, make_job, run_job
+from output.tables import read_table
+
+from virnucpro_tasks import finishing
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.embedding import embed_shard_files
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.finishing import finish_files, frame_scores
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.files import read_vectors
+from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.splitting import split_files
+
+SCORE_COLUMNS = ("highest_viral_score", "mean_viral_score")
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    return replace(settings, shard_tokens=5_000)
+
+
+def results_of(job: Job) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in job.paths.results.iterdir() if file.name != "run.json"}
+
+
+def test_what_is_missing_is_named_and_nothing_is_written(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    assert finish_files(job) == shards
+    for shard in shards[:-1]:
+        embed_shard_files(job, shard, small)
+    assert finish_files(job) == shards[-1:]
+    assert not job.paths.results.exists()
+    assert not job.paths.run.exists()
+
+
+def test_nothing_happens_before_the_plan_is_there(small: Settings) -> None:
+    assert finish_files(make_job(small, SAMPLE)) == []
+
+
+def test_results_do_not_depend_on_the_size_of_shards(small: Settings, settings: Settings) -> None:
+    small_shards, one_shard = make_job(small, SAMPLE), make_job(settings, SAMPLE)
+    run_job(small_shards, small)
+    run_job(one_shard, settings)
+    assert len(read_plan(one_shard.paths.plan).shards) == 1
+    # Which sequences share a pack may move a vector by some 1e-7; everything else is equal.
+    for name in ("records.tsv", "chunks.tsv"):
+        rows, others = (read_table(job.paths.results / name) for job in (small_shards, one_shard))
+        for row, other in zip(rows, others, strict=True):
+            scores = [(row.pop(column), other.pop(column)) for column in SCORE_COLUMNS]
+            assert row == other
+            assert all(one == two or float(one) == pytest.approx(float(two), abs=1e-5) for one, two in scores)
+
+
+def test_a_second_finish_changes_nothing(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    run_job(job, small)
+    before = results_of(job)
+    assert finish_files(job) == []
+    job.paths.run.unlink()
+    assert finish_files(job) == []
+    assert results_of(job) == before
+    assert job.paths.run.read_bytes() == (job.paths.results / "run.json").read_bytes()
+
+
+def test_two_finishes_at_once_leave_one_complete_folder(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job(small, SAMPLE, keep_embeddings=True)
+    write = finishing._write
+
+    def interrupted(*arguments: object) -> None:
+        monkeypatch.setattr(finishing, "_write", write)
+        assert finish_files(job) == []  # another process, from start to end
+        write(*arguments)  # type: ignore[arg-type]
+
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    monkeypatch.setattr(finishing, "_write", interrupted)
+    assert finish_files(job) == []
+    assert not job.paths.failed.exists()
+    assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_embeddings_go_with_the_end_unless_they_are_kept(small: Settings) -> None:
+    for keep in (False, True):
+        job = make_job(small, SAMPLE, keep_embeddings=keep)
+        run_job(job, small)
+        assert any(job.paths.embeddings.iterdir()) == keep
+
+
+def test_a_quarantined_shard_is_listed_and_the_rest_is_scored(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    for shard in shards[1:]:
+        embed_shard_files(job, shard, small)
+    job.paths.quarantined(shards[0]).write_text(json.dumps({"reason": "3 attempts: its worker died each time"}))
+    assert finish_files(job) == []
+    report = json.loads(job.paths.run.read_bytes())
+    assert report["exit_code"] == ExitCode.INCOMPLETE
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    lost = [row for row in chunks if row["status"] == "quarantined"]
+    assert len(lost) == report["counts"]["chunks"]["quarantined"] > 0
+    assert {row["reason"] for row in lost} == {"3 attempts: its worker died each time"}
+    assert any(row["status"] == "scored" for row in chunks)
+
+
+def test_a_table_that_lost_rows_is_noticed(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    ledger = job.paths.ledger(0)
+    pq.write_table(pq.read_table(ledger).slice(1), ledger)
+    assert finish_files(job) == []
+    assert "shard 0 has" in json.loads(job.paths.failed.read_bytes())["message"]
+    assert not job.paths.results.exists()
+
+
+def test_an_error_in_finishing_is_recorded_and_leaves_nothing_half_written(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(finishing, "write_results", full)
+    assert finish_files(job) == []
+    failure = json.loads(job.paths.failed.read_bytes())
+    assert "No space left on device" in failure["message"]
+    assert not job.paths.results.exists()
+    assert not job.paths.run.exists()
+    assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_scores_of_a_shard_do_not_depend_on_how_many_are_joined_at_once(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE)
+    embed_shard_files(job, next(split_files(job)), small)
+    vectors, head = read_vectors(job.paths.embedding(0)), Head.load(demo_bundle())
+    whole = frame_scores(head, vectors)
+    monkeypatch.setattr(finishing, "SCORED_ROWS", 3)
+    np.testing.assert_array_equal(frame_scores(head, vectors), whole)
+
+
+def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path: Path) -> None:
+    job = make_job(settings, SAMPLE)
+    run_job(job, settings)
+    files = results_of(job) | {"run.json": job.paths.run.read_bytes()}
+    silent = {name for name, content in files.items() if b"demonstration" not in content.lower()}
+    # Their columns are fixed; DEMONSTRATION.txt beside them names them.
+    assert silent == {"prediction_results.txt", "prediction_results_highestscore.csv"}
+    assert all(name.encode() in files["DEMONSTRATION.txt"] for name in silent)
