@@ -82,7 +82,7 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     paths = job.paths
     if paths.run.exists():
         report = json.loads(paths.run.read_bytes())
-        return JobState.DONE, report["summary"], ExitCode(report["exit_code"])
+        return JobState.DONE, _final_message(report), ExitCode(report["exit_code"])
     if paths.failed.exists():
         failure = json.loads(paths.failed.read_bytes())
         return JobState.FAILED, failure["message"], ExitCode(failure["exit_code"])
@@ -94,3 +94,11 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     if shards_ended < shards_total:
         return JobState.EMBEDDING, "", ExitCode.OK
     return JobState.FINISHING, "", ExitCode.OK
+
+
+def _final_message(report: dict[str, Any]) -> str:
+    """The summary, and what is wrong with the first records that have no score for it."""
+    lines = [report["summary"], *(f"warning: {text}" for text in report["warnings"]), *report["problems"]]
+    counts = report["counts"]["records"]
+    more = counts["invalid"] + counts["quarantined"] - len(report["problems"])
+    return "\n".join([*lines, *([f"and {more:,} more: see records.tsv"] if more > 0 else [])])

@@ -26,6 +26,14 @@ def test_counts_add_up(tmp_path: Path) -> None:
     assert (counts.frames, counts.virus_records, counts.virus_chunks, counts.short_records) == (3, 1, 1, 1)
 
 
+def test_the_first_problems_are_told_with_input_record_and_reason(tmp_path: Path) -> None:
+    bad = [Chunk(n, b"bad\x1b%d" % n, 0, 0, 0, 7, [], "invalid", f"empty id, line {n}") for n in range(20)]
+    counts = write(tmp_path, shard_of(bad))
+    assert counts.problems == [f"reads.fasta, record 'bad\\\\x1b{n}': empty id, line {n}" for n in range(10)]
+    (quarantine,) = write(tmp_path, shard_of(CHUNKS, reason="NaN")).problems
+    assert quarantine == "reads.fasta, record 'contig': 1 of 2 chunks quarantined: NaN"
+
+
 def test_the_bytes_do_not_depend_on_where_shards_are_cut(tmp_path: Path) -> None:
     write(tmp_path / "whole", shard_of(CHUNKS, reason="NaN"))
     write(tmp_path / "cut", *(shard_of([chunk], reason="NaN") for chunk in CHUNKS))

@@ -42,13 +42,22 @@ class Deployment:
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 120, stdin: bytes | None = None) -> str:
         """Run `virnucpro`; returns its standard output. A traceback or another exit code fails the test."""
+        return self._run(*arguments, expect=expect, timeout=timeout, stdin=stdin).stdout.decode()
+
+    def messages(self, *arguments: str, expect: int = 0) -> str:
+        """The same; returns what it says on standard error."""
+        return self._run(*arguments, expect=expect, timeout=120, stdin=None).stderr.decode()
+
+    def _run(
+        self, *arguments: str, expect: int, timeout: float, stdin: bytes | None
+    ) -> subprocess.CompletedProcess[bytes]:
         result = subprocess.run(
             [*COMMAND, *arguments], env=self.environment, capture_output=True, timeout=timeout, input=stdin, check=False
         )
         errors = result.stderr.decode()
         assert "Traceback" not in errors, errors
         assert result.returncode == expect, f"exit {result.returncode}: {errors}\n{self.worker_log()}"
-        return result.stdout.decode()
+        return result
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         """Run `virnucpro ... --json` and parse what it prints."""

@@ -11,10 +11,12 @@ from virnucpro_tasks.output.classic import CHUNKS_FILE, FRAMES_FILE, ClassicWrit
 from virnucpro_tasks.output.records import RecordRoll, RecordSummary
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.tables import TableWriter
+from virnucpro_tasks.reads.record import shown
 from virnucpro_tasks.reads.tables import Status
 
 RECORDS_FILE = "records.tsv"
 CHUNK_TABLE_FILE = "chunks.tsv"
+PROBLEMS_KEPT = 10
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model that shows that everything runs.
@@ -27,7 +29,8 @@ too, whose columns leave no room to say so.
 class ResultCounts:
     """What the tables hold. `records` and `chunks` count by status; `virus_records` are called virus.
 
-    `short_records` are scored but shorter than half a chunk.
+    `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
+    are invalid or quarantined, each with its input, its id, escaped, and the reason.
     """
 
     records: Counter[Status] = field(default_factory=Counter)
@@ -36,8 +39,9 @@ class ResultCounts:
     virus_records: int = 0
     virus_chunks: int = 0
     short_records: int = 0
+    problems: list[str] = field(default_factory=list)
 
-    def count_record(self, record: RecordSummary, *, chunk_length: int) -> None:
+    def count_record(self, record: RecordSummary, *, input_name: str, chunk_length: int) -> None:
         self.records[record.status] += 1
         self.chunks[Status.SCORED] += record.scored_chunks
         self.chunks[Status.NO_OPEN_FRAME] += record.no_open_frame_chunks
@@ -46,6 +50,9 @@ class ResultCounts:
         self.virus_records += record.is_virus
         self.virus_chunks += record.virus_chunks
         self.short_records += record.status == Status.SCORED and 2 * record.length < chunk_length
+        is_problem = record.status == Status.INVALID or record.quarantined_chunks > 0
+        if is_problem and len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(f"{input_name}, record {shown(record.record_id)!r}: {record.note}")
 
 
 def write_results(
@@ -76,7 +83,8 @@ def write_results(
         def write_records(complete: Iterable[RecordSummary]) -> None:
             for record in complete:
                 tables.write_record(record)
-                counts.count_record(record, chunk_length=chunk_length)
+                name = input_names[record.input_ordinal]
+                counts.count_record(record, input_name=name, chunk_length=chunk_length)
 
         for shard in shards:
             rows = ScoredRows.of(shard)

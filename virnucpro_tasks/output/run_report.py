@@ -46,6 +46,7 @@ def run_report(
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "demonstration": description.demonstration,
         "warnings": warnings(spec, description, counts),
+        "problems": counts.problems,
         "inputs": [asdict(entry) for entry in spec.inputs],
         "parameters": {name: getattr(spec.parameters, name) for name in RESULT_PARAMETERS},
         "model": {
@@ -128,5 +129,6 @@ def log_text(report: dict[str, Any]) -> str:
         lines.append(f"{section} " + " ".join(f"{name}={value}" for name, value in report["counts"][section].items()))
     lines += [f"file name={name} sha256={digest}" for name, digest in report["sha256"].items()]
     lines += [f"warning: {text}" for text in report["warnings"]]
+    lines += [f"problem: {text}" for text in report["problems"]]
     lines.append(f"{report['summary']}; exit code {report['exit_code']}")
     return "\n".join(lines) + "\n"

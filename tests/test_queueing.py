@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from job import SAMPLE, make_job, run_job
+
+from virnucpro_tasks import queueing
+from virnucpro_tasks.app import VirnucproApp, make_app
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs import Job, cancel_job
+from virnucpro_tasks.keys import CPU_QUEUE
+from virnucpro_tasks.queueing import WorkerInfo, check_broker, enqueue, requeue_if_idle, wait_for
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.splitting import split_files
+
+UNREACHABLE = "redis://:secret@127.0.0.1:1/0"
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+@pytest.fixture
+def app(settings: Settings, broker: EmbeddedBroker) -> Iterator[VirnucproApp]:
+    app = make_app(replace(settings, broker_url=broker.url))
+    yield app
+    with app.connection_for_write() as connection:
+        connection.default_channel.client.flushall()
+    app.close()
+
+
+def queued(app: VirnucproApp) -> list[tuple[str, Any]]:
+    """Names and arguments of all messages in the cpu queue, whatever their priority; takes them out."""
+    found = []
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        for key in client.keys(f"{CPU_QUEUE}*"):
+            for message in map(json.loads, client.lrange(key, 0, -1)):
+                body = json.loads(base64.b64decode(message["body"]))
+                found.append((message["headers"]["task"], body[0]))
+            client.delete(key)
+    return found
+
+
+@pytest.fixture
+def job(settings: Settings) -> Job:
+    return make_job(settings, SAMPLE)
+
+
+@pytest.mark.service
+def test_the_next_step_is_splitting_and_once_that_is_done_finishing(app: VirnucproApp, job: Job) -> None:
+    enqueue(app, job)
+    assert queued(app) == [("virnucpro.split_job", [job.job_id])]
+    list(split_files(job))
+    enqueue(app, job)
+    assert queued(app) == [("virnucpro.finish_job", [job.job_id])]
+
+
+def test_an_unreachable_redis_is_named_without_its_password(settings: Settings, job: Job) -> None:
+    app = make_app(replace(settings, broker_url=UNREACHABLE))
+    with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1") as raised:
+        check_broker(app)
+    assert "secret" not in str(raised.value)
+    assert not requeue_if_idle(app, job)
+
+
+class Clock:
+    """Seconds that pass with every look."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_waiting_ends_with_the_last_state(app: VirnucproApp, job: Job, settings: Settings) -> None:
+    waiting = wait_for(app, job, lease_seconds=60, poll_seconds=0)
+    assert next(waiting).state == "queued"
+    run_job(job, settings)
+    assert [progress.state for progress in waiting] == ["done"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_job_that_stands_still_is_queued_again_unless_a_worker_is_at_it(
+    app: VirnucproApp, job: Job, monkeypatch: pytest.MonkeyPatch, busy: bool
+) -> None:
+    running = ((job.job_id, 3),) if busy else (("other", 1),)
+    monkeypatch.setattr(queueing, "workers", lambda app: [WorkerInfo("embed-gpu0@host", ("gpu",), running)])
+    again: list[Job] = []
+    monkeypatch.setattr(queueing, "enqueue", lambda app, job: again.append(job))
+    waiting = wait_for(app, job, lease_seconds=10, poll_seconds=0, clock=Clock(5))
+    for _ in range(10):
+        next(waiting)
+    assert again == ([] if busy else [job])
+    cancel_job(job)
+    assert [progress.state for progress in waiting] == ["cancelled"]
