@@ -1,0 +1,59 @@
+"""What the documents say of columns, files, statuses and exit codes is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.cli.main import COMMANDS
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.output.classic import CHUNKS_FILE, FRAMES_FILE
+from virnucpro_tasks.output.results import CHUNK_TABLE_FILE, DEMONSTRATION_FILE, RECORDS_FILE
+from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE
+from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
+from virnucpro_tasks.reads.tables import Status
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTPUTS = (ROOT / "docs" / "outputs.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(RECORDS_FILE, CHUNK_TABLE_FILE, FRAMES_FILE, CHUNKS_FILE, RUN_FILE, LOG_FILE, DEMONSTRATION_FILE),
+        *RECORD_COLUMNS,
+        *CHUNK_COLUMNS,
+        *Status,
+    ],
+)
+def test_every_file_column_and_status_is_described(name: str) -> None:
+    assert f"`{name}`" in OUTPUTS
+
+
+def test_every_exit_code_is_described() -> None:
+    described = {int(number) for number in re.findall(r"^\| (\d+) \|", OUTPUTS, re.MULTILINE)}
+    assert described == {int(code) for code in ExitCode}
+
+
+def test_the_readme_names_every_command() -> None:
+    assert [command for command in COMMANDS if f"`{command}`" not in README] == []
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_files_and_functions_named_by_the_architecture_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "virnucpro_tasks"
+    for file, function in re.findall(r"`([a-z_/]+\.py)` `([A-Za-z_]+)`", text):
+        assert re.search(rf"(def|class) {function}\b", (package / file).read_text()), (file, function)
+    for file in re.findall(r"`([a-z_/]+\.py)`", text):
+        assert (package / file).is_file(), file
