@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from importlib import import_module
@@ -31,6 +32,8 @@ COMMANDS = {
 """Each command is the function `command` of the module of its name."""
 
 MODULES = {"list": "list_jobs"}
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""They end a command like Ctrl-C does: a one-shot run must take its processes with it."""
 
 
 class LazyGroup(click.Group):
@@ -66,6 +69,10 @@ def cli(config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; every error ends with one message on standard error and a documented exit code."""
+    for number in ENDING_SIGNALS:
+        # nohup has SIGHUP ignored, and that is to stay.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False)
         code = code if isinstance(code, int) else ExitCode.OK

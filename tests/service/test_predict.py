@@ -1,0 +1,110 @@
+"""The one-shot command as a user runs it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from output.tables import read_table
+from service.deployment import COMMAND, Deployment, comparable, wait_until
+
+pytestmark = pytest.mark.service
+
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Deployment]:
+    """A user without any server: the broker URL leads nowhere."""
+    started = Deployment(tmp_path, "redis://127.0.0.1:1/0")
+    yield started
+    started.stop()
+
+
+def left_behind(folder: Path) -> list[psutil.Process]:
+    """Processes of ours that still mention `folder` or run a private broker of a finished run."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if str(folder) in " ".join(process.info["cmdline"] or ())
+        or str(folder) in (process.info["environ"] or {}).get("VIRNUCPRO_STORE", "")
+    ]
+
+
+def test_standard_input_and_several_files_are_one_job(here: Deployment, tmp_path: Path) -> None:
+    other = tmp_path / "more.fasta.gz"
+    other.write_bytes(gzip.compress(b">one\n" + b"ACGTTGCA" * 40 + b"\n"))
+    here.run("predict", "-", str(other), "-d", "cpu", "-o", str(tmp_path / "out"), stdin=SAMPLE.read_bytes())
+    rows = read_table(tmp_path / "out" / "records.tsv")
+    assert [row["input"] for row in rows] == ["standard input"] * 14 + [str(other)]
+    assert rows[-1]["record_id"] == "one"
+    assert rows[-1]["record"] == "15"
+
+
+def test_the_dialect_and_the_embeddings_are_as_asked(here: Deployment, tmp_path: Path) -> None:
+    arguments = ("--dialect", "broad", "--keep-embeddings", "--json", "--quiet")
+    report = here.json("predict", str(SAMPLE), "-d", "cpu", "-o", str(tmp_path / "out"), *arguments[:-2])
+    assert report["state"] == "done"
+    header = (tmp_path / "out" / "prediction_results_highestscore.csv").read_text().splitlines()[0]
+    assert header == "Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1"
+    assert [file.suffix for file in (tmp_path / "out" / "embeddings").iterdir()] == [".safetensors"]
+
+
+def test_results_are_replaced_only_by_force(here: Deployment, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text("{}")
+    here.run("predict", str(SAMPLE), "-d", "cpu", "-o", str(out), expect=2)
+    assert (out / "run.json").read_text() == "{}"
+    here.run("predict", str(SAMPLE), "-d", "cpu", "-o", str(out), "--force")
+    assert json.loads((out / "run.json").read_text())["exit_code"] == 0
+
+
+def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.fasta"
+    bad.write_text("no sequence\n")
+    said = here.messages("predict", str(bad), "-d", "cpu", "-o", str(tmp_path / "out"), expect=3)
+    assert "bad.fasta, line 1" in said
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
+    here: Deployment, tmp_path: Path, number: signal.Signals
+) -> None:
+    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
+    arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
+    here.run(*arguments, str(tmp_path / "quiet"))
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, str(tmp_path / "out")],
+        env=here.environment,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    )
+    embedded = (tmp_path / "out" / ".virnucpro-work" / "jobs").glob
+    wait_until(lambda: len(list(embedded("*/embeddings/0*"))) >= 2)
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=60)
+    assert b"Traceback" not in errors
+    assert process.returncode == 130
+    assert left_behind(tmp_path / "out") == []
+    assert not (tmp_path / "out" / "run.json").exists()
+    (attempts,) = embedded("*/attempts")
+    done = {file.name: file.stat().st_mtime_ns for file in (attempts.parent / "embeddings").iterdir()}
+    assert done
+    here.run(*arguments, str(tmp_path / "out"))
+    assert comparable(tmp_path / "out") == comparable(tmp_path / "quiet")
+    assert not (tmp_path / "out" / ".virnucpro-work").exists()
+
+
+def test_a_device_that_is_not_there_is_an_error_not_a_fallback(here: Deployment, tmp_path: Path) -> None:
+    here.settings["CUDA_VISIBLE_DEVICES"] = ""
+    said = here.messages("predict", str(SAMPLE), "-d", "0", "-o", str(tmp_path / "out"), expect=2)
+    assert "not visible" in said or "CUDA" in said

@@ -1,0 +1,105 @@
+"""The arrows between packages point one way, tasks are thin, and no file outgrows a sitting."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "virnucpro_tasks"
+WORKERS = ROOT / "workers" / "virnucpro_workers"
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *WORKERS.rglob("*.py")])
+
+MOST_LINES = 400
+MOST_TASK_LINES = 15
+
+SAID_ONCE = {"errors", "settings", "paths", "keys", "atomic", "lifeline"}
+MAY_IMPORT = {
+    "reads": SAID_ONCE | {"reads"},
+    "shards": SAID_ONCE | {"shards", "reads"},
+    "models": SAID_ONCE | {"models"},
+    "embed": SAID_ONCE | {"embed", "models"},
+    "classify": SAID_ONCE | {"classify", "models"},
+    "output": SAID_ONCE | {"output", "classify", "reads", "shards", "models", "jobs"},
+}
+"""What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
+
+TORCH_FILES = {"models/convert.py", "models/weights.py"}
+"""Files outside embed/ that import torch at their top; the client imports neither."""
+
+
+def imports_of(file: Path, *, top_only: bool = False) -> Iterator[str]:
+    """Names of the modules that `file` imports."""
+    tree = ast.parse(file.read_text())
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_the_core_imports_only_what_lies_below(package: str) -> None:
+    for file in (PACKAGE / package).rglob("*.py"):
+        ours = {name.split(".")[1] for name in imports_of(file) if name.startswith("virnucpro_tasks.")}
+        assert ours <= MAY_IMPORT[package], file.name
+        assert not any(name.split(".")[0] in ("celery", "kombu", "redis", "click") for name in imports_of(file))
+
+
+def test_the_package_does_not_import_the_workers() -> None:
+    assert not any(name.startswith("virnucpro_workers") for file in PACKAGE.rglob("*.py") for name in imports_of(file))
+
+
+def test_the_workers_know_no_biology() -> None:
+    biology = {f"virnucpro_tasks.{name}" for name in ("reads", "shards", "classify", "output", "embed")}
+    for file in WORKERS.rglob("*.py"):
+        assert not any(".".join(name.split(".")[:2]) in biology for name in imports_of(file)), file.name
+
+
+def test_the_command_line_runs_no_task() -> None:
+    steps = {f"virnucpro_tasks.{name}" for name in ("tasks", "splitting", "embedding", "finishing", "embed")}
+    for file in (PACKAGE / "cli").rglob("*.py"):
+        assert not steps & set(imports_of(file)), file.name
+
+
+def test_torch_is_imported_by_the_engine_and_by_conversion_alone() -> None:
+    found = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == "torch" for name in imports_of(file, top_only=True))
+    }
+    assert {name for name in found if not name.startswith("embed/")} == TORCH_FILES
+
+
+def test_tasks_are_thin() -> None:
+    tree = ast.parse((PACKAGE / "tasks.py").read_text())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert {"split_job", "embed_shard", "finish_job"} <= {node.name for node in functions}
+    for node in functions:
+        assert (node.end_lineno or 0) - node.lineno < MOST_TASK_LINES, node.name
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_a_file_is_read_in_one_sitting(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= MOST_LINES
+
+
+def test_there_are_no_circular_imports() -> None:
+    modules = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for root in (ROOT, ROOT / "workers")
+        for file in SOURCES
+        if file.is_relative_to(root) and (root == ROOT) == file.is_relative_to(PACKAGE)
+    }
+    below = {
+        name: {other for other in imports_of(file, top_only=True) if other in modules} for name, file in modules.items()
+    }
+    while free := [name for name, others in below.items() if not others]:
+        for name in free:
+            del below[name]
+        for others in below.values():
+            others.difference_update(free)
+    assert below == {}
