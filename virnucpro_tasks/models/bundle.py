@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.configs import check_configurations
+from virnucpro_tasks.models.jsonfile import read_json
 
 DESCRIPTION_FILE = "bundle.json"
 FORMAT_VERSION = 1
@@ -36,6 +39,12 @@ MEMBER_FILES = (
 )
 PRECISIONS = ("fp32", "fp16", "bf16")
 READ_BLOCK_BYTES = 1 << 20
+LONGEST_CHUNK = 1_000_000
+
+_TEXTS = ("name", "nucleotide_model", "protein_model", "head")
+_LARGEST_NUMBERS = {"chunk_length": LONGEST_CHUNK, "nucleotide_width": 65_536, "protein_width": 65_536}
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_AGAIN = "copy or convert the bundle again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class BundleDescription:
 
     `chunk_length` (bases) is the length the head was trained on; `precision` the one used when a job names none;
     `nucleotide_width` and `protein_width` are the vector widths; `sha256` maps each member file to its hex digest.
+    Texts are printable, because they stand beside every result. Raises BundleError for a value that cannot be.
     """
 
     name: str
@@ -60,13 +70,19 @@ class BundleDescription:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise BundleError(
-                f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}",
-                hint="convert the bundle again",
-            )
-        if set(self.sha256) != set(MEMBER_FILES):
-            raise BundleError("bundle.json does not list exactly the files of a bundle", hint="convert it again")
+        for name in _TEXTS:
+            _demand(is_text(getattr(self, name)), f"{name} must be printable text")
+        for name, largest in _LARGEST_NUMBERS.items():
+            value = getattr(self, name)
+            _demand(type(value) is int and 1 <= value <= largest, f"{name} must be a whole number from 1 to {largest}")
+        _demand(type(self.demonstration) is bool, "demonstration must be true or false")
+        _demand(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
+        _demand(_is_text_by_text(self.licences), "licences must be printable text by part")
+        _demand(
+            _is_text_by_text(self.sha256) and set(self.sha256) == set(MEMBER_FILES),
+            "sha256 must list exactly the files of a bundle",
+        )
+        _demand(all(map(_DIGEST.fullmatch, self.sha256.values())), "a digest in sha256 is none")
 
     @property
     def digest(self) -> str:
@@ -92,50 +108,51 @@ class Bundle:
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Read bundle.json and check that every member file is there; digests are checked by `verify_bundle`.
+    """Read bundle.json and the sizes, and check that every member file is there; `verify_bundle` checks digests.
 
     Raises BundleError naming the file at fault.
     """
     description = read_description(path)
     for name in MEMBER_FILES:
-        if not (path / name).is_file():
-            raise BundleError(f"{name} is missing", path=path, hint="copy or convert the bundle again")
+        if not _is_file(path / name):
+            raise BundleError(f"{name} is missing", path=path, hint=_AGAIN)
+    check_configurations(path, nucleotide_width=description.nucleotide_width, protein_width=description.protein_width)
     return Bundle(path, description)
 
 
 def read_description(path: Path) -> BundleDescription:
-    """Read `path`/bundle.json alone. Raises BundleError."""
+    """Read `path`/bundle.json alone; the type and range of every entry are checked. Raises BundleError."""
     file = path / DESCRIPTION_FILE
-    try:
-        content: Any = json.loads(file.read_bytes())
-    except FileNotFoundError:
+    if not _is_file(file):
         raise BundleError(
             "no bundle.json here",
             path=path,
             hint="make a bundle with 'virnucpro models convert' or 'models demo'",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
-    if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        raise BundleError(f"bundle.json is not of format version {FORMAT_VERSION}", path=path, hint="convert it again")
-    known = {field.name for field in fields(BundleDescription)}
-    if set(content) != known:
-        raise BundleError(
-            f"bundle.json has missing or unknown entries: {', '.join(sorted(set(content) ^ known))}",
-            path=path,
         )
-    return BundleDescription(**content)
+    content = read_json(file, hint=_AGAIN)
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise BundleError(
+            f"this is not a bundle of format version {FORMAT_VERSION}", path=file, hint="convert it again"
+        )
+    known = {field.name for field in fields(BundleDescription)}
+    if strange := sorted(set(content) ^ known):
+        raise BundleError(f"missing or unknown entries: {', '.join(map(repr, strange))}", path=file, hint=_AGAIN)
+    try:
+        return BundleDescription(**content)
+    except BundleError as error:
+        raise BundleError(error.what, path=file, hint=error.hint) from None
 
 
 def verify_bundle(bundle: Bundle) -> None:
     """Hash every member file; raises BundleError naming the first that differs from bundle.json."""
     for name in MEMBER_FILES:
-        if file_sha256(bundle.path / name) != bundle.description.sha256[name]:
-            raise BundleError(
-                f"{name} differs from the digest in bundle.json",
-                path=bundle.path,
-                hint="copy or convert it again",
-            )
+        try:
+            digest = file_sha256(bundle.path / name)
+        except OSError as error:
+            raise BundleError(f"{name}: {error.strerror}", path=bundle.path, hint=_AGAIN) from None
+        if digest != bundle.description.sha256[name]:
+            raise BundleError(f"{name} differs from the digest in bundle.json", path=bundle.path, hint=_AGAIN)
 
 
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
@@ -153,3 +170,24 @@ def file_sha256(path: Path) -> str:
         while block := handle.read(READ_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise BundleError(error.strerror or "cannot be read", path=path, hint="check the path") from None
+
+
+def is_text(value: object) -> bool:
+    """Whether `value` is printable and not blank, as every text in bundle.json must be."""
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
+def _is_text_by_text(value: object) -> bool:
+    return isinstance(value, dict) and all(is_text(part) for pair in value.items() for part in pair)
+
+
+def _demand(met: object, rule: str) -> None:
+    if not met:
+        raise BundleError(rule, hint=_AGAIN)

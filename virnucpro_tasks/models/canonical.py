@@ -19,7 +19,8 @@ from virnucpro_tasks.models.sizes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from virnucpro_tasks.models.weights import Tensors, Weights
+    from virnucpro_tasks.models.pickled import Tensors
+    from virnucpro_tasks.models.weights import Weights
 
 _FAIR_ANCHOR = "embed_tokens.weight"
 _BERT_ANCHOR = "embeddings.word_embeddings.weight"
@@ -27,12 +28,15 @@ _HEAD_ANCHOR = "hidden_layer.weight"
 _BATCH_COUNT = "bn1.num_batches_tracked"
 _FREQUENCIES = "self_attn.rot_emb.inv_freq"
 _NAMES_IN_A_MESSAGE = 3
+_NAME_LENGTH_IN_A_MESSAGE = 80
+_PUBLISHED = "check that this is the published file of this model"
+_CONFIGURATION = "put its config.json beside it"
 
 _UNUSED_ESM2 = re.compile(
     r"(.*\.)?(lm_head|contact_head|pooler|classifier)\..*|(.*\.)?embeddings\.(position_ids|position_embeddings\.weight)"
 )
 _UNUSED_DNABERT_S = re.compile(r"(.*\.)?(cls|pooler|classifier)\..*|(.*\.)?embeddings\.position_ids")
-_HUGGING_FACE_LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+?)(\.weight|\.bias|\.inv_freq)")
+_HUGGING_FACE_LAYER = re.compile(r"encoder\.layer\.([0-9]+)\.(.+?)(\.weight|\.bias|\.inv_freq)")
 _HUGGING_FACE_LAYER_NAMES = {
     "attention.self.query": "self_attn.q_proj",
     "attention.self.key": "self_attn.k_proj",
@@ -63,14 +67,18 @@ def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
     tensors = _unprefixed(weights, anchor, _UNUSED_ESM2, what="ESM-2")
     if anchor == _BERT_ANCHOR:
         tensors = _fair_names(tensors)
-    layers = _count_layers(tensors, r"layers\.(\d+)\.", path, what="ESM-2")
+    layers = _count_layers(tensors, r"layers\.([0-9]+)\.", path, what="ESM-2")
     width = _width(tensors[_FAIR_ANCHOR], path)
     if _HUGGING_FACE_FREQUENCIES in tensors:
         shared = tensors.pop(_HUGGING_FACE_FREQUENCIES)
         tensors |= {f"layers.{number}.{_FREQUENCIES}": shared.clone() for number in range(layers)}
-    sizes = Esm2Sizes(layers, width, _esm2_heads(weights, tensors, layers, width))
+    heads = _esm2_heads(weights, tensors, layers, width)
+    if width // heads % 2:
+        raise BundleError(f"{width // heads} numbers a head have no halves to rotate", path=path, hint=_CONFIGURATION)
+    sizes = Esm2Sizes(layers, width, heads)
     has_frequencies = any(name.endswith(_FREQUENCIES) for name in tensors)
     _check(tensors, sizes.shapes() | (sizes.frequency_shapes() if has_frequencies else {}), path)
+    _check_frequencies(tensors, path)
     return tensors, sizes
 
 
@@ -78,19 +86,20 @@ def canonical_dnabert_s(weights: Weights) -> tuple[Tensors, DnabertSizes]:
     """DNABERT-S without prefix, pooler and language-model head. Raises BundleError."""
     path = weights.path
     if not any(name.endswith("attention.self.Wqkv.weight") for name in weights.tensors):
-        raise BundleError("this is not a DNABERT-S file: it has no attention.self.Wqkv", path=path)
+        raise BundleError("this is not a DNABERT-S file: it has no attention.self.Wqkv", path=path, hint=_PUBLISHED)
     tensors = _unprefixed(weights, _BERT_ANCHOR, _UNUSED_DNABERT_S, what="DNABERT-S")
-    layers = _count_layers(tensors, r"encoder\.layer\.(\d+)\.", path, what="DNABERT-S")
+    layers = _count_layers(tensors, r"encoder\.layer\.([0-9]+)\.", path, what="DNABERT-S")
     width = _width(tensors[_BERT_ANCHOR], path)
     gated = tensors.get("encoder.layer.0.mlp.gated_layers.weight")
     if gated is None:
-        raise BundleError("encoder.layer.0.mlp.gated_layers.weight is missing", path=path)
+        raise BundleError("encoder.layer.0.mlp.gated_layers.weight is missing", path=path, hint=_PUBLISHED)
+    _width(gated, path)
     heads = weights.heads or PUBLISHED_DNABERT_S_HEADS.get((layers, width))
     if heads is None:
         raise BundleError(
             f"how many heads has a DNABERT-S of {layers} layers and width {width}?",
             path=path,
-            hint="put its config.json beside it",
+            hint=_CONFIGURATION,
         )
     _check_heads(heads, width, path)
     sizes = DnabertSizes(layers, width, heads, gated.shape[0] // 2, tensors[_BERT_ANCHOR].shape[0])
@@ -107,6 +116,8 @@ def canonical_head(weights: Weights) -> tuple[Tensors, HeadSizes]:
     if _BATCH_COUNT in tensors:
         shapes[_BATCH_COUNT] = ()
     _check(tensors, shapes, weights.path)
+    if bool((tensors["bn1.running_var"] < 0).any()):
+        raise BundleError("bn1.running_var holds a negative variance", path=weights.path, hint=_PUBLISHED)
     return tensors, sizes
 
 
@@ -118,11 +129,11 @@ def _unprefixed(weights: Weights, anchor: str, unused: re.Pattern[str] | None, *
     """The tensors that share the prefix of `anchor`, without it; those that `unused` matches are dropped."""
     prefixes = [name.removesuffix(anchor) for name in weights.tensors if name.endswith(anchor)]
     if not prefixes or not _has(weights.tensors, anchor):
-        raise BundleError(f"this is not {what}: it has no tensor {anchor}", path=weights.path)
+        raise BundleError(f"this is not {what}: it has no tensor {anchor}", path=weights.path, hint=_PUBLISHED)
     prefix = min(prefixes, key=len)
     kept = {name: tensor for name, tensor in weights.tensors.items() if not (unused and unused.fullmatch(name))}
     if strange := sorted(name for name in kept if not name.startswith(prefix)):
-        raise BundleError(f"unexpected tensors: {_listed(strange)}", path=weights.path)
+        raise BundleError(f"unexpected tensors: {_listed(strange)}", path=weights.path, hint=_PUBLISHED)
     return {name.removeprefix(prefix): tensor for name, tensor in kept.items()}
 
 
@@ -137,16 +148,21 @@ def _fair_names(tensors: Tensors) -> Tensors:
 
 
 def _count_layers(tensors: Tensors, pattern: str, path: Path, *, what: str) -> int:
-    numbers = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
+    numbers = {match[1] for name in tensors if (match := re.match(pattern, name))}
     if not numbers:
-        raise BundleError(f"this is not {what}: it has no layers", path=path)
-    return max(numbers) + 1
+        raise BundleError(f"this is not {what}: it has no layers", path=path, hint=_PUBLISHED)
+    # Not the highest number: one tensor named layers.999999999 would make for a list of as many names.
+    if strange := sorted(numbers - set(map(str, range(len(numbers))))):
+        raise BundleError(
+            f"it has {len(numbers)} layers, one of them numbered {_shown(strange[0])}", path=path, hint=_PUBLISHED
+        )
+    return len(numbers)
 
 
 def _width(matrix: object, path: Path) -> int:
     shape = tuple(getattr(matrix, "shape", ()))
     if len(shape) != 2 or not all(shape):
-        raise BundleError(f"a matrix was expected, there is one of shape {list(shape)}", path=path)
+        raise BundleError(f"a matrix was expected, there is one of shape {list(shape)}", path=path, hint=_PUBLISHED)
     return int(shape[1])
 
 
@@ -159,13 +175,14 @@ def _esm2_heads(weights: Weights, tensors: Tensors, layers: int, width: int) -> 
         raise BundleError(
             f"its rotary frequencies and its configuration give different numbers of heads: {sorted(found)}",
             path=weights.path,
+            hint="put the config.json of this model beside it",
         )
     heads = next(iter(found), published)
     if heads is None:
         raise BundleError(
             f"how many heads has an ESM-2 of {layers} layers and width {width}?",
             path=weights.path,
-            hint="put its config.json beside it",
+            hint=_CONFIGURATION,
         )
     _check_heads(heads, width, weights.path)
     return heads
@@ -173,20 +190,34 @@ def _esm2_heads(weights: Weights, tensors: Tensors, layers: int, width: int) -> 
 
 def _check_heads(heads: int, width: int, path: Path) -> None:
     if heads < 1 or width % heads:
-        raise BundleError(f"{heads} heads do not divide the width {width}", path=path)
+        raise BundleError(f"{heads} heads do not divide the width {width}", path=path, hint=_CONFIGURATION)
+
+
+def _check_frequencies(tensors: Tensors, path: Path) -> None:
+    frequencies = [tensor.float() for name, tensor in tensors.items() if name.endswith(_FREQUENCIES)]
+    if any(not frequencies[0].equal(other) for other in frequencies[1:]):
+        raise BundleError("the layers have different rotary frequencies", path=path, hint=_PUBLISHED)
 
 
 def _check(tensors: Tensors, expected: Shapes, path: Path) -> None:
     """Exactly the expected names, each of its shape."""
     if missing := sorted(set(expected) - set(tensors)):
-        raise BundleError(f"missing tensors: {_listed(missing)}", path=path)
+        raise BundleError(f"missing tensors: {_listed(missing)}", path=path, hint=_PUBLISHED)
     if strange := sorted(set(tensors) - set(expected)):
-        raise BundleError(f"unexpected tensors: {_listed(strange)}", path=path)
+        raise BundleError(f"unexpected tensors: {_listed(strange)}", path=path, hint=_PUBLISHED)
     for name, shape in expected.items():
         if tuple(tensors[name].shape) != shape:
-            raise BundleError(f"{name} has shape {list(tensors[name].shape)}, expected {list(shape)}", path=path)
+            raise BundleError(
+                f"{name} has shape {list(tensors[name].shape)}, expected {list(shape)}", path=path, hint=_PUBLISHED
+            )
 
 
 def _listed(names: list[str]) -> str:
     more = len(names) - _NAMES_IN_A_MESSAGE
-    return ", ".join(names[:_NAMES_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_shown, names[:_NAMES_IN_A_MESSAGE])) + (f" and {more} more" if more > 0 else "")
+
+
+def _shown(name: str) -> str:
+    """A name from a foreign file, fit for a terminal."""
+    short = name[:_NAME_LENGTH_IN_A_MESSAGE]
+    return short if short.isprintable() else ascii(short)

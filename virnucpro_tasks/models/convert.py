@@ -8,16 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from virnucpro_tasks.atomic import write_json
-from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, describe_bundle, read_bundle
+from virnucpro_tasks.errors import BundleError, OutputError
+from virnucpro_tasks.models.bundle import LONGEST_CHUNK, PRECISIONS, Bundle, describe_bundle, is_text, read_bundle
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
 from virnucpro_tasks.models.sizes import CLASSES, PUBLISHED_ESM2, DnabertSizes, Esm2Sizes, HeadSizes
 from virnucpro_tasks.models.tokenizer import read_tokenizer
-from virnucpro_tasks.models.weights import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors, read_weights
+from virnucpro_tasks.models.weights import read_weights
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 LICENCE_PARTS = ("dnabert-s", "esm2", "head")
@@ -48,7 +50,7 @@ def convert_bundle(
 
     Raises BundleError naming the file at fault, or OutputError if `output` exists.
     """
-    _check_options(precision, dtype, chunk_length, head, licences or {})
+    _check_options(name, precision, dtype, chunk_length, head, licences or {})
     dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
     # The small files first: a wrong head or tokenizer is told before gigabytes are read.
     head_tensors, head_sizes = canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES))
@@ -82,13 +84,18 @@ def convert_bundle(
     return read_bundle(output)
 
 
-def _check_options(precision: str, dtype: str, chunk_length: int, head: Path, licences: Mapping[str, str]) -> None:
+def _check_options(
+    name: str, precision: str, dtype: str, chunk_length: int, head: Path, licences: Mapping[str, str]
+) -> None:
     if precision not in PRECISIONS:
         raise BundleError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
     if dtype not in STORED_TYPES:
         raise BundleError(f"dtype {dtype!r} is not one of {', '.join(STORED_TYPES)}")
-    if chunk_length < 1:
-        raise BundleError(f"the chunk length must be at least 1 base, not {chunk_length}")
+    if not 1 <= chunk_length <= LONGEST_CHUNK:
+        raise BundleError(f"the chunk length must be from 1 to {LONGEST_CHUNK} bases, not {chunk_length}")
+    for text in (name, head.name, *licences.values()):
+        if not is_text(text):
+            raise BundleError(f"{text!r} is not printable text", hint="it would stand beside every result")
     if unknown := sorted(set(licences) - set(LICENCE_PARTS)):
         raise BundleError(f"licence of {unknown[0]!r}: the parts are {', '.join(LICENCE_PARTS)}")
     trained = _TRAINED_LENGTH.match(head.name)
@@ -111,24 +118,36 @@ def _check_widths(head: HeadSizes, dnabert: DnabertSizes, esm2: Esm2Sizes, path:
         f"this head takes {head.width}{split}{names}; "
         f"your DNABERT-S is {dnabert.width} wide and your ESM-2 {esm2.width}",
         path=path,
+        hint=f"give ESM-2 {fitting[0]}, or a head trained on yours" if fitting else "give the models it was trained on",
     )
 
 
 def _write_part(folder: Path, tensors: Tensors, configuration: dict[str, object], dtype: str, source: Path) -> None:
     folder.mkdir()
-    stored = {name: _stored(name, tensor, dtype, source) for name, tensor in tensors.items()}
-    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    stored: Tensors = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        value = _stored(name, tensor, dtype, source)
+        # Tied tensors: safetensors keeps no two in one place.
+        stored[name] = value.clone() if value.data_ptr() in places else value
+        places.add(stored[name].data_ptr())
+    try:
+        save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OutputError(f"{folder} cannot be written: {error}", hint="is the disk full?") from None
     write_json(folder / "config.json", configuration)
 
 
 def _stored(name: str, tensor: torch.Tensor, dtype: str, source: Path) -> torch.Tensor:
-    if tensor.dtype == torch.int64 and name.endswith("num_batches_tracked"):
-        return tensor
-    if not tensor.is_floating_point():
-        raise BundleError(f"{name} holds {tensor.dtype}, not floating-point numbers", path=source)
+    if not tensor.is_floating_point() and not name.endswith("num_batches_tracked"):
+        raise BundleError(
+            f"{name} holds {tensor.dtype}, not floating-point numbers",
+            path=source,
+            hint="get the weights as they were trained, not a quantised copy",
+        )
     # Half precision would turn a token at position 160 by up to 0.025 rad.
     kept = torch.float32 if name.endswith("inv_freq") else STORED_TYPES[dtype]
-    converted = tensor.detach().to(kept).contiguous()
+    converted = tensor.to(kept).contiguous() if tensor.is_floating_point() else tensor
     if not bool(torch.isfinite(converted).all()):
         raise BundleError(
             f"{name} holds a value that is not finite in {kept}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from enum import Enum
 from pathlib import Path
+from typing import BinaryIO
 
 from virnucpro_tasks.errors import BundleError
 
@@ -26,16 +27,25 @@ class FileKind(Enum):
     OTHER = "other"
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open `path` for reading. Raises BundleError if it is no regular file, without waiting at a pipe."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise BundleError("this is a pipe or a device", path=path, hint="name a file")
+        return path.open("rb")
+    except OSError as error:
+        raise BundleError(error.strerror or "cannot be read", path=path, hint="check the path") from None
+    except ValueError as error:
+        raise BundleError(str(error), path=path, hint="check the path") from None
+
+
 def file_kind(path: Path) -> FileKind:
     """The kind of `path`. Raises BundleError for what stands where a download should be.
 
     That is: a missing or empty file, a git-LFS pointer, a web page, and a zip archive that is cut off.
     """
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(_HEAD_BYTES)
-    except OSError as error:
-        raise BundleError(error.strerror or "cannot be read", path=path) from None
+    with open_file(path) as handle:
+        head = handle.read(_HEAD_BYTES)
     if not head:
         raise BundleError("the file is empty", path=path, hint="download it again")
     if head.startswith(_LFS_POINTER):

@@ -26,7 +26,7 @@ def new_folder(output: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
-        raise OutputError(f"{output} cannot be made: {error.strerror}") from None
+        raise OutputError(f"{output} cannot be made: {error.strerror}", hint="name a folder you can write") from None
     try:
         yield temporary
         for place in [*temporary.rglob("*"), temporary]:
@@ -35,7 +35,10 @@ def new_folder(output: Path) -> Iterator[Path]:
             else:
                 with place.open("rb") as handle:
                     os.fsync(handle.fileno())
-        temporary.rename(output)
+        try:
+            temporary.rename(output)
+        except OSError as error:
+            raise OutputError(f"{output} cannot be made: {error.strerror}", hint="name a new folder") from None
         sync_directory(output.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,17 +1,10 @@
-"""Reading published weight files without running anything in them.
-
-Pickles are read by torch's `weights_only` unpickler, which builds only what the caller names.
-"""
+"""Reading published weight files: one file, the shards of an index, or the weight file of a folder."""
 
 from __future__ import annotations
 
-import json
-import re
-from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,9 +12,8 @@ from safetensors.torch import load_file
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.filekind import FileKind, file_kind
-
-Tensors = dict[str, torch.Tensor]
-Allowed = Sequence[Callable | tuple[Callable, str]]
+from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.pickled import Allowed, Tensors, read_torch_file
 
 _FOLDER_NAMES = (
     "model.safetensors",
@@ -29,27 +21,12 @@ _FOLDER_NAMES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-_WRAPPERS = ("model", "state_dict", "model_state_dict")
-_HEAD_COUNT_NAMES = ("encoder_attention_heads", "attention_heads")
-_REFUSED_GLOBAL = re.compile(r"(?:GLOBAL|class|builtin) (\S+) (?:was|is) not")
-
-
-class ModuleShell:
-    """Stands for every module class in a pickled classifier: holds its attributes, runs nothing."""
-
-
-CLASSIFIER_CLASSES: Allowed = (
-    (ModuleShell, "__main__.MLPClassifier"),
-    (ModuleShell, "torch.nn.modules.linear.Linear"),
-    (ModuleShell, "torch.nn.modules.batchnorm.BatchNorm1d"),
-    (ModuleShell, "torch.nn.modules.dropout.Dropout"),
-    (ModuleShell, "torch.nn.modules.activation.ReLU"),
-    set,
-)
-"""What a classifier saved as a whole module may name: the classes of its layers, each read as a `ModuleShell`."""
-
-FAIR_ESM_CLASSES: Allowed = (Namespace,)
-"""What a fair-esm file may name: the training options."""
+_INDEX_ENDING = ".index.json"
+_CONTACT_ENDING = "-contact-regression.pt"
+_HEADS = "num_attention_heads"
+_AGAIN = "download it again"
+_REAL_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_WHOLE_TYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +46,21 @@ def read_weights(path: Path, *, allowed: Allowed = ()) -> Weights:
     is instead, or what in it was refused.
     """
     file = weight_file(path) if path.is_dir() else path
-    if file.name.endswith(".index.json"):
-        return Weights(file, _read_sharded(file, allowed), _configured_heads(file.parent))
-    kind = file_kind(file)
-    if kind is FileKind.SAFETENSORS:
-        return Weights(file, _read_safetensors(file), _configured_heads(file.parent))
-    if kind is FileKind.OTHER:
-        raise BundleError("this is neither a torch file nor safetensors", path=file)
-    tensors, heads = _read_torch(file, allowed, mapped=kind is FileKind.TORCH_ZIP)
+    if file.name.endswith(_INDEX_ENDING):
+        tensors, heads = _read_sharded(file, allowed), None
+    else:
+        tensors, heads = _read_file(file, allowed)
     return Weights(file, tensors, heads or _configured_heads(file.parent))
 
 
 def weight_file(folder: Path) -> Path:
-    """The weight file in `folder`: by its Hugging Face name, or else the only *.pt. Raises BundleError."""
+    """The weight file in `folder`: by its Hugging Face name, or else the only *.pt beside which there may be the
+    contact regression of fair-esm. Raises BundleError.
+    """
     for name in _FOLDER_NAMES:
         if (folder / name).is_file():
             return folder / name
-    found = sorted(folder.glob("*.pt"))
+    found = [file for file in sorted(folder.glob("*.pt")) if not file.name.endswith(_CONTACT_ENDING)]
     if len(found) == 1:
         return found[0]
     raise BundleError(
@@ -95,80 +70,60 @@ def weight_file(folder: Path) -> Path:
     )
 
 
+def _read_file(file: Path, allowed: Allowed) -> tuple[Tensors, int | None]:
+    kind = file_kind(file)
+    heads = None
+    if kind is FileKind.SAFETENSORS:
+        tensors = _read_safetensors(file)
+    elif kind is FileKind.OTHER:
+        raise BundleError("this is neither a torch file nor safetensors", path=file, hint="check which file this is")
+    else:
+        tensors, heads = read_torch_file(file, allowed=allowed, zipped=kind is FileKind.TORCH_ZIP)
+    _check_stored(tensors.items(), file)
+    return tensors, heads
+
+
 def _read_safetensors(file: Path) -> Tensors:
     try:
         return load_file(file)
-    except SafetensorError as error:
-        raise BundleError(f"damaged or cut off safetensors ({error})", path=file, hint="download it again") from None
+    # Number types that this torch does not know raise errors of many classes.
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        raise BundleError(f"damaged or cut off safetensors ({error})", path=file, hint=_AGAIN) from None
 
 
 def _read_sharded(index: Path, allowed: Allowed) -> Tensors:
     file_kind(index)
-    try:
-        places: dict[str, str] = dict(json.loads(index.read_bytes())["weight_map"])
-    except (ValueError, KeyError, TypeError):
-        raise BundleError("this index has no weight_map", path=index, hint="download it again") from None
+    content = read_json(index, hint=_AGAIN)
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise BundleError("this index has no weight_map of file names", path=index, hint=_AGAIN)
     tensors: Tensors = {}
     for name in sorted(set(places.values())):
-        if Path(name).name != name or name.endswith(".index.json"):
-            raise BundleError(f"it names {name!r}, which is not a weight file of its folder", path=index)
-        tensors |= read_weights(index.parent / name, allowed=allowed).tensors
+        if name in ("", "..") or Path(name).name != name or name.endswith(_INDEX_ENDING):
+            raise BundleError(f"it names {name!r}, which is no weight file of its folder", path=index, hint=_AGAIN)
+        tensors |= _read_file(index.parent / name, allowed)[0]
     if absent := sorted(set(places) - set(tensors)):
-        raise BundleError(f"the files it names do not hold {absent[0]}", path=index, hint="download them again")
+        raise BundleError(f"the files it names do not hold {absent[0]!r}", path=index, hint="download them again")
     return tensors
 
 
-def _read_torch(file: Path, allowed: Allowed, *, mapped: bool) -> tuple[Tensors, int | None]:
-    try:
-        with torch.serialization.safe_globals(list(allowed)):
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
-        tensors = _tensors_of(content)
-    # A damaged pickle can make the unpickler raise anything.
-    except Exception as error:
-        if refused := _REFUSED_GLOBAL.search(str(error)):
+def _check_stored(tensors: Iterable[tuple[str, torch.Tensor]], file: Path) -> None:
+    """Every tensor is an ordinary one, and all of them together are not much larger than the file."""
+    total = 0
+    for name, tensor in tensors:
+        ordinary = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
+        if not ordinary or tensor.is_neg() or tensor.dtype not in (*_REAL_TYPES, *_WHOLE_TYPES):
             raise BundleError(
-                f"refused: it asks for {refused[1]}, which weights do not need",
+                f"{name[:80]!r} is no ordinary tensor ({tensor.dtype}, {tensor.layout}, {tensor.device.type})",
                 path=file,
-                hint="nothing of it was run; get the file from its publisher, or as safetensors",
-            ) from None
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+                hint="get the file from its publisher",
+            )
+        total += tensor.nbytes
+    # One number may stand for a matrix of any size; twice the file allows for tied embeddings.
+    if total > 2 * file.stat().st_size:
         raise BundleError(
-            f"it cannot be read as a torch file ({reason})", path=file, hint="download it again"
-        ) from None
-    if not tensors:
-        raise BundleError("it holds no tensors by name", path=file)
-    return tensors, _pickled_heads(content)
-
-
-def _tensors_of(content: Any) -> Tensors:
-    if isinstance(content, ModuleShell):
-        return _module_tensors(content, "")
-    if not isinstance(content, Mapping):
-        return {}
-    for wrapper in _WRAPPERS:
-        if isinstance(content.get(wrapper), Mapping | ModuleShell):
-            return _tensors_of(content[wrapper])
-    return {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
-
-
-def _module_tensors(module: ModuleShell, prefix: str) -> Tensors:
-    inside = vars(module)
-    own = dict(inside.get("_parameters", {})) | dict(inside.get("_buffers", {}))
-    tensors = {prefix + name: value.detach() for name, value in own.items() if isinstance(value, torch.Tensor)}
-    for name, child in inside.get("_modules", {}).items():
-        if isinstance(child, ModuleShell):
-            tensors |= _module_tensors(child, f"{prefix}{name}.")
-    return tensors
-
-
-def _pickled_heads(content: Any) -> int | None:
-    """The number of heads in the options of a fair-esm file."""
-    if not isinstance(content, Mapping):
-        return None
-    configuration = content.get("cfg")
-    options = configuration.get("model") if isinstance(configuration, Mapping) else content.get("args")
-    found = [getattr(options, name, None) for name in _HEAD_COUNT_NAMES]
-    return next((heads for heads in found if isinstance(heads, int)), None)
+            f"its tensors unfold to {total} bytes, far more than the file", path=file, hint="get it from its publisher"
+        )
 
 
 def _configured_heads(folder: Path) -> int | None:
@@ -177,8 +132,8 @@ def _configured_heads(folder: Path) -> int | None:
     if not file.is_file():
         return None
     file_kind(file)
-    try:
-        heads = json.loads(file.read_bytes()).get("num_attention_heads")
-    except (ValueError, AttributeError):
-        raise BundleError("this is not a model configuration", path=file, hint="download it again") from None
-    return heads if isinstance(heads, int) else None
+    content = read_json(file, hint=_AGAIN)
+    heads = content.get(_HEADS) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not (heads is None or type(heads) is int):
+        raise BundleError("this is not a model configuration", path=file, hint=_AGAIN)
+    return heads
