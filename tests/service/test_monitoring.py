@@ -1,0 +1,98 @@
+"""What an operator looks at: Flower behind a password on loopback, doctor, status, list."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from service.deployment import COMMAND, Deployment, wait_until
+
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.queueing import workers
+from virnucpro_tasks.settings import Settings
+
+pytestmark = pytest.mark.service
+
+SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
+
+
+@pytest.fixture
+def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    started = Deployment(tmp_path, broker.url)
+    yield started
+    started.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def worker_names(deployment: Deployment) -> list[str]:
+    return [worker.name for worker in workers(make_app(Settings(broker_url=deployment.broker_url)))]
+
+
+def answer(url: str, *, login: str | None = None, post: bool = False) -> int:
+    """The status code of a request; 0 while nobody listens."""
+    request = urllib.request.Request(url, data=b"" if post else None)
+    if login:
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except urllib.error.URLError:
+        return 0
+
+
+def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(deployment: Deployment) -> None:
+    port, login = free_port(), "operator:made-up"
+    deployment.settings["FLOWER_BASIC_AUTH"] = login
+    deployment.start_workers("cpu")
+    name = wait_until(lambda: [worker for worker in worker_names(deployment) if worker.startswith("embed-")])[0]
+    process = subprocess.Popen(
+        [*COMMAND, "flower", "--port", str(port)], env=deployment.environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert wait_until(lambda: answer(url)) == 401
+        assert answer(f"{url}/api/tasks") == 401
+        assert wait_until(lambda: answer(f"{url}/api/workers?refresh=1", login=login)) == 200
+        assert answer(f"{url}/api/worker/shutdown/{name}", login=login, post=True) == 403
+        sockets = psutil.Process(process.pid).net_connections("inet")
+        assert {entry.laddr.ip for entry in sockets if entry.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+        assert "made-up" not in " ".join(psutil.Process(process.pid).cmdline())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def test_doctor_tells_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:
+    before = {finding["check"]: finding for finding in deployment.json("doctor", expect=4)}
+    assert [check for check, finding in before.items() if not finding["ok"]] == ["workers"]
+    assert "virnucpro worker" in before["workers"]["detail"]
+    deployment.start_workers("cpu")
+    wait_until(lambda: len(worker_names(deployment)) == 2)
+    assert all(finding["ok"] for finding in deployment.json("doctor"))
+
+
+def test_status_names_the_workers_that_can_take_a_jobs_shards(deployment: Deployment) -> None:
+    job_id = deployment.run("submit", SAMPLE).strip()
+    assert deployment.json("status", job_id)["workers"] == []
+    assert "no worker takes from queue gpu-" in deployment.run("status", job_id)
+    deployment.start_workers("cpu,cpu")
+    deployment.run("watch", job_id)
+    assert [job["state"] for job in deployment.json("list")] == ["done"]
+    assert deployment.json("results", job_id)["files"]
+    assert deployment.run("results", job_id, "--output", "-").startswith("record_id\t")
