@@ -1,0 +1,166 @@
+"""Finishing rate and memory, on one core: vectors on disk to result tables, with a head of the published width.
+
+The input is split for real; random vectors of 768 + 2,560 stand for the embeddings. `classifier` is the time inside
+the head alone, `rest` everything else: reading, merging, consensus, writing, digests.
+
+    python benchmarks/finishing.py READS.fasta [--output benchmarks/results]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fingerprint import fingerprint, write_result
+from safetensors.numpy import save_file
+
+from virnucpro_tasks.atomic import write_json
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.finishing import finish_files
+from virnucpro_tasks.jobs import Job, open_job
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, file_sha256
+from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.sizes import HeadSizes
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.files import ShardVectors, read_table, write_vectors
+from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.splitting import embedding_key, split_files
+from virnucpro_tasks.submitting import submit
+
+NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512
+
+
+def wide_bundle(folder: Path) -> Path:
+    """The demonstration with a random head of the published width: finishing reads nothing but the head."""
+    shipped = demo_bundle()
+    shutil.copytree(shipped.path, folder)
+    random = np.random.default_rng(0)
+    shapes = HeadSizes(width=NUCLEOTIDE + PROTEIN, hidden=HIDDEN).shapes()
+    tensors = {name: random.standard_normal(shape).astype(np.float32) * 0.05 for name, shape in shapes.items()}
+    tensors["bn1.running_var"] = np.ones(HIDDEN, np.float32)
+    save_file(tensors, folder / "head" / "model.safetensors")
+    for name, sizes in (
+        ("dnabert-s", {"width": NUCLEOTIDE}),
+        ("esm2", {"width": PROTEIN}),
+        ("head", {"nucleotide_width": NUCLEOTIDE, "protein_width": PROTEIN, "hidden": HIDDEN}),
+    ):
+        file = folder / name / "config.json"
+        write_json(file, json.loads(file.read_bytes()) | sizes)
+    description = replace(
+        shipped.description,
+        nucleotide_width=NUCLEOTIDE,
+        protein_width=PROTEIN,
+        sha256={name: file_sha256(folder / name) for name in shipped.description.sha256},
+    )
+    write_json(folder / DESCRIPTION_FILE, asdict(description))
+    return folder
+
+
+def embed_at_random(job: Job) -> int:
+    """Write vectors for every shard; returns the number of frames."""
+    plan = read_plan(job.paths.plan)
+    random = np.random.default_rng(1)
+    for number in plan.to_embed:
+        count = plan.shards[number].frames
+        assert read_table(job.paths.frames(number)).num_rows == count
+        rows = np.arange(count, dtype=np.int32)
+        vectors = ShardVectors(
+            nucleotide=random.standard_normal((count, NUCLEOTIDE), np.float32),
+            protein=random.standard_normal((count, PROTEIN), np.float32),
+            nucleotide_row=rows,
+            protein_row=rows,
+        )
+        write_vectors(job.paths.embedding(number), vectors, embedding_key(job, plan.shards[number].digest))
+    return sum(entry.frames for entry in plan.shards)
+
+
+def finish(store: Path, job_id: str) -> None:
+    """Finish the job in this process; prints its seconds and those inside the head."""
+    inside = 0.0
+    scores = Head.scores
+
+    def timed(self: Head, *vectors: np.ndarray) -> np.ndarray:
+        nonlocal inside
+        started = time.perf_counter()
+        result = scores(self, *vectors)
+        inside += time.perf_counter() - started
+        return result
+
+    Head.scores = timed  # type: ignore[method-assign]
+    started = time.perf_counter()
+    assert finish_files(open_job(store, job_id)) == []
+    print(time.perf_counter() - started, inside)
+
+
+def finish_on_one_core(store: Path, job: Job) -> dict[str, float]:
+    """Seconds, seconds inside the head, and peak memory in bytes of a process that does nothing else."""
+    child = subprocess.Popen(
+        [sys.executable, __file__, "--finish", str(store), job.job_id],
+        stdout=subprocess.PIPE,
+        env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    )
+    assert child.stdout is not None
+    seconds, inside = map(float, child.stdout.read().split())
+    _, _, usage = os.wait4(child.pid, 0)
+    assert job.paths.run.exists()
+    return {"seconds": seconds, "classifier_seconds": inside, "peak_bytes": usage.ru_maxrss * 1024}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reads", type=Path, nargs="?")
+    parser.add_argument("--finish", nargs=2, metavar=("STORE", "JOB"), help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    if options.finish:
+        finish(Path(options.finish[0]), options.finish[1])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(store=Path(folder) / "store", bundle=str(wide_bundle(Path(folder) / "bundle")))
+        job = submit(
+            settings,
+            [options.reads],
+            chunk_length=None,
+            min_length=None,
+            strict=False,
+            keep_embeddings=True,
+            priority=0,
+        )
+        for _ in split_files(job):
+            pass
+        frames = embed_at_random(job)
+        measured = finish_on_one_core(settings.store, job)
+    rest = measured["seconds"] - measured["classifier_seconds"]
+    result: dict[str, Any] = {
+        "frames": frames,
+        "frames_per_second": frames / measured["seconds"],
+        "classifier_frames_per_second": frames / measured["classifier_seconds"],
+        "rest_share": rest / measured["seconds"],
+        "peak_bytes": measured["peak_bytes"],
+    }
+    write_result(
+        options.output / "finishing",
+        {"machine": fingerprint()} | result,
+        rows=[
+            ("frames", f"{frames:,}"),
+            ("frames/s, one core", f"{result['frames_per_second']:,.0f}"),
+            ("frames/s of the classifier alone", f"{result['classifier_frames_per_second']:,.0f}"),
+            ("share of everything else", f"{result['rest_share']:.0%}"),
+            ("peak memory, MB", f"{result['peak_bytes'] / 1e6:.0f}"),
+        ],
+        header=("finishing", ""),
+    )
+
+
+if __name__ == "__main__":
+    main()
