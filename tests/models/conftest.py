@@ -2,63 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from models.layouts import DNABERT_S, ESM2, FREQUENCIES, HEAD, Tensors, fair_esm_file, random_tensors
 
-from virnucpro_tasks.models.sizes import DnabertSizes, Esm2Sizes, HeadSizes, Shapes
+from virnucpro_tasks.errors import BundleError
 
-ESM2 = Esm2Sizes(layers=2, width=24, heads=3)
-DNABERT_S = DnabertSizes(layers=2, width=24, heads=4, feed_forward=48, vocabulary=64)
-HEAD = HeadSizes(width=ESM2.width + DNABERT_S.width, hidden=6)
 TOKENIZER_SEQUENCES = ["ACGTTGCAACGGATTACA" * 5, "GATTACAGATTACCA" * 6]
 
 
-def random_tensors(shapes: Shapes, seed: int) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return {name: torch.rand(shape, generator=generator) + 0.01 for name, shape in shapes.items()}
+@pytest.fixture
+def refused() -> Callable[..., BundleError]:
+    """`refused(path, call, ...)`: the call raises BundleError about `path`, and says what to do."""
 
+    def check(path: Path, call: Callable, *arguments: object, **options: object) -> BundleError:
+        with pytest.raises(BundleError) as caught:
+            call(*arguments, **options)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert caught.value.hint
+        return caught.value
 
-class MLPClassifier(torch.nn.Module):
-    """The published classifier as it was trained."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.hidden_layer = torch.nn.Linear(width, hidden)
-        self.bn1 = torch.nn.BatchNorm1d(hidden)
-        self.dropout = torch.nn.Dropout(0.5)
-        self.output_layer = torch.nn.Linear(hidden, 2)
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        hidden = self.dropout(torch.relu(self.bn1(self.hidden_layer(vectors))))
-        return torch.softmax(self.output_layer(hidden), dim=1)
+    return check
 
 
 @pytest.fixture
-def classifier(monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
-    """A classifier whose class pickles as `__main__.MLPClassifier`, as in the published files."""
-    monkeypatch.setattr(MLPClassifier, "__module__", "__main__")
-    monkeypatch.setattr(MLPClassifier, "__qualname__", "MLPClassifier")
-    monkeypatch.setattr("__main__.MLPClassifier", MLPClassifier, raising=False)
-    model = MLPClassifier(HEAD.width, HEAD.hidden)
-    state = random_tensors(HEAD.shapes(), 3) | {"bn1.num_batches_tracked": torch.tensor(7)}
-    model.load_state_dict(state)
-    return model.eval()
+def esm2_tensors() -> Tensors:
+    frequencies = random_tensors({"all": (4,)}, 4)["all"]
+    return random_tensors(ESM2.shapes(), 1) | {
+        f"layers.{number}.{FREQUENCIES}": frequencies.clone() for number in range(ESM2.layers)
+    }
 
 
 @pytest.fixture
-def esm2_tensors() -> dict[str, torch.Tensor]:
-    return random_tensors(ESM2.shapes() | ESM2.frequency_shapes(), 1)
-
-
-@pytest.fixture
-def dnabert_tensors() -> dict[str, torch.Tensor]:
+def dnabert_tensors() -> Tensors:
     return random_tensors(DNABERT_S.shapes(), 2)
 
 
 @pytest.fixture
-def dnabert_folder(tmp_path: Path, dnabert_tensors: dict[str, torch.Tensor]) -> Path:
+def head_tensors() -> Tensors:
+    return random_tensors(HEAD.shapes(), 3) | {"bn1.num_batches_tracked": torch.tensor(7)}
+
+
+@pytest.fixture
+def dnabert_folder(tmp_path: Path, dnabert_tensors: Tensors) -> Path:
     """A folder as published: pytorch_model.bin, config.json, and a tokenizer.json with padding left in it."""
     from virnucpro_tasks.models.demo import train_tokenizer
 
@@ -71,3 +60,17 @@ def dnabert_folder(tmp_path: Path, dnabert_tensors: dict[str, torch.Tensor]) -> 
     tokenizer.enable_truncation(2000)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+@pytest.fixture
+def esm2_file(tmp_path: Path, esm2_tensors: Tensors) -> Path:
+    file = tmp_path / "esm2.pt"
+    torch.save(fair_esm_file(esm2_tensors, heads=ESM2.heads), file)
+    return file
+
+
+@pytest.fixture
+def head_file(tmp_path: Path, head_tensors: Tensors) -> Path:
+    file = tmp_path / "500_model.pth"
+    torch.save(head_tensors, file)
+    return file

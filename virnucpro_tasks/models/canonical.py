@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.sizes import (
+    ESM2_VOCABULARY,
     PUBLISHED_DNABERT_S_HEADS,
     PUBLISHED_ESM2,
     DnabertSizes,
@@ -67,8 +68,12 @@ def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
     tensors = _unprefixed(weights, anchor, _UNUSED_ESM2, what="ESM-2")
     if anchor == _BERT_ANCHOR:
         tensors = _fair_names(tensors)
-    layers = _count_layers(tensors, r"layers\.([0-9]+)\.", path, what="ESM-2")
     width = _width(tensors[_FAIR_ANCHOR], path)
+    if (rows := tensors[_FAIR_ANCHOR].shape[0]) != ESM2_VOCABULARY:
+        raise BundleError(
+            f"this is not ESM-2: it has {rows} tokens instead of {ESM2_VOCABULARY}", path=path, hint=_PUBLISHED
+        )
+    layers = _count_layers(tensors, r"layers\.([0-9]+)\.", path, what="ESM-2")
     if _HUGGING_FACE_FREQUENCIES in tensors:
         shared = tensors.pop(_HUGGING_FACE_FREQUENCIES)
         tensors |= {f"layers.{number}.{_FREQUENCIES}": shared.clone() for number in range(layers)}

@@ -23,7 +23,7 @@ Allowed = Sequence[Callable | tuple[Callable, str]]
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _HEAD_COUNT_NAMES = ("encoder_attention_heads", "attention_heads")
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+) (?:was not|whose module)")
-_UNPICKLER_REASON = re.compile(r"WeightsUnpickler error: (.+)")
+_UNPICKLER_REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _MOST_MODULES = 1_000
 _REASON_LENGTH = 200
 
@@ -87,7 +87,7 @@ def _refusal(error: Exception, file: Path) -> BundleError:
     return BundleError(
         f"it cannot be read as a torch file: {reason[:_REASON_LENGTH]}",
         path=file,
-        hint="nothing of it was run; download it again",
+        hint="nothing of it was run; download it again, or get it as a state dict",
     )
 
 
