@@ -17,7 +17,7 @@ from virnucpro_tasks.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
 CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
-ATTENTION_BACKENDS = ("auto", "flash-attn", "torch", "sdpa")
+ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 DIALECTS = ("original", "broad")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -34,7 +34,7 @@ class Settings:
     broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
     precision: str | None = _setting(None, "fp32, fp16 or bf16; the bundle's own if not given")
-    attention: str = _setting("auto", "attention backend: auto, flash-attn, torch or sdpa")
+    attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
     token_budget: int = _setting(16_384, "tokens in one pack")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")

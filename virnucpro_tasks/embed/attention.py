@@ -17,9 +17,10 @@ AUTO = "auto"
 SDPA = "sdpa"
 TORCH_VARLEN = "torch"
 FLASH_ATTENTION = "flash-attn"
+TRITON = "triton"
 
 #: Best first; `auto` takes the first that runs.
-BACKEND_NAMES = (FLASH_ATTENTION, TORCH_VARLEN, SDPA)
+BACKEND_NAMES = (TRITON, FLASH_ATTENTION, TORCH_VARLEN, SDPA)
 
 _KERNEL_DTYPES = (torch.float16, torch.bfloat16)
 _KERNEL_MAX_HEAD_DIM = 256
@@ -84,7 +85,11 @@ def attend_sdpa(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *
 def _present(name: str, device_kind: str, demand: Demand | None) -> AttentionBackend:
     if name == SDPA:
         return AttentionBackend(SDPA, attend_sdpa)
-    makers: dict[str, Callable[[], Attend]] = {FLASH_ATTENTION: _flash_attention, TORCH_VARLEN: _torch_varlen}
+    makers: dict[str, Callable[[], Attend]] = {
+        TRITON: _triton,
+        FLASH_ATTENTION: _flash_attention,
+        TORCH_VARLEN: _torch_varlen,
+    }
     if name not in makers:
         raise BackendError(
             f"there is no attention backend {name!r}", hint=f"choose one of {', '.join((AUTO, *BACKEND_NAMES))}"
@@ -99,7 +104,7 @@ def _present(name: str, device_kind: str, demand: Demand | None) -> AttentionBac
 
 
 def _check(name: str, demand: Demand) -> None:
-    if demand.biased:
+    if demand.biased and name != TRITON:
         raise BackendError(f"attention backend {name!r} adds no ALiBi bias", hint="use 'sdpa' for this model")
     if demand.dtype not in _KERNEL_DTYPES:
         raise BackendError(
@@ -109,6 +114,21 @@ def _check(name: str, demand: Demand) -> None:
         raise BackendError(
             f"attention backend {name!r} has no kernel for heads of {demand.head_dim}", hint="use 'sdpa' or 'auto'"
         )
+
+
+def _triton() -> Attend:
+    try:
+        from virnucpro_tasks.embed.kernels.attention import plain_attention
+    except ImportError as error:
+        raise BackendError(
+            f"attention backend 'triton' cannot be imported: {error}", hint="pip install triton, or use 'torch'"
+        ) from None
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *, bias: Tensor | None = None) -> Tensor:
+        _refuse_bias(TRITON, bias)
+        return plain_attention(query, key, value, segments.cu_seqlens, max_seqlen=segments.max_seqlen)
+
+    return attend
 
 
 def _flash_attention() -> Attend:

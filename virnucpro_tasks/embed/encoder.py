@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,7 @@ from virnucpro_tasks.embed.packing import Pack, pack_lengths, token_fill
 from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import RaggedTokens
+from virnucpro_tasks.embed.transfer import Fetched, to_device
 from virnucpro_tasks.errors import VirnucproError
 
 
@@ -26,6 +28,17 @@ class PackedModel(Protocol):
     attention: AttentionBackend
 
     def __call__(self, tokens: Tensor, segments: Segments) -> Tensor: ...
+
+
+class DeviceMemoryError(VirnucproError):
+    """One sequence alone does not fit into the device's memory. `tokens` is its length."""
+
+    def __init__(self, model: str, tokens: int) -> None:
+        super().__init__(
+            f"{model} has no memory on the device for one sequence of {tokens} tokens", hint="use a larger device"
+        )
+        self.model = model
+        self.tokens = tokens
 
 
 class EmbeddingStopped(Exception):
@@ -46,7 +59,11 @@ class NonFiniteError(VirnucproError):
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What one model did for one list of sequences. `token_fill` is 0 to 1, over all packs."""
+    """What one model did for one list of sequences.
+
+    `token_fill` is 0 to 1, over all packs; `recomputed_packs` had NaN or infinity in them at first; `out_of_memory`
+    packs were too large for the device and computed in parts.
+    """
 
     model: str
     attention: str
@@ -55,6 +72,7 @@ class ModelReport:
     packs: int
     token_fill: float
     recomputed_packs: int
+    out_of_memory: int
 
 
 class Encoder:
@@ -92,43 +110,67 @@ class Encoder:
     ) -> tuple[NDArray[np.float32], ModelReport]:
         """Pooled vectors, (S, width) float32 in the order of `tokens`, and what was done.
 
-        `should_stop` is asked before every pack. Raises EmbeddingStopped and NonFiniteError.
+        `should_stop` is asked before every pack. A pack that does not fit into the device's memory is halved, and so
+        is the budget of later packs. Raises EmbeddingStopped, NonFiniteError and DeviceMemoryError.
         """
-        packs = pack_lengths(tokens.lengths, token_budget=self._token_budget)
+        packs = deque(pack_lengths(tokens.lengths, token_budget=self._token_budget))
         vectors = np.empty((tokens.lengths.size, self.width), dtype=np.float32)
-        recomputed = 0
-        for pack in packs:
-            if should_stop():
-                raise EmbeddingStopped
-            pooled = self._run(self._model, tokens, pack)
-            if not np.isfinite(pooled).all():
-                pooled = self._recompute(tokens, pack, pooled)
-                recomputed += 1
-            vectors[pack.indices] = pooled
+        budget, recomputed, out_of_memory = self._token_budget, 0, 0
+        computing: tuple[Pack, Fetched] | None = None
+        done: list[Pack] = []
+        while packs or computing:
+            started = None
+            if packs:
+                if should_stop():
+                    raise EmbeddingStopped
+                pack = packs.popleft()
+                try:
+                    started = pack, self._run(self._model, tokens, pack)
+                except torch.OutOfMemoryError:
+                    out_of_memory += 1
+                    packs.extendleft(reversed(self._halves(tokens, pack)))
+            if computing is not None:
+                # One pack behind: the device works on the next one while this one is fetched and looked at.
+                pack, fetched = computing
+                pooled = fetched.numpy()
+                if not np.isfinite(pooled).all():
+                    pooled = self._recompute(tokens, pack, pooled)
+                    recomputed += 1
+                vectors[pack.indices] = pooled
+                done.append(pack)
+            computing = started
         return vectors, ModelReport(
             model=self.name,
             attention=self.attention,
             sequences=tokens.lengths.size,
             tokens=int(tokens.lengths.sum()),
-            packs=len(packs),
-            token_fill=token_fill(packs, token_budget=self._token_budget),
+            packs=len(done),
+            token_fill=token_fill(done, token_budget=budget),
             recomputed_packs=recomputed,
+            out_of_memory=out_of_memory,
         )
 
-    def _run(self, model: PackedModel, tokens: RaggedTokens, pack: Pack) -> NDArray[np.float32]:
+    def _run(self, model: PackedModel, tokens: RaggedTokens, pack: Pack) -> Fetched:
         segments = Segments.of(tokens.lengths[pack.indices], device=self._device)
-        ids = torch.from_numpy(tokens.select(pack.indices)).to(self._device)
-        states = model(ids, segments)
-        pooled = segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last)
-        # The only read from the device: the finite check is made on what is fetched anyway. A mean is finite only
-        # if every state in it is.
-        return pooled.cpu().numpy()
+        states = model(to_device(tokens.select(pack.indices), self._device), segments)
+        # The finite check is made on the pooled vectors, which are fetched anyway: a mean is finite only if every
+        # state in it is.
+        return Fetched.of(segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last))
+
+    def _halves(self, tokens: RaggedTokens, pack: Pack) -> list[Pack]:
+        """Two parts of a pack that did not fit; later packs are made smaller too. Raises for a single sequence."""
+        if len(pack.indices) == 1:
+            raise DeviceMemoryError(self.name, pack.tokens)
+        torch.cuda.empty_cache()
+        self._token_budget = max(1, self._token_budget // 2)
+        middle = len(pack.indices) // 2
+        return [Pack(part, int(tokens.lengths[part].sum())) for part in np.split(pack.indices, [middle])]
 
     def _recompute(self, tokens: RaggedTokens, pack: Pack, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._load_exact is not None:
             if self._exact is None:
                 self._exact = self._load_exact()
-            pooled = self._run(self._exact, tokens, pack)
+            pooled = self._run(self._exact, tokens, pack).numpy()
         bad = ~np.isfinite(pooled).all(axis=1)
         if bad.any():
             raise NonFiniteError(self.name, sorted(pack.indices[bad].tolist()))

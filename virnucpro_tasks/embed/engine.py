@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA
+from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA, TRITON
 from virnucpro_tasks.embed.dnabert_s import DnabertS
-from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, ModelReport, NonFiniteError
+from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, ModelReport, NonFiniteError, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
@@ -38,8 +39,8 @@ PROTEIN_FOLDER = "esm2"
 class EngineOptions:
     """How to compute.
 
-    `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16 or bf16; `attention` auto, flash-attn,
-    torch or sdpa; `token_budget` tokens in one pack; `threads` of one operation on the CPU.
+    `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16 or bf16; `attention` auto, triton,
+    flash-attn, torch or sdpa; `token_budget` tokens in one pack; `threads` of one operation on the CPU.
     Raises BackendError or SettingsError.
     """
 
@@ -118,15 +119,18 @@ class Engine:
     def load(cls, bundle: Bundle, options: EngineOptions) -> Engine:
         """Load both models onto the device of `options`.
 
-        ESM-2 uses the attention backend asked for; DNABERT-S always uses sdpa, the one that adds its bias, as
-        `attention` reports. Raises BackendError if device or backend is not available, BundleError for bad files.
+        ESM-2 uses the attention backend asked for; DNABERT-S uses triton or sdpa, which add its bias, as `attention`
+        reports. With triton both run as fused models. Raises BackendError if device or backend is not available,
+        BundleError for bad files.
         """
         device = _available(options.device)
         dtype = DTYPES[options.precision]
         nucleotide_directory = bundle.path / NUCLEOTIDE_FOLDER
         protein_directory = bundle.path / PROTEIN_FOLDER
         tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json")
-        dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=SDPA)
+        # Only these two add its bias.
+        biased = options.attention if options.attention in (AUTO, TRITON) else SDPA
+        dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=biased)
         if tokenizer.vocabulary > dnabert_s.vocabulary:
             raise BundleError(
                 f"the tokenizer has {tokenizer.vocabulary} ids, the model {dnabert_s.vocabulary}",
@@ -143,7 +147,7 @@ class Engine:
         reduced = dtype != torch.float32
         nucleotide = Encoder(
             NUCLEOTIDE_FOLDER,
-            dnabert_s,
+            _fused(dnabert_s),
             load_exact=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
             if reduced
             else None,
@@ -155,7 +159,7 @@ class Engine:
         )
         protein = Encoder(
             PROTEIN_FOLDER,
-            esm2,
+            _fused(esm2),
             load_exact=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
             device=device,
             token_budget=options.token_budget,
@@ -185,12 +189,23 @@ class Engine:
         unknown letter; NonFiniteError if a vector is NaN or infinite even in FP32.
         """
         torch.set_num_threads(self.options.threads)
-        protein_tokens = tokenize_proteins(proteins)
-        nucleotide, nucleotide_report = self._nucleotide.encode(
-            self._tokenizer.encode(nucleotides), should_stop=should_stop
-        )
-        protein, protein_report = self._protein.encode(protein_tokens, should_stop=should_stop)
+        with ThreadPoolExecutor(1) as beside:
+            # Tokenized while the device is busy with the proteins, the longer part.
+            nucleotide_tokens = beside.submit(self._tokenizer.encode, nucleotides)
+            protein, protein_report = self._protein.encode(tokenize_proteins(proteins), should_stop=should_stop)
+            nucleotide, nucleotide_report = self._nucleotide.encode(nucleotide_tokens.result(), should_stop=should_stop)
         return Embedded(nucleotide, protein, EmbedReport(nucleotide_report, protein_report))
+
+
+def _fused(model: DnabertS | Esm2) -> PackedModel:
+    """The fused form of a model that was loaded for the triton backend, else the model itself."""
+    if model.attention.name != TRITON:
+        return model
+    # Imported here: Triton comes with CUDA builds of torch only.
+    from virnucpro_tasks.embed.dnabert_s_fused import FusedDnabertS
+    from virnucpro_tasks.embed.esm2_fused import FusedEsm2
+
+    return FusedEsm2(model) if isinstance(model, Esm2) else FusedDnabertS(model)
 
 
 def _available(name: str) -> torch.device:

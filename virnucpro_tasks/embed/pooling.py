@@ -14,6 +14,11 @@ def segment_mean(states: Tensor, segments: Segments, *, skip_first: int = 0, ski
     The first `skip_first` and last `skip_last` tokens of every sequence are left out; a sequence with nothing else
     gives NaN.
     """
+    if states.is_cuda:
+        # Imported here: Triton comes with CUDA builds of torch only.
+        from virnucpro_tasks.embed.kernels.mean import segment_mean as kernel
+
+        return kernel(states, segments.cu_seqlens, skip_first=skip_first, skip_last=skip_last)
     means = [
         run.of(states)[:, skip_first : run.length - skip_last].mean(dim=1, dtype=torch.float32) for run in segments.runs
     ]

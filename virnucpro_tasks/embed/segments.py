@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from virnucpro_tasks.embed.transfer import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +28,38 @@ class Run:
         return packed[self.start : self.start + self.count * self.length].unflatten(0, (self.count, self.length))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Segments:
     """The sequences of one pack of T tokens.
 
-    `cu_seqlens` (S+1,) int32 and `positions` (T,) int64, counted from 0 in each sequence, are on the device.
-    `runs` and `max_seqlen` are known on the host, so that nobody has to read them back from the device.
+    `cu_seqlens` (S+1,) int32 is on the device; `max_seqlen` is known on the host, so that nobody has to read it back.
+    `runs` and `positions` are made when they are first asked for: the fused models need neither.
     """
 
-    cu_seqlens: Tensor
-    positions: Tensor
-    max_seqlen: int
-    runs: tuple[Run, ...]
+    def __init__(self, sizes: NDArray[np.int64], device: torch.device) -> None:
+        self._sizes = sizes
+        self._device = device
+        self._ends = np.cumsum(sizes)
+        self.max_seqlen = int(sizes.max())
+        self.cu_seqlens = to_device(np.concatenate([[0], self._ends]).astype(np.int32), device)
 
     @classmethod
     def of(cls, lengths: Sequence[int] | NDArray[np.int64], *, device: torch.device | str = "cpu") -> Segments:
         """Describe consecutive sequences of `lengths` (tokens, >= 1, at least one sequence)."""
-        sizes = np.asarray(lengths, dtype=np.int64)
-        ends = np.cumsum(sizes)
-        cu_seqlens = np.concatenate([[0], ends]).astype(np.int32)
-        positions = np.arange(ends[-1], dtype=np.int64) - np.repeat(ends - sizes, sizes)
+        return cls(np.asarray(lengths, dtype=np.int64), torch.device(device))
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(T,) int64 on the device, counted from 0 in each sequence."""
+        positions = np.arange(self._ends[-1], dtype=np.int64) - np.repeat(self._ends - self._sizes, self._sizes)
+        return to_device(positions, self._device)
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The pack as runs of equal length, in order."""
         runs = []
         start = 0
-        for length, group in groupby(sizes.tolist()):
+        for length, group in groupby(self._sizes.tolist()):
             count = sum(1 for _ in group)
             runs.append(Run(start, count, length))
             start += count * length
-        return cls(
-            torch.from_numpy(cu_seqlens).to(device),
-            torch.from_numpy(positions).to(device),
-            int(sizes.max()),
-            tuple(runs),
-        )
+        return tuple(runs)

@@ -1,0 +1,90 @@
+"""DNABERT-S on a CUDA device in half precision: cuBLAS for the products, one Triton kernel for each step between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from virnucpro_tasks.embed.attention import TRITON
+from virnucpro_tasks.embed.dnabert_s import LAYER_NORM_EPS, AttentionOutput, DnabertS, Layer, SelfAttention
+from virnucpro_tasks.embed.kernels.activation import gated_gelu
+from virnucpro_tasks.embed.kernels.attention import alibi_attention
+from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
+from virnucpro_tasks.embed.segments import Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """LayerNorm of a sum plus `offset`, the bias of the product in it; each (width,) FP32."""
+
+    offset: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, states: Tensor) -> Tensor:
+        return layer_norm(states, self.offset, self.weight, self.bias, eps=LAYER_NORM_EPS)
+
+
+@dataclass(frozen=True, slots=True)
+class FusedLayer:
+    """The weights of one block: matrices (inputs, outputs) in half precision as views."""
+
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    attention_norm: Norm
+    gated: Tensor
+    wo: Tensor
+    feed_forward_norm: Norm
+
+
+class FusedDnabertS:
+    """The forward pass of `DnabertS` from the same weights."""
+
+    def __init__(self, model: DnabertS) -> None:
+        """Takes the weights out of `model`, which is of no use afterwards."""
+        self.width = model.width
+        self.vocabulary = model.vocabulary
+        self.attention = model.attention
+        assert self.attention.name == TRITON
+        embeddings = model.embeddings
+        words, first_type = embeddings.word_embeddings.weight, embeddings.token_type_embeddings.weight[0]
+        self._embedding = (words.float() + first_type.float()).to(words.dtype)
+        self._norm = _norm(torch.zeros_like(first_type), embeddings.LayerNorm)
+        self._slopes = model.slopes
+        layers = cast(nn.ModuleList, model.encoder["layer"])
+        self._layers = [_fused(cast(Layer, layers.pop(0))) for _ in range(len(layers))]
+
+    def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
+        """States of the last layer, (T, width), for `tokens` (T,) int64 with [CLS] and [SEP]."""
+        longest, bounds = segments.max_seqlen, segments.cu_seqlens
+        states = self._norm(functional.embedding(tokens, self._embedding))
+        for layer in self._layers:
+            qkv = torch.addmm(layer.qkv_bias, states, layer.qkv)
+            mixed = alibi_attention(qkv, bounds, self._slopes, heads=len(self._slopes), max_seqlen=longest)
+            states = layer.attention_norm(states.addmm_(mixed, layer.out))
+            inner = gated_gelu(states @ layer.gated)
+            states = layer.feed_forward_norm(states.addmm_(inner, layer.wo))
+        return states
+
+
+def _fused(layer: Layer) -> FusedLayer:
+    attention = cast(SelfAttention, layer.attention["self"])
+    output = cast(AttentionOutput, layer.attention["output"])
+    return FusedLayer(
+        qkv=attention.Wqkv.weight.t(),
+        qkv_bias=attention.Wqkv.bias,
+        out=output.dense.weight.t(),
+        attention_norm=_norm(output.dense.bias, output.LayerNorm),
+        gated=layer.mlp.gated_layers.weight.t(),
+        wo=layer.mlp.wo.weight.t(),
+        feed_forward_norm=_norm(layer.mlp.wo.bias, layer.mlp.layernorm),
+    )
+
+
+def _norm(offset: Tensor, norm: nn.LayerNorm) -> Norm:
+    return Norm(offset.float(), norm.weight.float(), norm.bias.float())

@@ -1,0 +1,111 @@
+"""ESM-2 on a CUDA device in half precision: cuBLAS for the matrix products, one Triton kernel for each step between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from virnucpro_tasks.embed.attention import TRITON
+from virnucpro_tasks.embed.esm2 import LAYER_NORM_EPS, TOKEN_DROPOUT_SCALE, Esm2, Layer
+from virnucpro_tasks.embed.kernels.activation import add_bias_gelu_
+from virnucpro_tasks.embed.kernels.attention import rotary_attention
+from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
+from virnucpro_tasks.embed.rotary import rotary_table
+from virnucpro_tasks.embed.segments import Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """LayerNorm of the residual stream plus `offset`; each (width,) FP32."""
+
+    offset: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, states: Tensor) -> Tensor:
+        return layer_norm(states, self.offset, self.weight, self.bias, eps=LAYER_NORM_EPS)
+
+
+@dataclass(frozen=True, slots=True)
+class FusedLayer:
+    """The weights of one block: matrices (inputs, outputs) in half precision as views, biases as their users want."""
+
+    attention_norm: Norm
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    feed_forward_norm: Norm
+    fc1: Tensor
+    fc1_bias: Tensor
+    fc2: Tensor
+
+
+class FusedEsm2:
+    """The forward pass of `Esm2` from the same weights.
+
+    The residual stream is kept without the biases of the two products that add to it: their sum so far is one vector
+    a layer, known beforehand, which the LayerNorm adds. So a product can add to the stream in place, and the stream
+    is read once a step instead of read, written and read again. Rotary tables are FP32 and made once.
+    """
+
+    def __init__(self, model: Esm2) -> None:
+        """Takes the weights out of `model`, which is of no use afterwards: both would not fit on a small card."""
+        self.width = model.width
+        self.attention = model.attention
+        assert self.attention.name == TRITON
+        self.heads = cast(Layer, model.layers[0]).self_attn.heads
+        self._embedding = model.embed_tokens.weight * TOKEN_DROPOUT_SCALE
+        self._inv_freq = model.inv_freq
+        self._table: tuple[Tensor, Tensor] | None = None
+        offset = torch.zeros(self.width, dtype=torch.float32, device=self._embedding.device)
+        self._layers: list[FusedLayer] = []
+        while len(model.layers):
+            layer = cast(Layer, model.layers.pop(0))
+            after_attention = offset + layer.self_attn.out_proj.bias.float()
+            self._layers.append(_fused(layer, offset, after_attention))
+            offset = after_attention + layer.fc2.bias.float()
+        self._norm = _norm(offset, model.emb_layer_norm_after)
+
+    def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
+        """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
+        longest, bounds = segments.max_seqlen, segments.cu_seqlens
+        table = self._rotary(longest)
+        states = functional.embedding(tokens, self._embedding)
+        for layer in self._layers:
+            qkv = torch.addmm(layer.qkv_bias, layer.attention_norm(states), layer.qkv)
+            mixed = rotary_attention(qkv, bounds, table, heads=self.heads, max_seqlen=longest)
+            states.addmm_(mixed, layer.out)
+            inner = add_bias_gelu_(layer.feed_forward_norm(states) @ layer.fc1, layer.fc1_bias)
+            states.addmm_(inner, layer.fc2)
+        return self._norm(states)
+
+    def _rotary(self, length: int) -> tuple[Tensor, Tensor]:
+        """Cosine and sine by position, (length or more, head_dim / 2) FP32."""
+        if self._table is None or len(self._table[0]) < length:
+            positions = torch.arange(length, device=self._inv_freq.device)
+            cosine, sine = rotary_table(positions, self._inv_freq)
+            self._table = cosine[:, 0].contiguous(), sine[:, 0].contiguous()
+        return self._table
+
+
+def _fused(layer: Layer, before: Tensor, between: Tensor) -> FusedLayer:
+    attention = layer.self_attn
+    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return FusedLayer(
+        attention_norm=_norm(before, layer.self_attn_layer_norm),
+        qkv=torch.cat([projection.weight for projection in projections]).t(),
+        qkv_bias=torch.cat([projection.bias for projection in projections]),
+        out=attention.out_proj.weight.t(),
+        feed_forward_norm=_norm(between, layer.final_layer_norm),
+        fc1=layer.fc1.weight.t(),
+        fc1_bias=layer.fc1.bias.float(),
+        fc2=layer.fc2.weight.t(),
+    )
+
+
+def _norm(offset: Tensor, norm: torch.nn.LayerNorm) -> Norm:
+    return Norm(offset, norm.weight.float(), norm.bias.float())
