@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from models.layouts import (
 )
 
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
+from virnucpro_tasks.models.sizes import DnabertSizes
 from virnucpro_tasks.models.weights import Weights
 
 PATH = Path("weights.bin")
@@ -116,9 +119,36 @@ def test_dnabert_s_without_its_heads(layout: Callable, dnabert_tensors: Tensors)
     assert same(found, dnabert_tensors)
 
 
+def with_old_norm_names(tensors: Tensors) -> Tensors:
+    old = {".weight": ".gamma", ".bias": ".beta"}
+    return {
+        re.sub(r"(?<=LayerNorm)(\.weight|\.bias)", lambda found: old[found[0]], name): tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def test_norms_under_the_names_that_transformers_5_writes(dnabert_tensors: Tensors, esm2_tensors: Tensors) -> None:
+    assert same(canonical_dnabert_s(weights(with_old_norm_names(dnabert_tensors), 4))[0], dnabert_tensors)
+    theirs = with_old_norm_names(hugging_face_tensors(esm2_tensors, prefix="esm.", one_table=True))
+    table = theirs.pop("esm.rotary_embeddings.inv_freq")
+    theirs["esm.encoder.layer.*.attention.self.rotary_embeddings.inv_freq"] = table
+    assert same(canonical_esm2(weights(theirs))[0], esm2_tensors)
+
+
+def test_norm_under_both_names(dnabert_tensors: Tensors, refused: Callable) -> None:
+    both = dnabert_tensors | {"embeddings.LayerNorm.gamma": dnabert_tensors["embeddings.LayerNorm.weight"]}
+    assert "twice" in refused(PATH, canonical_dnabert_s, weights(both, 4)).what
+
+
 @pytest.mark.parametrize("heads", [None, -1, 5, 10**30])
 def test_dnabert_s_with_heads_that_do_not_fit(heads: int | None, dnabert_tensors: Tensors, refused: Callable) -> None:
     refused(PATH, canonical_dnabert_s, weights(dnabert_tensors, heads))
+
+
+def test_published_dnabert_s_needs_no_configuration(shared: Path) -> None:
+    published = json.loads((shared / "reference/dnabert-s/state_dict_shapes.json").read_text())["shapes"]
+    tensors = {name: torch.zeros(1).expand(shape) for name, shape in published.items()}
+    assert canonical_dnabert_s(weights(tensors))[1] == DnabertSizes(12, 768, 12, 3072, 4096)
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,31 @@ def test_leaves_nothing_after_an_error(tmp_path: Path) -> None:
         (folder / "file").write_text("half")
         raise KeyError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_is_killed_leaves_no_output(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from virnucpro_tasks.models.folder import new_folder\n"
+        "with new_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'bundle.json').write_text('{}')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "bundle"], cwd=root, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert all(left.name.startswith(".bundle.") for left in tmp_path.iterdir())
+    with new_folder(tmp_path / "bundle") as folder:
+        (folder / "file").write_text("second try")
+    assert (tmp_path / "bundle" / "file").exists()
+
+
+def test_output_that_appears_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
+    output = tmp_path / "bundle"
+    with pytest.raises(OutputError, match="cannot be made"), new_folder(output):
+        output.mkdir()
+        (output / "file").write_text("of another process")
+    assert [place.name for place in output.iterdir()] == ["file"]
+    assert list(tmp_path.iterdir()) == [output]
 
 
 def test_refuses_what_exists(tmp_path: Path) -> None:

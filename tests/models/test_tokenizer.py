@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -57,7 +61,84 @@ def test_without_the_four_bases(tmp_path: Path) -> None:
         read_tokenizer(saved(tokenizer, tmp_path), rows=10)
 
 
-def test_other_json(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(BundleError, match="not a tokenizer"):
-        read_tokenizer(tmp_path / "tokenizer.json", rows=10)
+def changed(folder: Path, **parts: Any) -> Path:
+    """A good tokenizer file but for `parts`; those of the model are merged into it."""
+    content = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())
+    model = content["model"] | parts.pop("model", {})
+    file = folder / "tokenizer.json"
+    file.write_text(json.dumps(content | parts | {"model": model}))
+    return file
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "null", "5", '"x"', "{", "[" * 100_000, '{"model": 5}', '{"model": {"type": "BPE"}}', "<html>"],
+)
+def test_other_content(text: str, tmp_path: Path, refused: Callable) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_text(text)
+    refused(file, read_tokenizer, file, rows=10)
+
+
+def test_a_good_one_passes(tmp_path: Path) -> None:
+    assert read_tokenizer(changed(tmp_path), rows=20).encode("ACGT").ids[0] == 1
+
+
+DOUBLES = {"type": "Replace", "pattern": {"String": "A"}, "content": "AA"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"normalizer": {"type": "Sequence", "normalizers": [DOUBLES] * 64}},
+        {"normalizer": {"type": "Lowercase"}},
+        {"normalizer": "NFC"},
+        {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}},
+        {"pre_tokenizer": ["Whitespace"]},
+        {"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]}},
+        {"post_processor": {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}},
+        {"model": {"dropout": 0.5}},
+        {"model": {"dropout": "x"}},
+        {"model": {"type": "WordPiece"}},
+        {"model": {"vocab": {}}},
+        {"model": {"vocab": []}},
+        {"model": {"vocab": {"[UNK]": -1}}},
+        {"model": {"vocab": {"[UNK]": 2**40}}},
+        {"model": {"merges": [["A", "nothing"]]}},
+        {"model": {"merges": "x"}},
+        {"model": {"unk_token": None, "vocab": {"[CLS]": 1, "[SEP]": 2, "A": 3}}},
+        {"added_tokens": [{"id": 10**6, "content": "[CLS]", "special": True}]},
+        {"added_tokens": "x"},
+        {"version": "99.0"},
+    ],
+    ids=lambda parts: str(parts)[:50],
+)
+def test_pipeline_of_another_kind(parts: dict, tmp_path: Path, refused: Callable) -> None:
+    file = changed(tmp_path, **parts)
+    started = time.monotonic()
+    refused(file, read_tokenizer, file, rows=20)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("ids", [[1, 999], [999], [], [1, 1]])
+def test_frame_tokens_that_stand_for_other_ids(ids: list[int], tmp_path: Path, refused: Callable) -> None:
+    """They bypass the vocabulary, and would be read far behind the end of the embedding matrix."""
+    template = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())["post_processor"]
+    template["special_tokens"]["[CLS]"] |= {"ids": ids, "tokens": ["[CLS]"] * len(ids)}
+    file = changed(tmp_path, post_processor=template)
+    refused(file, read_tokenizer, file, rows=20)
+
+
+@pytest.mark.parametrize("length", [-1, 0, 2**62, "x"])
+def test_padding_and_truncation_of_any_kind_are_left_out(length: object, tmp_path: Path) -> None:
+    truncation = {"direction": "Right", "max_length": length, "strategy": "LongestFirst", "stride": 99}
+    file = changed(tmp_path, padding={"strategy": {"Fixed": length}}, truncation=truncation)
+    assert len(read_tokenizer(file, rows=20).encode("A" * 300).ids) > 20
+
+
+def test_cut_off(tmp_path: Path, refused: Callable) -> None:
+    file = changed(tmp_path)
+    content = file.read_bytes()
+    for length in range(len(content)):
+        file.write_bytes(content[:length])
+        refused(file, read_tokenizer, file, rows=20)

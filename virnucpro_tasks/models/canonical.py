@@ -54,14 +54,17 @@ _HUGGING_FACE_NAMES = {
     "encoder.emb_layer_norm_after.weight": "emb_layer_norm_after.weight",
     "encoder.emb_layer_norm_after.bias": "emb_layer_norm_after.bias",
 }
-_HUGGING_FACE_FREQUENCIES = "rotary_embeddings.inv_freq"
+_HUGGING_FACE_FREQUENCIES = ("rotary_embeddings.inv_freq", "encoder.layer.*.attention.self.rotary_embeddings.inv_freq")
+_OLD_NORM_NAME = re.compile(r"(.*LayerNorm)\.(gamma|beta)", re.IGNORECASE)
+_NORM_NAMES = {"gamma": "weight", "beta": "bias"}
+"""transformers 5 reads both spellings of these, and writes the old one of norms and the one with the star."""
 
 
 def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
     """ESM-2 under the names of the fair-esm module, from a fair-esm or Hugging Face file; heads are dropped.
 
-    One `rotary_embeddings.inv_freq` is copied to every layer. The number of heads comes from the configuration, the
-    length of the rotary frequencies or the table of published sizes. Raises BundleError.
+    One table of rotary frequencies for all is copied to every layer. The number of heads comes from the
+    configuration, the length of the rotary frequencies or the table of published sizes. Raises BundleError.
     """
     path = weights.path
     anchor = _FAIR_ANCHOR if _has(weights.tensors, _FAIR_ANCHOR) else _BERT_ANCHOR
@@ -74,8 +77,7 @@ def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
             f"this is not ESM-2: it has {rows} tokens instead of {ESM2_VOCABULARY}", path=path, hint=_PUBLISHED
         )
     layers = _count_layers(tensors, r"layers\.([0-9]+)\.", path, what="ESM-2")
-    if _HUGGING_FACE_FREQUENCIES in tensors:
-        shared = tensors.pop(_HUGGING_FACE_FREQUENCIES)
+    for shared in [tensors.pop(name) for name in _HUGGING_FACE_FREQUENCIES if name in tensors]:
         tensors |= {f"layers.{number}.{_FREQUENCIES}": shared.clone() for number in range(layers)}
     heads = _esm2_heads(weights, tensors, layers, width)
     if width // heads % 2:
@@ -139,7 +141,15 @@ def _unprefixed(weights: Weights, anchor: str, unused: re.Pattern[str] | None, *
     kept = {name: tensor for name, tensor in weights.tensors.items() if not (unused and unused.fullmatch(name))}
     if strange := sorted(name for name in kept if not name.startswith(prefix)):
         raise BundleError(f"unexpected tensors: {_listed(strange)}", path=weights.path, hint=_PUBLISHED)
-    return {name.removeprefix(prefix): tensor for name, tensor in kept.items()}
+    renamed = {_modern(name.removeprefix(prefix)): tensor for name, tensor in kept.items()}
+    if len(renamed) < len(kept):
+        raise BundleError("a norm is in it twice, under the old and the new name", path=weights.path, hint=_PUBLISHED)
+    return renamed
+
+
+def _modern(name: str) -> str:
+    match = _OLD_NORM_NAME.fullmatch(name)
+    return f"{match[1]}.{_NORM_NAMES[match[2].lower()]}" if match else name
 
 
 def _fair_names(tensors: Tensors) -> Tensors:
