@@ -129,6 +129,24 @@ def test_frame_tokens_that_stand_for_other_ids(ids: list[int], tmp_path: Path, r
     refused(file, read_tokenizer, file, rows=20)
 
 
+def test_frame_token_without_an_entry(tmp_path: Path, refused: Callable) -> None:
+    """The library panics on it, with an error that is no Exception."""
+    template = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())["post_processor"]
+    del template["special_tokens"]["[SEP]"]
+    template["single"][-1]["SpecialToken"]["id"] = "absent"
+    file = changed(tmp_path, post_processor=template)
+    refused(file, read_tokenizer, file, rows=20)
+
+
+def test_an_interrupt_is_not_taken_for_a_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("virnucpro_tasks.models.tokenizer.Tokenizer.from_str", interrupt, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        read_tokenizer(changed(tmp_path), rows=20)
+
+
 @pytest.mark.parametrize("length", [-1, 0, 2**62, "x"])
 def test_padding_and_truncation_of_any_kind_are_left_out(length: object, tmp_path: Path) -> None:
     truncation = {"direction": "Right", "max_length": length, "strategy": "LongestFirst", "stride": 99}

@@ -23,6 +23,7 @@ _PIPELINE = {
 }
 """What DNABERT-S uses. Others can write a sequence anew, to any length."""
 
+_GIVEN_UP = "PanicException"
 _PUBLISHED = "give the tokenizer.json published with DNABERT-S"
 
 
@@ -40,8 +41,10 @@ def read_tokenizer(path: Path, *, rows: int) -> Tokenizer:
         unknown = tokenizer.token_to_id(UNKNOWN_TOKEN)
         empty, bases = tokenizer.encode("").ids, tokenizer.encode(BASES).ids
         tokens = max(tokenizer.get_vocab().values(), default=0) + 1
-    # The library raises plain Exception for every kind of bad file.
-    except Exception as error:
+    # The library raises plain Exception for every kind of bad file, and its own BaseException where it gives up.
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _GIVEN_UP:
+            raise
         raise BundleError(f"this is not a tokenizer file ({error})", path=path, hint=_PUBLISHED) from None
     if None in frame or empty != frame or [bases[0], bases[-1]] != frame:
         raise BundleError(
