@@ -53,17 +53,17 @@ def _attention(
     base = qkv + begin.to(tl.int64) * 3 * width + head * head_dim
     query_at = base + query_rows[:, None] * 3 * width
     if rotary:
-        inside = query_inside[:, None] & (halves < half)[None, :]
-        turn_at = query_rows[:, None] * half + halves[None, :]
-        turn_cosine = tl.load(cosine + turn_at, mask=inside, other=0.0)
-        turn_sine = tl.load(sine + turn_at, mask=inside, other=0.0)
-        one = tl.load(query_at + halves[None, :], mask=inside, other=0.0)
-        two = tl.load(query_at + half + halves[None, :], mask=inside, other=0.0)
-        query_first = (one * turn_cosine - two * turn_sine).to(one.dtype)
-        query_second = (two * turn_cosine + one * turn_sine).to(one.dtype)
+        query_mask = query_inside[:, None] & (halves < half)[None, :]
+        query_turn_at = query_rows[:, None] * half + halves[None, :]
+        query_cosine = tl.load(cosine + query_turn_at, mask=query_mask, other=0.0)
+        query_sine = tl.load(sine + query_turn_at, mask=query_mask, other=0.0)
+        query_one = tl.load(query_at + halves[None, :], mask=query_mask, other=0.0)
+        query_two = tl.load(query_at + half + halves[None, :], mask=query_mask, other=0.0)
+        query_first = (query_one * query_cosine - query_two * query_sine).to(query_one.dtype)
+        query_second = (query_two * query_cosine + query_one * query_sine).to(query_one.dtype)
     else:
-        inside = query_inside[:, None] & (dims < head_dim)[None, :]
-        query = tl.load(query_at + dims[None, :], mask=inside, other=0.0)
+        query_mask = query_inside[:, None] & (dims < head_dim)[None, :]
+        query = tl.load(query_at + dims[None, :], mask=query_mask, other=0.0)
         slope = tl.load(slopes + head) * 1.4426950408889634
     highest = tl.full([block_queries], float("-inf"), tl.float32)
     total = tl.zeros([block_queries], tl.float32)
@@ -73,19 +73,19 @@ def _attention(
         key_inside = key_rows < length
         key_at = base + width + key_rows[:, None] * 3 * width
         if rotary:
-            inside = key_inside[:, None] & (halves < half)[None, :]
+            half_mask = key_inside[:, None] & (halves < half)[None, :]
             turn_at = key_rows[:, None] * half + halves[None, :]
-            turn_cosine = tl.load(cosine + turn_at, mask=inside, other=0.0)
-            turn_sine = tl.load(sine + turn_at, mask=inside, other=0.0)
-            one = tl.load(key_at + halves[None, :], mask=inside, other=0.0)
-            two = tl.load(key_at + half + halves[None, :], mask=inside, other=0.0)
+            turn_cosine = tl.load(cosine + turn_at, mask=half_mask, other=0.0)
+            turn_sine = tl.load(sine + turn_at, mask=half_mask, other=0.0)
+            one = tl.load(key_at + halves[None, :], mask=half_mask, other=0.0)
+            two = tl.load(key_at + half + halves[None, :], mask=half_mask, other=0.0)
             key_first = (one * turn_cosine - two * turn_sine).to(one.dtype)
             key_second = (two * turn_cosine + one * turn_sine).to(one.dtype)
             scores = tl.dot(query_first, tl.trans(key_first))
             scores = tl.dot(query_second, tl.trans(key_second), scores) * scale
         else:
-            inside = key_inside[:, None] & (dims < head_dim)[None, :]
-            key = tl.load(key_at + dims[None, :], mask=inside, other=0.0)
+            dims_mask = key_inside[:, None] & (dims < head_dim)[None, :]
+            key = tl.load(key_at + dims[None, :], mask=dims_mask, other=0.0)
             distance = tl.abs(query_rows[:, None] - key_rows[None, :]).to(tl.float32)
             scores = tl.dot(query, tl.trans(key)) * scale - slope * distance
         scores = tl.where(key_inside[None, :], scores, float("-inf"))
@@ -93,8 +93,8 @@ def _attention(
         weights = tl.exp2(scores - higher[:, None])
         decay = tl.exp2(highest - higher)
         total = total * decay + tl.sum(weights, 1)
-        inside = key_inside[:, None] & (dims < head_dim)[None, :]
-        value = tl.load(key_at + width + dims[None, :], mask=inside, other=0.0)
+        value_mask = key_inside[:, None] & (dims < head_dim)[None, :]
+        value = tl.load(key_at + width + dims[None, :], mask=value_mask, other=0.0)
         mixed = tl.dot(weights.to(value.dtype), value, mixed * decay[:, None])
         highest = higher
     mixed = mixed / total[:, None]
