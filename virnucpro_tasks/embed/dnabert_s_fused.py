@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -11,6 +13,7 @@ from torch.nn import functional
 
 from virnucpro_tasks.embed.attention import TRITON
 from virnucpro_tasks.embed.dnabert_s import LAYER_NORM_EPS, AttentionOutput, DnabertS, Layer, SelfAttention
+from virnucpro_tasks.embed.kernels import gated_linear as kernel
 from virnucpro_tasks.embed.kernels.activation import gated_gelu
 from virnucpro_tasks.embed.kernels.attention import alibi_attention
 from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
@@ -37,7 +40,7 @@ class FusedLayer:
     qkv_bias: Tensor
     out: Tensor
     attention_norm: Norm
-    gated: Tensor
+    gated: Callable[[Tensor], Tensor]
     wo: Tensor
     feed_forward_norm: Norm
 
@@ -67,8 +70,7 @@ class FusedDnabertS:
             qkv = torch.addmm(layer.qkv_bias, states, layer.qkv)
             mixed = alibi_attention(qkv, bounds, self._slopes, heads=len(self._slopes), max_seqlen=longest)
             states = layer.attention_norm(states.addmm_(mixed, layer.out))
-            inner = gated_gelu(states @ layer.gated)
-            states = layer.feed_forward_norm(states.addmm_(inner, layer.wo))
+            states = layer.feed_forward_norm(states.addmm_(layer.gated(states), layer.wo))
         return states
 
 
@@ -80,10 +82,19 @@ def _fused(layer: Layer) -> FusedLayer:
         qkv_bias=attention.Wqkv.bias,
         out=output.dense.weight.t(),
         attention_norm=_norm(output.dense.bias, output.LayerNorm),
-        gated=layer.mlp.gated_layers.weight.t(),
+        gated=_gated(layer.mlp.gated_layers.weight),
         wo=layer.mlp.wo.weight.t(),
         feed_forward_norm=_norm(layer.mlp.wo.bias, layer.mlp.layernorm),
     )
+
+
+def _gated(weight: Tensor) -> Callable[[Tensor], Tensor]:
+    """The gated product by the kernel that gates in its epilogue, where card and width allow, else in two steps."""
+    fits = weight.shape[0] % kernel.BLOCK_COLUMNS == 0
+    if fits and torch.cuda.get_device_capability(weight.device) >= kernel.LEAST_CAPABILITY:
+        return partial(kernel.gated_linear, weight=kernel.interleaved(weight))
+    transposed = weight.t()
+    return lambda states: gated_gelu(states @ transposed)
 
 
 def _norm(offset: Tensor, norm: nn.LayerNorm) -> Norm:

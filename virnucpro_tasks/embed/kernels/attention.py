@@ -159,5 +159,8 @@ def _launch(
         block_queries=BLOCK_QUERIES,
         block_keys=BLOCK_KEYS,
         rotary=cosine is not None,
+        num_warps=4,
+        # Most sequences end within one block of keys: a pipeline over blocks would only hold shared memory.
+        num_stages=1,
     )
     return out

@@ -28,9 +28,5 @@ def layer_norm(states: Tensor, offset: Tensor, weight: Tensor, bias: Tensor, *, 
     tokens, width = states.shape
     out = torch.empty_like(states)
     block = triton.next_power_of_2(width)
-    _layer_norm[(tokens,)](states, offset, weight, bias, out, width, eps, block=block, num_warps=_warps(block))
+    _layer_norm[(tokens,)](states, offset, weight, bias, out, width, eps, block=block, num_warps=4)
     return out
-
-
-def _warps(block: int) -> int:
-    return 4 if block <= 4096 else 8
