@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.lifeline import tied_to_parent
 from virnucpro_tasks.settings import Settings
 
 WORKER_MODULE = "virnucpro_workers"
@@ -48,6 +49,8 @@ class LocalWorkers:
                 stderr=log,
                 # A group of its own: Ctrl-C reaches us, and we stop the workers in order.
                 start_new_session=True,
+                # kill -9 of this process must not leave workers that nobody stops.
+                preexec_fn=tied_to_parent(),
             )
         return self
 

@@ -104,6 +104,20 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     assert not (tmp_path / "out" / ".virnucpro-work").exists()
 
 
+def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path) -> None:
+    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)], env=here.environment, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
+    ours = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(ours, timeout=20)
+    assert alive == []
+
+
 def test_a_device_that_is_not_there_is_an_error_not_a_fallback(here: Deployment, tmp_path: Path) -> None:
     here.settings["CUDA_VISIBLE_DEVICES"] = ""
     said = here.messages("predict", str(SAMPLE), "-d", "0", "-o", str(tmp_path / "out"), expect=2)
