@@ -58,6 +58,10 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
                 threads=settings.cpu_threads,
             ),
         )
+        log.info(
+            "device=%s bundle=%s precision=%s attention=%s token_budget=%s",
+            *(device, bundle.digest[:12], precision, _engines[precision].attention, _engines[precision].token_budget),
+        )
     return _engines[precision]
 
 

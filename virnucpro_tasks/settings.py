@@ -35,7 +35,7 @@ class Settings:
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
     precision: str | None = _setting(None, "fp32, fp16 or bf16; the bundle's own if not given")
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
-    token_budget: int = _setting(16_384, "tokens in one pack")
+    token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
@@ -53,7 +53,7 @@ class Settings:
         if self.precision is not None:
             _one_of("precision", self.precision, ("fp32", "fp16", "bf16"))
         for name in ("token_budget", "cpu_threads", "shard_tokens", "max_attempts"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("lease_seconds", "shard_time_limit_seconds", "split_time_limit_seconds"):
             if getattr(self, name) <= 0:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from virnucpro_tasks.embed.attention import resolve_backend
-from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, NonFiniteError
+from virnucpro_tasks.embed.budget import CPU_TOKENS
+from virnucpro_tasks.embed.encoder import DeviceMemoryError, EmbeddingStopped, Encoder, NonFiniteError
 from virnucpro_tasks.embed.tokens import tokenize_proteins
 
 PROTEINS = ["MKL", "AAAAAAAA", "MKLC", "WW", "MKLV"]
@@ -91,3 +92,45 @@ def test_stopping_is_asked_before_every_pack():
 def test_nothing_gives_an_empty_matrix():
     vectors, report = encoder_of(TokenModel()).encode(tokenize_proteins([]), should_stop=lambda: True)
     assert vectors.shape == (0, 4) and report.packs == 0
+
+
+class SmallModel(TokenModel):
+    """Has memory for so many tokens at once."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.room = tokens
+
+    def __call__(self, tokens, segments):
+        if len(tokens) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().__call__(tokens, segments)
+
+
+def test_a_pack_too_large_for_the_device_is_halved_and_no_sequence_is_lost():
+    encoder = encoder_of(SmallModel(10))
+    vectors, report = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    np.testing.assert_allclose(vectors[:, 0], expected_vectors(), rtol=1e-6)
+    assert report.out_of_memory > 0
+    # The next list is packed smaller from the start.
+    assert encoder.token_budget == 12 // 2**report.out_of_memory
+    _, again = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    assert again.out_of_memory == 0
+
+
+def test_a_single_sequence_without_room_is_named():
+    with pytest.raises(DeviceMemoryError, match="no memory on the device for one sequence of 10 tokens"):
+        encoder_of(SmallModel(9)).encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+
+
+def test_without_a_budget_a_cpu_takes_its_own():
+    encoder = Encoder(
+        "esm2",
+        TokenModel(),
+        load_exact=None,
+        device=torch.device("cpu"),
+        token_budget=None,
+        skip_first=1,
+        skip_last=1,
+    )
+    assert encoder.token_budget == CPU_TOKENS

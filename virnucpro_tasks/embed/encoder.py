@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from virnucpro_tasks.embed.attention import AttentionBackend
+from virnucpro_tasks.embed.budget import pack_budget
 from virnucpro_tasks.embed.packing import Pack, pack_lengths, token_fill
 from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments
-from virnucpro_tasks.embed.tokens import RaggedTokens
+from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
 from virnucpro_tasks.embed.transfer import Fetched, to_device
 from virnucpro_tasks.errors import VirnucproError
+
+TRIAL_LENGTH = 128
+"""Tokens of each sequence of a trial pack."""
 
 
 class PackedModel(Protocol):
@@ -79,7 +83,7 @@ class Encoder:
     """A model with its pooling rule and its guard against NaN and infinity.
 
     `load_exact` loads the same model in FP32, or is None if `model` is already so; it is called once, when the first
-    pack needs it, and the model is kept.
+    pack needs it, and the model is kept. Without a `token_budget` it is measured, see `pack_budget`.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Encoder:
         *,
         load_exact: Callable[[], PackedModel] | None,
         device: torch.device,
-        token_budget: int,
+        token_budget: int | None,
         skip_first: int,
         skip_last: int,
     ) -> None:
@@ -100,9 +104,9 @@ class Encoder:
         self._load_exact = load_exact
         self._exact: PackedModel | None = None
         self._device = device
-        self._token_budget = token_budget
         self._skip_first = skip_first
         self._skip_last = skip_last
+        self.token_budget = token_budget if token_budget is not None else pack_budget(self._try, device)
 
     @torch.inference_mode()
     def encode(
@@ -113,9 +117,9 @@ class Encoder:
         `should_stop` is asked before every pack. A pack that does not fit into the device's memory is halved, and so
         is the budget of later packs. Raises EmbeddingStopped, NonFiniteError and DeviceMemoryError.
         """
-        packs = deque(pack_lengths(tokens.lengths, token_budget=self._token_budget))
+        packs = deque(pack_lengths(tokens.lengths, token_budget=self.token_budget))
         vectors = np.empty((tokens.lengths.size, self.width), dtype=np.float32)
-        budget, recomputed, out_of_memory = self._token_budget, 0, 0
+        budget, recomputed, out_of_memory = self.token_budget, 0, 0
         computing: tuple[Pack, Fetched] | None = None
         done: list[Pack] = []
         while packs or computing:
@@ -150,6 +154,13 @@ class Encoder:
             out_of_memory=out_of_memory,
         )
 
+    @torch.inference_mode()
+    def _try(self, tokens: int) -> None:
+        """Run the model on a pack of `tokens` tokens that mean nothing."""
+        lengths = np.full(tokens // TRIAL_LENGTH, TRIAL_LENGTH, dtype=np.int64)
+        trial = RaggedTokens(np.full(lengths.sum(), FIRST_RESIDUE_ID, dtype=np.int64), lengths)
+        self._run(self._model, trial, Pack(np.arange(lengths.size), int(lengths.sum()))).numpy()
+
     def _run(self, model: PackedModel, tokens: RaggedTokens, pack: Pack) -> Fetched:
         segments = Segments.of(tokens.lengths[pack.indices], device=self._device)
         states = model(to_device(tokens.select(pack.indices), self._device), segments)
@@ -162,7 +173,7 @@ class Encoder:
         if len(pack.indices) == 1:
             raise DeviceMemoryError(self.name, pack.tokens)
         torch.cuda.empty_cache()
-        self._token_budget = max(1, self._token_budget // 2)
+        self.token_budget = max(1, self.token_budget // 2)
         middle = len(pack.indices) // 2
         return [Pack(part, int(tokens.lengths[part].sum())) for part in np.split(pack.indices, [middle])]
 

@@ -40,14 +40,14 @@ class EngineOptions:
     """How to compute.
 
     `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16 or bf16; `attention` auto, triton,
-    flash-attn, torch or sdpa; `token_budget` tokens in one pack; `threads` of one operation on the CPU.
-    Raises BackendError or SettingsError.
+    flash-attn, torch or sdpa; `token_budget` tokens in one pack, measured if None; `threads` of one operation on the
+    CPU. Raises BackendError or SettingsError.
     """
 
     device: str
     precision: str
     attention: str
-    token_budget: int
+    token_budget: int | None
     threads: int
 
     def __post_init__(self) -> None:
@@ -59,8 +59,9 @@ class EngineOptions:
                 hint=f"choose one of {', '.join((AUTO, *BACKEND_NAMES))}",
             )
         for name in ("token_budget", "threads"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"{name} must be at least 1, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ class Engine:
         BundleError for bad files.
         """
         device = _available(options.device)
+        # Sums of half-precision products stay in FP32, also where cuBLAS splits them.
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         dtype = DTYPES[options.precision]
         nucleotide_directory = bundle.path / NUCLEOTIDE_FOLDER
         protein_directory = bundle.path / PROTEIN_FOLDER
@@ -173,6 +176,11 @@ class Engine:
             nucleotide=nucleotide,
             protein=protein,
         )
+
+    @property
+    def token_budget(self) -> dict[str, int]:
+        """Tokens in one pack of each model; falls when the device runs out of memory."""
+        return {encoder.name: encoder.token_budget for encoder in (self._nucleotide, self._protein)}
 
     @property
     def attention(self) -> dict[str, str]:
