@@ -27,8 +27,8 @@ MAY_IMPORT = {
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
 
-TORCH_FILES = {"models/convert.py", "models/weights.py"}
-"""Files outside embed/ that import torch at their top; the client imports neither."""
+TORCH_FILES = {"models/convert.py", "models/pickled.py", "models/weights.py"}
+"""Files outside embed/ that import torch at their top; the client imports none."""
 
 
 def imports_of(file: Path, *, top_only: bool = False) -> Iterator[str]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "worker": "Start workers on this host, one process a device.",
     "flower": "Start Flower, on loopback and with a password.",
     "models": "Make, check and list model bundles.",
+    "bench": "Measure the speed of the models on this host.",
     "doctor": "Check this installation and deployment.",
     "config": "Show the effective settings.",
 }

@@ -124,7 +124,7 @@ class Engine:
         reports. With triton both run as fused models. Raises BackendError if device or backend is not available,
         BundleError for bad files.
         """
-        device = _available(options.device)
+        device = available_device(options.device)
         # Sums of half-precision products stay in FP32, also where cuBLAS splits them.
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         dtype = DTYPES[options.precision]
@@ -150,7 +150,7 @@ class Engine:
         reduced = dtype != torch.float32
         nucleotide = Encoder(
             NUCLEOTIDE_FOLDER,
-            _fused(dnabert_s),
+            fused(dnabert_s),
             load_exact=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
             if reduced
             else None,
@@ -162,7 +162,7 @@ class Engine:
         )
         protein = Encoder(
             PROTEIN_FOLDER,
-            _fused(esm2),
+            fused(esm2),
             load_exact=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
             device=device,
             token_budget=options.token_budget,
@@ -205,7 +205,7 @@ class Engine:
         return Embedded(nucleotide, protein, EmbedReport(nucleotide_report, protein_report))
 
 
-def _fused(model: DnabertS | Esm2) -> PackedModel:
+def fused(model: DnabertS | Esm2) -> PackedModel:
     """The fused form of a model that was loaded for the triton backend, else the model itself."""
     if model.attention.name != TRITON:
         return model
@@ -216,7 +216,8 @@ def _fused(model: DnabertS | Esm2) -> PackedModel:
     return FusedEsm2(model) if isinstance(model, Esm2) else FusedDnabertS(model)
 
 
-def _available(name: str) -> torch.device:
+def available_device(name: str) -> torch.device:
+    """The torch device called `name`. Raises BackendError if it is not there."""
     try:
         device = torch.device(name)
     except RuntimeError:
