@@ -79,9 +79,7 @@ def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
     metavar="FASTA",
     help="Build it anew, with a tokenizer trained on these sequences.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of the weights of --rebuild; default: as shipped."
-)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights of --rebuild; default: as shipped.")
 @json_option
 def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool) -> None:
     """Put the demonstration bundle into the new folder OUTPUT: random weights, for trying things out."""
