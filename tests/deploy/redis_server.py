@@ -1,0 +1,56 @@
+"""The real server, started from deploy/redis.conf with what a host would add: users, a port, a data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from virnucpro_tasks.broker import find_server
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+INCLUDE = "include /etc/redis/virnucpro-users.conf"
+PLACEHOLDER = "REPLACE_WITH_THE_SHA256_OF_THE_PASSWORD"
+USER, PASSWORD = "virnucpro", "3f1c7d"
+ADMIN = "admin"
+"""Of the tests only: CONFIG is not among the rights of the user that workers and clients have."""
+
+START_SECONDS = 15
+
+
+@contextmanager
+def started_redis(folder: Path, port: int) -> Iterator[str]:
+    """Start the server on loopback; yields its URL without user and password."""
+    users = (DEPLOY / "redis-users.conf.example").read_text()
+    assert users.count(PLACEHOLDER) == 1
+    users = users.replace(PLACEHOLDER, hashlib.sha256(PASSWORD.encode()).hexdigest())
+    (folder / "users.conf").write_text(f"{users}\nuser {ADMIN} on >{PASSWORD} ~* &* +@all\n")
+    content = (DEPLOY / "redis.conf").read_text()
+    assert content.count(INCLUDE) == 1
+    (folder / "redis.conf").write_text(content.replace(INCLUDE, f"include {folder / 'users.conf'}"))
+    command = [str(find_server()), str(folder / "redis.conf"), "--port", str(port), "--dir", str(folder)]
+    with (folder / "redis.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_until_up(port, process, folder / "redis.log")
+        yield f"127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            redis.Redis(port=port, username=USER, password=PASSWORD).ping()
+            return
+        except redis.exceptions.ConnectionError:
+            time.sleep(0.02)
+    raise AssertionError(log.read_text())
