@@ -1,0 +1,67 @@
+"""Kubernetes files: commands that exist, settings that are known, and the lists that the queue really has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from deploy.commands import DEPLOY, SETTING_VARIABLES, STOP_SECONDS, check_command, run_dir
+from deploy.test_dockerfile import STAGES
+
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.keys import PRIORITY_STEPS, gpu_queue
+from virnucpro_tasks.settings import Settings
+
+DIGEST = "0" * 64
+
+
+def documents(name: str) -> dict[str, dict[str, Any]]:
+    return {
+        f"{entry['kind']}/{entry['metadata']['name']}": entry
+        for entry in yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text())
+    }
+
+
+DEPLOYMENTS = documents("workers.yaml")
+
+
+def pod_of(name: str) -> dict[str, Any]:
+    return DEPLOYMENTS[f"Deployment/{name}"]["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize("name", ["virnucpro-worker", "virnucpro-coordinator"])
+def test_a_pod_runs_a_command_that_exists_and_is_probed_where_it_beats(name: str) -> None:
+    (container,) = pod_of(name)["containers"]
+    stage = STAGES[container["image"].removeprefix("virnucpro-")]
+    command = [*container.get("command", stage.entrypoint), *container["args"]]
+    probe = container["livenessProbe"]["exec"]["command"]
+    check_command(command)
+    check_command(probe)
+    assert run_dir(command) == run_dir(probe)
+    assert run_dir(probe) in {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {entry["name"] for entry in container["env"]} <= SETTING_VARIABLES
+
+
+@pytest.mark.parametrize("name", ["virnucpro-worker", "virnucpro-coordinator"])
+def test_a_pod_is_given_time_and_no_variables_of_services(name: str) -> None:
+    pod = pod_of(name)
+    assert pod["terminationGracePeriodSeconds"] > STOP_SECONDS
+    assert pod["enableServiceLinks"] is False
+    assert pod["securityContext"]["runAsUser"] == int(STAGES["client"].last("USER"))
+
+
+def test_keda_counts_every_list_of_the_queue() -> None:
+    triggers = documents("keda.yaml")["ScaledObject/virnucpro-worker"]["spec"]["triggers"]
+    with make_app(Settings(broker_url="redis://127.0.0.1:1/0")).connection_for_read() as connection:
+        # Names are made without a connection.
+        channel = connection.transport.Channel
+        separator = channel.sep
+    queue = gpu_queue(DIGEST)
+    lists = {queue if step == 0 else f"{queue}{separator}{step}" for step in PRIORITY_STEPS}
+    assert {trigger["metadata"]["listName"] for trigger in triggers} == lists | {"unacked"}
+
+
+def test_the_scaled_object_scales_the_deployment_that_has_no_number_of_its_own() -> None:
+    target = documents("keda.yaml")["ScaledObject/virnucpro-worker"]["spec"]["scaleTargetRef"]["name"]
+    assert "replicas" not in DEPLOYMENTS[f"Deployment/{target}"]["spec"]
