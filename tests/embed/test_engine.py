@@ -165,7 +165,7 @@ def test_widths_that_differ_from_the_description_are_refused(bundle):
 def test_a_tokenizer_with_more_ids_than_the_model_is_refused(bundle, small_tokenizer):
     small_tokenizer.add_tokens(["GATTACA"])
     small_tokenizer.save(str(bundle.path / "dnabert-s" / "tokenizer.json"))
-    with pytest.raises(BundleError, match="14 ids, the model 13"):
+    with pytest.raises(BundleError, match="14 tokens, the model only 13"):
         Engine.load(bundle, OPTIONS)
 
 

@@ -70,7 +70,7 @@ def test_select_gives_the_rows_asked_for(residues, random):
 def test_nucleotide_ids_are_those_of_the_published_tokenizer(shared, file):
     folder = shared / "reference" / "dnabert-s"
     examples = json.loads((folder / "tokenizer_examples.json").read_text())["examples"]
-    tokenizer = NucleotideTokenizer.load(folder / file)
+    tokenizer = NucleotideTokenizer.load(folder / file, rows=4_096)
     ragged = tokenizer.encode([example["sequence"] for example in examples])
     assert rows(ragged) == [example["ids"] for example in examples]
     assert tokenizer.vocabulary == 4_096
@@ -80,7 +80,7 @@ def test_padding_and_truncation_in_the_file_are_switched_off(small_tokenizer, tm
     small_tokenizer.enable_padding(length=20)
     small_tokenizer.enable_truncation(8)
     small_tokenizer.save(str(tmp_path / "tokenizer.json"))
-    ragged = NucleotideTokenizer.load(tmp_path / "tokenizer.json").encode(["AC", "ACACACACACAC", ""])
+    ragged = NucleotideTokenizer.load(tmp_path / "tokenizer.json", rows=64).encode(["AC", "ACACACACACAC", ""])
     assert ragged.lengths.tolist() == [4, 14, 2]
 
 
@@ -89,11 +89,11 @@ def test_a_damaged_tokenizer_file_is_named(tmp_path, content):
     file = tmp_path / "tokenizer.json"
     file.write_bytes(content)
     with pytest.raises(BundleError, match=r"tokenizer\.json"):
-        NucleotideTokenizer.load(file)
+        NucleotideTokenizer.load(file, rows=64)
 
 
 def test_a_tokenizer_without_special_tokens_around_is_refused(small_tokenizer, tmp_path):
     small_tokenizer.post_processor = None
     small_tokenizer.save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(BundleError, match=r"\[CLS\] and \[SEP\]"):
-        NucleotideTokenizer.load(tmp_path / "tokenizer.json")
+    with pytest.raises(BundleError, match=r"\[CLS\] before and \[SEP\] behind"):
+        NucleotideTokenizer.load(tmp_path / "tokenizer.json", rows=64)

@@ -42,7 +42,9 @@ def test_recorded_states(model, expected, token_states):
 
 def test_recorded_vectors_from_letters(model, folder, expected):
     cases = expected["cases"]
-    ragged = NucleotideTokenizer.load(folder / "tokenizer.json").encode([case["sequence"] for case in cases])
+    ragged = NucleotideTokenizer.load(folder / "tokenizer.json", rows=4_096).encode(
+        [case["sequence"] for case in cases]
+    )
     segments = Segments.of(ragged.lengths)
     with torch.inference_mode():
         ours = segment_mean(model(torch.from_numpy(ragged.ids), segments), segments)

@@ -130,16 +130,10 @@ class Engine:
         dtype = DTYPES[options.precision]
         nucleotide_directory = bundle.path / NUCLEOTIDE_FOLDER
         protein_directory = bundle.path / PROTEIN_FOLDER
-        tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json")
         # Only these two add its bias.
         biased = options.attention if options.attention in (AUTO, TRITON) else SDPA
         dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=biased)
-        if tokenizer.vocabulary > dnabert_s.vocabulary:
-            raise BundleError(
-                f"the tokenizer has {tokenizer.vocabulary} ids, the model {dnabert_s.vocabulary}",
-                path=nucleotide_directory,
-                hint="convert the bundle again",
-            )
+        tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json", rows=dnabert_s.vocabulary)
         esm2 = Esm2.load(protein_directory, device=device, dtype=dtype, attention=options.attention)
         for name, width, expected in (
             (NUCLEOTIDE_FOLDER, dnabert_s.width, bundle.description.nucleotide_width),

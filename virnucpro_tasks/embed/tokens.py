@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from virnucpro_tasks.errors import BundleError, ExitCode, VirnucproError
+from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.models.tokenizer import read_tokenizer
 
 #: Residue letters in the order of the ESM-2 vocabulary, from id 4 on.
 RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO.-"
@@ -92,26 +93,12 @@ class NucleotideTokenizer:
     """The byte-pair tokenizer of DNABERT-2 and DNABERT-S: [CLS] pieces [SEP]."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        # The file published with DNABERT-S pads to and cuts at 2,000 tokens, a leftover of its training.
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
         self._tokenizer = tokenizer
 
     @classmethod
-    def load(cls, file: Path) -> NucleotideTokenizer:
-        """Read a Hugging Face `tokenizer.json`. Raises BundleError if it is not one with [CLS] and [SEP]."""
-        try:
-            # from_file has no exception class of its own; neither has from_str, but then reading errors are told apart.
-            tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-        except Exception as error:
-            raise BundleError(
-                f"this is no tokenizer file: {error}", path=file, hint="convert the bundle again"
-            ) from None
-        loaded = cls(tokenizer)
-        ends = loaded.encode([""]).ids.tolist()
-        if ends != [tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")]:
-            raise BundleError("the tokenizer does not put [CLS] and [SEP] around a sequence", path=file)
-        return loaded
+    def load(cls, file: Path, *, rows: int) -> NucleotideTokenizer:
+        """Read a tokenizer.json for a model of `rows` embedding rows. Raises BundleError, see `read_tokenizer`."""
+        return cls(read_tokenizer(file, rows=rows))
 
     @property
     def vocabulary(self) -> int:
