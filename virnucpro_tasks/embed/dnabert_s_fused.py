@@ -12,24 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from virnucpro_tasks.embed.attention import TRITON
-from virnucpro_tasks.embed.dnabert_s import LAYER_NORM_EPS, AttentionOutput, DnabertS, Layer, SelfAttention
+from virnucpro_tasks.embed.dnabert_s import AttentionOutput, DnabertS, Layer, SelfAttention
+from virnucpro_tasks.embed.fused_norm import FusedNorm
 from virnucpro_tasks.embed.kernels import gated_linear as kernel
 from virnucpro_tasks.embed.kernels.activation import gated_gelu
 from virnucpro_tasks.embed.kernels.attention import alibi_attention
-from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
 from virnucpro_tasks.embed.segments import Segments
-
-
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """LayerNorm of a sum plus `offset`, the bias of the product in it; each (width,) FP32."""
-
-    offset: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, states: Tensor) -> Tensor:
-        return layer_norm(states, self.offset, self.weight, self.bias, eps=LAYER_NORM_EPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +27,10 @@ class FusedLayer:
     qkv: Tensor
     qkv_bias: Tensor
     out: Tensor
-    attention_norm: Norm
+    attention_norm: FusedNorm
     gated: Callable[[Tensor], Tensor]
     wo: Tensor
-    feed_forward_norm: Norm
+    feed_forward_norm: FusedNorm
 
 
 class FusedDnabertS:
@@ -57,7 +45,7 @@ class FusedDnabertS:
         embeddings = model.embeddings
         words, first_type = embeddings.word_embeddings.weight, embeddings.token_type_embeddings.weight[0]
         self._embedding = (words.float() + first_type.float()).to(words.dtype)
-        self._norm = _norm(torch.zeros_like(first_type), embeddings.LayerNorm)
+        self._norm = FusedNorm.of(embeddings.LayerNorm, offset=torch.zeros_like(first_type))
         self._slopes = model.slopes
         layers = cast(nn.ModuleList, model.encoder["layer"])
         self._layers = [_fused(cast(Layer, layers.pop(0))) for _ in range(len(layers))]
@@ -81,10 +69,10 @@ def _fused(layer: Layer) -> FusedLayer:
         qkv=attention.Wqkv.weight.t(),
         qkv_bias=attention.Wqkv.bias,
         out=output.dense.weight.t(),
-        attention_norm=_norm(output.dense.bias, output.LayerNorm),
+        attention_norm=FusedNorm.of(output.LayerNorm, offset=output.dense.bias),
         gated=_gated(layer.mlp.gated_layers.weight),
         wo=layer.mlp.wo.weight.t(),
-        feed_forward_norm=_norm(layer.mlp.wo.bias, layer.mlp.layernorm),
+        feed_forward_norm=FusedNorm.of(layer.mlp.layernorm, offset=layer.mlp.wo.bias),
     )
 
 
@@ -95,7 +83,3 @@ def _gated(weight: Tensor) -> Callable[[Tensor], Tensor]:
         return partial(kernel.gated_linear, weight=kernel.interleaved(weight))
     transposed = weight.t()
     return lambda states: gated_gelu(states @ transposed)
-
-
-def _norm(offset: Tensor, norm: nn.LayerNorm) -> Norm:
-    return Norm(offset.float(), norm.weight.float(), norm.bias.float())

@@ -10,35 +10,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from virnucpro_tasks.embed.attention import TRITON
-from virnucpro_tasks.embed.esm2 import LAYER_NORM_EPS, TOKEN_DROPOUT_SCALE, Esm2, Layer
+from virnucpro_tasks.embed.esm2 import TOKEN_DROPOUT_SCALE, Esm2, Layer
+from virnucpro_tasks.embed.fused_norm import FusedNorm
 from virnucpro_tasks.embed.kernels.activation import add_bias_gelu_
 from virnucpro_tasks.embed.kernels.attention import rotary_attention
-from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
 from virnucpro_tasks.embed.rotary import rotary_table
 from virnucpro_tasks.embed.segments import Segments
-
-
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """LayerNorm of the residual stream plus `offset`; each (width,) FP32."""
-
-    offset: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, states: Tensor) -> Tensor:
-        return layer_norm(states, self.offset, self.weight, self.bias, eps=LAYER_NORM_EPS)
 
 
 @dataclass(frozen=True, slots=True)
 class FusedLayer:
     """The weights of one block: matrices (inputs, outputs) in half precision as views, biases as their users want."""
 
-    attention_norm: Norm
+    attention_norm: FusedNorm
     qkv: Tensor
     qkv_bias: Tensor
     out: Tensor
-    feed_forward_norm: Norm
+    feed_forward_norm: FusedNorm
     fc1: Tensor
     fc1_bias: Tensor
     fc2: Tensor
@@ -68,7 +56,7 @@ class FusedEsm2:
             after_attention = offset + layer.self_attn.out_proj.bias.float()
             self._layers.append(_fused(layer, offset, after_attention))
             offset = after_attention + layer.fc2.bias.float()
-        self._norm = _norm(offset, model.emb_layer_norm_after)
+        self._norm = FusedNorm.of(model.emb_layer_norm_after, offset=offset)
 
     def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
         """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
@@ -96,16 +84,12 @@ def _fused(layer: Layer, before: Tensor, between: Tensor) -> FusedLayer:
     attention = layer.self_attn
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     return FusedLayer(
-        attention_norm=_norm(before, layer.self_attn_layer_norm),
+        attention_norm=FusedNorm.of(layer.self_attn_layer_norm, offset=before),
         qkv=torch.cat([projection.weight for projection in projections]).t(),
         qkv_bias=torch.cat([projection.bias for projection in projections]),
         out=attention.out_proj.weight.t(),
-        feed_forward_norm=_norm(between, layer.final_layer_norm),
+        feed_forward_norm=FusedNorm.of(layer.final_layer_norm, offset=between),
         fc1=layer.fc1.weight.t(),
         fc1_bias=layer.fc1.bias.float(),
         fc2=layer.fc2.weight.t(),
     )
-
-
-def _norm(offset: Tensor, norm: torch.nn.LayerNorm) -> Norm:
-    return Norm(offset, norm.weight.float(), norm.bias.float())
