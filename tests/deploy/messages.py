@@ -1,0 +1,23 @@
+"""Every text in the sources, with `…` where a value is put in."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted([*(ROOT / "virnucpro_tasks").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
+VALUE = "…"
+
+
+def texts() -> set[str]:
+    """The string constants and f-strings of the package and the workers."""
+    found: set[str] = set()
+    for file in SOURCES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (str(part.value) if isinstance(part, ast.Constant) else VALUE for part in node.values)
+                found.add("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
