@@ -108,3 +108,17 @@ def test_vectors_are_float32_of_the_bundles_widths(job: Job, settings: Settings)
     vectors = read_vectors(job.paths.embedding(0))
     assert vectors.nucleotide.dtype == vectors.protein.dtype == np.float32
     assert (vectors.nucleotide.shape[1], vectors.protein.shape[1]) == (96, 64)
+
+
+def test_an_attempt_line_that_was_cut_off_counts_as_one(job: Job, settings: Settings) -> None:
+    started = json.dumps({"at": "", "host": "", "pid": 1, "device": "gpu0"})
+    job.paths.attempts(0).write_text(f"{started}\n{started}\n{started[:9]}")
+    assert embed_shard_files(job, 0, settings)["state"] == "quarantined"
+
+
+def test_a_full_disk_never_raises(job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(embedding, "_record_attempt", full)
+    assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "failed"}

@@ -163,3 +163,16 @@ def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path
     # Their columns are fixed; DEMONSTRATION.txt beside them names them.
     assert silent == {"prediction_results.txt", "prediction_results_highestscore.csv"}
     assert all(name.encode() in files["DEMONSTRATION.txt"] for name in silent)
+
+
+def test_vectors_that_came_after_all_are_used(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        job.paths.quarantined(shard).write_text(json.dumps({"reason": "its worker died each time"}))
+        assert embed_shard_files(job, shard, small)["state"] == "quarantined"
+        job.paths.quarantined(shard).unlink()
+        embed_shard_files(job, shard, small)
+        job.paths.quarantined(shard).write_text(json.dumps({"reason": "its worker died each time"}))
+        assert embed_shard_files(job, shard, small)["state"] == "embedded"
+    assert finish_files(job) == []
+    assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK

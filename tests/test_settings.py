@@ -40,12 +40,18 @@ def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
         ({"no_such": 1}, "there is no setting 'no_such'"),
         ({"broker_url": "amqp://user:secret@host"}, "broker_url must be redis"),
         ({"precision": "fp8"}, "precision must be one of"),
+        ({"broker_url": "rediss://:secret@host:6379/0"}, "append .ssl_cert_reqs=required"),
     ],
 )
 def test_bad_values_are_named(flags: dict[str, object], part: str) -> None:
     with pytest.raises(SettingsError, match=part) as caught:
         load_settings(environment={}, flags=flags)
     assert "secret" not in str(caught.value)
+
+
+def test_a_certificate_that_is_checked_and_the_traceback_variable_are_accepted() -> None:
+    url = "rediss://:secret@host:6379/0?ssl_cert_reqs=required"
+    assert load_settings(environment={"VIRNUCPRO_TRACEBACK": "1"}, flags={"broker_url": url}).broker_url == url
 
 
 def test_unknown_names_in_the_environment_are_refused() -> None:

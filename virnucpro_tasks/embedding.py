@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,20 +76,22 @@ def embed_shard_files(job: Job, shard: int, settings: Settings) -> dict[str, Any
         return {"shard": shard, "state": _embed(job, shard, settings)}
     except Exception as error:
         log.exception("job=%s shard=%d failed", job.job_id, shard)
-        _record_attempt(job.paths.attempts(shard), {"failed": f"{type(error).__name__}: {error}"})
+        # The attempt itself is on disk already; on a full disk its reason is lost, not the shard.
+        with suppress(OSError):
+            _record_attempt(job.paths.attempts(shard), {"failed": f"{type(error).__name__}: {error}"})
         return {"shard": shard, "state": "failed"}
 
 
 def _embed(job: Job, shard: int, settings: Settings) -> str:
     if is_stopped(job.paths):
         return "stopped"
-    if job.paths.quarantined(shard).exists():
-        return "quarantined"
     frames = read_table(job.paths.frames(shard))
     key = embedding_key(job, frames_digest(frames))
     target = job.paths.embedding(shard)
     if vectors_are_valid(target, key):
         return "embedded"
+    if job.paths.quarantined(shard).exists():
+        return "quarantined"
     history = _attempts(job.paths.attempts(shard))
     started = sum("failed" not in entry for entry in history)
     if started >= job.spec.parameters.max_attempts:
@@ -130,10 +133,20 @@ def embed_frames(engine: Engine, frames: pa.Table, job: Job) -> ShardVectors | N
 
 
 def _attempts(path: Path) -> list[dict[str, Any]]:
+    """The lines of an attempts file; one that was cut off while it was written counts as an attempt."""
     try:
-        return [json.loads(line) for line in path.read_text().splitlines() if line]
+        lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    return [_parsed(line) for line in lines if line]
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _record_attempt(path: Path, facts: dict[str, str]) -> None:

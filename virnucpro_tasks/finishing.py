@@ -21,9 +21,9 @@ from virnucpro_tasks.models.bundle import Bundle, file_sha256, read_description
 from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.shards.files import ShardVectors, read_table, read_vectors
+from virnucpro_tasks.shards.files import ShardVectors, read_table, read_vectors, vectors_are_valid
 from virnucpro_tasks.shards.plan import Plan, read_plan
-from virnucpro_tasks.splitting import missing_shards
+from virnucpro_tasks.splitting import embedding_key, missing_shards
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,13 @@ def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
                 job_id=job.job_id,
                 hint="its files were changed; submit the input again",
             )
-        quarantine = job.paths.quarantined(number)
-        if entry.frames and not quarantine.exists():
-            scores = frame_scores(head, read_vectors(job.paths.embedding(number)))
+        vectors = job.paths.embedding(number)
+        # A shard that was given up may have been embedded after all, by a worker that was only slow.
+        if entry.frames and vectors_are_valid(vectors, embedding_key(job, entry.digest)):
+            scores = frame_scores(head, read_vectors(vectors))
             yield ScoredShard(ledger, frames, scores, np.zeros(entry.frames, bool), "")
         else:
-            reason = json.loads(quarantine.read_bytes())["reason"] if entry.frames else ""
+            reason = json.loads(job.paths.quarantined(number).read_bytes())["reason"] if entry.frames else ""
             scores = np.zeros((entry.frames, 2), np.float32)
             yield ScoredShard(ledger, frames, scores, np.ones(entry.frames, bool), reason)
 

@@ -6,8 +6,10 @@
 | gpu-{12 hex}, + priorities  | list (queue)         | kombu  | messages until acknowledged                |
 | unacked, unacked_index      | hash, sorted set     | kombu  | a taken message until acknowledged         |
 | unacked_mutex               | string               | kombu  | seconds, during a restore sweep            |
-| _kombu.binding.*            | set                  | kombu  | for ever (a few bytes a queue)             |
+| _kombu.binding*             | set, sorted set      | kombu  | for ever (a few bytes a queue)             |
+| *.celery.pidbox             | list                 | kombu  | seconds: questions to workers, and answers |
 | celery-task-meta-{task id}  | string               | celery | RESULT_DAYS, a few integers a task         |
+| celery-taskset-meta-{id}    | string               | celery | RESULT_DAYS, one a chord                   |
 | chord-*, *.j, *.t, *.s, *.c | sorted set, strings  | celery | RESULT_DAYS, refreshed by each shard       |
 
 Nothing else is written, and nothing here is needed to resume a job: the job folder is the truth.

@@ -49,10 +49,19 @@ def check_broker(app: Celery) -> None:
 
 
 def enqueue(app: Celery, job: Job) -> None:
-    """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent."""
+    """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent.
+
+    Raises BrokerError.
+    """
     check_broker(app)
     step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
-    app.send_task(step, args=(job.job_id,), queue=CPU_QUEUE, priority=job.spec.parameters.priority)
+    try:
+        app.send_task(step, args=(job.job_id,), queue=CPU_QUEUE, priority=job.spec.parameters.priority)
+    except (OperationalError, RedisError) as error:
+        raise BrokerError(
+            f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",
+            hint="is it full, or does its user lack rights? see docs/operations.md",
+        ) from None
 
 
 def workers(app: Celery) -> list[WorkerInfo]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import yaml
 
@@ -17,6 +17,10 @@ from virnucpro_tasks.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
 CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
+TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
+"""Set: an unexpected error of a command shows where it came from."""
+
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
 ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 DIALECTS = ("original", "broad")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -60,7 +64,13 @@ class Settings:
                 raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
         if self.soft_shutdown_seconds < 0:
             raise SettingsError("soft_shutdown_seconds must not be negative")
-        if urlsplit(self.broker_url).scheme not in ("redis", "rediss", "redis+socket"):
+        url = urlsplit(self.broker_url)
+        if url.scheme == "rediss" and "ssl_cert_reqs" not in parse_qs(url.query):
+            raise SettingsError(
+                f"broker_url {masked_url(self.broker_url)!r} does not say how to check the server's certificate",
+                hint="append ?ssl_cert_reqs=required",
+            )
+        if url.scheme not in ("redis", "rediss", "redis+socket"):
             raise SettingsError(
                 f"broker_url must be redis://, rediss:// or redis+socket://, not {masked_url(self.broker_url)!r}"
             )
@@ -96,7 +106,7 @@ def load_settings(
         for name, value in _read_file(file).items():
             values[name] = _converted(name, value, source=str(file))
     for variable, text in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _NO_SETTINGS:
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
             values[name] = _converted(name, text, source=f"environment variable {variable}")
     for name, value in (flags or {}).items():

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.settings import TRACEBACK_VARIABLE
 
 COMMANDS = {
     "predict": "Classify reads and contigs here and now; needs no server.",
@@ -92,10 +93,10 @@ def main() -> None:
     except OSError as error:
         code = _complain(f"{error.filename or 'system'}: {error.strerror or error}", ExitCode.UNEXPECTED)
     except Exception as error:
-        if os.environ.get("VIRNUCPRO_TRACEBACK"):
+        if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         code = _complain(
-            f"unexpected {type(error).__name__}: {error} (please report it; VIRNUCPRO_TRACEBACK=1 shows where)",
+            f"unexpected {type(error).__name__}: {error} (please report it; {TRACEBACK_VARIABLE}=1 shows where)",
             ExitCode.UNEXPECTED,
         )
     sys.exit(int(code))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,10 +16,11 @@ from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.queueing import check_broker
 
 WORKER_MODULE = "virnucpro_workers"
+NO_DEVICES = "none"
 
 
 @click.command("worker")
-@click.option("--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu.")
+@click.option("--devices", default="auto", show_default=True, help="auto, none, cpu, or a list: 0,1 or cpu,cpu.")
 @click.option(
     "--coordinators",
     type=click.IntRange(min=0),
@@ -26,21 +28,40 @@ WORKER_MODULE = "virnucpro_workers"
     show_default=True,
     help="Processes that split and finish jobs on this host.",
 )
+@click.option("--name", help="Host part of the worker names, unique per Redis; default: this host's name.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the heartbeat files, for a health probe.")
 @deployment_options
 @bundle_option
 @engine_options
 @click.pass_context
-def command(context: click.Context, /, *, devices: str, coordinators: int, **flags: Any) -> None:
-    """Start workers on this host: one process a device, supervised until Ctrl-C or SIGTERM."""
+def command(
+    context: click.Context,
+    /,
+    *,
+    devices: str,
+    coordinators: int,
+    name: str | None,
+    run_dir: Path | None,
+    **flags: Any,
+) -> None:
+    """Start workers on this host: one process a device, supervised until Ctrl-C or SIGTERM.
+
+    With --devices none only coordinators are started, which need neither torch nor a bundle.
+    """
     settings = settings_of(context, **flags)
-    require_worker_extra()
-    find_bundle(settings.bundle)
+    if devices != NO_DEVICES:
+        require_worker_extra()
+        find_bundle(settings.bundle)
     check_broker(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec, so that the supervisor is the process that the caller started and signals.
     os.execve(
         sys.executable,
-        [sys.executable, "-m", WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)],
+        [
+            *(sys.executable, "-m", WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)),
+            *(("--name", name) if name else ()),
+            *(("--run-dir", str(run_dir)) if run_dir else ()),
+        ],
         os.environ | settings.environment(),
     )
 
