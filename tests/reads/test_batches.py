@@ -1,0 +1,128 @@
+"""Whole inputs to ledger and frames: accounting, statuses, several files, and no influence of how they are batched."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reads.reading import Reading, read_files
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.reads.records import Limits
+
+OPEN = b"ACG" * 60
+"""Codes for threonines alone: open in every frame but those of its complement that hold a stop."""
+
+STOPPED = b"TAAATAGATAGCTATTTATCTATTTA" * 6
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    file = folder / name
+    file.write_bytes(content)
+    return file
+
+
+def test_every_status(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "in.fa",
+        b">open\n" + OPEN + b"\n>stopped\n" + STOPPED + b"\n>n\n" + b"N" * 90 + b"\n>short\nACGT\n>bad\nAC-GT\n",
+    )
+    reading = read_files(file)
+    assert [(row["record_id"], row["status"], row["reason"]) for row in reading.ledger] == [
+        (b"open", "scored", ""),
+        (b"stopped", "no_open_frame", "no frame without a stop codon"),
+        (b"n", "no_open_frame", "no unambiguous codon"),
+        (b"short", "too_short", "length 4, below the minimum of 60 bases"),
+        (
+            b"bad",
+            "invalid",
+            "illegal character '-' on line 10: a gap, so this looks like an alignment; remove the gaps "
+            "(record begins on line 9)",
+        ),
+    ]
+    assert reading.ledger[0]["frames"] == len(reading.frames) > 0
+
+
+def test_the_minimum_is_inclusive_and_nought_scores_everything(tmp_path: Path) -> None:
+    file = write(tmp_path, "in.fa", b">a\n" + OPEN[:59] + b"\n>b\n" + OPEN[:60] + b"\n>c\nATG\n")
+    assert [row["status"] for row in read_files(file).ledger] == ["too_short", "scored", "too_short"]
+    assert [row["status"] for row in read_files(file, min_length=0).ledger] == ["scored"] * 3
+
+
+def test_several_files_are_one_sequence_of_records(tmp_path: Path) -> None:
+    one = write(tmp_path, "one.fa", b">a\n" + OPEN + b"\n>b\n" + OPEN)
+    two = write(tmp_path, "two.fq", b"@a\n" + OPEN + b"\n+\n" + b"I" * len(OPEN) + b"\n")
+    rows = read_files(one, two, one).ledger
+    assert [(row["input_ordinal"], row["record_ordinal"], row["record_id"]) for row in rows] == [
+        (0, 0, b"a"),
+        (0, 1, b"b"),
+        (1, 2, b"a"),
+        (2, 3, b"a"),
+        (2, 4, b"b"),
+    ]
+
+
+def test_one_bad_file_of_several_is_named(tmp_path: Path) -> None:
+    good, bad = write(tmp_path, "good.fa", b">a\n" + OPEN), write(tmp_path, "bad.fa", b"<html>")
+    with pytest.raises(InputError, match=r"bad\.fa, line 1: this is HTML"):
+        read_files(good, bad)
+
+
+def test_strict_refuses_what_is_otherwise_listed(tmp_path: Path) -> None:
+    file = write(tmp_path, "in.fa", b">a\n" + OPEN + b"\n>bad\nAC-\n")
+    assert read_files(file).statuses == {"scored": 1, "invalid": 1}
+    with pytest.raises(InputError, match="line 3, record 'bad': illegal character '-' on line 4"):
+        read_files(file, strict=True)
+
+
+def test_an_input_without_one_valid_record_is_refused_by_its_first(tmp_path: Path) -> None:
+    file = write(tmp_path, "in.fa", b">a\n>b\nAC-\n")
+    with pytest.raises(InputError, match="line 1, record 'a': empty sequence"):
+        read_files(file)
+    with pytest.raises(InputError, match="there is no input"):
+        list(frame_batches([], chunk_length=500))
+
+
+def test_limits_hold_per_record(tmp_path: Path) -> None:
+    file = write(tmp_path, "in.fa", b">a\n" + OPEN + b"\n>b\n" + OPEN + b"A\n")
+    assert read_files(file, limits=Limits(bases=len(OPEN))).statuses == {"scored": 1, "invalid": 1}
+
+
+letters = st.sampled_from("ACGTACGTACGTNR")
+records = st.lists(st.text(letters, max_size=400), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(records, st.sampled_from([6, 50, 300]), st.integers(1, 500))
+def test_batches_have_no_influence(
+    tmp_path_factory: pytest.TempPathFactory, sequences: list[str], chunk_length: int, batch_bases: int
+) -> None:
+    content = "".join(f">r{number}\n{sequence}\n" for number, sequence in enumerate(sequences))
+    file = write(tmp_path_factory.mktemp("reads"), "in.fa", content.encode())
+
+    def read(**options: int) -> Reading | str:
+        try:
+            return read_files(file, chunk_length=chunk_length, min_length=20, **options)
+        except InputError as error:
+            return str(error)
+
+    assert read(batch_bases=batch_bases) == read()
+
+
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
+    def peak(reads: int) -> int:
+        file = write(tmp_path, "in.fa", b"".join(b">r%d\n%b\n" % (number, OPEN[:150]) for number in range(reads)))
+        tracemalloc.start()
+        for batch in frame_batches([ReadInput(file, "in.fa")], chunk_length=500, batch_bases=100_000):
+            assert batch.ledger.num_rows
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    # Both hold a block of the file and some batches; ten times the reads are no more.
+    assert peak(200_000) < 1.3 * peak(50_000) + 2_000_000

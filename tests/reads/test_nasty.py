@@ -1,0 +1,116 @@
+"""Hostile inputs made from real sequence: each file behaves as its collection's table asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reads.reading import Reading, read_files
+
+from virnucpro_tasks.errors import InputError
+
+REFUSED = {
+    "empty.fasta": "empty.fasta: the file is empty",
+    "html_error_page.fasta": "html_error_page.fasta, line 1: this is HTML or XML",
+    "only_headers.fasta": "only_headers.fasta, line 1, record 'a': empty sequence",
+    "protein_by_mistake.faa": "illegal character 'L' on line 2: this looks like protein",
+    "sequence_before_header.fasta": "line 1: sequence data before the first header",
+    "truncated.fasta.gz": "the gzip compressed data ends early",
+}
+STATUSES = {
+    "all_n.fasta": {"scored": 1, "no_open_frame": 1},
+    "blank_lines_inside.fasta": {"scored": 2},
+    "crlf.fasta": {"scored": 2},
+    "duplicate_ids.fasta": {"scored": 3},
+    "empty_record_in_middle.fasta": {"scored": 2, "invalid": 1},
+    "fastq_by_mistake.fasta": {"scored": 4, "no_open_frame": 6},
+    "gaps_dashes.fasta": {"scored": 1, "invalid": 1},
+    "good.fasta.bz2": {"scored": 2},
+    "good.fasta.gz": {"scored": 2},
+    "gz_without_suffix.fasta": {"scored": 2},
+    "homopolymers.fasta": {"scored": 4},
+    "id_10kB.fasta": {"scored": 2},
+    "identical_records.fasta": {"scored": 12},
+    "ids_spaces_tabs_slashes.fasta": {"scored": 5, "no_open_frame": 1},
+    "iupac.fasta": {"scored": 2},
+    "lengths_around_chunk.fasta": {"scored": 20, "no_open_frame": 13, "too_short": 5},
+    "lowercase.fasta": {"scored": 2},
+    "mixed_good_and_bad.fasta": {"scored": 3, "too_short": 1, "invalid": 1},
+    "n_runs_and_edges.fasta": {"scored": 3},
+    "no_final_newline.fasta": {"scored": 2},
+    "no_orf.fasta": {"scored": 1, "no_open_frame": 1},
+    "nul_bytes.fasta": {"scored": 1, "invalid": 1},
+    "one_per_line.fasta": {"scored": 2},
+    "rna_u.fasta": {"scored": 2},
+    "trailing_gt.fasta": {"scored": 1, "invalid": 1},
+    "utf8_bom.fasta": {"scored": 2},
+}
+"""Records by status. Without an open frame are those that hold a stop in every frame of every chunk."""
+
+REASONS = {
+    "empty_record_in_middle.fasta": (b"hollow", "empty sequence"),
+    "gaps_dashes.fasta": (b"aligned", "illegal character '-'"),
+    "mixed_good_and_bad.fasta": (b"bad_protein", "looks like protein"),
+    "nul_bytes.fasta": (b"a", "a NUL byte, so the file is damaged"),
+    "trailing_gt.fasta": (b"", "empty id and empty sequence"),
+}
+SAME_TWO = ("crlf.fasta", "utf8_bom.fasta", "lowercase.fasta", "good.fasta.gz", "good.fasta.bz2")
+IDS = [b"gi|123|ref|NC_1.1|", b"path/like/../id", b"tab", b'comma,quote"semi;', b"=1+1", b"-rf"]
+
+
+def read(shared: Path, name: str) -> Reading:
+    return read_files(shared / "data" / "nasty" / name)
+
+
+def test_no_file_is_left_out(shared: Path) -> None:
+    files = {file.name for file in (shared / "data" / "nasty").iterdir() if ".fa" in file.name}
+    assert files == set(REFUSED) | set(STATUSES)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(shared: Path, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(shared, name)
+    assert REFUSED[name] in str(caught.value)
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_every_record_has_its_status(shared: Path, name: str) -> None:
+    assert read(shared, name).statuses == STATUSES[name]
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_the_invalid_record_is_named_with_its_reason(shared: Path, name: str) -> None:
+    (bad,) = (row for row in read(shared, name).ledger if row["status"] == "invalid")
+    record_id, reason = REASONS[name]
+    assert bad["record_id"] == record_id
+    assert reason in bad["reason"]
+
+
+@pytest.mark.parametrize("name", SAME_TWO)
+def test_the_same_two_records_in_other_spellings(shared: Path, name: str) -> None:
+    expected, found = read(shared, "no_final_newline.fasta"), read(shared, name)
+    assert [row["record_length"] for row in expected.records] == [1200, 1300]
+    assert found == expected
+
+
+def test_u_is_read_as_t(shared: Path) -> None:
+    rna = read(shared, "rna_u.fasta")
+    number = next(row["record_ordinal"] for row in rna.records if row["record_id"] == b"rna")
+    assert rna.frames_of(number) == read(shared, "no_final_newline.fasta").frames_of(0)
+
+
+def test_lengths_without_blank_lines_and_line_ends(shared: Path) -> None:
+    assert [row["record_length"] for row in read(shared, "blank_lines_inside.fasta").records] == [1000, 800]
+    assert 2000 in [row["record_length"] for row in read(shared, "one_per_line.fasta").records]
+
+
+def test_ids_are_never_rewritten(shared: Path) -> None:
+    assert [row["record_id"] for row in read(shared, "ids_spaces_tabs_slashes.fasta").records] == IDS
+    assert max(len(row["record_id"]) for row in read(shared, "id_10kB.fasta").records) >= 10_000
+
+
+def test_identical_records_have_identical_frames(shared: Path) -> None:
+    reading = read(shared, "identical_records.fasta")
+    assert len({tuple(reading.frames_of(number)) for number in range(12)}) == 1
