@@ -18,6 +18,7 @@ from virnucpro_tasks import app as app_module
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.keys import PRIORITY_STEPS, gpu_queue
+from virnucpro_tasks.lease import RENEWALS_PER_LEASE
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 
@@ -81,6 +82,12 @@ def test_signals_and_times_are_those_of_the_supervisor() -> None:
     assert f"after {policy.first_delay_seconds:.0f} s, then" in PAGE
     assert f"up to {policy.longest_delay_seconds:.0f} s" in PAGE
     assert f"for {policy.silent_seconds:.0f} s although it should" in PAGE
+
+
+def test_the_slack_of_clocks_is_what_renewal_leaves() -> None:
+    number, share = {4: ("four", "three quarters")}[RENEWALS_PER_LEASE]
+    assert f"renewed {number} times in that time" in PAGE
+    assert f"more than\n{share} of a lease" in PAGE
 
 
 def test_the_lists_of_a_queue_are_those_that_messages_go_to() -> None:
