@@ -20,7 +20,8 @@ from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
 
 DEFAULT_MIN_LENGTH = 60
 """Bases below which a record is reported as too short, not scored; 0 scores everything, as the original did."""
-DEFAULT_BATCH_BASES = 4_000_000
+DEFAULT_BATCH_BASES = 1_000_000
+"""Larger ones fall out of the processor's caches and are slower."""
 NO_CODON = "no unambiguous codon"
 NO_OPEN_FRAME = "no frame without a stop codon"
 
