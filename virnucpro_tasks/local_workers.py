@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,8 @@ WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
 """How long the supervisor is given to stop its workers before it is killed."""
 
-LOG_TAIL_LINES = 5
+_OF_A_WORKER = re.compile(r"virnucpro worker \S+: ")
+_OF_THE_SUPERVISOR = re.compile(r"virnucpro worker: ")
 LOG_FILE = "workers.log"
 
 
@@ -33,6 +34,7 @@ class LocalWorkers:
         self._settings = settings
         self._devices = devices
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @property
     def log(self) -> Path:
@@ -41,6 +43,7 @@ class LocalWorkers:
     def __enter__(self) -> Self:
         self._settings.store.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices],
                 env=os.environ | self._settings.environment() | {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0"},
@@ -58,12 +61,20 @@ class LocalWorkers:
         """Raise BackendError with the supervisor's last words if it has ended."""
         if self._process is None or self._process.poll() is None:
             return
-        with self.log.open(encoding="utf-8", errors="replace") as log:
-            tail = "".join(deque(log, LOG_TAIL_LINES)).strip()
-        error = BackendError(f"the workers have stopped: {tail}")
+        error = BackendError(f"the workers have stopped: {self._last_words()}", hint=f"all of them: {self.log}")
         code = self._process.returncode
         error.exit_code = ExitCode(code) if code in set(ExitCode) and code else ExitCode.UNEXPECTED
         raise error
+
+    def _last_words(self) -> str:
+        """Why a worker, or else their supervisor, gave up: the last line either printed in this run."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        for kind in (_OF_A_WORKER, _OF_THE_SUPERVISOR):
+            if said := [line for line in lines if kind.match(line)]:
+                return said[-1]
+        return lines[-1] if lines else "they said nothing"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

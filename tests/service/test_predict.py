@@ -120,5 +120,9 @@ def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path)
 
 def test_a_device_that_is_not_there_is_an_error_not_a_fallback(here: Deployment, tmp_path: Path) -> None:
     here.settings["CUDA_VISIBLE_DEVICES"] = ""
-    said = here.messages("predict", str(SAMPLE), "-d", "0", "-o", str(tmp_path / "out"), expect=2)
+    out = tmp_path / "out"
+    said = here.messages("predict", str(SAMPLE), "-d", "0", "-o", str(out), expect=2)
     assert "not visible" in said or "CUDA" in said
+    said = here.messages("predict", str(SAMPLE), "-d", "cpu", "--attention", "triton", "-o", str(out), expect=2)
+    assert "attention backend 'triton' needs a CUDA device" in said.splitlines()[-1]
+    assert "cannot be made" in here.messages("predict", str(SAMPLE), "-d", "cpu", "-o", "/proc/no", expect=2)

@@ -23,7 +23,7 @@ from virnucpro_tasks.cli.options import (
 )
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.queueing import enqueue
@@ -76,7 +76,7 @@ def command(
     require_worker_extra()
     require_free(output, force=force)
     say(describe_bundle_line(find_bundle(settings.bundle)), quiet=quiet)
-    output.mkdir(parents=True, exist_ok=True)
+    _make_folder(output)
     job = submit(
         settings,
         [*inputs, *more_inputs],
@@ -103,3 +103,10 @@ def command(
     elif progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE):
         say(f"results are in {output}", quiet=quiet)
     return progress.exit_code
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output} cannot be made: {error.strerror}", hint="choose another folder") from None
