@@ -68,7 +68,7 @@ TINY_CASES = {
 
 
 def strings(ragged: Ragged) -> list[str]:
-    content = ragged.content.tobytes().decode()
+    content = ragged.content.decode()
     offsets = ragged.offsets.tolist()
     return [content[start:end] for start, end in itertools.pairwise(offsets)]
 
@@ -76,7 +76,7 @@ def strings(ragged: Ragged) -> list[str]:
 def frames_of(chunks: list[str]) -> tuple[OpenFrames, list[list[Frame]]]:
     lengths = np.array([len(chunk) for chunk in chunks], np.int64)
     ends = np.cumsum(lengths)
-    found = open_frames(np.frombuffer("".join(chunks).encode(), np.uint8), ends - lengths, ends)
+    found = open_frames("".join(chunks).encode(), ends - lengths, ends)
     rows: list[list[Frame]] = [[] for _ in chunks]
     columns = (found.chunks.tolist(), found.frames.tolist(), strings(found.proteins), strings(found.nucleotides))
     for chunk, frame, protein, nucleotides in zip(*columns, strict=True):
@@ -148,7 +148,7 @@ def test_chunks_may_overlap() -> None:
     sequence = "ATGGCCAAATTTCCCGGGATGCATGCA"
     bounds = [(0, 12), (6, 18), (5, 27)]
     starts, ends = np.array(bounds, np.int64).T
-    found = open_frames(np.frombuffer(sequence.encode(), np.uint8), starts, ends)
+    found = open_frames(sequence.encode(), starts, ends)
     expected = [plain_frames(sequence[start:end]) for start, end in bounds]
     assert strings(found.proteins) == [protein for frames in expected for _, protein, _ in frames]
     assert found.counts.tolist() == [len(frames) for frames in expected]

@@ -20,8 +20,8 @@ from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
 
 DEFAULT_MIN_LENGTH = 60
 """Bases below which a record is reported as too short, not scored; 0 scores everything, as the original did."""
-DEFAULT_BATCH_BASES = 1_000_000
-"""Larger ones fall out of the processor's caches and are slower."""
+DEFAULT_BATCH_BASES = 250_000
+"""Larger ones fall out of the processor's caches, and their arrays are mapped anew each time: both are slower."""
 NO_CODON = "no unambiguous codon"
 NO_OPEN_FRAME = "no frame without a stop codon"
 
@@ -61,25 +61,26 @@ def frame_batches(
         with open_input(source.path, name=source.name) as stream:
             for record in read_records(stream, name=source.name, limits=limits):
                 record_ordinal += 1
-                status, reason = Status.SCORED, ""
                 if record.problem:
-                    status, reason = Status.INVALID, f"{record.problem} (record begins on line {record.line})"
                     if strict or first_bad is None:
                         first_bad = _bad_record(record, name=source.name)
                     if strict:
                         raise first_bad
+                    reason = f"{record.problem} (record begins on line {record.line})"
+                    batch.add_unscored(record, input_ordinal, record_ordinal, Status.INVALID, reason)
+                elif record.length < min_length:
+                    valid = True
+                    reason = f"length {record.length}, below the minimum of {min_length} bases"
+                    batch.add_unscored(record, input_ordinal, record_ordinal, Status.TOO_SHORT, reason)
+                elif record.length <= batch_bases:
+                    valid = True
+                    batch.add(record, input_ordinal, record_ordinal)
                 else:
                     valid = True
-                    if record.length < min_length:
-                        status = Status.TOO_SHORT
-                        reason = f"length {record.length}, below the minimum of {min_length} bases"
-                if status == Status.SCORED and record.length > batch_bases:
                     if batch.cost:
                         yield batch.tables()
                     yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
                     batch = _Batch(chunk_length)
-                    continue
-                batch.add(record, input_ordinal, record_ordinal, status, reason)
                 if batch.cost >= batch_bases:
                     yield batch.tables()
                     batch = _Batch(chunk_length)
@@ -108,35 +109,34 @@ class _Batch:
     chunk_length: int
     cost: int = 0
     inputs: list[int] = field(default_factory=list)
-    records: list[int] = field(default_factory=list)
-    ids: list[bytes] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
-    sequences: list[bytes] = field(default_factory=list)
 
-    def add(self, record: Record, input_ordinal: int, record_ordinal: int, status: str, reason: str) -> None:
-        if status == Status.SCORED:
-            self.sequences.append(record.sequence)
-            self.cost += record.length
-        else:
-            self.faults[len(self.ids)] = (status, reason)
+    def add(self, record: Record, input_ordinal: int, record_ordinal: int) -> None:
         self.inputs.append(input_ordinal)
-        self.records.append(record_ordinal)
-        self.ids.append(record.record_id)
-        self.lengths.append(record.length)
-        self.cost += len(record.record_id) + _ROW_COST_BASES
+        self.ordinals.append(record_ordinal)
+        self.records.append(record)
+        self.cost += record.length + len(record.record_id) + _ROW_COST_BASES
+
+    def add_unscored(
+        self, record: Record, input_ordinal: int, record_ordinal: int, status: Status, reason: str
+    ) -> None:
+        self.faults[len(self.records)] = (status, reason)
+        self.add(record._replace(sequence=b""), input_ordinal, record_ordinal)
 
     def tables(self) -> FrameBatch:
-        lengths = np.array(self.lengths, np.int64)
+        _, ids, sequences, _, _, record_lengths = zip(*self.records, strict=True)
+        lengths = np.array(record_lengths, np.int64)
+        ordinals = np.array(self.ordinals, np.int64)
         scored_lengths = lengths.copy()
         scored_lengths[list(self.faults)] = 0
         offsets = np.cumsum(scored_lengths) - scored_lengths
         rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.chunk_length)
-        bases = np.frombuffer(b"".join(self.sequences), np.uint8)
-        frames = open_frames(bases, starts + offsets[rows], ends + offsets[rows])
+        frames = open_frames(b"".join(sequences), starts + offsets[rows], ends + offsets[rows])
         statuses, reasons = _outcomes(frames)
         chunk_numbers, counts = chunks + 1, frames.counts
-        frame_rows = _frame_table(frames, np.array(self.records, np.int64)[rows], chunk_numbers)
+        frame_rows = _frame_table(frames, ordinals[rows], chunk_numbers)
         if self.faults:
             faulty = np.fromiter(self.faults, np.int64, len(self.faults))
             order = np.argsort(np.concatenate([rows, faulty]), kind="stable")
@@ -150,8 +150,8 @@ class _Batch:
             reasons = pa.concat_arrays([reasons, pa.array(fault_reasons)]).take(pa.array(order))
         ledger = _ledger_table(
             inputs=np.array(self.inputs, np.int32)[rows],
-            records=np.array(self.records, np.int64)[rows],
-            ids=pa.array(self.ids, pa.binary()).take(pa.array(rows)),
+            records=ordinals[rows],
+            ids=pa.array(ids, pa.binary()).take(pa.array(rows)),
             lengths=lengths[rows],
             bounds=(chunk_numbers, starts, ends),
             counts=counts,
@@ -164,7 +164,6 @@ def _windows(
     record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int
 ) -> Iterator[FrameBatch]:
     """A record longer than a batch, some whole chunks at a time."""
-    bases = np.frombuffer(record.sequence, np.uint8)
     total = int(chunk_counts(np.array([record.length], np.int64), chunk_length)[0])
     step = max(1, batch_bases // chunk_length)
     for first in range(0, total, step):
@@ -172,7 +171,7 @@ def _windows(
         lengths = np.full(len(chunks), record.length, np.int64)
         starts = chunk_starts(lengths, chunks, chunk_length)
         ends = np.minimum(starts + chunk_length, record.length)
-        frames = open_frames(bases[starts[0] : ends[-1]], starts - starts[0], ends - starts[0])
+        frames = open_frames(record.sequence[starts[0] : ends[-1]], starts - starts[0], ends - starts[0])
         records = np.full(len(chunks), record_ordinal, np.int64)
         ledger = _ledger_table(
             inputs=np.full(len(chunks), input_ordinal, np.int32),

@@ -26,43 +26,37 @@ GENETIC_CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG
 _CODE_ORDER = b"TCAG"
 
 _AMBIGUOUS = 4
-_DROPPED = 0
+_DROPPED = b"\0"
 """Stands for the residue of an ambiguous codon."""
-_AMBIGUOUS_SHIFT = 32
-_STOP_MASK = (1 << _AMBIGUOUS_SHIFT) - 1
-"""One sum counts both: stops in the low half of a 64-bit integer, ambiguous codons in the high half."""
+_STOP = b"*"
 
 Int64Array = npt.NDArray[np.int64]
-Uint8Array = npt.NDArray[np.uint8]
+
+_COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 
 
-def _base_codes() -> Uint8Array:
-    codes = np.full(256, _AMBIGUOUS, np.uint8)
-    codes[list(_CODE_ORDER)] = range(4)
-    return codes
+def _base_codes() -> bytes:
+    codes = bytearray([_AMBIGUOUS]) * 256
+    for code, base in enumerate(_CODE_ORDER):
+        codes[base] = code
+    return bytes(codes)
 
 
-def _residues() -> Uint8Array:
-    table = np.full((5, 5, 5), _DROPPED, np.uint8)
+def _residues() -> bytes:
+    table = np.full((5, 5, 5), _DROPPED[0], np.uint8)
     table[:4, :4, :4] = np.frombuffer(GENETIC_CODE.encode(), np.uint8).reshape(4, 4, 4)
-    return table.reshape(-1)
-
-
-def _faults(residues: Uint8Array) -> Int64Array:
-    return (residues == ord("*")).astype(np.int64) + ((residues == _DROPPED).astype(np.int64) << _AMBIGUOUS_SHIFT)
+    return table.tobytes().ljust(256, _DROPPED)
 
 
 _BASE_CODES = _base_codes()
 _RESIDUES = _residues()
-_FAULTS = _faults(_RESIDUES)
-_COMPLEMENT = np.frombuffer(bytes.maketrans(b"ACGT", b"TGCA"), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
     """Byte strings one after another: string i is content[offsets[i]:offsets[i+1]]."""
 
-    content: Uint8Array
+    content: bytes
     offsets: Int64Array
 
 
@@ -78,61 +72,62 @@ class OpenFrames:
     proteins: Ragged  # m strings
 
 
-def open_frames(bases: Uint8Array, starts: Int64Array, ends: Int64Array) -> OpenFrames:
+def open_frames(bases: bytes, starts: Int64Array, ends: Int64Array) -> OpenFrames:
     """Translate the chunks bases[starts[i]:ends[i]] in six frames and keep those without a stop.
 
     `bases` are upper-case letters; chunks may overlap, touch and come in any order.
     """
     # With the reverse complement of everything behind it, every frame reads forward.
-    strands = np.concatenate([bases, _COMPLEMENT[bases[::-1]]])
-    codons = _codons(strands)
-    first = np.stack([starts, 2 * len(bases) - ends], axis=1)[:, :, None] + np.arange(FRAMES_PER_STRAND)
+    strands = bases + bases.translate(_COMPLEMENT)[::-1]
+    residues, rows = _translated(strands)
+    first = np.stack([starts, len(strands) - ends], axis=1)[:, :, None] + np.arange(FRAMES_PER_STRAND)
     first = first.reshape(-1, 2 * FRAMES_PER_STRAND)
     lengths = np.tile(np.maximum((ends - starts)[:, None] - np.arange(FRAMES_PER_STRAND), 0), 2)
     codon_counts = lengths // CODON_BASES
+    row, phase = np.divmod(first, CODON_BASES)
+    codon = phase * rows + row
 
-    faults = _sums_by_three(_FAULTS[codons])
-    totals = faults[first + CODON_BASES * codon_counts] - faults[first]
-    residue_counts = codon_counts - (totals >> _AMBIGUOUS_SHIFT)
-    is_open = (residue_counts > 0) & ((totals & _STOP_MASK) == 0)
-    has_codon = (residue_counts > 0).any(axis=1)
-
+    residue_counts = codon_counts
+    if bases.translate(None, _CODE_ORDER):
+        residue_counts = codon_counts - _occurrences(_DROPPED, residues, codon, codon_counts)
+    is_open = (residue_counts > 0) & (_occurrences(_STOP, residues, codon, codon_counts) == 0)
     chunks, frames = np.nonzero(is_open)
-    first, codon_counts, residue_counts = first[is_open], codon_counts[is_open], residue_counts[is_open]
-    slices = np.minimum(CODON_BASES * residue_counts + SPARE_BASES, lengths[is_open])
-    residues = _RESIDUES[codons[_positions(first, codon_counts, CODON_BASES)]]
+    slices = np.minimum(CODON_BASES * residue_counts + SPARE_BASES, lengths)[is_open]
     return OpenFrames(
         counts=is_open.sum(axis=1).astype(np.int8),
-        has_codon=has_codon,
+        has_codon=np.any(residue_counts > 0, axis=1),
         chunks=chunks.astype(np.int64),
         frames=frames.astype(np.int8),
-        nucleotides=Ragged(strands[_positions(first, slices, 1)], _offsets(slices)),
-        proteins=Ragged(residues[residues != _DROPPED], _offsets(residue_counts)),
+        nucleotides=Ragged(_joined(strands, first[is_open], slices), _offsets(slices)),
+        proteins=Ragged(
+            _joined(residues, codon[is_open], codon_counts[is_open]).replace(_DROPPED, b""),
+            _offsets(residue_counts[is_open]),
+        ),
     )
 
 
-def _codons(strands: Uint8Array) -> Uint8Array:
-    """Index into the residue table of the codon that begins at each position; the last two are ambiguous."""
-    codes = _BASE_CODES[strands]
-    codons = np.full(len(strands), len(_RESIDUES) - 1, np.uint8)
-    if len(strands) >= CODON_BASES:
-        codons[:-2] = codes[:-2] * 25 + codes[1:-1] * 5 + codes[2:]
-    return codons
+def _translated(strands: bytes) -> tuple[bytes, int]:
+    """The residue of the codon at every position p, at [p % 3 * rows + p // 3]: a frame is one stretch. And rows."""
+    rows = len(strands) // CODON_BASES + 2
+    codes = strands.translate(_BASE_CODES).ljust(CODON_BASES * (rows + 1), bytes([_AMBIGUOUS]))
+    by_phase = np.ascontiguousarray(np.frombuffer(codes, np.uint8).reshape(-1, CODON_BASES).T)
+    bases = [*by_phase[:, :-1], *by_phase[:, 1:]]
+    codons = [bases[phase] * 25 + bases[phase + 1] * 5 + bases[phase + 2] for phase in range(CODON_BASES)]
+    return np.concatenate(codons).tobytes().translate(_RESIDUES), rows
 
 
-def _sums_by_three(values: Int64Array) -> Int64Array:
-    """sums[i] = values[i-3] + values[i-6] + …, so that a frame's total is the difference of two of them."""
-    rows = -(-len(values) // CODON_BASES) + 1
-    padded = np.zeros((rows, CODON_BASES), np.int64)
-    padded.reshape(-1)[CODON_BASES : CODON_BASES + len(values)] = values
-    return np.cumsum(padded, axis=0, out=padded).reshape(-1)
+def _occurrences(letter: bytes, text: bytes, starts: Int64Array, lengths: Int64Array) -> Int64Array:
+    """How often `letter` stands in each text[starts:starts + lengths]."""
+    before = np.zeros(len(text) + 1, np.int32)
+    np.cumsum(np.frombuffer(text, np.uint8) == letter[0], out=before[1:])
+    return before[starts + lengths].astype(np.int64) - before[starts]
+
+
+def _joined(text: bytes, starts: Int64Array, lengths: Int64Array) -> bytes:
+    # Slices of bytes are several times faster here than gathering by an array of positions.
+    ends = starts + lengths
+    return b"".join([text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 
 
 def _offsets(lengths: Int64Array) -> Int64Array:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-
-
-def _positions(first: Int64Array, counts: Int64Array, step: int) -> Int64Array:
-    """first[0], first[0] + step, … (counts[0] of them), then the same for first[1], and so on."""
-    before = np.cumsum(counts) - counts
-    return np.arange(counts.sum()) * step + np.repeat(first - before * step, counts)
