@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reads.reference import plain_chunks
 
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_bounds, chunk_counts, chunk_starts
 
@@ -46,26 +47,13 @@ def test_empty_record_has_no_chunk() -> None:
     assert chunk_bounds(0, 500).shape == (0, 2)
 
 
-def one_by_one(length: int, chunk_length: int) -> list[tuple[int, int]]:
-    """The rule as the specification words it: walk along the junctions."""
-    count = -(-length // chunk_length)
-    spare = count * chunk_length - length
-    shared = spare // count
-    longer = min(shared + (spare - shared * count), count - 1)
-    start, bounds = 0, []
-    for chunk in range(count):
-        bounds.append((start, min(start + chunk_length, length)))
-        start += chunk_length - (shared + 1 if chunk < longer else shared)
-    return bounds
-
-
 @given(st.lists(st.integers(0, 5_000), min_size=1, max_size=20), st.integers(1, 700))
 def test_many_records_at_once_equal_the_rule(lengths: list[int], chunk_length: int) -> None:
     records, chunks, starts, ends = all_chunk_bounds(np.array(lengths, np.int64), chunk_length)
     expected = [
         (record, chunk, start, end)
         for record, length in enumerate(lengths)
-        for chunk, (start, end) in enumerate(one_by_one(length, chunk_length) if length else [])
+        for chunk, (start, end) in enumerate(plain_chunks(length, chunk_length))
     ]
     found = zip(records.tolist(), chunks.tolist(), starts.tolist(), ends.tolist(), strict=True)
     assert list(found) == expected

@@ -6,15 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from Bio.Data.CodonTable import unambiguous_dna_by_id
 from hypothesis import given
 from hypothesis import strategies as st
+from reads.reference import Frame, has_codon, plain_frames
 
 from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
 from virnucpro_tasks.reads.tables import FRAME_NAMES
 
-Frame = tuple[str, str, str]
-
+# Frames that the table marks as removed for a stop, and those it marks as empty, are the ones left out.
 TINY_CASES = {
     "ATG": [("F1", "M", "ATG"), ("R1", "H", "CAT")],
     "ATGA": [("F1", "M", "ATGA"), ("R1", "S", "TCAT"), ("R2", "H", "CAT")],
@@ -114,22 +113,6 @@ def test_sizes_of_clean_frames(length: int, sizes: list[tuple[int, int]]) -> Non
     assert [(len(protein), len(nucleotides)) for _, protein, nucleotides in rows[0]] == sizes * 2
 
 
-def plain_frames(chunk: str) -> list[Frame]:
-    """The rule as the specification words it, with Biopython's table."""
-    table = unambiguous_dna_by_id[1]
-    reverse = chunk[::-1].translate(str.maketrans("ACGT", "TGCA"))
-    rows = []
-    for direction, strand in (("F", chunk), ("R", reverse)):
-        for frame in (1, 2, 3):
-            codons = [strand[at : at + 3] for at in range(frame - 1, len(strand) - 2, 3)]
-            protein = "".join(
-                "*" if codon in table.stop_codons else table.forward_table.get(codon, "") for codon in codons
-            )
-            if protein and "*" not in protein:
-                rows.append((f"{direction}{frame}", protein, strand[frame - 1 : frame + 3 * len(protein)]))
-    return rows
-
-
 # Codons rich in A and T, and letters that are no base, so that both rules matter.
 SEQUENCE = st.one_of(
     st.text("ACGT", max_size=120),
@@ -141,7 +124,9 @@ SEQUENCE = st.one_of(
 
 @given(st.lists(SEQUENCE, min_size=1, max_size=12))
 def test_equal_to_the_plain_reading(chunks: list[str]) -> None:
-    assert frames_of(chunks)[1] == [plain_frames(chunk) for chunk in chunks]
+    found, rows = frames_of(chunks)
+    assert rows == [plain_frames(chunk) for chunk in chunks]
+    assert found.has_codon.tolist() == [has_codon(chunk) for chunk in chunks]
 
 
 def test_chunks_may_overlap() -> None:

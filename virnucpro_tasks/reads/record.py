@@ -35,6 +35,7 @@ class Record(NamedTuple):
     length: int  # letters in the input, also where they are not kept
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHITE_SPACE = b" \t\n\r\v\f"
 LETTERS = b"ACGTNRYKMSWBDHV"
 """The bases and the IUPAC ambiguity codes; U counts as T."""
@@ -66,6 +67,10 @@ def illegal_letter(body: bytes, *, line: int) -> str:
     upper = body[at : at + _SAMPLE_BYTES].upper()
     if character.upper() in _PROTEIN_ONLY and any(letter in upper for letter in _PROTEIN_CERTAIN):
         return f"{where}: this looks like protein"
+    if body.startswith(BYTE_ORDER_MARK, at):
+        return f"{where}: a byte order mark, so files were joined here; remove it"
+    if not character.isascii():
+        return f"{where}: bases are plain ASCII letters; save the file as plain text"
     return where + _EXPLANATIONS.get(character.upper(), "")
 
 
@@ -77,6 +82,9 @@ _EXPLANATIONS = {
     b"X": ": write N for an unknown base",
     b">": ": a header must begin its line",
     b"@": ": this looks like FASTQ inside FASTA",
+    b";": ": comments are not read; remove the line",
+    b"#": ": comments are not read; remove the line",
+    b"\x1a": ": a DOS end-of-file mark; remove it",
 } | {bytes([digit]): ": remove the numbers" for digit in b"0123456789"}
 
 

@@ -8,14 +8,13 @@ from itertools import chain
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.fasta import fasta_records
 from virnucpro_tasks.reads.fastq import fastq_records
-from virnucpro_tasks.reads.record import Limits, Record, illegal_letter, shown
+from virnucpro_tasks.reads.record import BYTE_ORDER_MARK, Limits, Record, illegal_letter, shown
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 from virnucpro_tasks.reads.sources import ByteStream
 
 __all__ = ["Limits", "Record", "read_records"]
 
 BLOCK_BYTES = 4 * 2**20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SHOWN_START = 60
 
 
@@ -30,7 +29,7 @@ def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None)
     head = next(blocks, b"")
     refuse_other_formats(head[:HEAD_BYTES], name=name)
     line = 1
-    start = head.removeprefix(_BYTE_ORDER_MARK)
+    start = head.removeprefix(BYTE_ORDER_MARK)
     while not (text := start.lstrip()):
         line += start.count(b"\n")
         try:

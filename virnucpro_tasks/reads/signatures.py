@@ -34,6 +34,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"@SQ\t", "a SAM file", _ALIGNMENT_HINT),
     (b"@RG\t", "a SAM file", _ALIGNMENT_HINT),
     (b"@PG\t", "a SAM file", _ALIGNMENT_HINT),
+    (b"@CO\t", "a SAM file", _ALIGNMENT_HINT),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (fast5?)", "basecall it to FASTQ first"),
     (b"\x8bPOD\r\n\x1a\n", "a POD5 file", "basecall it to FASTQ first"),
     (b"NCBI.sra", "an SRA archive", "make FASTQ of it first, with 'fasterq-dump'"),

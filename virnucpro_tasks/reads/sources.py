@@ -18,6 +18,9 @@ from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 _PACKED_BLOCK_BYTES = 256 * 1024
 _ZSTD_BLOCK_BYTES = 4 * 1024
 """zstd's decoder has no output limit; it makes at most 32,768 bytes of one, so blocks this small bound it."""
+_WINDOW_BYTES = 128 * 2**20
+"""A decoder may keep so much of its past output; only the rarest settings of xz and zstd ask for more."""
+_DECODER_BYTES = 2 * _WINDOW_BYTES
 _ZSTD_SKIPPABLE = tuple(bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60))
 
 
@@ -67,7 +70,7 @@ class _ZstdDecoder:
     needs_input = True
 
     def __init__(self) -> None:
-        self._zstd = zstandard.ZstdDecompressor().decompressobj()
+        self._zstd = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
 
     @property
     def eof(self) -> bool:
@@ -81,11 +84,15 @@ class _ZstdDecoder:
         return self._zstd.decompress(data)
 
 
+def _xz_decoder() -> _Decoder:
+    return lzma.LZMADecompressor(memlimit=_DECODER_BYTES)
+
+
 #: name: (signatures, decoder, bytes read at once)
 _COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], Callable[[], _Decoder], int]] = {
     "gzip": ((b"\x1f\x8b",), _GzipDecoder, _PACKED_BLOCK_BYTES),
     "bzip2": ((b"BZh",), bz2.BZ2Decompressor, _PACKED_BLOCK_BYTES),
-    "xz": ((b"\xfd7zXZ\x00",), lzma.LZMADecompressor, _PACKED_BLOCK_BYTES),
+    "xz": ((b"\xfd7zXZ\x00",), _xz_decoder, _PACKED_BLOCK_BYTES),
     "zstd": ((b"\x28\xb5\x2f\xfd", *_ZSTD_SKIPPABLE), _ZstdDecoder, _ZSTD_BLOCK_BYTES),
 }
 _DAMAGE = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
@@ -118,6 +125,12 @@ class _Unpacked:
             try:
                 plain = self._decoder.decompress(block, size)
             except _DAMAGE as error:
+                if "memory" in str(error).lower():
+                    raise InputError(
+                        f"the {self._compression} compressed data takes too much memory to unpack",
+                        file=self._name,
+                        hint=f"compress it with a window of at most {_WINDOW_BYTES // 2**20} MiB",
+                    ) from None
                 raise InputError(
                     f"the {self._compression} compressed data is damaged: {error}",
                     file=self._name,
