@@ -102,7 +102,7 @@ class _Unpacked:
     """The plain bytes of a compressed file, all its members one after another."""
 
     def __init__(self, packed: ByteStream, *, compression: str, name: str) -> None:
-        self._packed = packed
+        self._packed = _Rejoined(b"", packed)
         self._name = name
         self._compression = compression
         self._magics, self._make_decoder, self._block_bytes = _COMPRESSIONS[compression]
@@ -148,7 +148,7 @@ class _Unpacked:
             self._ended = True
         elif rest.startswith(self._magics):
             self._decoder = self._make_decoder()
-            self._packed = _Rejoined(rest, self._packed)
+            self._packed.put_back(rest)
         else:
             raise InputError(
                 f"something else follows the end of the {self._compression} compressed data",
@@ -163,6 +163,10 @@ class _Rejoined:
     def __init__(self, head: bytes, tail: ByteStream) -> None:
         self._head = head
         self._tail = tail
+
+    def put_back(self, taken: bytes) -> None:
+        """Give these bytes again before all others; a wrapper a time would nest as deep as a file has members."""
+        self._head = taken + self._head
 
     def read(self, size: int, /) -> bytes:
         if self._head:
@@ -198,8 +202,10 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
         raise InputError("there is no such file", file=name) from None
     except IsADirectoryError:
         raise InputError("this is a directory, not a file", file=name, hint="name the files in it") from None
-    except OSError as error:
-        raise InputError(f"the file cannot be opened: {error.strerror}", file=name) from None
+    except (OSError, ValueError) as error:
+        # ValueError: a path that no file system can hold, such as one with a NUL.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"the file cannot be opened: {reason}", file=name) from None
     with handle:
         stream, head = _peeked(_Checked(handle, name=name))
         if not head:
