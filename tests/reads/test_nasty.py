@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from Bio import SeqIO
 from reads.reading import Reading, read_files
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 
 REFUSED = {
     "empty.fasta": "empty.fasta: the file is empty",
@@ -48,14 +54,20 @@ STATUSES = {
 """Records by status. Without an open frame are those that hold a stop in every frame of every chunk."""
 
 REASONS = {
-    "empty_record_in_middle.fasta": (b"hollow", "empty sequence"),
-    "gaps_dashes.fasta": (b"aligned", "illegal character '-'"),
-    "mixed_good_and_bad.fasta": (b"bad_protein", "looks like protein"),
-    "nul_bytes.fasta": (b"a", "a NUL byte, so the file is damaged"),
-    "trailing_gt.fasta": (b"", "empty id and empty sequence"),
+    "empty_record_in_middle.fasta": (b"hollow", "empty sequence", 15),
+    "gaps_dashes.fasta": (b"aligned", "illegal character '-' on line 6", 1),
+    "mixed_good_and_bad.fasta": (b"bad_protein", "illegal character 'L' on line 16: this looks like protein", 15),
+    "nul_bytes.fasta": (b"a", "on line 2: a NUL byte, so the file is damaged", 1),
+    "trailing_gt.fasta": (b"", "empty id and empty sequence", 14),
 }
+"""The invalid record of each file: id, what is said, line of its header."""
+
 SAME_TWO = ("crlf.fasta", "utf8_bom.fasta", "lowercase.fasta", "good.fasta.gz", "good.fasta.bz2")
 IDS = [b"gi|123|ref|NC_1.1|", b"path/like/../id", b"tab", b'comma,quote"semi;', b"=1+1", b"-rf"]
+
+
+BIG = {"many30": (100_000, 100_000), "big5m": (1, 10_000), "wrap1_1m": (1, 2_000), "many_contigs": (20_000, 44_935)}
+"""Records and ledger rows of the generated inputs."""
 
 
 def read(shared: Path, name: str) -> Reading:
@@ -83,9 +95,20 @@ def test_every_record_has_its_status(shared: Path, name: str) -> None:
 @pytest.mark.parametrize("name", REASONS)
 def test_the_invalid_record_is_named_with_its_reason(shared: Path, name: str) -> None:
     (bad,) = (row for row in read(shared, name).ledger if row["status"] == "invalid")
-    record_id, reason = REASONS[name]
+    record_id, reason, line = REASONS[name]
     assert bad["record_id"] == record_id
     assert reason in bad["reason"]
+    assert bad["reason"].endswith(f"(record begins on line {line})")
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_strict_refuses_it_by_name_and_line(shared: Path, name: str) -> None:
+    record_id, reason, line = REASONS[name]
+    with pytest.raises(InputError) as caught:
+        read_files(shared / "data" / "nasty" / name, strict=True)
+    record = f", record '{record_id.decode()}'" if record_id else ""
+    assert str(caught.value).startswith(f"{name}, line {line}{record}: ")
+    assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize("name", SAME_TWO)
@@ -114,3 +137,37 @@ def test_ids_are_never_rewritten(shared: Path) -> None:
 def test_identical_records_have_identical_frames(shared: Path) -> None:
     reading = read(shared, "identical_records.fasta")
     assert len({tuple(reading.frames_of(number)) for number in range(12)}) == 1
+
+
+def make_big(shared: Path, folder: Path, kind: str) -> Path:
+    script = shared / "data" / "nasty" / "make_big.py"
+    subprocess.run([sys.executable, str(script), str(folder), kind], check=True)
+    return folder / f"{kind}.fasta"
+
+
+@pytest.mark.parametrize("kind", BIG)
+def test_generated_inputs(shared: Path, tmp_path: Path, kind: str) -> None:
+    source = make_big(shared, tmp_path, kind)
+    batches = frame_batches([ReadInput(source, source.name)], chunk_length=500)
+    ledger = pa.concat_tables(batch.ledger for batch in batches)
+    columns = [ledger[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length")]
+    found = dict.fromkeys(zip(*columns, strict=True))
+    records, rows = BIG[kind]
+    assert (len(found), ledger.num_rows) == (records, rows)
+    expected = [(record.id.encode(), len(record)) for record in SeqIO.parse(source, "fasta")]
+    assert list(found) == [(number, *record) for number, record in enumerate(expected)]
+    assert (set(ledger["status"].to_pylist()) == {"too_short"}) == (kind == "many30")
+
+
+def test_every_kind_of_generated_input_is_tried(shared: Path) -> None:
+    kinds = runpy.run_path(str(shared / "data" / "nasty" / "make_big.py"))["K"]
+    assert set(kinds) == {*BIG, "long_header"}
+
+
+def test_an_id_of_five_megabytes_is_refused_with_the_limit(shared: Path, tmp_path: Path) -> None:
+    source = make_big(shared, tmp_path, "long_header")
+    with pytest.raises(InputError, match=r"line 1, record 'hhh.*…': the header has 5,000,000 bytes, more than the l"):
+        read_files(source)
+    with source.open("ab") as handle:
+        handle.write(b">next\n" + b"ACG" * 50)
+    assert read_files(source).statuses == {"invalid": 1, "scored": 1}

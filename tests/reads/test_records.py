@@ -87,6 +87,9 @@ def test_any_wrapping_gives_the_records_back(records: list[tuple[str, str]], wid
         (">a\nACGT\n".encode("utf-16"), "UTF-16"),
         (b"<?xml version='1.0'?>", "HTML or XML"),
         (b"LOCUS       NC_001416\n", "GenBank"),
+        (b"\xef\xbb\xbfLOCUS       NC_001416\n", "GenBank"),
+        (b"\xef\xbb\xbf<html>", "HTML or XML"),
+        (b"\n\n@HD\tVN:1.6\n@SQ\tSN:a\tLN:4\n", "SAM"),
     ],
 )
 def test_what_holds_no_records_is_named_with_its_line(content: bytes, part: str) -> None:

@@ -26,10 +26,8 @@ def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None)
     """
     limits = limits or Limits()
     blocks = _blocks(stream)
-    head = next(blocks, b"")
-    refuse_other_formats(head[:HEAD_BYTES], name=name)
     line = 1
-    start = head.removeprefix(BYTE_ORDER_MARK)
+    start = next(blocks, b"").removeprefix(BYTE_ORDER_MARK)
     while not (text := start.lstrip()):
         line += start.count(b"\n")
         try:
@@ -37,6 +35,8 @@ def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None)
         except StopIteration:
             raise InputError("the file holds nothing but white space", file=name, line=1) from None
     line += start.count(b"\n", 0, len(start) - len(text))
+    # Again, though the opened file was looked at: a byte order mark or blank lines may have hidden the signature.
+    refuse_other_formats(text[:HEAD_BYTES], name=name)
     if text.startswith(b">"):
         yield from fasta_records(chain((text,), blocks), line=line, limits=limits)
     elif text.startswith(b"@"):

@@ -9,7 +9,7 @@ from virnucpro_tasks.errors import InputError
 HEAD_BYTES = 1024
 """So many leading bytes are enough for every signature here."""
 
-_TAR_MAGIC = b"ustar"
+_TAR_MAGICS = (b"ustar\0", b"ustar  \0")
 _TAR_MAGIC_OFFSET = 257
 
 _ARCHIVE_HINT = "unpack it and give the FASTA or FASTQ files inside"
@@ -70,7 +70,7 @@ def refuse_other_formats(head: bytes, *, name: str) -> None:
     for magic, what, hint in _SIGNATURES:
         if head.startswith(magic):
             raise InputError(f"this is {what}, not FASTA/FASTQ", file=name, hint=hint)
-    if head[_TAR_MAGIC_OFFSET:].startswith(_TAR_MAGIC):
+    if head[_TAR_MAGIC_OFFSET:].startswith(_TAR_MAGICS):
         raise InputError("this is a tar archive, not FASTA/FASTQ", file=name, hint=_ARCHIVE_HINT)
     if _MARKUP.match(head):
         raise InputError("this is HTML or XML, not FASTA/FASTQ", file=name, line=1, hint=_DOWNLOAD_HINT)
