@@ -1,222 +1,168 @@
-"""Hostile inputs beside those of the collection: whole files made here, each read or refused in the same words."""
+"""Hostile inputs next to the collected ones: read as what they are, or told by file, record and line."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import threading
-import zipfile
-from collections.abc import Callable
+import tracemalloc
 from pathlib import Path
 
 import pytest
 import zstandard
-from reads.reading import Reading, read_files
+from reads.reading import read_files
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.records import Limits
 
-ONE = b"ACG" * 40
-TWO = b"GCA" * 30
-FASTA = b">one text\n" + ONE + b"\n>two\n" + TWO + b"\n"
-FASTQ = b"@one text\n%b\n+\n@%b\n@two\n%b\n+two\n>%b\n" % (ONE, b"I" * 119, TWO, b"+" * 89)
-LIMITS = Limits(header_bytes=64, bases=200, fastq_record_bytes=1_000, kept_id_bytes=16)
-GOOD = [(b"one", "scored", ""), (b"two", "scored", "")]
+A = b"ACG" * 60
+B = b"GGC" * 60
+Q = b"I" * 180
+BOM = b"\xef\xbb\xbf"
+FASTA = b">a text\n" + A + b"\n>b\n" + B + b"\n"
+FASTQ = b"@a text\n" + A + b"\n+\n@" + Q[1:] + b"\n@b\n" + B + b"\n+b\n" + Q + b"\n"
+NEXT = b"\n>b\n" + B + b"\n"
 
-Rows = list[tuple[bytes, str, str]]
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
-    "zstd": zstandard.ZstdCompressor().compress,
+SAME = {
+    "old Mac line ends": FASTA.replace(b"\n", b"\r"),
+    "mixed line ends": b">a text\r\n" + A + b"\n>b\r" + B + b"\r\n",
+    "doubled carriage returns": FASTA.replace(b"\n", b"\r\r\n"),
+    "form feeds and tabs": b"\f" + FASTA.replace(b" text", b"\ttext").replace(b"ACGACG", b"ACG\tACG\v"),
+    "space behind >": FASTA.replace(b">", b">  "),
+    "spaces in the sequence": FASTA.replace(b"ACGACG", b" ACG ACG "),
+    "lower case": FASTA.replace(A, A.lower()).replace(B, B.lower()),
+    "no final newline": FASTA[:-1],
+    "blank lines around": b"\n \r\n" + FASTA + b"\n\n",
+    "FASTQ": FASTQ,
+    "FASTQ, CRLF": FASTQ.replace(b"\n", b"\r\n"),
+    "FASTQ, old Mac": FASTQ.replace(b"\n", b"\r"),
+    "FASTQ, no final newline": FASTQ[:-1],
+    "FASTQ, gzip": gzip.compress(FASTQ),
+    "FASTQ, blank lines between": FASTQ.replace(b"\n@b", b"\n\n\n@b"),
+    "mark within gzip": gzip.compress(BOM + FASTA),
+    "members of gzip cut inside a record": gzip.compress(FASTA[:50]) + gzip.compress(FASTA[50:]),
+    "gzip with an empty last member": gzip.compress(FASTA) + gzip.compress(b""),
+    "bzip2 in two": bz2.compress(FASTA[:7]) + bz2.compress(FASTA[7:]),
+    "xz in two": lzma.compress(FASTA[:7]) + lzma.compress(FASTA[7:]),
+    "zstd in two": zstandard.compress(FASTA[:7]) + zstandard.compress(FASTA[7:]),
 }
 
 
-def zipped(content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("in.fa", content)
-    return buffer.getvalue()
-
-
-def spelled(content: bytes, line_ends: list[bytes]) -> bytes:
-    """The lines of `content` with these line ends in turn."""
-    return b"".join(line + line_ends[at % len(line_ends)] for at, line in enumerate(content.splitlines()))
-
-
-SAME = {
-    "FASTA": FASTA,
-    "FASTA with CR": spelled(FASTA, [b"\r"]),
-    "FASTA with mixed line ends": spelled(FASTA, [b"\r\n", b"\n", b"\r"]),
-    "FASTA ending in blank lines": FASTA + b"\r\n \n\n\t\n",
-    "FASTA with blanks in its lines": FASTA.replace(b"ACGACG", b"ACG ACG\t"),
-    "FASTA in lower case": b">one text\n" + ONE.lower() + b"\n>two\n" + TWO.lower(),
-    "FASTA with a blank before the id": FASTA.replace(b">", b"> "),
-    "FASTQ": FASTQ,
-    "FASTQ with CR LF": spelled(FASTQ, [b"\r\n"]),
-    "FASTQ with CR": spelled(FASTQ, [b"\r"]),
-    "FASTQ without final newline": FASTQ.removesuffix(b"\n"),
-    "FASTQ with blank lines between": FASTQ.replace(b"\n@two", b"\n\n\n@two"),
-} | {f"{name}, {what}": pack(content) for name, pack in COMPRESS.items() for what, content in {
-    "one member": FASTA,
-    "a byte order mark inside": b"\xef\xbb\xbf" + FASTA,
-    "CR LF inside": spelled(FASTA, [b"\r\n"]),
-}.items()} | {
-    f"{name}, members that part a header": pack(FASTA[:3]) + pack(b"") + pack(FASTA[3:-5]) + pack(FASTA[-5:])
-    for name, pack in COMPRESS.items()
-}  # fmt: skip
-
-READ: dict[str, tuple[bytes, Rows]] = {
-    "duplicate ids": (FASTA + FASTA, GOOD * 2),
-    "a last '>' alone": (FASTA + b">", [*GOOD, (b"", "invalid", "empty id and empty sequence (record begins on line 5)")]),
-    "a header without an id": (FASTA + b">\n" + ONE, [*GOOD, (b"", "invalid", "empty id (record begins on line 5)")]),
-    "ids that are not text": (
-        FASTA.replace(b">one", b">\xff\xfe\x80").replace(b">two", b">\x1b[31m\x07"),
-        [(b"\xff\xfe\x80", "scored", ""), (b"\x1b[31m\x07", "scored", "")],
-    ),
-    "a NUL in an id": (FASTA.replace(b">one", b">o\0ne"), [(b"o\0ne", "scored", ""), GOOD[1]]),
-    "all N": (FASTA + b">n\n" + b"N" * 90, [*GOOD, (b"n", "no_open_frame", "no unambiguous codon")]),
-    "only ambiguity codes": (FASTA + b">r\n" + b"RYKM" * 20, [*GOOD, (b"r", "no_open_frame", "no unambiguous codon")]),
-    "U and T mixed": (FASTA + b">u\n" + b"GGUGGT" * 10, [*GOOD, (b"u", "scored", "")]),
-    "one base short": (FASTA + b">s\n" + b"G" * 59, [*GOOD, (b"s", "too_short", "length 59, below the minimum of 60 bases")]),
-    "a comment between records": (
-        FASTA + b"; comment\n>next\n" + ONE,
-        [
-            GOOD[0],
-            (b"two", "invalid", "illegal character ';' on line 5: comments are not read; remove the line (record begins on line 3)"),
-            (b"next", "scored", ""),
-        ],
-    ),
-    "a stop at the end": (
-        FASTA + b">p\n" + ONE + b"*\n",
-        [*GOOD, (b"p", "invalid", "illegal character '*' on line 6: a stop, so this looks like protein (record begins on line 5)")],
-    ),
-    "numbers before the bases": (
-        FASTA + b">g\n  1 " + ONE,
-        [*GOOD, (b"g", "invalid", "illegal character '1' on line 6: remove the numbers (record begins on line 5)")],
-    ),
-    "over the limit of bases": (
-        FASTA + b">l\n" + b"A" * 201 + b"\n>last\n" + ONE,
-        [
-            *GOOD,
-            (b"l", "invalid", "the sequence has 201 bases, more than the limit of 200 (record begins on line 5)"),
-            (b"last", "scored", ""),
-        ],
-    ),
-    "over the limit of a header": (
-        FASTA + b">" + b"h" * 65 + b"\n" + ONE,
-        [*GOOD, (b"h" * 16, "invalid", "the header has 65 bytes, more than the limit of 64 (record begins on line 5)")],
-    ),
-    "a bad FASTQ record": (
-        FASTQ + b"@bad\nAC-\n+\nIII\n",
-        [
-            *GOOD,
-            (b"bad", "invalid", "illegal character '-' on line 10: a gap, so this looks like an alignment; remove the gaps (record begins on line 9)"),
-        ],
-    ),
-    "a FASTQ read trimmed to nothing": (FASTQ + b"@e\n\n+\n\n", [*GOOD, (b"e", "invalid", "empty sequence (record begins on line 9)")]),
-}  # fmt: skip
-
-REFUSED: dict[str, tuple[bytes, str]] = {
-    "'>' alone": (b">", "in.seq, line 1: empty id and empty sequence"),
-    "a header alone": (b"\n>a", "in.seq, line 2, record 'a': empty sequence"),
-    "a comment first": (b";c\n" + FASTA, "in.seq, line 1: not FASTA or FASTQ: the file begins with ';c'"),
-    "UTF-16": (FASTA.decode().encode("utf-16"), "in.seq, line 1: this is text in UTF-16"),
-    "GenBank": (b"LOCUS       X 120 bp\nORIGIN\n        1 acgt\n", "in.seq: this is a GenBank file"),
-    "SAM": (b"@HD\tVN:1.6\n", "in.seq: this is a SAM file"),
-    "SAM without a header": (b"r1\t0\tchr1\t1\t60\t4M\t*\t0\t0\tACGT\tIIII\n", "in.seq, line 1: not FASTA or FASTQ"),
-    "protein": (b">p\nMKTAYIAKQRQISFVK\n", "in.seq, line 1, record 'p': illegal character 'I' on line 2: this looks like protein"),
-    "zip": (zipped(FASTA), "in.seq: this is a zip archive"),
-    "zip in gzip": (gzip.compress(zipped(FASTA)), "in.seq: this is a zip archive"),
-    "nothing in gzip": (gzip.compress(b""), "in.seq: the file is empty once unpacked"),
-    "white space in gzip": (gzip.compress(b"\r\n\n"), "in.seq, line 1: the file holds nothing but white space"),
-    "gzip in gzip": (gzip.compress(gzip.compress(FASTA)), "in.seq: the file is compressed twice: gzip inside gzip"),
-    "FASTQ cut off in its header": (FASTQ + b"@thr", "in.seq, line 9, record 'thr': the file ends inside a FASTQ record"),
-    "FASTQ cut off in its bases": (FASTQ + b"@three\nAC", "in.seq, line 9, record 'three': the file ends inside"),
-    "FASTQ cut off in its qualities": (FASTQ[:-9], "in.seq, line 8, record 'two': 90 bases but 82 quality values"),
-    "FASTQ of several lines a record": (b"@m\nAC\nGT\n+\nII\nII\n", "in.seq, line 3, record 'm': the third line"),
-    "FASTQ after FASTA lines": (FASTQ + FASTA, "in.seq, line 9: a FASTQ header must begin with '@', not '>one text'"),
-    "FASTQ over the limit of a record": (b"@l\n" + b"A" * 5_000_000, "in.seq, line 1: a FASTQ record has more than 1,000 bytes"),
-} | {f"{name}, {what}": (content, f"in.seq: {message.format(name)}") for name, pack in COMPRESS.items() for what, content, message in (
-    ("cut off", pack(os.urandom(999).hex().encode())[:-9], "the {} compressed data ends early"),
-    ("cut off in its magic number", pack(FASTA)[:6], "the {} compressed data ends early"),
-    ("with something behind it", pack(FASTA) + FASTA, "something else follows the end of the {} compressed data"),
-)}  # fmt: skip
-
-
-def read(folder: Path, content: bytes, **options: object) -> Reading:
-    file = folder / "in.seq"
+def write(folder: Path, content: bytes, name: str = "in.fa") -> Path:
+    file = folder / name
     file.write_bytes(content)
-    return read_files(file, limits=LIMITS, **options)
-
-
-def rows(reading: Reading) -> Rows:
-    return [(row["record_id"], row["status"], row["reason"]) for row in reading.ledger]
+    return file
 
 
 @pytest.mark.parametrize("kind", SAME)
-def test_the_same_two_records_in_any_spelling(tmp_path: Path, kind: str) -> None:
-    found = read(tmp_path, SAME[kind])
-    assert rows(found) == GOOD
-    assert [row["record_length"] for row in found.records] == [120, 90]
-    assert found == read(tmp_path, FASTA)
+def test_the_same_records_in_another_form(tmp_path: Path, kind: str) -> None:
+    expected = read_files(write(tmp_path, FASTA, "plain.fa"))
+    assert expected.statuses == {"scored": 2}
+    assert read_files(write(tmp_path, SAME[kind])) == expected
 
 
-@pytest.mark.parametrize("kind", READ)
-def test_every_record_of_a_readable_file_has_its_row(tmp_path: Path, kind: str) -> None:
-    content, expected = READ[kind]
-    found = read(tmp_path, content)
-    assert rows(found) == expected
-    assert rows(read(tmp_path, content, batch_bases=1)) == expected
+INVALID = {
+    "stop at the end": (b">a\n" + A + b"*", "'*' on line 2: a stop"),
+    "numbered lines": (b">a\n       1 acgtacgtac gtacgtacgt", "'1' on line 2: remove the numbers"),
+    "comment inside": (b">a\n;comment\n" + A, "';' on line 2: comments are not read; remove the line"),
+    "indented header": (b">a\n" + A + b"\n >x\n" + A, "'>' on line 3: a header must begin its line"),
+    "mark of a joined file": (b">a\n" + A + b"\n" + BOM + b">x\n" + A, "byte 0xef on line 3: a byte order mark"),
+    "no-break space": (b">a\nAC\xc2\xa0GT", "byte 0xc2 on line 2: bases are plain ASCII letters"),
+    "NUL block": (b">a\n" + A + bytes(512), r"'\x00' on line 2: a NUL byte, so the file is damaged"),
+    "DOS end of file": (b">a\n" + A + b"\n\x1a", r"'\x1a' on line 3: a DOS end-of-file mark"),
+    "escape sequence": (b">a\n" + A + b"\x1b[0m", r"'\x1b' on line 2"),
+    "FASTQ behind FASTA": (b">a\n" + A + b"\n@r\n" + A + b"\n+\n" + Q, "'@' on line 3: this looks like FASTQ"),
+    "colour space": (b">a\nT0123012301230", "'0' on line 2: remove the numbers"),
+    "protein": (b">a\nMKVLATEFIQW", "'L' on line 2: this looks like protein"),
+    "header alone": (b">a", "empty sequence"),
+    "header over its limit": (b">a " + b"d" * 70_000 + b"\n" + A, "the header has 70,002 bytes, more than the limit"),
+    "sequence over its limit": (b">a\n" + A * 20, "the sequence has 3,600 bases, more than the limit of 3,000"),
+}
+
+
+@pytest.mark.parametrize("kind", INVALID)
+def test_one_record_is_listed_and_the_next_one_scored(tmp_path: Path, kind: str) -> None:
+    content, reason = INVALID[kind]
+    bad, good = read_files(write(tmp_path, content + NEXT), limits=Limits(bases=3_000)).ledger
+    assert (bad["record_id"], bad["status"], good["record_id"], good["status"]) == (b"a", "invalid", b"b", "scored")
+    assert reason in bad["reason"]
+    assert bad["reason"].endswith("(record begins on line 1)")
+
+
+REFUSED = {
+    "cut gzip of FASTQ": (gzip.compress(FASTQ)[:-9], "in.fa: the gzip compressed data ends early"),
+    "cut inside qualities": (FASTQ[:-9], "in.fa, line 8, record 'b': 180 bases but 172 quality values"),
+    "cut behind a header": (FASTQ + b"@c", "in.fa, line 9, record 'c': the file ends inside a FASTQ record"),
+    "wrapped FASTQ": (b"@a\nAC\nGT\n+\nII\nII\n", "in.fa, line 3, record 'a': the third line of a FASTQ record"),
+    "FASTA behind FASTQ": (FASTQ + FASTA, "in.fa, line 9: a FASTQ header must begin with '@', not '>a text'"),
+    "plain text behind gzip": (gzip.compress(FASTA) + FASTA, "in.fa: something else follows the end of the gzip"),
+    "bzip2 behind gzip": (gzip.compress(FASTA) + bz2.compress(FASTA), "in.fa: something else follows the end of the"),
+    "two compressions": (gzip.compress(lzma.compress(FASTA)), "in.fa: the file is compressed twice: xz inside gzip"),
+    "blank lines in gzip": (gzip.compress(b"\n\n"), "in.fa, line 1: the file holds nothing but white space"),
+    "> alone": (b">", "in.fa, line 1: empty id and empty sequence"),
+    "comment first": (b";c\n" + FASTA, "in.fa, line 1: not FASTA or FASTQ: the file begins with ';c'"),
+    "table": (b"\nid\tseq\na\tACGT\n", r"in.fa, line 2: not FASTA or FASTQ: the file begins with 'id\\tseq'"),
+    "large file pointer": (b"version https://git-lfs.github.com/spec/v1\n", "in.fa, line 1: not FASTA or FASTQ"),
+    "NUL alone": (bytes(2_000), "in.fa, line 1: not FASTA or FASTQ"),
+    "UTF-16 in gzip": (gzip.compress(FASTA.decode().encode("utf-16")), "in.fa, line 1: this is text in UTF-16"),
+    "no valid record": (b"\n>a\nAC-\n>b\n", "in.fa, line 2, record 'a': illegal character '-' on line 3"),
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_an_unreadable_file_is_refused_where_it_breaks(tmp_path: Path, kind: str) -> None:
+def test_a_file_is_refused_with_its_line(tmp_path: Path, kind: str) -> None:
     content, message = REFUSED[kind]
     with pytest.raises(InputError) as caught:
-        read(tmp_path, content)
+        read_files(write(tmp_path, content))
     assert str(caught.value).startswith(message)
 
 
-def test_u_reads_as_t_in_one_record_with_both(tmp_path: Path) -> None:
-    found = read(tmp_path, b">u\n" + b"GGUggtGGuGGT" * 10 + b"\n>t\n" + b"GGT" * 40)
-    assert found.frames_of(0) == found.frames_of(1) != []
+@pytest.mark.parametrize("record_id", [b"\xff\xfe", b"a\0b", b"a\x1b[31m", "é\u2003x".encode(), b">a", b"x" * 60_000])
+def test_ids_are_kept_byte_for_byte(tmp_path: Path, record_id: bytes) -> None:
+    file = write(tmp_path, b">" + record_id + b"\ttext\n" + A + NEXT)
+    assert [row["record_id"] for row in read_files(file).ledger] == [record_id, b"b"]
 
 
-def test_a_fifo_is_read_like_a_file(tmp_path: Path) -> None:
-    fifo = tmp_path / "in.seq"
-    os.mkfifo(fifo)
-    writer = threading.Thread(target=fifo.write_bytes, args=(gzip.compress(FASTA),))
+def test_equal_ids_stay_apart_within_and_across_files(tmp_path: Path) -> None:
+    file = write(tmp_path, FASTA + FASTA)
+    rows = read_files(file, file).ledger
+    assert [row["record_id"] for row in rows] == [b"a", b"b"] * 4
+    assert [row["input_ordinal"] for row in rows] == [0] * 4 + [1] * 4
+    assert [row["record_ordinal"] for row in rows] == list(range(8))
+
+
+def test_a_named_pipe_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.fa"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(FASTA,))
     writer.start()
-    found = read_files(fifo)
+    assert read_files(pipe) == read_files(write(tmp_path, FASTA))
     writer.join()
-    assert rows(found) == GOOD
 
 
-def test_devices_and_folders(tmp_path: Path) -> None:
+def test_the_null_device_is_an_empty_file() -> None:
     with pytest.raises(InputError, match="null: the file is empty"):
-        read_files(Path("/dev/null"))
-    with pytest.raises(InputError, match="this is a directory"):
-        read_files(tmp_path)
+        read_files(Path(os.devnull))
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
-def test_one_bad_file_among_good_ones_is_the_one_named(tmp_path: Path, at: int) -> None:
-    good, bad = tmp_path / "good.fa", tmp_path / "bad.fa.gz"
-    good.write_bytes(FASTA)
-    bad.write_bytes(gzip.compress(FASTA)[:-1])
-    files = [good, good]
-    files.insert(at, bad)
-    with pytest.raises(InputError, match=r"^bad\.fa\.gz: the gzip compressed data ends early"):
-        read_files(*files)
+BOMBS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstandard.compress}
 
 
-def test_one_file_given_twice_is_read_twice(tmp_path: Path) -> None:
-    file = tmp_path / "in.fa"
-    file.write_bytes(FASTA)
-    found = read_files(file, file)
-    assert rows(found) == GOOD * 2
-    assert found.frames_of(0) == found.frames_of(2) != []
+@pytest.mark.parametrize(
+    ("compression", "head"),
+    [("gzip", b">"), ("gzip", b"@a\n"), ("gzip", b""), *((name, b">a\n") for name in BOMBS)],
+)
+def test_memory_is_bounded_whatever_a_file_unpacks_to(tmp_path: Path, compression: str, head: bytes) -> None:
+    size = 200_000_000
+    file = write(tmp_path, BOMBS[compression](head + (b"A" if head else b"\n") * size))
+    assert file.stat().st_size < size / 500
+    limits = Limits(bases=1_000_000, fastq_record_bytes=1_000_000)
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        list(frame_batches([ReadInput(file, "in.fa")], chunk_length=500, limits=limits))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 2

@@ -134,9 +134,24 @@ def test_output_of_one_read_is_bounded(file: Path, compression: str) -> None:
     total = 0
     with open_input(file, name="x") as stream:
         while piece := stream.read(1 << 20):
-            assert len(piece) < 1 << 28
+            assert len(piece) <= 1 << 20
             total += len(piece)
     assert total == 50_000_003
+
+
+def test_windows_that_take_too_much_memory(file: Path) -> None:
+    large = zstandard.ZstdCompressionParameters(window_log=30, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=large).compressobj()
+    packed_by_zstd = packer.compress(PLAIN) + packer.flush()
+    packed_by_xz = lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 3 << 27}])
+    for packed in (packed_by_zstd, packed_by_xz):
+        file.write_bytes(packed)
+        assert "takes too much memory to unpack (compress it with a window of at most 128 MiB)" in refusal(file)
+
+
+def test_the_largest_window_allowed(file: Path) -> None:
+    file.write_bytes(lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 27}]))
+    assert read_back(file) == PLAIN
 
 
 def test_empty_file(file: Path) -> None:

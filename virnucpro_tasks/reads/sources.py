@@ -16,7 +16,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 
 _PACKED_BLOCK_BYTES = 256 * 1024
-_ZSTD_BLOCK_BYTES = 4 * 1024
+_ZSTD_BLOCK_BYTES = 1024
 """zstd's decoder has no output limit; it makes at most 32,768 bytes of one, so blocks this small bound it."""
 _WINDOW_BYTES = 128 * 2**20
 """A decoder may keep so much of its past output; only the rarest settings of xz and zstd ask for more."""
@@ -65,23 +65,29 @@ class _GzipDecoder:
 
 
 class _ZstdDecoder:
-    """zstandard behind that interface; its output is bounded by small input."""
-
-    needs_input = True
+    """zstandard behind that interface."""
 
     def __init__(self) -> None:
         self._zstd = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
+        self._plain = memoryview(b"")
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._plain
 
     @property
     def eof(self) -> bool:
-        return self._zstd.eof
+        return self._zstd.eof and not self._plain
 
     @property
     def unused_data(self) -> bytes:
         return self._zstd.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._zstd.decompress(data)
+        if data:
+            self._plain = memoryview(self._zstd.decompress(data))
+        plain, self._plain = self._plain[:max_length], self._plain[max_length:]
+        return bytes(plain)
 
 
 def _xz_decoder() -> _Decoder:
