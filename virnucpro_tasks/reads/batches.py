@@ -110,30 +110,38 @@ class _Batch:
     cost: int = 0
     inputs: list[int] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    sequences: list[bytes] = field(default_factory=list)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def add(self, record: Record, input_ordinal: int, record_ordinal: int) -> None:
-        self.inputs.append(input_ordinal)
-        self.ordinals.append(record_ordinal)
-        self.records.append(record)
-        self.cost += record.length + len(record.record_id) + _ROW_COST_BASES
+        self._add_row(record, input_ordinal, record_ordinal)
+        self.sequences.append(record.sequence)
+        self.cost += record.length
 
     def add_unscored(
         self, record: Record, input_ordinal: int, record_ordinal: int, status: Status, reason: str
     ) -> None:
-        self.faults[len(self.records)] = (status, reason)
-        self.add(record._replace(sequence=b""), input_ordinal, record_ordinal)
+        self.faults[len(self.ids)] = (status, reason)
+        self._add_row(record, input_ordinal, record_ordinal)
+
+    def _add_row(self, record: Record, input_ordinal: int, record_ordinal: int) -> None:
+        # Columns, not records: tuples that stay would keep the garbage collector busy.
+        self.inputs.append(input_ordinal)
+        self.ordinals.append(record_ordinal)
+        self.ids.append(record.record_id)
+        self.lengths.append(record.length)
+        self.cost += len(record.record_id) + _ROW_COST_BASES
 
     def tables(self) -> FrameBatch:
-        _, ids, sequences, _, _, record_lengths = zip(*self.records, strict=True)
-        lengths = np.array(record_lengths, np.int64)
+        lengths = np.array(self.lengths, np.int64)
         ordinals = np.array(self.ordinals, np.int64)
         scored_lengths = lengths.copy()
         scored_lengths[list(self.faults)] = 0
         offsets = np.cumsum(scored_lengths) - scored_lengths
         rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.chunk_length)
-        frames = open_frames(b"".join(sequences), starts + offsets[rows], ends + offsets[rows])
+        frames = open_frames(b"".join(self.sequences), starts + offsets[rows], ends + offsets[rows])
         statuses, reasons = _outcomes(frames)
         chunk_numbers, counts = chunks + 1, frames.counts
         frame_rows = _frame_table(frames, ordinals[rows], chunk_numbers)
@@ -151,7 +159,7 @@ class _Batch:
         ledger = _ledger_table(
             inputs=np.array(self.inputs, np.int32)[rows],
             records=ordinals[rows],
-            ids=pa.array(ids, pa.binary()).take(pa.array(rows)),
+            ids=pa.array(self.ids, pa.binary()).take(pa.array(rows)),
             lengths=lengths[rows],
             bounds=(chunk_numbers, starts, ends),
             counts=counts,
