@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 
 from virnucpro_tasks.reads.record import (
     LETTERS,
@@ -72,7 +73,7 @@ class _Unfinished:
         self._header = b""
         self._header_length = 0
         self._in_header = True
-        self._pieces: list[bytes] = []
+        self._kept = BytesIO()  # unlike a list of pieces it is not copied to become one string
         self._length = 0
         self._illegal = ""
         self.last_line = line
@@ -92,9 +93,9 @@ class _Unfinished:
             self._illegal = illegal_letter(piece, line=self.last_line)
         self._length += len(letters)
         if self._illegal or self._length > self._limits.bases:
-            self._pieces.clear()
+            self._kept = BytesIO()
         else:
-            self._pieces.append(letters)
+            self._kept.write(letters)
         self.last_line += piece.count(b"\n")
 
     def record(self, ordinal: int) -> Record:
@@ -107,5 +108,5 @@ class _Unfinished:
             illegal=self._illegal,
             limits=self._limits,
         )
-        sequence = b"" if problem else b"".join(self._pieces)
+        sequence = b"" if problem else self._kept.getvalue()
         return Record(ordinal, record_id, sequence, self._line, problem, self._length)
