@@ -62,7 +62,14 @@ REASONS = {
 }
 """The invalid record of each file: id, what is said, line of its header."""
 
-SAME_TWO = ("crlf.fasta", "utf8_bom.fasta", "lowercase.fasta", "good.fasta.gz", "good.fasta.bz2")
+SAME_TWO = (
+    "crlf.fasta",
+    "utf8_bom.fasta",
+    "lowercase.fasta",
+    "good.fasta.gz",
+    "good.fasta.bz2",
+    "gz_without_suffix.fasta",
+)
 IDS = [b"gi|123|ref|NC_1.1|", b"path/like/../id", b"tab", b'comma,quote"semi;', b"=1+1", b"-rf"]
 
 
