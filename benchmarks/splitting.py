@@ -32,7 +32,7 @@ from virnucpro_tasks.splitting import split_files
 from virnucpro_tasks.submitting import submit
 
 CHUNK_LENGTH = 500
-WARM_UP_READS = 200
+WARM_UP_RECORDS = 200
 LONG_BASES = 250_000_000
 PIECE_BASES = 1_000_000
 GENETIC_CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
@@ -132,7 +132,7 @@ def run_way(way: str, source: Path, folder: Path) -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     (folder / "warm").mkdir()
     (folder / "work").mkdir()
-    WAYS[way](subset_of(source, folder / "warm.fasta", WARM_UP_READS), folder / "warm")
+    WAYS[way](tiny_records(folder / "warm.fasta", WARM_UP_RECORDS), folder / "warm")
     started = time.perf_counter()
     WAYS[way](source, folder / "work")
     print(time.perf_counter() - started)
