@@ -3,7 +3,10 @@
 The baselines are the usual padded way: FP16 weights, batches of equal length of 16,384 tokens (no padding at all in
 them, which flatters them), the last layer's states on the device, no pooling, no copy to the host.
 
-    python benchmarks/gpu_engine.py [--models 3B,650M,150M,35M,8M,dnabert-s] [--output benchmarks/results]
+FP8 rows are speed only: random weights pass no check, so none is made. What FP8 does to vectors of trained weights is in
+gpu_parity.md and fp8_parity.md.
+
+    python benchmarks/gpu_engine.py [--models 3B,650M,150M,35M,8M,dnabert-s] [--fp8 3B,650M]
 """
 
 from __future__ import annotations
@@ -20,9 +23,12 @@ import torch
 from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.embed.bench import ESM2_NAMES, PROTEIN_TOKENS, bench
+from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 from virnucpro_tasks.models.sizes import Esm2Sizes
 
 MODELS = "3B,650M,150M,35M,8M,dnabert-s"
+FP8_MODELS = "3B,650M"
+PRECISIONS = ("fp16", *FP8_ATTENTION)
 BATCH_TOKENS = 16_384
 ROUNDS = 5
 
@@ -87,13 +93,15 @@ def baseline_rates(name: str) -> Iterator[tuple[str, int, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=MODELS)
+    parser.add_argument("--fp8", default=FP8_MODELS, help="models that are measured in FP8 too")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for name in options.models.split(","):
         gc.collect()  # the baselines' modules hold themselves in cycles
         torch.cuda.empty_cache()
-        ours = [asdict(row) for row in bench([name], device="cuda", precision="fp16")]
+        precisions = PRECISIONS if name in options.fp8.split(",") else PRECISIONS[:1]
+        ours = [asdict(row) for precision in precisions for row in bench([name], device="cuda", precision=precision)]
         best: dict[int, float] = {}
         if name in ESM2_NAMES:
             for baseline, tokens, rate in baseline_rates(name):
@@ -109,7 +117,7 @@ def main() -> None:
         rows=[
             (
                 row["model"],
-                row["engine"],
+                f"ours, {row['precision']}" if row["engine"] == "ours" else row["engine"],
                 str(row["tokens"]),
                 f"{row['tokens_per_second']:,.0f}",
                 f"{row['tokens_per_second'] / row['tokens']:,.0f}",

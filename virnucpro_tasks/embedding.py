@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
@@ -47,6 +48,7 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
     if precision not in _engines:
         # Imported here: torch must load in the process that owns the device, never in its parent.
         from virnucpro_tasks.embed.engine import Engine, EngineOptions
+        from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 
         device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
         _engines[precision] = Engine.load(
@@ -58,6 +60,7 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
                 token_budget=settings.token_budget,
                 threads=settings.cpu_threads,
             ),
+            check=fp8_check(bundle) if precision in FP8_ATTENTION else None,
         )
         log.info(
             "device=%s bundle=%s precision=%s attention=%s token_budget=%s",

@@ -22,6 +22,7 @@ TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
 
 _NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
 ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
+PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "fp8-ff")
 DIALECTS = ("original", "broad")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -37,7 +38,7 @@ class Settings:
     store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
     broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
-    precision: str | None = _setting(None, "fp32, fp16 or bf16; the bundle's own if not given")
+    precision: str | None = _setting(None, "fp32, fp16, bf16, fp8 or fp8-ff; the bundle's own if not given")
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
     token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
@@ -55,7 +56,7 @@ class Settings:
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.precision is not None:
-            _one_of("precision", self.precision, ("fp32", "fp16", "bf16"))
+            _one_of("precision", self.precision, PRECISIONS)
         for name in ("token_budget", "cpu_threads", "shard_tokens", "max_attempts"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")

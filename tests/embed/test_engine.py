@@ -133,7 +133,7 @@ def test_threads_are_set(bundle):
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"precision": "fp8"}, BackendError),
+        ({"precision": "fp4"}, BackendError),
         ({"attention": "xformers"}, BackendError),
         ({"token_budget": 0}, SettingsError),
         ({"threads": 0}, SettingsError),

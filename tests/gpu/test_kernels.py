@@ -34,18 +34,19 @@ def test_attention(cuda: torch.device, heads: int, head_dim: int, dtype: torch.d
 
     segments = Segments.of(LENGTHS, device=cuda)
     longest = segments.max_seqlen
-    qkv = random((sum(LENGTHS), 3 * heads * head_dim), cuda).to(dtype)
-    query, key, value = qkv.float().unflatten(-1, (3, heads, head_dim)).unbind(1)
+    qkv, bias = random((sum(LENGTHS), 3 * heads * head_dim), cuda).to(dtype), random((3 * heads * head_dim,), cuda, 1)
+    query, key, value = (qkv.float() + bias).unflatten(-1, (3, heads, head_dim)).unbind(1)
     frequencies = inverse_frequencies(head_dim).to(cuda)
     table = rotary_table(segments.positions, frequencies)
     expected = attend_sdpa(apply_rotary(query, table), apply_rotary(key, table), value, segments).flatten(1)
     cosine, sine = (part[:, 0].contiguous() for part in rotary_table(torch.arange(longest, device=cuda), frequencies))
-    found = rotary_attention(qkv, segments.cu_seqlens, (cosine, sine), heads=heads, max_seqlen=longest)
+    found = rotary_attention(qkv, bias, segments.cu_seqlens, (cosine, sine), heads=heads, max_seqlen=longest)
     assert relative_error(found, expected) < HALF_TOLERANCE[dtype]
     slopes = alibi_slopes(heads).to(cuda)
     expected = attend_sdpa(query, key, value, segments, bias=alibi_bias(slopes, longest)).flatten(1)
-    found = alibi_attention(qkv, segments.cu_seqlens, slopes, heads=heads, max_seqlen=longest)
+    found = alibi_attention(qkv, bias, segments.cu_seqlens, slopes, heads=heads, max_seqlen=longest)
     assert relative_error(found, expected) < HALF_TOLERANCE[dtype]
+    query, key, value = qkv.float().unflatten(-1, (3, heads, head_dim)).unbind(1)
     expected = attend_sdpa(query, key, value, segments)
     parts = qkv.unflatten(-1, (3, heads, head_dim)).unbind(1)
     assert relative_error(plain_attention(*parts, segments.cu_seqlens, max_seqlen=longest), expected) < 1e-2

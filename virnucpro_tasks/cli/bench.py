@@ -9,7 +9,7 @@ import click
 
 from virnucpro_tasks.cli.options import json_option, print_json, say
 from virnucpro_tasks.cli.worker import require_worker_extra
-from virnucpro_tasks.settings import ATTENTION_BACKENDS
+from virnucpro_tasks.settings import ATTENTION_BACKENDS, PRECISIONS
 
 DEFAULT_MODELS = "3B,dnabert-s"
 HEADINGS = (
@@ -23,7 +23,7 @@ HEADINGS = (
     "--models", default=DEFAULT_MODELS, show_default=True, help="dnabert-s and sizes of ESM-2: 8M, 35M, … 15B."
 )
 @click.option("--device", default="cuda", show_default=True, help="cuda, cuda:1 or cpu.")
-@click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), default="fp16", show_default=True)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True)
 @click.option("--attention", type=click.Choice(ATTENTION_BACKENDS), default="auto", show_default=True)
 @json_option
 def command(*, models: str, device: str, precision: str, attention: str, as_json: bool) -> None:

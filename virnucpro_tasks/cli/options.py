@@ -11,7 +11,7 @@ import click
 
 from virnucpro_tasks.app import VirnucproApp, make_app
 from virnucpro_tasks.models.bundle import Bundle
-from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, Settings, load_settings
+from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,7 +57,7 @@ job_options = _stacked(
         help="Chunk length in bases; default: what the bundle's head was trained on.",
     ),
     click.option("--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"),
-    click.option("--precision", type=click.Choice(["fp32", "fp16", "bf16"]), help="Default: the bundle's own."),
+    click.option("--precision", type=click.Choice(PRECISIONS), help="Default: the bundle's own."),
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two classic result files."),
     click.option("--strict", is_flag=True, help="A bad record fails the job instead of being listed."),
     click.option("--keep-embeddings", is_flag=True, help="Keep the pooled vectors in the store."),

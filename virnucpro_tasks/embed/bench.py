@@ -15,16 +15,19 @@ from torch import Tensor
 
 from virnucpro_tasks.embed.alibi import alibi_slopes
 from virnucpro_tasks.embed.attention import AUTO, SDPA, TRITON, Demand, resolve_backend
+from virnucpro_tasks.embed.calibration import zero_means
 from virnucpro_tasks.embed.dnabert_s import DnabertS
-from virnucpro_tasks.embed.encoder import Encoder
-from virnucpro_tasks.embed.engine import DTYPES, available_device, fused
+from virnucpro_tasks.embed.encoder import Encoder, PackedModel
+from virnucpro_tasks.embed.engine import DTYPES, EngineOptions, available_device, fused, require_fp8
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.rotary import inverse_frequencies
+from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.models.sizes import PUBLISHED_ESM2, DnabertSizes, Esm2Sizes
 
 ROUNDS = 5
+FP16 = "fp16"
 CEILING_SIZE = {"cuda": 8_192, "cpu": 1_024}
 CEILING_SECONDS = 0.3
 """As long as a pack takes: a card that heats up falls below what a single product shows."""
@@ -63,13 +66,16 @@ class BenchRow:
 def bench(models: Iterable[str], *, device: str, precision: str, attention: str = AUTO) -> Iterator[BenchRow]:
     """Measure each of `models` (dnabert-s, or a size of ESM-2 such as 650M) and yield its rows.
 
-    Raises SettingsError for an unknown model, BackendError for a device or backend that is not available.
+    In FP8, of ESM-2 only, nothing is checked: random weights pass no check. Raises SettingsError for an unknown model,
+    BackendError for a device, backend or precision that is not available.
     """
     place, dtype = available_device(device), DTYPES[precision]
+    if precision in FP8_ATTENTION:
+        require_fp8(place, EngineOptions(device, precision, attention, token_budget=None, threads=1))
     for name in models:
         if name != "dnabert-s" and name not in ESM2_NAMES:
             raise SettingsError(f"there is no model {name!r}", hint=f"dnabert-s, {', '.join(ESM2_NAMES)}")
-        encoder, flops = _encoder(name, place, dtype, attention)
+        encoder, flops = _encoder(name, place, precision, attention)
         lengths = (
             {f"{bases} bases": tokens for bases, tokens in SLICE_TOKENS.items()}
             if name == "dnabert-s"
@@ -80,7 +86,7 @@ def bench(models: Iterable[str], *, device: str, precision: str, attention: str 
             ceiling = matrix_ceiling(place, dtype)
             yield BenchRow(
                 model=name if name == "dnabert-s" else f"ESM-2 {name}",
-                precision=precision,
+                precision=FP16 if name == "dnabert-s" and precision in FP8_ATTENTION else precision,
                 attention=encoder.attention,
                 sequence=sequence,
                 tokens_per_second=rate,
@@ -147,17 +153,22 @@ def random_dnabert_s(sizes: DnabertSizes, device: torch.device, dtype: torch.dty
     return model
 
 
-def _encoder(name: str, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Encoder, int]:
+def _encoder(name: str, device: torch.device, precision: str, attention: str) -> tuple[Encoder, int]:
     """The model as the engine runs it, and its operations a token."""
+    dtype = DTYPES[precision]
     if name == "dnabert-s":
         model: Any = random_dnabert_s(DNABERT_S, device, dtype, attention)
         skip, flops = 0, dnabert_flops(DNABERT_S)
     else:
         model = random_esm2(ESM2_NAMES[name], device, dtype, attention)
         skip, flops = 1, esm2_flops(ESM2_NAMES[name])
-    encoder = Encoder(
-        name, fused(model), load_exact=None, device=device, token_budget=None, skip_first=skip, skip_last=skip
-    )
+    if name != "dnabert-s" and precision in FP8_ATTENTION:
+        from virnucpro_tasks.embed.esm2_fp8 import Fp8Esm2
+
+        packed: PackedModel = Fp8Esm2(model, zero_means(model), attention_too=FP8_ATTENTION[precision])
+    else:
+        packed = fused(model)
+    encoder = Encoder(name, packed, load_exact=None, device=device, token_budget=None, skip_first=skip, skip_last=skip)
     return encoder, flops
 
 

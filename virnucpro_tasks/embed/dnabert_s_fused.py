@@ -55,8 +55,10 @@ class FusedDnabertS:
         longest, bounds = segments.max_seqlen, segments.cu_seqlens
         states = self._norm(functional.embedding(tokens, self._embedding))
         for layer in self._layers:
-            qkv = torch.addmm(layer.qkv_bias, states, layer.qkv)
-            mixed = alibi_attention(qkv, bounds, self._slopes, heads=len(self._slopes), max_seqlen=longest)
+            qkv = states @ layer.qkv
+            mixed = alibi_attention(
+                qkv, layer.qkv_bias, bounds, self._slopes, heads=len(self._slopes), max_seqlen=longest
+            )
             states = layer.attention_norm(states.addmm_(mixed, layer.out))
             states = layer.feed_forward_norm(states.addmm_(layer.gated(states), layer.wo))
         return states
@@ -67,7 +69,7 @@ def _fused(layer: Layer) -> FusedLayer:
     output = cast(AttentionOutput, layer.attention["output"])
     return FusedLayer(
         qkv=attention.Wqkv.weight.t(),
-        qkv_bias=attention.Wqkv.bias,
+        qkv_bias=attention.Wqkv.bias.float(),
         out=output.dense.weight.t(),
         attention_norm=FusedNorm.of(output.LayerNorm, offset=output.dense.bias),
         gated=_gated(layer.mlp.gated_layers.weight),

@@ -15,6 +15,7 @@ from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA, TRITON
 from virnucpro_tasks.embed.dnabert_s import DnabertS
 from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, ModelReport, NonFiniteError, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
+from virnucpro_tasks.embed.self_check import FP8_ATTENTION, SelfCheck, checked_fp8
 from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 from virnucpro_tasks.models.bundle import Bundle
@@ -30,16 +31,23 @@ __all__ = [
     "SequenceError",
 ]
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {
+    **{"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16},
+    # What is not an FP8 product is in FP16.
+    **dict.fromkeys(FP8_ATTENTION, torch.float16),
+}
 NUCLEOTIDE_FOLDER = "dnabert-s"
 PROTEIN_FOLDER = "esm2"
+FP8_CAPABILITY = (8, 9)
+"""CUDA compute capability from which on there are FP8 matrix units."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How to compute.
 
-    `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16 or bf16; `attention` auto, triton,
+    `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16, bf16, fp8 (ESM-2 only) or fp8-ff (its
+    feed-forward parts only); `attention` auto, triton,
     flash-attn, torch or sdpa; `token_budget` tokens in one pack, measured if None; `threads` of one operation on the
     CPU. Raises BackendError or SettingsError.
     """
@@ -117,14 +125,16 @@ class Engine:
         self._protein = protein
 
     @classmethod
-    def load(cls, bundle: Bundle, options: EngineOptions) -> Engine:
+    def load(cls, bundle: Bundle, options: EngineOptions, *, check: SelfCheck | None = None) -> Engine:
         """Load both models onto the device of `options`.
 
         ESM-2 uses the attention backend asked for; DNABERT-S uses triton or sdpa, which add its bias, as `attention`
-        reports. With triton both run as fused models. Raises BackendError if device or backend is not available,
-        BundleError for bad files.
+        reports. With triton both run as fused models. An FP8 precision needs a `check`, which it must pass. Raises
+        BackendError if device, backend or precision is not available, BundleError for bad files.
         """
         device = available_device(options.device)
+        if options.precision in FP8_ATTENTION:
+            require_fp8(device, options)
         # Sums of half-precision products stay in FP32, also where cuBLAS splits them.
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         dtype = DTYPES[options.precision]
@@ -154,9 +164,15 @@ class Engine:
             skip_first=0,
             skip_last=0,
         )
+        if options.precision in FP8_ATTENTION:
+            assert check is not None
+            vectors, _ = nucleotide.encode(tokenizer.encode(check.nucleotides), should_stop=lambda: False)
+            packed = checked_fp8(esm2, check, precision=options.precision, nucleotide=vectors, device=device)
+        else:
+            packed = fused(esm2)
         protein = Encoder(
             PROTEIN_FOLDER,
-            fused(esm2),
+            packed,
             load_exact=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
             device=device,
             token_budget=options.token_budget,
@@ -208,6 +224,20 @@ def fused(model: DnabertS | Esm2) -> PackedModel:
     from virnucpro_tasks.embed.esm2_fused import FusedEsm2
 
     return FusedEsm2(model) if isinstance(model, Esm2) else FusedDnabertS(model)
+
+
+def require_fp8(device: torch.device, options: EngineOptions) -> None:
+    """Raise BackendError unless `device` has FP8 matrix units and the backend that feeds them may be used."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < FP8_CAPABILITY:
+        least = ".".join(map(str, FP8_CAPABILITY))
+        raise BackendError(
+            f"{options.precision} needs a CUDA device of compute capability {least} or more", hint="use fp16 or fp32"
+        )
+    if options.attention not in (AUTO, TRITON):
+        raise BackendError(
+            f"{options.precision} runs with the attention backend triton only, not {options.attention}",
+            hint="leave --attention away",
+        )
 
 
 def available_device(name: str) -> torch.device:

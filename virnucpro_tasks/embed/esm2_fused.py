@@ -14,13 +14,13 @@ from virnucpro_tasks.embed.esm2 import TOKEN_DROPOUT_SCALE, Esm2, Layer
 from virnucpro_tasks.embed.fused_norm import FusedNorm
 from virnucpro_tasks.embed.kernels.activation import add_bias_gelu_
 from virnucpro_tasks.embed.kernels.attention import rotary_attention
-from virnucpro_tasks.embed.rotary import rotary_table
+from virnucpro_tasks.embed.rotary import RotaryCache
 from virnucpro_tasks.embed.segments import Segments
 
 
 @dataclass(frozen=True, slots=True)
 class FusedLayer:
-    """The weights of one block: matrices (inputs, outputs) in half precision as views, biases as their users want."""
+    """The weights of one block: matrices (inputs, outputs) in half precision as views, biases in FP32."""
 
     attention_norm: FusedNorm
     qkv: Tensor
@@ -47,8 +47,7 @@ class FusedEsm2:
         assert self.attention.name == TRITON
         self.heads = cast(Layer, model.layers[0]).self_attn.heads
         self._embedding = model.embed_tokens.weight * TOKEN_DROPOUT_SCALE
-        self._inv_freq = model.inv_freq
-        self._table: tuple[Tensor, Tensor] | None = None
+        self._rotary = RotaryCache(model.inv_freq)
         offset = torch.zeros(self.width, dtype=torch.float32, device=self._embedding.device)
         self._layers: list[FusedLayer] = []
         while len(model.layers):
@@ -61,23 +60,15 @@ class FusedEsm2:
     def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
         """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
         longest, bounds = segments.max_seqlen, segments.cu_seqlens
-        table = self._rotary(longest)
+        table = self._rotary.table(longest)
         states = functional.embedding(tokens, self._embedding)
         for layer in self._layers:
-            qkv = torch.addmm(layer.qkv_bias, layer.attention_norm(states), layer.qkv)
-            mixed = rotary_attention(qkv, bounds, table, heads=self.heads, max_seqlen=longest)
+            qkv = layer.attention_norm(states) @ layer.qkv
+            mixed = rotary_attention(qkv, layer.qkv_bias, bounds, table, heads=self.heads, max_seqlen=longest)
             states.addmm_(mixed, layer.out)
             inner = add_bias_gelu_(layer.feed_forward_norm(states) @ layer.fc1, layer.fc1_bias)
             states.addmm_(inner, layer.fc2)
         return self._norm(states)
-
-    def _rotary(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosine and sine by position, (length or more, head_dim / 2) FP32."""
-        if self._table is None or len(self._table[0]) < length:
-            positions = torch.arange(length, device=self._inv_freq.device)
-            cosine, sine = rotary_table(positions, self._inv_freq)
-            self._table = cosine[:, 0].contiguous(), sine[:, 0].contiguous()
-        return self._table
 
 
 def _fused(layer: Layer, before: Tensor, between: Tensor) -> FusedLayer:
@@ -86,7 +77,7 @@ def _fused(layer: Layer, before: Tensor, between: Tensor) -> FusedLayer:
     return FusedLayer(
         attention_norm=FusedNorm.of(layer.self_attn_layer_norm, offset=before),
         qkv=torch.cat([projection.weight for projection in projections]).t(),
-        qkv_bias=torch.cat([projection.bias for projection in projections]),
+        qkv_bias=torch.cat([projection.bias for projection in projections]).float(),
         out=attention.out_proj.weight.t(),
         feed_forward_norm=FusedNorm.of(layer.final_layer_norm, offset=between),
         fc1=layer.fc1.weight.t(),

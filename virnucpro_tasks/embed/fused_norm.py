@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from torch import Tensor, nn
 
-from virnucpro_tasks.embed.kernels.layer_norm import layer_norm
+from virnucpro_tasks.embed.kernels.fp8 import ScaledRows
+from virnucpro_tasks.embed.kernels.layer_norm import layer_norm, layer_norm_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,18 @@ class FusedNorm:
     eps: float
 
     @classmethod
-    def of(cls, norm: nn.LayerNorm, *, offset: Tensor) -> FusedNorm:
+    def of(cls, norm: nn.LayerNorm, *, offset: Tensor) -> Self:
         """The weights of `norm`, with what the states lack: biases that were not added to them."""
         return cls(offset.float(), norm.weight.float(), norm.bias.float(), norm.eps)
 
-    def __call__(self, states: Tensor) -> Tensor:
-        """(T, width) to the same."""
-        return layer_norm(states, self.offset, self.weight, self.bias, eps=self.eps)
+    def less(self, mean: Tensor) -> Self:
+        """The same with `mean` (width,) FP32 subtracted from its result."""
+        return replace(self, bias=self.bias - mean)
+
+    def __call__(self, states: Tensor, *, added: Tensor | None = None) -> Tensor:
+        """(T, width) to the same; `added` (T, width) is added to the states first, in place."""
+        return layer_norm(states, self.offset, self.weight, self.bias, eps=self.eps, added=added)
+
+    def rows(self, states: Tensor, *, added: Tensor | None = None) -> ScaledRows:
+        """The same as scaled FP8."""
+        return layer_norm_rows(states, self.offset, self.weight, self.bias, eps=self.eps, added=added)

@@ -26,3 +26,19 @@ def apply_rotary(heads: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     first, second = heads.to(torch.float32).chunk(2, dim=-1)
     turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
     return turned.to(heads.dtype)
+
+
+class RotaryCache:
+    """Cosine and sine by position, made once for the longest sequence so far."""
+
+    def __init__(self, inv_freq: Tensor) -> None:
+        self._inv_freq = inv_freq
+        self._table: tuple[Tensor, Tensor] | None = None
+
+    def table(self, length: int) -> tuple[Tensor, Tensor]:
+        """Each (length or more, head_dim / 2) FP32."""
+        if self._table is None or len(self._table[0]) < length:
+            positions = torch.arange(length, device=self._inv_freq.device)
+            cosine, sine = rotary_table(positions, self._inv_freq)
+            self._table = cosine[:, 0].contiguous(), sine[:, 0].contiguous()
+        return self._table

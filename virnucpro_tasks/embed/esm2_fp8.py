@@ -1,0 +1,128 @@
+"""ESM-2 with FP8 matrix products on a CUDA device; what stands between them is as in `esm2_fused`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from virnucpro_tasks.embed.attention import TRITON
+from virnucpro_tasks.embed.calibration import LayerMeans
+from virnucpro_tasks.embed.esm2 import TOKEN_DROPOUT_SCALE, Esm2, Layer
+from virnucpro_tasks.embed.fused_norm import FusedNorm
+from virnucpro_tasks.embed.kernels.attention import rotary_attention
+from virnucpro_tasks.embed.kernels.fp8 import gelu_rows, scaled_rows
+from virnucpro_tasks.embed.rotary import RotaryCache
+from virnucpro_tasks.embed.scaled_linear import ScaledLinear
+from virnucpro_tasks.embed.segments import Segments
+
+
+@dataclass(frozen=True, slots=True)
+class HalfAttention:
+    """Attention whose products stay in half precision: matrices (inputs, outputs) as views, the bias FP32."""
+
+    norm: FusedNorm
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+
+    def __call__(self, states: Tensor, added: Tensor | None, mix: Mix) -> Tensor | None:
+        states.addmm_(mix(self.norm(states, added=added) @ self.qkv, self.qkv_bias), self.out)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledAttention:
+    """Attention with FP8 products."""
+
+    norm: FusedNorm
+    qkv: ScaledLinear
+    out: ScaledLinear
+
+    def __call__(self, states: Tensor, added: Tensor | None, mix: Mix) -> Tensor | None:
+        mixed = mix(self.qkv(self.norm.rows(states, added=added)), self.qkv.bias)
+        return self.out(scaled_rows(mixed, self.out.mean))
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledLayer:
+    """One block; the feed-forward part is always in FP8."""
+
+    attention: HalfAttention | ScaledAttention
+    norm: FusedNorm
+    fc1: ScaledLinear
+    fc2: ScaledLinear
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Attention inside the sequences of a pack."""
+
+    segments: Segments
+    table: tuple[Tensor, Tensor]
+    heads: int
+
+    def __call__(self, qkv: Tensor, bias: Tensor) -> Tensor:
+        bounds, longest = self.segments.cu_seqlens, self.segments.max_seqlen
+        return rotary_attention(qkv, bias, bounds, self.table, heads=self.heads, max_seqlen=longest)
+
+
+class Fp8Esm2:
+    """The forward pass of `Esm2` with FP8 products, in all linear layers or in those of the feed-forward parts.
+
+    An FP8 product cannot add to the residual stream in place, so the LayerNorm after it does.
+    """
+
+    def __init__(self, model: Esm2, means: Sequence[LayerMeans], *, attention_too: bool) -> None:
+        """Takes the weights out of `model`, which was loaded for the triton backend; `means` as of `input_means`."""
+        self.width = model.width
+        self.attention = model.attention
+        assert self.attention.name == TRITON
+        self.heads = cast(Layer, model.layers[0]).self_attn.heads
+        self._embedding = model.embed_tokens.weight * TOKEN_DROPOUT_SCALE
+        self._rotary = RotaryCache(model.inv_freq)
+        offset = torch.zeros(self.width, dtype=torch.float32, device=self._embedding.device)
+        self._layers: list[ScaledLayer] = []
+        for mean in means:
+            layer = cast(Layer, model.layers.pop(0))
+            made, offset = _scaled(layer, mean, offset, attention_too=attention_too)
+            self._layers.append(made)
+        self._norm = FusedNorm.of(model.emb_layer_norm_after, offset=offset)
+
+    def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
+        """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
+        mix = Mix(segments, self._rotary.table(segments.max_seqlen), self.heads)
+        states = functional.embedding(tokens, self._embedding)
+        added: Tensor | None = None
+        for layer in self._layers:
+            added = layer.attention(states, added, mix)
+            inner = layer.fc1(layer.norm.rows(states, added=added))
+            added = layer.fc2(gelu_rows(inner, layer.fc1.bias, layer.fc2.mean))
+        return self._norm(states, added=added)
+
+
+def _scaled(layer: Layer, mean: LayerMeans, offset: Tensor, *, attention_too: bool) -> tuple[ScaledLayer, Tensor]:
+    """The block in FP8, and what the residual stream lacks after it; `offset` is what it lacks before."""
+    of = layer.self_attn
+    projections = (of.q_proj, of.k_proj, of.v_proj)
+    weight = torch.cat([projection.weight for projection in projections])
+    bias = torch.cat([projection.bias for projection in projections]).float()
+    attention: HalfAttention | ScaledAttention
+    if attention_too:
+        qkv = ScaledLinear.of(weight, bias, mean["qkv"])
+        out = ScaledLinear.of(of.out_proj.weight, of.out_proj.bias, mean["out"])
+        norm = FusedNorm.of(layer.self_attn_layer_norm, offset=offset).less(qkv.mean)
+        attention = ScaledAttention(norm, qkv, out)
+        offset = offset + out.bias
+    else:
+        norm = FusedNorm.of(layer.self_attn_layer_norm, offset=offset)
+        attention = HalfAttention(norm, weight.t(), bias, of.out_proj.weight.t())
+        offset = offset + of.out_proj.bias.float()
+    fc1 = ScaledLinear.of(layer.fc1.weight, layer.fc1.bias, mean["fc1"])
+    fc2 = ScaledLinear.of(layer.fc2.weight, layer.fc2.bias, mean["fc2"])
+    norm = FusedNorm.of(layer.final_layer_norm, offset=offset).less(fc1.mean)
+    return ScaledLayer(attention, norm, fc1, fc2), offset + fc2.bias
