@@ -3,8 +3,8 @@
 The baselines are the usual padded way: FP16 weights, batches of equal length of 16,384 tokens (no padding at all in
 them, which flatters them), the last layer's states on the device, no pooling, no copy to the host.
 
-FP8 rows are speed only: random weights pass no check, so none is made. What FP8 does to vectors of trained weights is in
-gpu_parity.md and fp8_parity.md.
+FP8 rows are speed only: random weights pass no check, so none is made. What FP8 does to vectors of trained weights is
+in gpu_parity.md and fp8_parity.md.
 
     python benchmarks/gpu_engine.py [--models 3B,650M,150M,35M,8M,dnabert-s] [--fp8 3B,650M]
 """
