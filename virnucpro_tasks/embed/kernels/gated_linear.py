@@ -25,7 +25,8 @@ GROUP_ROWS = 8
 """Row blocks that are walked together, so that the weights they share stay in the L2 cache."""
 
 
-@triton.jit
+# Not compiled anew for numbers of tokens with other factors.
+@triton.jit(do_not_specialize=["rows"])
 def _gated_linear(
     inputs,
     weight,
