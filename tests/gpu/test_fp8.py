@@ -27,7 +27,7 @@ from virnucpro_tasks.models.sizes import Esm2Sizes
 pytestmark = pytest.mark.gpu
 
 ROUNDING = 0.029
-"""Relative norm of the error of normal numbers rounded to 3 bits of mantissa, 0.0265, and the chance of one short row."""
+"""Relative norm of the error of normal numbers rounded to 3 bits of mantissa, 0.0265, and the luck of a short row."""
 
 widths = pytest.mark.parametrize(("tokens", "width"), [(1, 320), (777, 2_560), (33, 10_240), (5, 96), (64, 20_480)])
 
