@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs import Job, JobParameters, create_job, list_jobs, remove_job, reopen_job
 from virnucpro_tasks.models.locate import find_bundle
@@ -31,6 +32,8 @@ def submit(
     if not inputs:
         raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
     bundle = find_bundle(settings.bundle)
+    # Read for its errors: a head that does not fit its models must not be found out when all is embedded.
+    Head.load(bundle)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,

@@ -143,8 +143,19 @@ def test_changed_file_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
 
 
 def test_head_of_other_widths_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"hidden_layer\.weight"):
+    with pytest.raises(BundleError, match=r"takes 3328 = 768 \+ 2560: it fits ESM-2 t36_3B; .* your ESM-2 320"):
         Head.load(bundle_of(tmp_path, model.state_dict(), NUCLEOTIDE, 320))
+
+
+def test_head_of_a_width_that_nothing_has(model: MLPClassifier, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"takes 3328 = 770 \+ 2558; your DNABERT-S is 770 wide"):
+        Head.load(bundle_of(tmp_path, model.state_dict(), 770, 320))
+
+
+def test_head_of_other_hidden_units_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
+    state = model.state_dict() | {"hidden_layer.bias": torch.zeros(HIDDEN + 1)}
+    with pytest.raises(BundleError, match=r"hidden_layer\.weight: expected shape"):
+        Head.load(bundle_of(tmp_path, state, NUCLEOTIDE, PROTEIN))
 
 
 def test_needs_no_torch() -> None:

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import Bundle
-from virnucpro_tasks.models.sizes import CLASSES, HeadSizes
+from virnucpro_tasks.models.bundle import Bundle, BundleDescription
+from virnucpro_tasks.models.sizes import CLASSES, HeadSizes, misfit
 
 HEAD_FILE = "head/model.safetensors"
 EPSILON = 1e-5
@@ -70,13 +70,14 @@ class Head:
     def load(cls, bundle: Bundle) -> Head:
         """Read head/model.safetensors of `bundle`; no other file of it needs to be there.
 
-        Raises BundleError if it is missing, differs from its digest or does not fit the bundle's widths.
+        Raises BundleError if it is missing, differs from its digest or does not fit the bundle's models; the message
+        then says what it fits.
         """
         description = bundle.description
         path = bundle.path / HEAD_FILE
         tensors = _checked_tensors(path, digest=description.sha256[HEAD_FILE])
-        widths = description.nucleotide_width + description.protein_width
-        _check_shapes(tensors, widths, path)
+        _check_widths(tensors, description, path)
+        _check_shapes(tensors, description.nucleotide_width + description.protein_width, path)
         scale = tensors["bn1.weight"] / np.sqrt(tensors["bn1.running_var"] + EPSILON)
         return cls(
             nucleotide_width=description.nucleotide_width,
@@ -132,6 +133,15 @@ def _checked_tensors(path: Path, *, digest: str) -> dict[str, Any]:
     except SafetensorError as error:
         raise BundleError(f"damaged safetensors ({error})", path=path, hint="convert the bundle again") from None
     return {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+
+
+def _check_widths(tensors: dict[str, Any], description: BundleDescription, path: Path) -> None:
+    widths = description.nucleotide_width, description.protein_width
+    hidden = tensors.get("hidden_layer.weight", np.empty(0))
+    if hidden.ndim == 2 and hidden.shape[1] != sum(widths):
+        raise BundleError(
+            misfit(hidden.shape[1], *widths), path=path, hint="convert the bundle again, with models that go together"
+        )
 
 
 def _check_shapes(tensors: dict[str, Any], widths: int, path: Path) -> None:

@@ -17,7 +17,7 @@ from virnucpro_tasks.models.bundle import LONGEST_CHUNK, PRECISIONS, Bundle, des
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
-from virnucpro_tasks.models.sizes import CLASSES, PUBLISHED_ESM2, DnabertSizes, Esm2Sizes, HeadSizes
+from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, fitting_esm2, misfit
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.weights import read_weights
 
@@ -110,15 +110,11 @@ def _check_options(
 def _check_widths(head: HeadSizes, dnabert: DnabertSizes, esm2: Esm2Sizes, path: Path) -> None:
     if head.width == dnabert.width + esm2.width:
         return
-    wanted = head.width - dnabert.width
-    fitting = [name for (_, width), (name, _) in PUBLISHED_ESM2.items() if width == wanted]
-    names = f": it fits ESM-2 {fitting[0]}" if fitting else ""
-    split = f" = {dnabert.width} + {wanted}" if wanted > 0 else ""
+    fitting = fitting_esm2(head.width, dnabert.width)
     raise BundleError(
-        f"this head takes {head.width}{split}{names}; "
-        f"your DNABERT-S is {dnabert.width} wide and your ESM-2 {esm2.width}",
+        misfit(head.width, dnabert.width, esm2.width),
         path=path,
-        hint=f"give ESM-2 {fitting[0]}, or a head trained on yours" if fitting else "give the models it was trained on",
+        hint=f"give ESM-2 {fitting}, or a head trained on yours" if fitting else "give the models it was trained on",
     )
 
 

@@ -108,6 +108,23 @@ class HeadSizes:
         )
 
 
+def fitting_esm2(head_width: int, nucleotide_width: int) -> str | None:
+    """The published ESM-2 whose vectors, beside nucleotide ones of `nucleotide_width`, fill a head of `head_width`."""
+    wanted = head_width - nucleotide_width
+    return next((name for (_, width), (name, _) in PUBLISHED_ESM2.items() if width == wanted), None)
+
+
+def misfit(head_width: int, nucleotide_width: int, protein_width: int) -> str:
+    """Why a head does not go with two models, and what it would go with, for a message."""
+    wanted = head_width - nucleotide_width
+    fitting = fitting_esm2(head_width, nucleotide_width)
+    return (
+        f"this head takes {head_width}{f' = {nucleotide_width} + {wanted}' if wanted > 0 else ''}"
+        f"{f': it fits ESM-2 {fitting}' if fitting else ''}; "
+        f"your DNABERT-S is {nucleotide_width} wide and your ESM-2 {protein_width}"
+    )
+
+
 def _linear(name: str, outputs: int, inputs: int) -> Shapes:
     return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
