@@ -1,0 +1,241 @@
+"""One job on one GPU and on several of the same host, and on a number that changes while it runs.
+
+A bundle of the published shapes with random weights is made on the spot (6 GB for 3B). Workers are started and have
+loaded their models before a job is queued, but for the one that joins late. The wall time is that of the whole job:
+splitting, embedding, finishing. In the last run one worker begins alone, a second is started when half of the shards
+are done and killed (-9) when three quarters are.
+
+    python benchmarks/scaling.py TOKENIZER.json INPUT.fasta [INPUT.fasta ...] [--gpus 2] [--model 3B]
+
+Writes benchmarks/results/scaling.json and scaling.md and docs/images/scaling.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import itertools
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from curve import write_curve
+from fingerprint import fingerprint, write_result
+from gpu_predict import Sampler
+from gpu_queue import write_bundle
+
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.embed.bench import ESM2_NAMES
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.queueing import enqueue, wait_for, workers
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.submitting import submit
+
+ROOT = Path(__file__).resolve().parents[1]
+LOADING_SECONDS = 120.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class Run:
+    """A job and who worked for it."""
+
+    name: str
+    gpus: int
+    job: Job
+    started: float
+    ended: float
+    samplers: list[Sampler] = field(default_factory=list)
+    events: dict[str, float] = field(default_factory=dict)
+
+    def figures(self) -> dict[str, Any]:
+        """What its files and the samples tell; times in seconds from the start of the job."""
+        plan = read_plan(self.job.paths.plan)
+        done = [
+            (self.job.paths.embedding(number).stat().st_mtime - self.started, plan.shards[number].tokens)
+            for number in plan.to_embed
+        ]
+        last = max(at for at, _ in done)
+        devices = [
+            [used for at, used, _ in sampler.samples if self.started <= at <= self.started + last]
+            for sampler in self.samplers
+        ]
+        return {
+            "run": self.name,
+            "gpus": self.gpus,
+            "seconds": self.ended - self.started,
+            "embedding_seconds": last,
+            "tokens": plan.tokens,
+            "tokens_per_second": plan.tokens / last,
+            "shards": len(done),
+            "busy_share": [statistics.mean(samples) / 100 for samples in devices],
+            "events": {name: at - self.started for name, at in self.events.items()},
+            "done": sorted(done),
+            "vectors": {str(number): vectors_digest(self.job, number) for number in plan.to_embed},
+            "results": {
+                file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in sorted(self.job.paths.results.glob("*.t*"))
+            },
+        }
+
+
+def vectors_digest(job: Job, shard: int) -> str:
+    return hashlib.sha256(job.paths.embedding(shard).read_bytes()).hexdigest()
+
+
+@contextmanager
+def worker(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A supervisor with what `arguments` ask for, in a process group of its own; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "virnucpro_workers", *arguments],
+        env=os.environ | settings.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=tied_to_parent(),
+    )
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def measure(
+    name: str,
+    settings: Settings,
+    inputs: Sequence[Path],
+    *,
+    at_first: Sequence[str],
+    gpus: int,
+    on_progress: Callable[[Run, float, ExitStack, Settings], None] | None = None,
+) -> Run:
+    """Run one job with a broker of its own and a worker for each device of `at_first`."""
+    with EmbeddedBroker() as broker, ExitStack() as stack:
+        settings = replace(settings, broker_url=broker.url)
+        app = make_app(settings)
+        stack.enter_context(worker(settings, "--devices", "none", "--coordinators", "1", "--name", "coordinator"))
+        for device in at_first:
+            arguments = ("--devices", device, "--coordinators", "0", "--name", f"host{device}")
+            stack.enter_context(worker(settings, *arguments))
+        until(lambda: sum("embed" in each.name for each in workers(app)) == len(at_first))
+        job = submit(
+            settings, inputs, chunk_length=None, min_length=None, strict=False, keep_embeddings=True, priority=0
+        )
+        run = Run(name, gpus, job, time.time(), 0.0, [Sampler(str(device)) for device in range(gpus)])
+        enqueue(app, job)
+        for progress in wait_for(app, job, lease_seconds=settings.lease_seconds, poll_seconds=POLL_SECONDS):
+            if on_progress and progress.shards_total:
+                on_progress(run, progress.shards_done / progress.shards_total, stack, settings)
+        run.ended = job.paths.run.stat().st_mtime
+        for sampler in run.samplers:
+            sampler.stop()
+    return run
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LOADING_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit("the workers did not come up")
+
+
+def join_and_leave() -> Callable[[Run, float, ExitStack, Settings], None]:
+    """Start a second worker at a half, kill it at three quarters."""
+    second: list[subprocess.Popen[bytes]] = []
+
+    def act(run: Run, share: float, stack: ExitStack, settings: Settings) -> None:
+        if share >= 0.5 and not second:
+            run.events["started"] = time.time()
+            arguments = ("--devices", "1", "--coordinators", "0", "--name", "late")
+            second.append(stack.enter_context(worker(settings, *arguments)))
+        if share >= 0.75 and second and "killed" not in run.events:
+            kill(second[0])
+            run.events["killed"] = time.time()
+
+    return act
+
+
+def same(figures: Sequence[dict[str, Any]]) -> bool:
+    """Whether vectors and results of all runs are the same bytes."""
+    return all(
+        one["vectors"] == other["vectors"] and one["results"] == other["results"]
+        for one, other in itertools.pairwise(figures)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tokenizer", type=Path)
+    parser.add_argument("inputs", type=Path, nargs="+")
+    parser.add_argument("--gpus", type=int, default=2)
+    parser.add_argument("--model", choices=ESM2_NAMES, default="3B")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "scaling.svg")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle = write_bundle(folder / "bundle", options.model, options.tokenizer)
+        gc.collect()
+        torch.cuda.empty_cache()
+        settings = Settings(store=folder / "store", bundle=str(bundle), cpu_threads=4, lease_seconds=10.0)
+        everyone = [str(device) for device in range(options.gpus)]
+        runs = [
+            measure("one GPU", settings, options.inputs, at_first=everyone[:1], gpus=1),
+            measure(f"{options.gpus} GPUs", settings, options.inputs, at_first=everyone, gpus=options.gpus),
+            measure(
+                "a second joins at a half and is killed at three quarters",
+                *(settings, options.inputs),
+                at_first=everyone[:1],
+                gpus=2,
+                on_progress=join_and_leave(),
+            ),
+        ]
+        figures = [run.figures() for run in runs]
+    one = figures[0]
+    machine = fingerprint() | {"gpu": torch.cuda.get_device_name(), "gpus": torch.cuda.device_count()}
+    write_curve(options.picture, {each["run"]: each["done"] for each in figures}, events=figures[-1]["events"])
+    write_result(
+        options.output / "scaling",
+        {"machine": machine, "model": options.model, "same_bytes": same(figures), "runs": figures},
+        rows=[
+            (
+                each["run"],
+                f"{each['seconds']:.1f}",
+                f"{one['seconds'] / each['seconds']:.2f}",
+                f"{each['embedding_seconds']:.1f}",
+                f"{one['embedding_seconds'] / each['embedding_seconds']:.2f}",
+                f"{each['tokens_per_second']:,.0f}",
+                " / ".join(f"{share:.1%}" for share in each["busy_share"]),
+            )
+            for each in figures
+        ],
+        header=(
+            *(f"ESM-2 {options.model}, {one['tokens']:,} tokens", "whole job, s", "to one", "embedding, s", "to one"),
+            *("tokens/s", "busy, each GPU"),
+        ),
+    )
+    print("the same bytes in all runs" if same(figures) else "THE RUNS DIFFER")
+
+
+if __name__ == "__main__":
+    main()
