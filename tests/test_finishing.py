@@ -63,6 +63,16 @@ def test_results_do_not_depend_on_the_size_of_shards(small: Settings, settings: 
             assert all(one == two or float(one) == pytest.approx(float(two), abs=1e-5) for one, two in scores)
 
 
+def test_the_report_tells_what_the_engine_did(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    run_job(job, small)
+    engine = json.loads(job.paths.run.read_bytes())["engine"]
+    shards = len(read_plan(job.paths.plan).to_embed)
+    assert engine["packs"] >= 2 * shards and engine["tokens"] > read_plan(job.paths.plan).tokens
+    assert engine["recomputed_packs"] == engine["out_of_memory"] == 0
+    assert engine["shards_by_attention"] == {"dnabert-s": {"sdpa": shards}, "esm2": {"sdpa": shards}}
+
+
 def test_a_second_finish_changes_nothing(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     run_job(job, small)

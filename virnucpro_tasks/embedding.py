@@ -20,6 +20,7 @@ from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.computed import Computed
 from virnucpro_tasks.shards.files import (
     ShardVectors,
     frames_digest,
@@ -30,7 +31,7 @@ from virnucpro_tasks.shards.files import (
 from virnucpro_tasks.splitting import embedding_key
 
 if TYPE_CHECKING:
-    from virnucpro_tasks.embed.engine import Engine
+    from virnucpro_tasks.embed.engine import EmbedReport, Engine
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,18 @@ def embed_frames(engine: Engine, frames: pa.Table, job: Job) -> ShardVectors | N
         protein=embedded.protein,
         nucleotide_row=nucleotides.indices.to_numpy().astype(np.int32),
         protein_row=proteins.indices.to_numpy().astype(np.int32),
+        computed=computed_of(embedded.report),
+    )
+
+
+def computed_of(report: EmbedReport) -> Computed:
+    """What the engine reports, as it is kept."""
+    return Computed(
+        packs=report.packs,
+        recomputed_packs=report.recomputed_packs,
+        out_of_memory=report.out_of_memory,
+        tokens=report.tokens,
+        attention=report.attention,
     )
 
 

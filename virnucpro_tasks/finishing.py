@@ -21,6 +21,7 @@ from virnucpro_tasks.models.bundle import Bundle, file_sha256, read_description
 from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.shards.computed import Computed, summed
 from virnucpro_tasks.shards.files import ShardVectors, read_table, read_vectors, vectors_are_valid
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.splitting import embedding_key, missing_shards
@@ -118,7 +119,8 @@ def _write(job: Job, plan: Plan, directory: Path) -> None:
         chunk_length=job.spec.parameters.chunk_length,
     )
     digests = {file.name: file_sha256(file) for file in sorted(directory.iterdir())}
-    report = run_report(job.spec, description, plan, counts, digests=digests, started_at=started)
+    engine = summed(Computed.read(job.paths.embedding(number)) for number in plan.to_embed)
+    report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
     (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
     write_json(directory / RUN_FILE, report)
     for file in directory.iterdir():

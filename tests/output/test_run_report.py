@@ -35,7 +35,9 @@ def counts_of(*, short: int = 0, **records: int) -> ResultCounts:
 
 
 def report_of(spec: JobSpec, counts: ResultCounts) -> dict[str, Any]:
-    return run_report(spec, REAL, PLAN, counts, digests={"records.tsv": "f" * 64}, started_at=time.time())
+    return run_report(
+        spec, REAL, PLAN, counts, engine={"packs": 3}, digests={"records.tsv": "f" * 64}, started_at=time.time()
+    )
 
 
 def test_complete_jobs_end_with_nought_and_incomplete_ones_with_their_own_code(spec: JobSpec) -> None:

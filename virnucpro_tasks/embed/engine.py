@@ -96,6 +96,10 @@ class EmbedReport:
     def recomputed_packs(self) -> int:
         return self.nucleotide.recomputed_packs + self.protein.recomputed_packs
 
+    @property
+    def out_of_memory(self) -> int:
+        return self.nucleotide.out_of_memory + self.protein.out_of_memory
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:

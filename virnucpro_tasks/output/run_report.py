@@ -31,12 +31,15 @@ def run_report(
     plan: Plan,
     counts: ResultCounts,
     *,
+    engine: dict[str, Any],
     digests: dict[str, str],
     started_at: float,
 ) -> dict[str, Any]:
-    """The content of run.json. Everything that may differ between two runs of the same work is under `times`.
+    """The content of run.json. Everything that may differ between two runs of the same work on equal devices is under
+    `times`.
 
-    `digests` maps result files to SHA-256 (hex); `started_at` is when finishing began, in seconds since the epoch.
+    `engine` is what `shards.computed.summed` gives; `digests` maps result files to SHA-256 (hex); `started_at` is when
+    finishing began, in seconds since the epoch.
     """
     incomplete = counts.records[Status.INVALID] + counts.chunks[Status.QUARANTINED]
     finished_at = time.time()
@@ -67,6 +70,7 @@ def run_report(
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,
         },
+        "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
         "sha256": digests,
         "times": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.reads.tables import FrameBatch
+from virnucpro_tasks.shards.computed import ENTRY, Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 
@@ -42,6 +43,7 @@ class ShardVectors:
     protein: np.ndarray
     nucleotide_row: np.ndarray
     protein_row: np.ndarray
+    computed: Computed = field(default_factory=Computed)
 
 
 def write_shard(batch: FrameBatch, *, frames: Path, ledger: Path) -> ShardEntry:
@@ -77,16 +79,17 @@ def read_table(path: Path) -> pa.Table:
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
     """Write pooled vectors and their key atomically."""
+    about = {"key": asdict(key), "computed": asdict(vectors.computed)}
     tensors = {name: np.ascontiguousarray(array) for name, array in asdict_arrays(vectors).items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"key": json.dumps(asdict(key), sort_keys=True)})
+        save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
 
 
 def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
     """Whether `path` is a complete file of the vectors for `key`; reads its header only."""
     try:
         with safe_open(path, framework="numpy") as handle:
-            return json.loads(handle.metadata()["key"]) == asdict(key)
+            return json.loads(handle.metadata()[ENTRY])["key"] == asdict(key)
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return False
 
@@ -94,7 +97,8 @@ def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
 def read_vectors(path: Path) -> ShardVectors:
     """Read pooled vectors."""
     with safe_open(path, framework="numpy") as handle:
-        return ShardVectors(**{name: handle.get_tensor(name) for name in handle.keys()})  # noqa: SIM118
+        tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    return ShardVectors(**tensors, computed=Computed.read(path))
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
