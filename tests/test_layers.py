@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "models": SAID_ONCE | {"models"},
     "embed": SAID_ONCE | {"embed", "models"},
     "classify": SAID_ONCE | {"classify", "models"},
+    "fitting": SAID_ONCE | {"fitting", "classify", "models", "shards", "jobs", "staging"},
     "output": SAID_ONCE | {"output", "classify", "reads", "shards", "models", "jobs"},
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""

@@ -27,6 +27,8 @@ COMMANDS = {
     "worker": "Start workers on this host, one process a device.",
     "flower": "Start Flower, on loopback and with a password.",
     "models": "Make, check and list model bundles.",
+    "train": "Fit a head to labelled records.",
+    "evaluate": "Measure a bundle on labelled records.",
     "bench": "Measure the speed of the models on this host.",
     "doctor": "Check this installation and deployment.",
     "config": "Show the effective settings.",

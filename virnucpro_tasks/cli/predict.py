@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import (
-    app_of,
     describe_bundle_line,
     engine_options,
     job_options,
@@ -24,16 +21,11 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
-from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queueing import enqueue
 from virnucpro_tasks.submitting import submit, unfinished_twin
 
 WORK_FOLDER = ".virnucpro-work"
 """Holds the job inside the output folder while it runs; a repeated command goes on from it."""
-
-LEASE_SECONDS = 30.0
-"""On one host a lost worker's shard can be taken back sooner than over a network."""
 
 
 @click.command("predict")
@@ -87,12 +79,7 @@ def command(
         priority=0,
     )
     job = unfinished_twin(settings.store, job)
-    with EmbeddedBroker() as broker:
-        settings = replace(settings, broker_url=broker.url, lease_seconds=min(settings.lease_seconds, LEASE_SECONDS))
-        app = app_of(settings)
-        with LocalWorkers(settings, devices=devices) as workers:
-            enqueue(app, job)
-            progress = follow(app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check)
+    progress = run_here(settings, job, devices=devices, quiet=quiet)
     if job.paths.run.exists():
         copy_results(job, output, force=force)
         if keep_embeddings:

@@ -8,6 +8,7 @@
     esm2/model.safetensors              names of the fair-esm module, without prefix; no heads
     head/config.json                    sizes
     head/model.safetensors              names of the published classifier
+    head/card.json                      only of heads that 'virnucpro train' made: data, figures on unseen groups
 
 Reading a bundle's description imports no torch, so a client can pin its digest.
 """
@@ -37,6 +38,7 @@ MEMBER_FILES = (
     "head/config.json",
     "head/model.safetensors",
 )
+CARD_FILE = "head/card.json"
 PRECISIONS = ("fp32", "fp16", "bf16")
 READ_BLOCK_BYTES = 1 << 20
 LONGEST_CHUNK = 1_000_000
@@ -79,7 +81,7 @@ class BundleDescription:
         _demand(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         _demand(_is_text_by_text(self.licences), "licences must be printable text by part")
         _demand(
-            _is_text_by_text(self.sha256) and set(self.sha256) == set(MEMBER_FILES),
+            _is_text_by_text(self.sha256) and set(self.sha256) - {CARD_FILE} == set(MEMBER_FILES),
             "sha256 must list exactly the files of a bundle",
         )
         _demand(all(map(_DIGEST.fullmatch, self.sha256.values())), "a digest in sha256 is none")
@@ -113,7 +115,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises BundleError naming the file at fault.
     """
     description = read_description(path)
-    for name in MEMBER_FILES:
+    for name in description.sha256:
         if not _is_file(path / name):
             raise BundleError(f"{name} is missing", path=path, hint=_AGAIN)
     check_configurations(path, nucleotide_width=description.nucleotide_width, protein_width=description.protein_width)
@@ -146,7 +148,7 @@ def read_description(path: Path) -> BundleDescription:
 
 def verify_bundle(bundle: Bundle) -> None:
     """Hash every member file; raises BundleError naming the first that differs from bundle.json."""
-    for name in MEMBER_FILES:
+    for name in bundle.description.sha256:
         try:
             digest = file_sha256(bundle.path / name)
         except OSError as error:
@@ -157,7 +159,8 @@ def verify_bundle(bundle: Bundle) -> None:
 
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
     """Hash the member files under `path`, write bundle.json last, and return the bundle."""
-    digests = {name: file_sha256(path / name) for name in MEMBER_FILES}
+    members = (*MEMBER_FILES, CARD_FILE) if (path / CARD_FILE).exists() else MEMBER_FILES
+    digests = {name: file_sha256(path / name) for name in members}
     description = BundleDescription(sha256=digests, **facts)
     write_json(path / DESCRIPTION_FILE, asdict(description))
     return Bundle(path, description)

@@ -1,0 +1,113 @@
+"""Vectors of the frames of labelled records, from a job that kept them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.fitting.labels import Label, Labels
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.shards.files import read_table, read_vectors
+from virnucpro_tasks.shards.plan import read_plan
+
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """`nucleotide` and `protein` (n, width) float32 are vectors of frames, `record` (n,) the index of each one's record.
+
+    `ids`, `lengths` (bases) and `labels` are by record; a record without an open frame is not among them.
+    """
+
+    nucleotide: NDArray[np.float32]
+    protein: NDArray[np.float32]
+    record: NDArray[np.int64]
+    ids: Sequence[str]
+    lengths: NDArray[np.int64]
+    labels: Sequence[Label]
+
+    @property
+    def virus(self) -> NDArray[np.bool_]:
+        """By record."""
+        return np.array([label.virus for label in self.labels], dtype=bool)
+
+    @property
+    def joined(self) -> NDArray[np.float32]:
+        """(n, both widths), as a head takes them."""
+        return np.concatenate([self.nucleotide, self.protein], axis=1)
+
+    def of(self, records: NDArray[np.int64]) -> Self:
+        """The examples of some records, in the order given."""
+        places = np.full(len(self.ids), -1)
+        places[records] = np.arange(len(records))
+        rows = np.flatnonzero(places[self.record] >= 0)
+        return type(self)(
+            self.nucleotide[rows],
+            self.protein[rows],
+            places[self.record[rows]],
+            [self.ids[record] for record in records],
+            self.lengths[records],
+            [self.labels[record] for record in records],
+        )
+
+    def means(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The mean over its frames of a score by frame (n,): one number a record."""
+        counts = np.bincount(self.record, minlength=len(self.ids))
+        return np.bincount(self.record, weights=scores, minlength=len(self.ids)) / counts
+
+
+def read_examples(job: Job, labels: Labels) -> Examples:
+    """The examples of a finished job that kept its vectors.
+
+    Raises InputError if a record with open frames has no label, or if one of the classes is missing.
+    """
+    nucleotide, protein, records = [], [], []
+    facts: dict[int, tuple[str, int, Label]] = {}
+    unlabelled: list[str] = []
+    names = [entry.name for entry in job.spec.inputs]
+    for number, entry in enumerate(read_plan(job.paths.plan).shards):
+        if not entry.frames or not job.paths.embedding(number).exists():
+            # No frame is open, or the shard was given up.
+            continue
+        ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
+        columns = (
+            ledger[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length", "input_ordinal")
+        )
+        for ordinal, record_id, length, source in zip(*columns, strict=True):
+            if ordinal not in facts:
+                text = record_id.decode(errors="replace")
+                label = labels.of(text, source)
+                if label is None:
+                    unlabelled.append(text)
+                    label = Label(virus=False, group="", taxon="")
+                facts[ordinal] = (text, length, label)
+        vectors = read_vectors(job.paths.embedding(number))
+        computed = vectors.nucleotide_row >= 0
+        nucleotide.append(vectors.nucleotide[vectors.nucleotide_row[computed]])
+        protein.append(vectors.protein[vectors.protein_row[computed]])
+        records.append(frames["record_ordinal"].to_numpy()[computed])
+    if unlabelled:
+        more = f" and {len(unlabelled) - NAMED} more" if len(unlabelled) > NAMED else ""
+        raise InputError(
+            f"{', '.join(unlabelled[:NAMED])}{more} have no label", file=", ".join(names), hint="add them to the table"
+        )
+    if not records:
+        raise InputError("no record has an open frame", file=", ".join(names))
+    ordinals, record = np.unique(np.concatenate(records), return_inverse=True)
+    chosen = [facts[ordinal] for ordinal in ordinals.tolist()]
+    if len({label.virus for _, _, label in chosen}) < 2:
+        raise InputError("all records have the same label", file=", ".join(names), hint="both classes are needed")
+    return Examples(
+        np.concatenate(nucleotide),
+        np.concatenate(protein),
+        record,
+        [record_id for record_id, _, _ in chosen],
+        np.array([length for _, length, _ in chosen]),
+        [label for _, _, label in chosen],
+    )

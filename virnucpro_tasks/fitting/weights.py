@@ -1,0 +1,25 @@
+"""How much each frame counts, and how vectors are brought to one scale, before anything is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.fitting.examples import Examples
+
+LEAST_DEVIATION = 1e-6
+
+
+def frame_weights(examples: Examples) -> NDArray[np.float64]:
+    """(n,): the classes count alike, in a class its records, in a record its frames; the mean is 1."""
+    frames = np.bincount(examples.record, minlength=len(examples.ids))
+    classes = examples.virus.astype(np.int64)
+    of_class = np.bincount(classes, minlength=2)
+    weights = (1 / frames / of_class[classes])[examples.record]
+    return weights / weights.mean()
+
+
+def standardisation(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column of (n, width), both (width,)."""
+    deviation = vectors.std(axis=0, dtype=np.float64)
+    return vectors.mean(axis=0, dtype=np.float64), np.maximum(deviation, LEAST_DEVIATION)
