@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+CORPUS_FILE, TOKENIZER_FILE = "corpus.npz", "tokenizer.json"
+
 LETTERS = b"ACGTN"
 UNKNOWN = LETTERS.index(b"N")
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.corpus import TOKENIZER_FILE
 from training.forward import ESM2_MASK, ESM2_PAD, dnabert_s_states, esm2_states
 from training.sampling import Frames
 from virnucpro_tasks.embed.attention import resolve_backend
@@ -38,7 +39,8 @@ class Kind:
     """What the training loop must know of an encoder.
 
     Ids from `first_drawn` to `last_drawn` (exclusive) stand in for a masked token at random; `longest` is the padded
-    length (tokens); `ends_count` tells whether the first and last token belong to the mean vector.
+    length (tokens); `ends_count` tells whether the first and last token belong to the mean vector; `rate` is the
+    highest learning rate; `embedding` the name of the embedding's weights.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Kind:
     longest: int
     ends_count: bool
     rate: float
+    embedding: str
     states: Callable[..., Tensor]
 
     def model(self) -> nn.Module:
@@ -62,7 +65,7 @@ class Kind:
         """Frames to the tokens of this encoder."""
         if self.name == "esm2":
             return lambda frames: tokenize_proteins(frames.proteins)
-        words = NucleotideTokenizer.load(folder / "tokenizer.json", rows=self.vocabulary)
+        words = NucleotideTokenizer.load(folder / TOKENIZER_FILE, rows=self.vocabulary)
         return lambda frames: words.encode(frames.nucleotides)
 
     def padded(self, tokens: RaggedTokens) -> NDArray[np.int16]:
@@ -93,6 +96,7 @@ def esm2_kind(sizes: Esm2Sizes) -> Kind:
         longest=168,
         ends_count=False,
         rate=1.5e-3,
+        embedding="embed_tokens.weight",
         states=esm2_states,
     )
 
@@ -109,6 +113,7 @@ def dnabert_s_kind(sizes: DnabertSizes) -> Kind:
         longest=160,
         ends_count=True,
         rate=1e-3,
+        embedding="embeddings.word_embeddings.weight",
         states=dnabert_s_states,
     )
 

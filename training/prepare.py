@@ -10,18 +10,19 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from training.corpus import Corpus
+from training.corpus import CORPUS_FILE, TOKENIZER_FILE, Corpus
 from training.sampling import FrameSampler
 from training.splits import LEFT_OUT, SPLITS, TEST, TRAIN, assign_splits, read_labels
 from virnucpro_tasks.models.demo import train_tokenizer
-from virnucpro_tasks.reads.records import read_records
+from virnucpro_tasks.reads.records import Record, read_records
 from virnucpro_tasks.reads.sources import open_input
 
-CORPUS_FILE, TOKENIZER_FILE, SPLITS_FILE = "corpus.npz", "tokenizer.json", "splits.tsv"
+SPLITS_FILE = "splits.tsv"
 TOKENIZER_FRAMES = 60_000
 SEED = 20
 
@@ -78,7 +79,7 @@ def main() -> None:
         )
 
 
-def _records(path: Path):  # noqa: ANN202
+def _records(path: Path) -> Iterator[Record]:
     with open_input(path, name=path.name) as stream:
         yield from read_records(stream, name=path.name)
 

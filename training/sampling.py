@@ -45,7 +45,7 @@ class FrameSampler:
         self._random = np.random.default_rng([seed, stream])
         records = corpus.members(split)
         self._records = {label: records[corpus.virus[records] == label] for label in (False, True)}
-        self._weights = {label: _weights(corpus, chosen) for label, chosen in self._records.items()}
+        self._weights = {label: record_weights(corpus, chosen) for label, chosen in self._records.items()}
         trial = np.random.default_rng(seed)
         for label, chosen in self._records.items():
             self._weights[label] *= self._scarcity(chosen, trial)
@@ -103,12 +103,13 @@ class FrameSampler:
         return factors
 
 
-def _weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability of each record by the square roots of bases of taxon and group."""
+def record_weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probability of each of `records`, all of one label; see FrameSampler."""
     bases = corpus.lengths[records].astype(np.float64)
     taxa, groups = corpus.taxon[records], corpus.group[records]
     # A group may have records of two taxa: its part in each is a group of its own.
     pairs, pair_of = np.unique(np.stack([taxa, groups]), axis=1, return_inverse=True)
+    pair_of = pair_of.ravel()
     pair_bases = np.bincount(pair_of, weights=bases)
     pair_roots = np.sqrt(pair_bases)
     taxon_bases = np.bincount(taxa, weights=bases)

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,5 +95,5 @@ def _share(groups: int, share: float) -> int:
     return max(round(groups * share), int(groups >= 3))
 
 
-def _order(seed: int):  # noqa: ANN202
+def _order(seed: int) -> Callable[[str], bytes]:
     return lambda group: hashlib.sha256(f"{seed}/{group}".encode()).digest()

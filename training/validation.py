@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,12 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.corpus import Corpus
-from training.sampling import CHUNK_LENGTH, Frames
+from training.sampling import CHUNK_LENGTH, Frames, record_weights
 from virnucpro_tasks.reads.chunks import all_chunk_bounds
-from virnucpro_tasks.reads.frames import open_frames
+from virnucpro_tasks.reads.frames import Ragged, open_frames
 
 SHORTEST, LONGEST = 300, 5000
-CONTIGS_OF_A_RECORD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +31,39 @@ class Contigs:
 def draw_contigs(corpus: Corpus, split: str, *, count: int, seed: int) -> Contigs:
     """`count` contigs with at least one open frame, half of them viral, cut into chunks as the pipeline does.
 
-    Lengths are log-uniform from SHORTEST to LONGEST bases. A group is drawn first, then a record of it; a record gives
-    at most CONTIGS_OF_A_RECORD.
+    Lengths are log-uniform from SHORTEST to LONGEST bases; taxa and groups are balanced as in FrameSampler.
     """
     random = np.random.default_rng(seed)
     records = corpus.members(split)
     nucleotides: list[str] = []
     proteins: list[str] = []
     contig_of: list[int] = []
-    labels: list[bool] = []
     taxa: list[int] = []
+    labels: list[bool] = []
     for label in (False, True):
         mine = records[corpus.virus[records] == label]
-        groups = np.unique(corpus.group[mine])
-        used: dict[int, int] = {}
-        found = 0
-        while found < count // 2:
-            record = int(random.choice(mine[corpus.group[mine] == random.choice(groups)]))
+        weights = record_weights(corpus, mine)
+        while labels.count(label) < count // 2:
+            record = int(random.choice(mine, p=weights))
             length = int(np.exp(random.uniform(np.log(SHORTEST), np.log(LONGEST))))
             length = min(length, int(corpus.lengths[record]))
-            if used.get(record, 0) >= CONTIGS_OF_A_RECORD and len(used) < len(mine):
-                continue
-            used[record] = used.get(record, 0) + 1
             first = int(corpus.starts[record] + random.integers(corpus.lengths[record] - length + 1))
             _, _, starts, ends = all_chunk_bounds(np.array([length]), CHUNK_LENGTH)
             opened = open_frames(corpus.letters[first : first + length], starts, ends)
             if not len(opened.chunks):
                 continue
-            for strings, ragged in ((nucleotides, opened.nucleotides), (proteins, opened.proteins)):
-                bounds = ragged.offsets.tolist()
-                strings += [ragged.content[a:b].decode() for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+            nucleotides += _strings(opened.nucleotides)
+            proteins += _strings(opened.proteins)
             contig_of += [len(labels)] * len(opened.chunks)
             taxa += [int(corpus.taxon[record])] * len(opened.chunks)
             labels.append(label)
-            found += 1
     virus = np.array(labels)
     contig = np.array(contig_of)
     return Contigs(Frames(nucleotides, proteins, virus[contig], np.array(taxa)), contig, virus)
+
+
+def _strings(ragged: Ragged) -> list[str]:
+    return [ragged.content[start:end].decode() for start, end in pairwise(ragged.offsets.tolist())]
 
 
 def auroc(scores: NDArray[np.floating], virus: NDArray[np.bool_]) -> float:
