@@ -32,6 +32,7 @@ class Learner(nn.Module):
         super().__init__()
         self.kind = kind
         self.encoder = kind.model()
+        self.states = kind.states
         width = kind.sizes.width
         self.language = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
         self.language_bias = nn.Parameter(torch.zeros(kind.vocabulary))
@@ -42,7 +43,7 @@ class Learner(nn.Module):
     def forward(self, tokens: Tensor, *, dropout: float = 0.0) -> tuple[Tensor, Tensor]:
         """States (B, L, width), and mean vectors (B, width) FP32 as the pipeline computes them."""
         present = tokens != self.kind.pad
-        states = self.kind.states(self.encoder, tokens, present, dropout=dropout)
+        states = self.states(self.encoder, tokens, present, dropout=dropout)
         counted = present if self.kind.ends_count else present & ~self.kind.ends(tokens)
         return states, masked_mean(states, counted)
 

@@ -39,7 +39,7 @@ DECAY, CLIP = 0.05, 1.0
 MEMORY = 0.998
 """Of the running mean of weights, a step."""
 ROWS_AT_ONCE = 512
-FITTED_FRAMES = 10
+FITTED_FRAMES = 4
 """Frames that the logistic regression is fitted on, for each validation contig."""
 
 
@@ -86,6 +86,8 @@ class Run:
         taxa = len(self.corpus.taxa)
         self.learner, self.smooth = (Learner(self.kind, taxa, seed=options.seed).to(self.device) for _ in range(2))
         self.smooth.requires_grad_(requires_grad=False)
+        if options.compile:
+            self.learner.states = torch.compile(self.kind.states, dynamic=False)
         self.optimizer = torch.optim.AdamW(decay_groups(self.learner), lr=self.kind.rate, betas=(0.9, 0.98))
         self.generator = torch.Generator(self.device).manual_seed(options.seed)
         self.validator = Validator(self.corpus, self.kind, options, self.device)
@@ -203,14 +205,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=7.0, help="without reading the data")
     parser.add_argument("--steps", type=int, help="train so many steps, however long it takes")
-    parser.add_argument("--batch", type=int, default=512, help="frames")
+    parser.add_argument("--batch", type=int, default=256, help="frames")
     parser.add_argument("--language-part", type=float, default=0.3, help="share of the time before classification")
     parser.add_argument("--language-weight", type=float, default=0.5, help="of its loss in the second part")
     parser.add_argument("--taxon-weight", type=float, default=0.2, help="of its loss in the second part")
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--contigs", type=int, default=2000, help="validation contigs")
-    parser.add_argument("--looks", type=int, default=20, help="validations")
+    parser.add_argument("--contigs", type=int, default=1200, help="validation contigs")
+    parser.add_argument("--looks", type=int, default=14, help="validations")
     parser.add_argument("--processes", type=int, default=4, help="processes that make batches")
+    parser.add_argument("--compile", action="store_true", help="fuse what the encoder computes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=20)
     for size in ("layers", "width", "heads"):
