@@ -12,8 +12,9 @@ PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet
 demo: $(VENV)/worker
 	rm -rf demo-results
 	$(BIN)/virnucpro predict examples/sample.fasta --bundle demo --devices cpu --output demo-results
-	@echo; cut -f 1,4,5,11,12,13,14 demo-results/records.tsv
-	@echo; echo "These calls come from a demonstration bundle with random weights: they show the path, not biology."
+	@echo; cut -f 2,3 examples/labels.tsv | paste - demo-results/records.tsv | cut -f 1,3,6,15,16
+	@echo; echo "On contigs of species it never saw, this tiny model ranks 90 of 100 pairs of a virus and another right (AUROC"
+	@echo "0.90; 4-mers 0.79; docs/demonstration.md). None of these five viruses was in its training set."
 
 test: $(VENV)/dev lint
 	$(BIN)/python -m pytest -n 2

@@ -16,7 +16,7 @@ def test_shipped_demonstration_is_whole_small_and_says_what_it_is() -> None:
     verify_bundle(bundle)
     assert bundle.description.demonstration
     assert "DEMONSTRATION" in bundle.description.label
-    assert sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()) < 1_000_000
+    assert sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()) < 8_000_000
 
 
 def test_names() -> None:

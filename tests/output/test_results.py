@@ -45,7 +45,7 @@ def test_a_demonstration_says_so_beside_files_that_have_no_room_for_it(tmp_path:
     write(tmp_path / "demo", shard_of(CHUNKS), demonstration=True)
     added = set(files(tmp_path / "demo")) - set(files(tmp_path / "real"))
     assert added == {"DEMONSTRATION.txt"}
-    assert "say nothing about the sequences" in (tmp_path / "demo" / "DEMONSTRATION.txt").read_text()
+    assert "Do not draw conclusions" in (tmp_path / "demo" / "DEMONSTRATION.txt").read_text()
 
 
 def test_no_shards_give_headers(tmp_path: Path) -> None:

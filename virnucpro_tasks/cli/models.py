@@ -77,12 +77,12 @@ def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
     "--rebuild",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FASTA",
-    help="Build it anew, with a tokenizer trained on these sequences.",
+    help="Random weights instead, and a tokenizer trained on these sequences.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights of --rebuild; default: as shipped.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights of --rebuild.")
 @json_option
 def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool) -> None:
-    """Put the demonstration bundle into the new folder OUTPUT: random weights, for trying things out."""
+    """Put the demonstration bundle into the new folder OUTPUT, or with --rebuild one of random weights."""
     if rebuild is None:
         if seed is not None:
             raise click.UsageError("--seed needs --rebuild")

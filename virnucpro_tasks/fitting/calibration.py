@@ -14,16 +14,18 @@ from virnucpro_tasks.fitting.tensors import HeadTensors
 
 
 def calibrate(head: HeadTensors, examples: Examples) -> HeadTensors:
-    """`head` with slope and intercept of least cross-entropy of the records' means; both classes count alike."""
+    """`head` with slope and intercept of least cross-entropy of the records' means.
+
+    Records count alike, so scores are right for as many viruses among the scored records as there are here.
+    """
     from scipy.optimize import minimize
 
     log_odds = head.log_odds(examples.joined)
     virus = examples.virus
-    weights = np.where(virus, 0.5 / virus.sum(), 0.5 / (~virus).sum())
 
     def loss(parameters: NDArray[np.float64]) -> float:
         means = np.clip(examples.means(sigmoid(np.exp(parameters[0]) * log_odds + parameters[1])), 1e-9, 1 - 1e-9)
-        return float(-(weights * np.log(np.where(virus, means, 1 - means))).sum())
+        return float(-np.log(np.where(virus, means, 1 - means)).mean())
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"maxiter": 500})
     return head.calibrated(float(np.exp(found.x[0])), float(found.x[1]))

@@ -20,7 +20,7 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """`nucleotide` and `protein` (n, width) float32 are vectors of frames, `record` (n,) the index of each one's record.
+    """`nucleotide` and `protein` (n, width) float32 are vectors of frames, `record` (n,) the index of their record.
 
     `ids`, `lengths` (bases) and `labels` are by record; a record without an open frame is not among them.
     """

@@ -1,6 +1,6 @@
-"""Building the demonstration bundle: true architectures, small sizes, random weights, made without torch.
+"""A bundle of random weights: true architectures, tiny sizes, made without torch in a second.
 
-Its answers mean nothing; it shows that everything runs.
+Its answers mean nothing; it shows that everything runs. The shipped demonstration is trained, by `training/`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
 
-NAME = "demonstration"
+NAME = "random"
 SEED = 20
 CHUNK_LENGTH = 500
 SPECIAL_TOKENS = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
@@ -44,7 +44,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def build_demo_bundle(output: Path, *, sequences: Iterable[str], seed: int = SEED) -> Bundle:
-    """Write the demonstration as a new folder; the tokenizer is trained on `sequences` (A, C, G, T), the weights
+    """Write such a bundle as a new folder; the tokenizer is trained on `sequences` (A, C, G, T), the weights
     are random by `seed`. Equal arguments give equal files. Raises OutputError if `output` exists.
     """
     random = np.random.default_rng(seed)

@@ -12,6 +12,8 @@ from pathlib import Path
 from virnucpro_tasks.atomic import sync_directory
 from virnucpro_tasks.errors import OutputError
 
+FILE_MODE = 0o644
+
 
 @contextmanager
 def new_folder(output: Path) -> Iterator[Path]:
@@ -33,6 +35,8 @@ def new_folder(output: Path) -> Iterator[Path]:
             if place.is_dir():
                 sync_directory(place)
             else:
+                # Some libraries make files that only their owner may read; workers may be others.
+                place.chmod(FILE_MODE)
                 with place.open("rb") as handle:
                     os.fsync(handle.fileno())
         try:

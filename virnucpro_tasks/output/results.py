@@ -19,8 +19,8 @@ CHUNK_TABLE_FILE = "chunks.tsv"
 PROBLEMS_KEPT = 10
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 DEMONSTRATION_TEXT = """\
-The scores and calls in this folder come from a demonstration bundle: a tiny model that shows that everything runs.
-They say nothing about the sequences. This holds for prediction_results.txt and prediction_results_highestscore.csv
+The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
+Do not draw conclusions from them. This holds for prediction_results.txt and prediction_results_highestscore.csv
 too, whose columns leave no room to say so.
 """
 

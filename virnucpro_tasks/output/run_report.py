@@ -106,7 +106,9 @@ def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts
     """Where the scores are outside what the head was trained on."""
     found = []
     if description.demonstration:
-        found.append("the model is a demonstration: its scores and calls say nothing about the sequences")
+        found.append(
+            "the model is a demonstration, a tiny one for trying things out: draw no conclusions from its scores"
+        )
     if spec.parameters.chunk_length != description.chunk_length:
         found.append(
             f"chunks are {spec.parameters.chunk_length} bases long, the head was trained on {description.chunk_length}"

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.fitting.labels import Label, Labels
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "labels.tsv"
+    path.write_text(text)
+    return path
+
+
+def test_a_table_names_label_group_and_taxon(tmp_path: Path) -> None:
+    labels = Labels.read(table(tmp_path, 'id\tgroup\tlabel\ttaxon\na\tg1\tvirus\tphages\nb"\t\tothers\t\n'))
+    assert labels.of("a", 0) == Label(virus=True, group="g1", taxon="phages")
+    assert labels.of('b"', 5) == Label(virus=False, group='record b"', taxon="")
+    assert labels.of("c", 0) is None
+
+
+def test_two_files_are_viruses_and_others() -> None:
+    labels = Labels.by_file()
+    assert labels.of("a", 0) == Label(virus=True, group="0/a", taxon="")
+    assert labels.of("a", 1) == Label(virus=False, group="1/a", taxon="")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\tlabel\na\tvirus\n", r"line 1: has no column 'id'"),
+        ("id\tlabel\na\tvirus\nb\tphage\n", r"line 3, record 'b': label 'phage' is neither"),
+        ("id\tlabel\na\tvirus\na\tothers\n", r"line 3, record 'a': the id is there twice"),
+        ("", "has no column"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Labels.read(table(tmp_path, text))
+    with pytest.raises(InputError, match="cannot be read"):
+        Labels.read(tmp_path / "missing")

@@ -1,0 +1,102 @@
+"""Heads fitted to made-up vectors, the way from the fit to the file, and calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.fitting.bundles import write_trained
+from virnucpro_tasks.fitting.calibration import calibrate, sigmoid
+from virnucpro_tasks.fitting.examples import Examples
+from virnucpro_tasks.fitting.metrics import Metrics, calibration_error
+from virnucpro_tasks.fitting.splits import JUDGE
+from virnucpro_tasks.fitting.tensors import HeadTensors
+from virnucpro_tasks.fitting.train import HeadKind, fit_head
+from virnucpro_tasks.fitting.weights import frame_weights
+from virnucpro_tasks.models.bundle import CARD_FILE, verify_bundle
+from virnucpro_tasks.models.locate import demo_bundle
+
+Make = Callable[..., Examples]
+
+
+@pytest.mark.parametrize("kind", list(HeadKind))
+def test_unseen_groups_are_told_apart(make_examples: Make, kind: HeadKind) -> None:
+    examples = make_examples(groups=160, distance=2.0)
+    fitted = fit_head(examples, kind=kind, hidden=16, seed=1)
+    judge = fitted.parts[JUDGE]
+    assert Metrics.of(fitted.scores[judge], examples.virus[judge]).auroc > 0.85
+
+
+@pytest.mark.parametrize("kind", list(HeadKind))
+def test_without_a_difference_nothing_is_learnt(make_examples: Make, kind: HeadKind) -> None:
+    examples = make_examples(groups=200, distance=0)
+    fitted = fit_head(examples, kind=kind, hidden=16, seed=1)
+    judge = fitted.parts[JUDGE]
+    assert 0.3 < Metrics.of(fitted.scores[judge], examples.virus[judge]).auroc < 0.7
+
+
+@pytest.mark.parametrize("kind", list(HeadKind))
+def test_equal_arguments_give_equal_heads(make_examples: Make, kind: HeadKind) -> None:
+    states = [fit_head(make_examples(), kind=kind, hidden=8, seed=5).head.state() for _ in range(2)]
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name])
+
+
+def test_frames_count_so_that_records_and_classes_do_alike(make_examples: Make) -> None:
+    examples = make_examples(groups=31, records=3)
+    weights = frame_weights(examples)
+    by_record = np.bincount(examples.record, weights=weights)
+    for virus in (True, False):
+        of_class = by_record[examples.virus == virus]
+        np.testing.assert_allclose(of_class, of_class[0])
+        assert of_class.sum() == pytest.approx(weights.sum() / 2)
+
+
+def test_a_linear_head_is_exactly_that(make_examples: Make) -> None:
+    joined = make_examples().joined
+    random = np.random.default_rng(1)
+    weight, mean, deviation = random.standard_normal(16), random.standard_normal(16), random.uniform(1, 2, 16)
+    head = HeadTensors.linear(weight, 0.3).standardised(mean, deviation).calibrated(2.0, -0.7)
+    expected = 2 * ((joined - mean) / deviation @ weight + 0.3) - 0.7
+    np.testing.assert_allclose(head.log_odds(joined), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_calibration_makes_the_mean_of_a_record_right(make_examples: Make) -> None:
+    examples = make_examples(groups=600, distance=0.5)
+    fitted = fit_head(examples, kind=HeadKind.LOGISTIC, hidden=1, seed=1)
+    loud = fitted.head.calibrated(6.0, 2.0)
+
+    def error(head: HeadTensors) -> float:
+        return calibration_error(examples.means(sigmoid(head.log_odds(examples.joined))), examples.virus)
+
+    assert error(loud) > 0.1
+    assert error(calibrate(loud, examples)) < 0.05
+
+
+def test_the_written_bundle_scores_as_the_fit_did(make_examples: Make, tmp_path: Path) -> None:
+    encoders = demo_bundle()
+    widths = encoders.description.nucleotide_width, encoders.description.protein_width
+    head = HeadTensors.linear(np.random.default_rng(2).standard_normal(sum(widths)), 0.1)
+    card = {"intended_use": "a test"}
+    bundle = write_trained(
+        tmp_path / "bundle",
+        encoders,
+        head,
+        card=card,
+        name="mine",
+        chunk_length=300,
+        head_name="logistic",
+        licence="MIT",
+    )
+    verify_bundle(bundle)
+    assert CARD_FILE in bundle.description.sha256 and not bundle.description.demonstration
+    vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)
+    scores = Head.load(bundle).scores(vectors[:, : widths[0]], vectors[:, widths[0] :])
+    np.testing.assert_allclose(scores[:, 1], sigmoid(head.log_odds(vectors)), atol=1e-5)
+    assert (bundle.path / "esm2/model.safetensors").read_bytes() == (
+        encoders.path / "esm2/model.safetensors"
+    ).read_bytes()

@@ -1,0 +1,65 @@
+"""Labelled contigs out of the prepared corpus, for fitting a head and for judging one.
+
+    python -m training.contigs --data FOLDER --split train --count 6000 --output PREFIX
+
+Writes PREFIX.fasta and PREFIX.labels.tsv (id, label, group, taxon). Labels alternate; within a label taxa and groups
+are drawn as for pre-training. Lengths are log-uniform from 300 to 5,000 bases and drawn before the record.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from training.corpus import CORPUS_FILE, Corpus
+from training.sampling import record_weights
+from training.splits import TRAIN, VALIDATION
+
+SHORTEST, LONGEST = 300, 5_000
+MOST_UNKNOWN = 0.02
+COMPLEMENT = bytes.maketrans(b"ACGTN", b"TGCAN")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
+    parser.add_argument("--split", choices=(TRAIN, VALIDATION), default=TRAIN)
+    parser.add_argument("--count", type=int, default=6_000)
+    parser.add_argument("--longest", type=int, default=LONGEST)
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--output", type=Path, required=True, metavar="PREFIX")
+    options = parser.parse_args()
+    corpus = Corpus.load(options.data / CORPUS_FILE)
+    random = np.random.default_rng(options.seed)
+    members = corpus.members(options.split)
+    chosen = {label: members[corpus.virus[members] == label] for label in (False, True)}
+    weights = {label: record_weights(corpus, records) for label, records in chosen.items()}
+    with (
+        options.output.with_suffix(".fasta").open("wb") as fasta,
+        options.output.with_suffix(".labels.tsv").open("w", encoding="utf-8") as table,
+    ):
+        table.write("id\tlabel\tgroup\ttaxon\n")
+        number = 0
+        while number < options.count:
+            virus = bool(number % 2)
+            length = int(np.exp(random.uniform(np.log(SHORTEST), np.log(options.longest))))
+            record = random.choice(chosen[virus], p=weights[virus])
+            free = int(corpus.lengths[record]) - length
+            if free < 0:
+                continue
+            start = int(corpus.starts[record]) + int(random.integers(free + 1))
+            sequence = corpus.letters[start : start + length]
+            if sequence.count(b"N") > MOST_UNKNOWN * length:
+                continue
+            if random.random() < 0.5:
+                sequence = sequence.translate(COMPLEMENT)[::-1]
+            number += 1
+            fasta.write(b">c%06d\n%s\n" % (number, sequence))
+            facts = (corpus.groups[corpus.group[record]], corpus.taxa[corpus.taxon[record]])
+            table.write("\t".join([f"c{number:06d}", "virus" if virus else "others", *facts]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
