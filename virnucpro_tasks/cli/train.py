@@ -23,7 +23,13 @@ HIDDEN = 512
 @click.command("train")
 @labelled_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
-@click.option("--head", "kind", type=click.Choice(list(HeadKind)), default=HeadKind.MLP, show_default=True)
+@click.option(
+    "--head",
+    "kind",
+    type=click.Choice([kind.value for kind in HeadKind]),
+    default=HeadKind.MLP.value,
+    show_default=True,
+)
 @click.option(
     "--hidden", type=click.IntRange(min=1), default=HIDDEN, show_default=True, help="Hidden units of the MLP."
 )

@@ -1,0 +1,100 @@
+"""`train` and `evaluate` as a user calls them: real Redis, a worker, the demonstration's encoders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from virnucpro_tasks.cli.main import main
+from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+GROUPS = 16
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> tuple[Path, Path]:
+    """Records of two compositions with hardly a T, so that nearly all have an open frame."""
+    random = np.random.default_rng(0)
+    fasta, table = tmp_path / "contigs.fasta", tmp_path / "labels.tsv"
+    with fasta.open("w") as sequences, table.open("w") as labels:
+        labels.write("id\tlabel\tgroup\n")
+        for number in range(6 * GROUPS):
+            virus = number % 2 == 0
+            shares = [0.5, 0.24, 0.24, 0.02] if virus else [0.3, 0.34, 0.34, 0.02]
+            sequence = "".join(random.choice(list("ACGT"), 400, p=shares))
+            sequences.write(f">r{number}\n{sequence}\n")
+            labels.write(f"r{number}\t{'virus' if virus else 'others'}\tg{number % GROUPS}\n")
+    return fasta, table
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["virnucpro", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
+    labelled: tuple[Path, Path], tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    fasta, table = labelled
+    common = (fasta, "--labels", table, "--bundle", "demo", "--devices", "cpu", "--work", tmp_path / "work")
+    code, out, err = call("train", *common, "--output", tmp_path / "mlp", "--hidden", 16, "--json")
+    assert code == 0, err
+    card = json.loads(out)
+    assert card["unseen_groups"]["auroc"] > 0.7
+    assert sum(part["records"] for part in card["parts"].values()) <= 6 * GROUPS
+    bundle = read_bundle(tmp_path / "mlp")
+    verify_bundle(bundle)
+    assert json.loads((bundle.path / "head/card.json").read_text()) == card
+    assert not bundle.description.demonstration and bundle.description.name == "mlp"
+
+    code, out, err = call("train", *common, "--output", tmp_path / "logistic", "--head", "logistic")
+    assert code == 0 and "are used" in err
+    assert len(list((tmp_path / "work" / "jobs").iterdir())) == 1
+    assert read_bundle(tmp_path / "logistic").digest != bundle.digest
+
+    code, _, err = call("train", *common, "--output", tmp_path / "logistic")
+    assert code == 2 and "exists already" in err
+
+    evaluated = (
+        fasta,
+        "--labels",
+        table,
+        "--bundle",
+        tmp_path / "mlp",
+        "--devices",
+        "cpu",
+        "--work",
+        tmp_path / "work",
+    )
+    code, out, err = call("evaluate", *evaluated, "--output", tmp_path / "report")
+    assert code == 0, err
+    assert out == (tmp_path / "report/evaluation.tsv").read_text()
+    report = json.loads((tmp_path / "report/evaluation.json").read_text())
+    assert report["all"]["auroc"] > 0.8 and report["baseline_4_mers"]["auroc"] > 0.8
+    assert report["digest"] == bundle.digest
+    assert (tmp_path / "report/evaluation.svg").read_text().startswith("<?xml")
+
+
+def test_labels_that_do_not_fit_are_named(
+    labelled: tuple[Path, Path], tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    fasta, table = labelled
+    code, _, err = call("train", fasta, "--bundle", "demo", "--output", tmp_path / "x")
+    assert code == 2 and "viruses and then others, or --labels" in err
+    table.write_text("id\tlabel\nr0\tviral\n")
+    code, _, err = call("train", fasta, "--labels", table, "--bundle", "demo", "--output", tmp_path / "x")
+    assert code == 3 and "labels.tsv, line 2, record 'r0': label 'viral'" in err
+    assert not (tmp_path / "x").exists()
