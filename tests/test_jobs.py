@@ -10,7 +10,6 @@ from job import make_job
 from virnucpro_tasks.errors import ExitCode, InputError, JobError
 from virnucpro_tasks.jobs import cancel_job, fail_job, is_stopped, list_jobs, open_job, remove_job, reopen_job
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import unfinished_twin
 
 
 @pytest.fixture
@@ -70,14 +69,6 @@ def test_a_job_under_way_is_removed_only_by_force(settings: Settings, reads: Pat
     remove_job(job, force=True)
     assert is_stopped(job.paths)
     assert not job.paths.root.exists()
-
-
-def test_a_repeated_submission_finds_its_unfinished_twin(settings: Settings, reads: Path) -> None:
-    first = make_job(settings, reads)
-    assert unfinished_twin(settings.store, make_job(settings, reads)) == first
-    other = make_job(settings, reads, chunk_length=300)
-    assert unfinished_twin(settings.store, other) == other
-    assert len(list(list_jobs(settings.store))) == 2
 
 
 def test_the_demonstration_bundle_is_never_taken_silently(settings: Settings, reads: Path) -> None:

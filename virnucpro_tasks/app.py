@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import Celery
 from kombu.entity import Queue
 
-from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
+from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS, SMALL_QUEUE
 from virnucpro_tasks.lease import LeaseKeeper
 from virnucpro_tasks.settings import Settings
 
@@ -28,7 +28,7 @@ def make_app(settings: Settings) -> VirnucproApp:
     app.conf.update(
         include=["virnucpro_tasks.tasks"],
         task_default_queue=CPU_QUEUE,
-        task_queues=[Queue(CPU_QUEUE)],
+        task_queues=[Queue(CPU_QUEUE), Queue(SMALL_QUEUE)],
         task_create_missing_queues=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> VirnucproApp:
             "unacked_restore_interval": min(RESTORE_INTERVAL_SECONDS, settings.lease_seconds),
             "unacked_restore_throttle": 1,
             "priority_steps": list(PRIORITY_STEPS),
-            "queue_order_strategy": "priority",
+            "queue_order_strategy": "virnucpro_tasks.turns:FairTurns",
         },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

@@ -17,6 +17,9 @@ from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle
 from virnucpro_tasks.paths import JobPaths, new_job_id
 from virnucpro_tasks.staging import StagedInput, stage_inputs
 
+RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
+"""The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
+
 HEAD_FILES = ("head/config.json", "head/model.safetensors")
 
 
@@ -40,7 +43,7 @@ class JobParameters:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """The content of job.json: written first, never changed."""
+    """The content of job.json: written first, never changed. `owner` is in whose name it was submitted."""
 
     job_id: str
     created_at: str
@@ -48,6 +51,7 @@ class JobSpec:
     parameters: JobParameters
     bundle_digest: str
     version: str
+    owner: str = ""
 
     @property
     def input_bytes(self) -> int:
@@ -66,7 +70,7 @@ class Job:
         return self.spec.job_id
 
 
-def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle) -> Job:
+def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
     """Stage `inputs` (`-` is standard input) and the bundle's head into a new job folder; job.json is written last.
 
     Raises InputError for a file that cannot be read. On any error the folder is removed.
@@ -81,6 +85,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             parameters=parameters,
             bundle_digest=bundle.digest,
             version=version("virnucpro-tasks"),
+            owner=owner,
         )
         (paths.bundle / "head").mkdir(parents=True)
         for name in (DESCRIPTION_FILE, *HEAD_FILES):

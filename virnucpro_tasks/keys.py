@@ -1,24 +1,44 @@
 """Every name that exists in Redis.
 
-| name                        | type                 | owner  | lifetime                                   |
-| --------------------------- | -------------------- | ------ | ------------------------------------------ |
-| cpu, cpu\\x06\\x16{3,6,9}     | list (queue)         | kombu  | messages until acknowledged                |
-| gpu-{12 hex}, + priorities  | list (queue)         | kombu  | messages until acknowledged                |
-| unacked, unacked_index      | hash, sorted set     | kombu  | a taken message until acknowledged         |
-| unacked_mutex               | string               | kombu  | seconds, during a restore sweep            |
-| _kombu.binding*             | set, sorted set      | kombu  | for ever (a few bytes a queue)             |
-| *.celery.pidbox             | list                 | kombu  | seconds: questions to workers, and answers |
-| celery-task-meta-{task id}  | string               | celery | RESULT_DAYS, a few integers a task         |
-| celery-taskset-meta-{id}    | string               | celery | RESULT_DAYS, one a chord                   |
-| chord-*, *.j, *.t, *.s, *.c | sorted set, strings  | celery | RESULT_DAYS, refreshed by each shard       |
+| name                          | type                 | owner       | lifetime                                     |
+| ----------------------------- | -------------------- | ----------- | -------------------------------------------- |
+| cpu, cpu-small, + priorities  | list (queue)         | kombu       | messages until acknowledged                  |
+| gpu-{12 hex}.{owner}.{job id} | list (queue)         | kombu       | a job's shards until taken, or cancelled     |
+| virnucpro.queues              | sorted set           | virnucpro   | a job's queue from its first shard until     |
+|                               |                      |             | QUIET_LEASES leases after its last           |
+| gpu-{12 hex}.waiting          | list (a gauge)       | coordinator | as long as shards of the bundle wait         |
+| gpu-{12 hex}                  | list (queue)         | kombu       | always empty: marks the workers of a bundle  |
+| unacked, unacked_index        | hash, sorted set     | kombu       | a taken message until acknowledged           |
+| unacked_mutex                 | string               | kombu       | seconds, during a restore sweep              |
+| _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
+| *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
+| celery-task-meta-{task id}    | string               | celery      | RESULT_DAYS, a few integers a task           |
+| celery-taskset-meta-{id}      | string               | celery      | RESULT_DAYS, one a chord                     |
+| chord-*, *.j, *.t, *.s, *.c   | sorted set, strings  | celery      | RESULT_DAYS, refreshed by each shard         |
 
+A priority other than 0 is a list of its own: the queue's name, PRIORITY_SEPARATOR, the number.
 Nothing else is written, and nothing here is needed to resume a job: the job folder is the truth.
 """
 
 from __future__ import annotations
 
+import re
+
 CPU_QUEUE = "cpu"
 """Splitting and finishing: no model, no device."""
+
+SMALL_QUEUE = "cpu-small"
+"""The same for small inputs: a process of its own takes from it, so that they never wait for a giant one."""
+
+SMALL_INPUT_BYTES = 10_000_000
+"""Inputs up to this size, as they are in the store, are small: split and finished in a second or two."""
+
+LIVE_QUEUES = "virnucpro.queues"
+"""The queues of jobs that have shards; each scored by when that was last said, in seconds of the server's clock."""
+
+QUIET_LEASES = 3
+"""A job's queue that is empty and was not announced for so many leases is forgotten: a shard whose worker died has
+come back within one lease and one sweep."""
 
 RESULT_DAYS = 30
 """Days that task results and chord counters stay in Redis; longer than any job."""
@@ -26,9 +46,41 @@ RESULT_DAYS = 30
 PRIORITY_STEPS = (0, 3, 6, 9)
 """Priorities on Redis; 0 is served first."""
 
+PRIORITY_SEPARATOR = "\x06\x16"
+"""kombu's, between a queue's name and a priority."""
+
 _DIGEST_CHARACTERS = 12
+_OWNER_CHARACTERS = 32
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9_-]")
 
 
 def gpu_queue(bundle_digest: str) -> str:
-    """The queue of the shards of one bundle: a worker with another bundle never sees them."""
+    """The queue by which the workers of one bundle are known; the queues of jobs with that bundle begin with it."""
     return f"gpu-{bundle_digest[:_DIGEST_CHARACTERS]}"
+
+
+def job_queue(bundle_digest: str, owner: str, job_id: str) -> str:
+    """The queue of one job's shards. What is unusual in the owner's name becomes an underscore."""
+    name = _NOT_IN_A_NAME.sub("_", owner.lower())[:_OWNER_CHARACTERS]
+    return f"{gpu_queue(bundle_digest)}.{name}.{job_id}"
+
+
+def owner_of(queue: str) -> str:
+    """Whose turn a queue takes: the owner in the name of a job's queue, otherwise the queue itself."""
+    parts = queue.split(".")
+    return parts[1] if len(parts) == 3 else queue
+
+
+def waiting_gauge(bundle_digest: str) -> str:
+    """A list with one (meaningless) entry for each shard of the bundle that waits: for what scales by its length."""
+    return f"{gpu_queue(bundle_digest)}.waiting"
+
+
+def coordinator_queue(input_bytes: int) -> str:
+    """The queue that a job of this size is split and finished in."""
+    return SMALL_QUEUE if input_bytes <= SMALL_INPUT_BYTES else CPU_QUEUE
+
+
+def priority_lists(queue: str) -> list[str]:
+    """The lists that a queue consists of, the first served first."""
+    return [f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue for step in PRIORITY_STEPS]

@@ -30,8 +30,10 @@ class LocalWorkers:
     What the workers print goes to workers.log in the store.
     """
 
-    def __init__(self, settings: Settings, *, devices: str) -> None:
+    def __init__(self, settings: Settings, *, devices: str, one_job: bool = True) -> None:
         self._settings = settings
+        # A lane for small inputs beside others is one process too many where there is one job.
+        self._flags = ("--no-small-lane",) if one_job else ()
         self._devices = devices
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -45,7 +47,7 @@ class LocalWorkers:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices],
+                [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices, *self._flags],
                 env=os.environ | self._settings.environment() | {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

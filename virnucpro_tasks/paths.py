@@ -16,6 +16,9 @@
 | results/                         | finish_job        | the job's; moved in complete                         |
 | run.json                         | finish_job        | the job's; the commit mark, written last             |
 
+Beside the folders of jobs, same-work/{key} in the store names the job that did, or does, the work of that key
+(`same_work.py`); written by the client, never needed: without it the work is done anew.
+
 Temporary names begin with a dot. A file under its final name is complete.
 """
 
@@ -45,6 +48,11 @@ def checked_job_id(job_id: object) -> str:
     if not isinstance(job_id, str) or not _ID_PATTERN.fullmatch(job_id):
         raise JobError("this is not a job id", job_id=ascii(job_id)[:80], hint="see 'virnucpro list'")
     return job_id
+
+
+def same_work_file(store: Path, key: str) -> Path:
+    """Where the id of the job with this content key is noted."""
+    return store / "same-work" / key
 
 
 @dataclass(frozen=True, slots=True)

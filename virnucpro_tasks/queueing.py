@@ -12,8 +12,9 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.job_queues import empty, waiting
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import CPU_QUEUE
+from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.progress import Progress, job_progress
 from virnucpro_tasks.settings import masked_url
 
@@ -55,13 +56,30 @@ def enqueue(app: Celery, job: Job) -> None:
     """
     check_broker(app)
     step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
+    priority = job.spec.parameters.priority
     try:
-        app.send_task(step, args=(job.job_id,), queue=CPU_QUEUE, priority=job.spec.parameters.priority)
+        app.send_task(step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority)
     except (OperationalError, RedisError) as error:
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",
             hint="is it full, or does its user lack rights? see docs/operations.md",
         ) from None
+
+
+def drop_waiting(app: Celery, job: Job) -> int:
+    """Take the shards of a job that wait out of the queue; returns how many. Raises BrokerError."""
+    check_broker(app)
+    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    with app.connection_for_write() as connection:
+        return empty(connection.default_channel.client, queue)
+
+
+def shards_waiting(app: Celery, job: Job) -> int:
+    """How many shards of the job wait in its queue. Raises BrokerError."""
+    check_broker(app)
+    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    with app.connection_for_write() as connection:
+        return waiting(connection.default_channel.client, queue)
 
 
 def workers(app: Celery) -> list[WorkerInfo]:
@@ -109,11 +127,16 @@ def wait_for(
 
 
 def requeue_if_idle(app: Celery, job: Job) -> bool:
-    """Queue the job's next step unless a worker is at one of its tasks; an unreachable Redis is left for later."""
+    """Queue the job's next step unless shards of it wait or a worker is at one of its tasks.
+
+    An unreachable Redis is left for later.
+    """
     try:
+        if shards_waiting(app, job):
+            return False
         if any(job.job_id in task for worker in workers(app) for task in worker.running):
             return False
         enqueue(app, job)
-    except BrokerError:
+    except (BrokerError, OperationalError, RedisError):
         return False
     return True

@@ -48,6 +48,7 @@ class Settings:
     soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
     shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")
+    owner: str | None = _setting(None, "in whose name jobs are submitted; the login name if not given")
     dialect: str = _setting("original", "format of the two classic result files: original or broad")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import SettingsError
-from virnucpro_tasks.jobs import Job, JobParameters, create_job, list_jobs, remove_job, reopen_job
+from virnucpro_tasks.jobs import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
 
@@ -45,28 +47,12 @@ def submit(
         shard_tokens=settings.shard_tokens,
         max_attempts=settings.max_attempts,
     )
-    return create_job(settings.store, inputs, parameters, bundle)
+    return create_job(settings.store, inputs, parameters, bundle, owner=settings.owner or login_name())
 
 
-def unfinished_twin(store: Path, job: Job) -> Job:
-    """An older unfinished job of `store` with the same input, parameters and bundle, if there is one; `job` is then
-    removed. So a repeated one-shot command goes on where it was interrupted.
-    """
-    twin = next((other for other in list_jobs(store) if other.job_id != job.job_id and _same_work(other, job)), None)
-    if twin is None:
-        return job
-    remove_job(job, force=True)
-    reopen_job(twin, retry_quarantined=False)
-    return twin
-
-
-def _same_work(one: Job, other: Job) -> bool:
-    def facts(job: Job) -> tuple[object, ...]:
-        return (
-            [entry.sha256 for entry in job.spec.inputs],
-            job.spec.parameters,
-            job.spec.bundle_digest,
-            job.spec.version,
-        )
-
-    return facts(one) == facts(other)
+def login_name() -> str:
+    """The name of the user who runs this; his number where it has none (containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from celery import Task, chord, shared_task
+from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
 
 from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.finishing import finish_files
+from virnucpro_tasks.job_queues import announcing, empty, entity
 from virnucpro_tasks.jobs import Job, open_job
-from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
+from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.splitting import split_files
 
 
@@ -23,7 +24,7 @@ from virnucpro_tasks.splitting import split_files
 def split_job(self: Task, job_id: str) -> Any:
     """Cut the input into shards; becomes the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
-    return self.replace(next_step(job, split_files(job)))
+    return self.replace(next_step(self.app, job, split_files(job)))
 
 
 @shared_task(bind=True, name="virnucpro.embed_shard")
@@ -37,22 +38,29 @@ def finish_job(self: Task, job_id: str) -> Any:
     """Write the results if every shard is in; otherwise become the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
     missing = finish_files(job)
-    return self.replace(next_step(job, iter(missing))) if missing else {"job": job_id}
+    return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
 
 
-@shared_task(name="virnucpro.recheck_job")
-def recheck_job(job_id: str) -> None:
+@shared_task(bind=True, name="virnucpro.recheck_job")
+def recheck_job(self: Task, job_id: str) -> None:
     """Errback of the chord: look at the files again."""
-    finish_job.apply_async((job_id,), queue=CPU_QUEUE)
+    finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
 
 
-def next_step(job: Job, shards: Iterable[int]) -> Signature:
+def next_step(app: Celery, job: Job, shards: Iterable[int]) -> Signature:
     """The chord over `shards` (read lazily), or `finish_job` alone if there are none."""
-    finish = finish_job.si(job.job_id).set(queue=CPU_QUEUE, priority=0)
+    lane = coordinator_queue(job.spec.input_bytes)
+    finish = finish_job.si(job.job_id).set(queue=lane, priority=0)
     shards = iter(shards)
     first = next(shards, None)
     if first is None:
         return finish
-    route = {"queue": gpu_queue(job.spec.bundle_digest), "priority": job.spec.parameters.priority}
-    header = (embed_shard.si(job.job_id, shard).set(**route) for shard in chain([first], shards))
-    return chord(header, finish.on_error(recheck_job.si(job.job_id).set(queue=CPU_QUEUE)))
+    return chord(header(app, job, chain([first], shards)), finish.on_error(recheck_job.si(job.job_id).set(queue=lane)))
+
+
+def header(app: Celery, job: Job, shards: Iterable[int]) -> Iterator[Signature]:
+    """The tasks of `shards` for the job's queue. What still waits there of an earlier chord is dropped first."""
+    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    empty(app.backend.client, queue)
+    for shard in announcing(app.backend.client, queue, shards):
+        yield embed_shard.si(job.job_id, shard).set(queue=entity(queue), priority=job.spec.parameters.priority)

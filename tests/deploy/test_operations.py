@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from virnucpro_workers.__main__ import STOP_GRACE_SECONDS
+from virnucpro_workers.job_queues import SWEEP_SECONDS
 from virnucpro_workers.supervisor import STOP_SIGNALS, Policy
 
 from virnucpro_tasks import app as app_module
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.cli.main import cli
-from virnucpro_tasks.keys import PRIORITY_STEPS, gpu_queue
+from virnucpro_tasks.keys import (
+    CPU_QUEUE,
+    LIVE_QUEUES,
+    PRIORITY_SEPARATOR,
+    PRIORITY_STEPS,
+    SMALL_INPUT_BYTES,
+    waiting_gauge,
+)
 from virnucpro_tasks.lease import RENEWALS_PER_LEASE
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
@@ -66,7 +74,7 @@ def test_every_value_given_to_celery_is_described() -> None:
         value: Any = conf[name]
         text = f"{value.days} days" if isinstance(value, timedelta) else str(value)
         assert described[name] == text, name
-    assert [queue.name for queue in conf.task_queues] == [described["task_queues"]]
+    assert ", ".join(f"`{queue.name}`" for queue in conf.task_queues).strip("`") == described["task_queues"]
 
 
 def test_every_transport_option_is_described() -> None:
@@ -90,9 +98,17 @@ def test_the_slack_of_clocks_is_what_renewal_leaves() -> None:
     assert f"more than\n{share} of a lease" in PAGE
 
 
+def test_the_gauge_is_the_one_that_is_kept() -> None:
+    assert f"redis-cli LLEN {waiting_gauge(demo_bundle().digest)}\n" in PAGE
+    assert f"redis-cli ZRANGE {LIVE_QUEUES} 0 -1" in PAGE
+    assert f"every {SWEEP_SECONDS:.0f} s" in PAGE
+    assert f"at most\n{SMALL_INPUT_BYTES // 1_000_000} MB" in PAGE
+
+
 def test_the_lists_of_a_queue_are_those_that_messages_go_to() -> None:
     loop = re.search(r"for suffix in (.+); do redis-cli LLEN \"(.+)\$suffix\"", PAGE)
-    assert loop and loop[2] == gpu_queue(demo_bundle().digest)
+    assert loop and loop[2] == CPU_QUEUE
     suffixes = [word.strip("$'").encode().decode("unicode_escape") for word in loop[1].split()]
     channel = make_app(Settings()).connection_for_read().transport.Channel
+    assert channel.sep == PRIORITY_SEPARATOR
     assert suffixes == ["" if step == 0 else f"{channel.sep}{step}" for step in PRIORITY_STEPS]

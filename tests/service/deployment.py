@@ -40,19 +40,27 @@ class Deployment:
         }
         return os.environ | ours | self.settings
 
-    def run(self, *arguments: str, expect: int = 0, timeout: float = 120, stdin: bytes | None = None) -> str:
+    def run(
+        self,
+        *arguments: str,
+        expect: int = 0,
+        timeout: float = 120,
+        stdin: bytes | None = None,
+        owner: str | None = None,
+    ) -> str:
         """Run `virnucpro`; returns its standard output. A traceback or another exit code fails the test."""
-        return self._run(*arguments, expect=expect, timeout=timeout, stdin=stdin).stdout.decode()
+        return self._run(*arguments, expect=expect, timeout=timeout, stdin=stdin, owner=owner).stdout.decode()
 
     def messages(self, *arguments: str, expect: int = 0) -> str:
         """The same; returns what it says on standard error."""
         return self._run(*arguments, expect=expect, timeout=120, stdin=None).stderr.decode()
 
     def _run(
-        self, *arguments: str, expect: int, timeout: float, stdin: bytes | None
+        self, *arguments: str, expect: int, timeout: float, stdin: bytes | None, owner: str | None = None
     ) -> subprocess.CompletedProcess[bytes]:
+        environment = self.environment | ({"VIRNUCPRO_OWNER": owner} if owner else {})
         result = subprocess.run(
-            [*COMMAND, *arguments], env=self.environment, capture_output=True, timeout=timeout, input=stdin, check=False
+            [*COMMAND, *arguments], env=environment, capture_output=True, timeout=timeout, input=stdin, check=False
         )
         errors = result.stderr.decode()
         assert "Traceback" not in errors, errors

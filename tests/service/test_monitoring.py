@@ -83,7 +83,7 @@ def test_doctor_tells_what_is_missing_and_then_that_nothing_is(deployment: Deplo
     assert [check for check, finding in before.items() if not finding["ok"]] == ["workers"]
     assert "virnucpro worker" in before["workers"]["detail"]
     deployment.start_workers("cpu")
-    wait_until(lambda: len(worker_names(deployment)) == 2)
+    wait_until(lambda: len(worker_names(deployment)) == 3)
     assert all(finding["ok"] for finding in deployment.json("doctor"))
 
 

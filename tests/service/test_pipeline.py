@@ -37,7 +37,7 @@ def test_one_worker_two_workers_and_one_shot_give_the_same_bytes(deployment: Dep
     deployment.run("submit", SAMPLE, "--output", str(tmp_path / "one"))
     # When a second supervisor joins with two more devices
     deployment.start_workers("cpu,cpu")
-    deployment.run("submit", SAMPLE, "--output", str(tmp_path / "many"))
+    deployment.run("submit", SAMPLE, "--force-new", "--output", str(tmp_path / "many"))
     # And the same is done in one shot
     deployment.run("predict", SAMPLE, "--devices", "cpu", "--output", str(tmp_path / "shot"))
     # Then all results are the same, and every record has its row in input order

@@ -12,15 +12,22 @@ def test_one_process_a_device_and_the_coordinators() -> None:
     specs = worker_specs(
         (DeviceSlot("gpu3", "3"), DeviceSlot("cpu0", "")),
         coordinators=2,
+        small_lane=True,
         host="node",
         run_dir=Path("run"),
         cpu_threads=4,
         environment={"KEPT": "yes", "CUDA_VISIBLE_DEVICES": "2,3"},
     )
-    assert [spec.name for spec in specs] == ["embed-gpu3", "embed-cpu0", "coordinate-0", "coordinate-1"]
-    assert [spec.environment["CUDA_VISIBLE_DEVICES"] for spec in specs] == ["3", "", "", ""]
+    assert [spec.name for spec in specs] == [
+        "embed-gpu3",
+        "embed-cpu0",
+        "coordinate-0",
+        "coordinate-1",
+        "coordinate-small-0",
+    ]
+    assert [spec.environment["CUDA_VISIBLE_DEVICES"] for spec in specs] == ["3", "", "", "", ""]
     assert all(spec.environment["KEPT"] == "yes" for spec in specs)
-    assert len({spec.command for spec in specs}) == 4
+    assert len({spec.command for spec in specs}) == 5
 
 
 def test_threads_are_fixed_before_the_process_starts() -> None:

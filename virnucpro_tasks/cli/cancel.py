@@ -6,15 +6,25 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import say, settings_of, store_option
+from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs import cancel_job, open_job
+from virnucpro_tasks.queueing import drop_waiting
 
 
 @click.command("cancel")
 @click.argument("job_id")
-@store_option
+@deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
-    """Stop a job: workers leave it within one pack. 'resume' takes it back."""
-    cancel_job(open_job(settings_of(context, **flags).store, job_id))
-    say(f"job {job_id} is cancelled")
+    """Stop a job: no shard of it starts any more, and workers leave it within one pack. 'resume' takes it back."""
+    settings = settings_of(context, **flags)
+    job = open_job(settings.store, job_id)
+    # The mark is what counts. Without Redis the shards that wait are thrown away by the workers, one by one.
+    cancel_job(job)
+    try:
+        dropped = f", {drop_waiting(app_of(settings), job):,} waiting shards were dropped"
+    except BrokerError as error:
+        dropped = ""
+        say(f"warning: {error}")
+    say(f"job {job_id} is cancelled{dropped}")

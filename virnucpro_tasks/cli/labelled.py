@@ -16,7 +16,8 @@ from virnucpro_tasks.errors import BackendError, ExitCode, JobError
 from virnucpro_tasks.fitting.labels import Labels
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit, unfinished_twin
+from virnucpro_tasks.same_work import find_same_work
+from virnucpro_tasks.submitting import submit
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -72,7 +73,7 @@ def embedded(settings: Settings, inputs: tuple[Path, ...], *, devices: str, quie
         keep_embeddings=True,
         priority=0,
     )
-    job = unfinished_twin(settings.store, job)
+    job = find_same_work(settings.store, job).job
     if job.paths.run.exists():
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)
     progress = run_here(settings, job, devices=devices, quiet=quiet)

@@ -22,7 +22,8 @@ from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.submitting import submit, unfinished_twin
+from virnucpro_tasks.same_work import find_same_work
+from virnucpro_tasks.submitting import submit
 
 WORK_FOLDER = ".virnucpro-work"
 """Holds the job inside the output folder while it runs; a repeated command goes on from it."""
@@ -78,7 +79,7 @@ def command(
         keep_embeddings=keep_embeddings,
         priority=0,
     )
-    job = unfinished_twin(settings.store, job)
+    job = find_same_work(settings.store, job).job
     progress = run_here(settings, job, devices=devices, quiet=quiet)
     if job.paths.run.exists():
         copy_results(job, output, force=force)

@@ -6,16 +6,27 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import say, settings_of, store_option
+from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs import open_job, remove_job
+from virnucpro_tasks.progress import job_progress
+from virnucpro_tasks.queueing import drop_waiting
 
 
 @click.command("remove")
 @click.argument("job_id")
 @click.option("-f", "--force", is_flag=True, help="Also a job that is under way.")
-@store_option
+@deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any) -> None:
     """Delete a job and all its files from the store."""
-    remove_job(open_job(settings_of(context, **flags).store, job_id), force=force)
+    settings = settings_of(context, **flags)
+    job = open_job(settings.store, job_id)
+    under_way = not job_progress(job).is_final
+    remove_job(job, force=force)
+    if under_way:
+        try:
+            drop_waiting(app_of(settings), job)
+        except BrokerError as error:
+            say(f"warning: {error}")
     say(f"job {job_id} is removed")

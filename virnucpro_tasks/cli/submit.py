@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.app import VirnucproApp
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.options import (
     app_of,
@@ -21,7 +22,9 @@ from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import remove_job
 from virnucpro_tasks.keys import PRIORITY_STEPS
-from virnucpro_tasks.queueing import check_broker, enqueue
+from virnucpro_tasks.progress import JobState
+from virnucpro_tasks.queueing import check_broker, enqueue, requeue_if_idle
+from virnucpro_tasks.same_work import Found, find_same_work, supersede
 from virnucpro_tasks.submitting import submit
 
 
@@ -38,6 +41,7 @@ from virnucpro_tasks.submitting import submit
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@click.option("--force-new", is_flag=True, help="Compute it even if the same was submitted before.")
 @json_option
 @click.pass_context
 def command(
@@ -54,10 +58,14 @@ def command(
     wait: bool,
     output: Path | None,
     force: bool,
+    force_new: bool,
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Submit INPUTS (FASTA or FASTQ, plain or compressed) as one job; prints its id."""
+    """Submit INPUTS (FASTA or FASTQ, plain or compressed) as one job; prints its id.
+
+    What was submitted before, with the same parameters and bundle, is found and gone on with.
+    """
     settings = settings_of(context, **flags)
     app = app_of(settings)
     check_broker(app)
@@ -72,13 +80,13 @@ def command(
         keep_embeddings=keep_embeddings,
         priority=priority,
     )
-    try:
-        enqueue(app, job)
-    except BaseException:
-        remove_job(job, force=True)
-        raise
+    found = Found(job, None) if force_new else find_same_work(settings.store, job)
+    if force_new:
+        supersede(settings.store, job)
+    job = found.job
+    start(app, found)
     if not wait and output is None:
-        print_json({"job_id": job.job_id}) if as_json else click.echo(job.job_id)
+        print_json({"job_id": job.job_id, "found": found.state}) if as_json else click.echo(job.job_id)
         return ExitCode.OK
     say(f"job {job.job_id}")
     progress = follow(app, job, lease_seconds=settings.lease_seconds)
@@ -87,3 +95,21 @@ def command(
     if as_json:
         print_json(progress.as_dict())
     return progress.exit_code
+
+
+def start(app: VirnucproApp, found: Found) -> None:
+    """Queue a new job, or say what was found and queue it again where it needs that."""
+    job = found.job
+    if found.state is None:
+        try:
+            enqueue(app, job)
+        except BaseException:
+            remove_job(job, force=True)
+            raise
+        return
+    said = "has its results" if found.state is JobState.DONE else f"was {found.state}, and goes on"
+    say(f"the same work is there already: job {job.job_id} {said} (--force-new computes it again)")
+    if found.state in (JobState.CANCELLED, JobState.FAILED):
+        enqueue(app, job)
+    elif found.state is not JobState.DONE:
+        requeue_if_idle(app, job)

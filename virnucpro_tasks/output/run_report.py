@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs import JobSpec
+from virnucpro_tasks.jobs import RESULT_PARAMETERS, JobSpec
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.results import ResultCounts
 from virnucpro_tasks.reads.tables import Status
@@ -17,9 +17,6 @@ from virnucpro_tasks.shards.plan import Plan
 
 RUN_FILE = "run.json"
 LOG_FILE = "virnucpro.log"
-RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
-"""The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
-
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
 SHORT_SHARE = 0.5
 """Share of short records beyond which a warning is given."""

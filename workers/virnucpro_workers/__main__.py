@@ -53,6 +53,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     specs = worker_specs(
         choice.slots,
         coordinators=options.coordinators,
+        small_lane=options.small_lane,
         host=options.name,
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
@@ -68,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers", description="Start the workers of this host.")
     parser.add_argument("--devices", default="auto", help="auto, none, cpu, or a list as 0,1 or cuda:0 or GPU-UUID")
     parser.add_argument("--coordinators", type=_count, default=1, help="processes that split and finish jobs (1)")
+    parser.add_argument(
+        "--small-lane",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="one more coordinator for small inputs, if there is any",
+    )
     parser.add_argument("--name", default=socket.gethostname(), help="host part of the worker names; unique per Redis")
     parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat files (a temporary one)")
     return parser

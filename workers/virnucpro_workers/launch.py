@@ -26,15 +26,20 @@ def worker_specs(
     slots: tuple[DeviceSlot, ...],
     *,
     coordinators: int,
+    small_lane: bool,
     host: str,
     run_dir: Path,
     cpu_threads: int,
     environment: Mapping[str, str] | None = None,
 ) -> list[WorkerSpec]:
-    """The processes of this host, embedding ones first."""
+    """The processes of this host, embedding ones first.
+
+    With `small_lane` one more coordinator serves small inputs only, which then never wait for a giant one.
+    """
     base = os.environ if environment is None else environment
     wanted = [(Role.EMBED, slot) for slot in slots]
     wanted += [(Role.COORDINATE, DeviceSlot(str(number), "")) for number in range(coordinators)]
+    wanted += [(Role.COORDINATE_SMALL, DeviceSlot("0", ""))] * (small_lane and coordinators > 0)
     return [
         WorkerSpec(
             name=process_name(role, slot.name),

@@ -20,11 +20,12 @@ from celery.signals import worker_process_init
 
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
+from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, gpu_queue
 from virnucpro_tasks.lifeline import tied_to_parent
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
+from virnucpro_workers.job_queues import CountWaiting, FollowJobQueues
 from virnucpro_workers.loading import LoadingState
 
 LOADING_SECONDS = 1800.0
@@ -36,11 +37,19 @@ class Role(StrEnum):
 
     EMBED = "embed"
     COORDINATE = "coordinate"
+    COORDINATE_SMALL = "coordinate-small"
 
 
-def queue_of(role: Role, settings: Settings) -> str:
-    """The queue a role consumes. An embedding worker's belongs to its bundle; raises BundleError."""
-    return gpu_queue(find_bundle(settings.bundle).digest) if role is Role.EMBED else CPU_QUEUE
+def queues_of(role: Role, settings: Settings) -> tuple[str, ...]:
+    """The queues a role starts with. An embedding worker's belongs to its bundle; raises BundleError."""
+    if role is Role.EMBED:
+        return (gpu_queue(find_bundle(settings.bundle).digest),)
+    return (SMALL_QUEUE,) if role is Role.COORDINATE_SMALL else (CPU_QUEUE, SMALL_QUEUE)
+
+
+def queue_step(role: Role, queues: tuple[str, ...]) -> type:
+    """The part of the consumer that deals with the queues of jobs."""
+    return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0]}) if role is Role.EMBED else CountWaiting
 
 
 def process_name(role: Role, device: str) -> str:
@@ -48,14 +57,14 @@ def process_name(role: Role, device: str) -> str:
     return f"{role}-{device}"
 
 
-def celery_arguments(*, queue: str, node: str, log_level: str) -> list[str]:
+def celery_arguments(*, queues: tuple[str, ...], node: str, log_level: str) -> list[str]:
     """The worker's command line. Prefork with one child: only that pool keeps its heartbeat while computing,
     has time limits, requeues on SIGQUIT and reports a dead child at once."""
     return [
         "worker",
         "--pool=prefork",
         "--concurrency=1",
-        f"--queues={queue}",
+        f"--queues={','.join(queues)}",
         f"--hostname={node}",
         f"--loglevel={log_level}",
         "--without-gossip",
@@ -68,7 +77,7 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
     """Consume until told to stop; returns the exit code. Raises VirnucproError for what no restart can mend."""
     settings = load_settings()
     app = make_app(settings)
-    queue = queue_of(role, settings)
+    queues = queues_of(role, settings)
     name = process_name(role, device)
     # Not before load_settings: it refuses VIRNUCPRO_ variables that are not settings.
     os.environ["VIRNUCPRO_WORKER_DEVICE"] = device
@@ -81,6 +90,7 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         file = heartbeat_file(run_dir, name)
         write_heartbeat(file, Phase.STARTING)
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
+    app.steps["consumer"].add(queue_step(role, queues))
     loading = LoadingState()
     parent_pid = os.getpid()
 
@@ -92,7 +102,7 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
 
     worker_process_init.connect(start_child, weak=False)
     try:
-        app.worker_main(celery_arguments(queue=queue, node=f"{name}@{host}", log_level=settings.log_level))
+        app.worker_main(celery_arguments(queues=queues, node=f"{name}@{host}", log_level=settings.log_level))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return loading.exit_code or code

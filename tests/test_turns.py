@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from virnucpro_tasks.keys import job_queue, owner_of
+from virnucpro_tasks.turns import FairTurns
+
+DIGEST = "0123456789abcdef" * 4
+
+
+def queue(owner: str, number: int = 0) -> str:
+    return job_queue(DIGEST, owner, f"20260101t00000{number}z-{'a' * 16}")
+
+
+def served(turns: FairTurns, queues: list[str], times: int) -> list[str]:
+    """What is taken if every queue always has messages."""
+    taken = []
+    for _ in range(times):
+        first = turns.consume(len(queues))[0]
+        taken.append(turns.rotate(first))
+    return taken
+
+
+def test_queues_take_turns() -> None:
+    queues = [queue("a"), queue("b"), queue("c")]
+    assert Counter(served(FairTurns(queues), queues, 30)) == dict.fromkeys(queues, 10)
+
+
+def test_owners_get_equal_shares_however_many_jobs_they_have() -> None:
+    queues = [*(queue("a", number) for number in range(5)), queue("b"), queue("c")]
+    taken = served(FairTurns(queues), queues, 30)
+    assert Counter(map(owner_of, taken)) == {"a": 10, "b": 10, "c": 10}
+    assert Counter(name for name in taken if owner_of(name) == "a") == dict.fromkeys(queues[:5], 2)
+
+
+def test_queues_that_come_and_go_do_not_begin_the_round_anew() -> None:
+    old = [queue("a"), queue("b"), queue("c")]
+    turns = FairTurns(old)
+    taken = []
+    for number in range(12):
+        # An unrelated queue appears before each look, as when somebody submits all the time.
+        turns.update([*old, queue("z", number % 10)])
+        turns.rotate(queue("z", number % 10))
+        turns.update(old)
+        taken += served(turns, old, 1)
+    assert Counter(taken) == dict.fromkeys(old, 4)
+
+
+def test_a_new_job_comes_before_its_owners_others() -> None:
+    old = [queue("a", 0), queue("a", 1)]
+    turns = FairTurns(old)
+    served(turns, old, 4)
+    turns.update([*old, queue("a", 2)])
+    assert turns.consume(1) == [queue("a", 2)]
+
+
+def test_a_queue_that_was_cancelled_while_a_message_came_is_no_trouble() -> None:
+    turns = FairTurns([queue("a")])
+    assert turns.rotate(queue("b")) == queue("b")
+    assert turns.consume(5) == [queue("a")]
+
+
+def test_odd_owners_make_names_of_three_parts() -> None:
+    for owner in ("", "Dr. Who", "ü\x06\x16", "x" * 200, "a.b"):
+        assert queue(owner).count(".") == 2
+        assert queue(owner).isascii() and queue(owner).isprintable()

@@ -1,0 +1,86 @@
+"""How a worker learns of the queues of jobs, and a coordinator counts what waits in them. Steps of the consumer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import bootsteps
+from celery.worker import state
+
+from virnucpro_tasks.job_queues import announce, entity, live_queues, sweep
+from virnucpro_tasks.keys import QUIET_LEASES
+
+FOLLOW_SECONDS = 1.0
+"""How soon a worker takes from the queue of a new job, at most, besides the second that a look into Redis takes."""
+
+SWEEP_SECONDS = 5.0
+
+
+class _Repeated(bootsteps.StartStopStep):
+    """Calls `look` every `every_seconds` from the consumer's event loop; a lost connection restarts the consumer."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    every_seconds = FOLLOW_SECONDS
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        self.look(parent)
+        self._timer = parent.timer.call_repeatedly(self.every_seconds, self.look, (parent,))
+
+    def stop(self, parent: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    terminate = stop
+
+    def look(self, parent: Any) -> None:
+        raise NotImplementedError
+
+
+class FollowJobQueues(_Repeated):
+    """Takes from the announced queues of jobs with this worker's bundle, and announces those it holds a shard of."""
+
+    bundle_queue: str
+    """Set on a subclass: the queue of the worker's bundle."""
+
+    def look(self, parent: Any) -> None:
+        consumer = parent.task_consumer
+        with consumer.channel.conn_or_acquire() as client:
+            announce(client, held_queues(self.bundle_queue))
+            wanted = live_queues(client, self.bundle_queue)
+        taken = {queue.name for queue in consumer.queues if queue.name != self.bundle_queue}
+        for name in sorted(taken - wanted):
+            consumer.cancel_by_queue(name)
+        if new := sorted(wanted - taken):
+            for name in new:
+                consumer.add_queue(entity(name))
+            consumer.consume()
+
+
+def held_queues(bundle_queue: str) -> set[str]:
+    """The queues of the jobs that this worker has taken a shard of and not finished it."""
+    names = {request.delivery_info.get("routing_key") or "" for request in list(state.reserved_requests)}
+    return {name for name in names if name.startswith(f"{bundle_queue}.")}
+
+
+class CountWaiting(_Repeated):
+    """Sets the gauges of waiting shards and forgets queues of jobs that are over."""
+
+    every_seconds = SWEEP_SECONDS
+
+    def start(self, parent: Any) -> None:
+        self._started_at = time.monotonic()
+        super().start(parent)
+
+    def look(self, parent: Any) -> None:
+        quiet_seconds = QUIET_LEASES * parent.app.conf.broker_transport_options["visibility_timeout"]
+        # Shards of workers that died while no consumer was there come back in the first lease; until then a queue
+        # only looks empty.
+        if time.monotonic() - self._started_at < quiet_seconds:
+            quiet_seconds = float("inf")
+        with parent.task_consumer.channel.conn_or_acquire() as client:
+            sweep(client, quiet_seconds=quiet_seconds)
