@@ -22,7 +22,7 @@ from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.shards.computed import Computed, summed
-from virnucpro_tasks.shards.files import ShardVectors, read_table, read_vectors, vectors_are_valid
+from virnucpro_tasks.shards.files import ShardVectors, read_table, read_valid_vectors
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.splitting import embedding_key, missing_shards
 
@@ -47,6 +47,9 @@ def finish_files(job: Job) -> list[int]:
         if not missing:
             _finish(job, plan)
         return missing
+    except VectorsLostError:
+        # Damaged since they were looked at, or another finisher was first and has deleted them.
+        return [] if job.paths.run.exists() else missing_shards(job, plan)
     except VirnucproError as error:
         fail_job(job, str(error), exit_code=error.exit_code)
     except Exception as error:
@@ -55,10 +58,15 @@ def finish_files(job: Job) -> list[int]:
     return []
 
 
+class VectorsLostError(Exception):
+    """The vectors of a shard are not valid, and it was not given up."""
+
+
 def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
     """The shards of a job in order, with their scores; one in memory at a time.
 
-    Raises JobError if a shard's tables do not have the rows that the plan says.
+    Raises JobError if a shard's tables do not have the rows that the plan says, VectorsLostError if it has neither
+    vectors nor a reason.
     """
     for number, entry in enumerate(plan.shards):
         ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
@@ -69,12 +77,13 @@ def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
                 job_id=job.job_id,
                 hint="its files were changed; submit the input again",
             )
-        vectors = job.paths.embedding(number)
+        vectors = read_valid_vectors(job.paths.embedding(number), embedding_key(job, entry.digest))
         # A shard that was given up may have been embedded after all, by a worker that was only slow.
-        if entry.frames and vectors_are_valid(vectors, embedding_key(job, entry.digest)):
-            scores = frame_scores(head, read_vectors(vectors))
-            yield ScoredShard(ledger, frames, scores, np.zeros(entry.frames, bool), "")
+        if entry.frames and vectors is not None:
+            yield ScoredShard(ledger, frames, frame_scores(head, vectors), np.zeros(entry.frames, bool), "")
         else:
+            if entry.frames and not job.paths.quarantined(number).exists():
+                raise VectorsLostError
             reason = json.loads(job.paths.quarantined(number).read_bytes())["reason"] if entry.frames else ""
             scores = np.zeros((entry.frames, 2), np.float32)
             yield ScoredShard(ledger, frames, scores, np.ones(entry.frames, bool), reason)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.files import (
@@ -13,6 +14,7 @@ from virnucpro_tasks.shards.files import (
     asdict_arrays,
     frames_digest,
     read_table,
+    read_valid_vectors,
     read_vectors,
     vectors_are_valid,
     write_shard,
@@ -74,3 +76,26 @@ def test_a_cut_file_is_not_valid(tmp_path: Path) -> None:
     write_vectors(path, ShardVectors(zeros, zeros, np.zeros(1, np.int32), np.zeros(1, np.int32)), KEY)
     path.write_bytes(path.read_bytes()[:-3])
     assert not vectors_are_valid(path, KEY)
+
+
+@pytest.mark.parametrize("place", range(0, 100, 3))
+def test_a_flipped_bit_and_a_cut_end_anywhere_are_noticed(tmp_path: Path, place: int) -> None:
+    path, key = tmp_path / "v.safetensors", EmbeddingKey("s", "b", "fp32")
+    vectors = ShardVectors(
+        np.ones((3, 4), np.float32), np.ones((2, 5), np.float32), np.arange(3, dtype=np.int32), np.zeros(3, np.int32)
+    )
+    write_vectors(path, vectors, key)
+    whole = path.read_bytes()
+    assert vectors_are_valid(path, key)
+    offset = len(whole) * place // 100
+    damaged = bytearray(whole)
+    damaged[offset] ^= 4
+    path.write_bytes(damaged)
+    read = read_valid_vectors(path, key)
+    # What is padding may change; what is read may not.
+    assert read is None or all(
+        (array == asdict_arrays(vectors)[name]).all() for name, array in asdict_arrays(read).items()
+    )
+    assert read is None or damaged[offset] ^ 4 == ord(" ")
+    path.write_bytes(whole[:offset])
+    assert not vectors_are_valid(path, key)

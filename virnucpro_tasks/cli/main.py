@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "Fit a head to labelled records.",
     "evaluate": "Measure a bundle on labelled records.",
     "bench": "Measure the speed of the models on this host.",
+    "chaos": "Drill: faults on a private instance, results compared.",
     "doctor": "Check this installation and deployment.",
     "config": "Show the effective settings.",
 }

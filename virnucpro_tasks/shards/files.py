@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -79,26 +80,45 @@ def read_table(path: Path) -> pa.Table:
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
     """Write pooled vectors and their key atomically."""
-    about = {"key": asdict(key), "computed": asdict(vectors.computed)}
     tensors = {name: np.ascontiguousarray(array) for name, array in asdict_arrays(vectors).items()}
+    computed = asdict(vectors.computed)
+    about = {"key": asdict(key), "computed": computed, "sha256": vectors_digest(tensors, computed)}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
 
 
 def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
-    """Whether `path` is a complete file of the vectors for `key`; reads its header only."""
+    """Whether `path` is a complete and unchanged file of the vectors for `key`; reads all of it."""
+    return read_valid_vectors(path, key) is not None
+
+
+def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
+    """The vectors for `key` in `path`; None if it is missing, of other work, cut off or changed since then."""
     try:
         with safe_open(path, framework="numpy") as handle:
-            return json.loads(handle.metadata()[ENTRY])["key"] == asdict(key)
+            about = json.loads(handle.metadata()[ENTRY])
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+        if about["key"] != asdict(key) or about["sha256"] != vectors_digest(tensors, about["computed"]):
+            return None
+        return ShardVectors(**tensors, computed=Computed(**about["computed"]))
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
-        return False
+        return None
 
 
 def read_vectors(path: Path) -> ShardVectors:
-    """Read pooled vectors."""
+    """Read pooled vectors, whatever they are of."""
     with safe_open(path, framework="numpy") as handle:
         tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     return ShardVectors(**tensors, computed=Computed.read(path))
+
+
+def vectors_digest(tensors: dict[str, np.ndarray], computed: dict[str, Any]) -> str:
+    """SHA-256 (hex) of named arrays (names, types, shapes and contents) and of how they were computed."""
+    digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:

@@ -1,0 +1,1 @@
+"""The drill: faults on a private instance while jobs run, and the proof that nothing came of them."""

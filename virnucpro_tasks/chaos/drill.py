@@ -1,0 +1,152 @@
+"""Running jobs on a private instance, first undisturbed, then under faults, and comparing what comes out."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.chaos.faults import FAULTS, Scene
+from virnucpro_tasks.chaos.hosts import Hosts
+from virnucpro_tasks.chaos.report import Drill, Outcome, compare
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.progress import JobState, Progress
+from virnucpro_tasks.queueing import enqueue, wait_for
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.submitting import submit
+
+GAP_SECONDS = (0.5, 3.5)
+"""Between two faults, evenly distributed."""
+
+POLL_SECONDS = 0.05
+ENQUEUE_SECONDS = 60.0
+PATIENT_ATTEMPTS = 1_000
+"""A shard that is hit again and again must not be quarantined for it: then it would be missing from the results."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A fault whose recovery is awaited: of these shards, or any progress beyond what was done then."""
+
+    kind: str
+    at: float
+    shards: frozenset[int]
+    done: int
+
+
+class Injector:
+    """Injects a fault now and then, and notes when it has been recovered from."""
+
+    def __init__(self, drill: Drill, faults: int, dice: random.Random) -> None:
+        self._drill = drill
+        self._faults = faults
+        self._dice = dice
+        self._pending: list[Pending] = []
+        self._next_at = 0.0
+        self._wait()
+
+    def look(self, scene: Scene, progress: Progress) -> None:
+        """What is due by now, in a job that is as far as `progress`."""
+        scene.catch_up()
+        over = [fault for fault in self._pending if _recovered(scene.job, progress, fault)]
+        self._pending = [fault for fault in self._pending if fault not in over]
+        for fault in over:
+            self._drill.recovery_seconds.setdefault(fault.kind, []).append(time.monotonic() - fault.at)
+        if progress.is_final or self._drill.faults.total() >= self._faults or time.monotonic() < self._next_at:
+            return
+        kind = self._dice.choice(sorted(FAULTS))
+        hit = FAULTS[kind](scene)
+        # Where there was nothing to hit, another kind is tried with the next look.
+        if hit is not None:
+            self._drill.faults[kind] += 1
+            self._pending.append(Pending(kind, time.monotonic(), frozenset(hit), _done(progress)))
+            self._wait()
+
+    def _wait(self) -> None:
+        self._next_at = time.monotonic() + self._dice.uniform(*GAP_SECONDS)
+
+
+def run_drill(
+    settings: Settings, source: Path, *, faults: int, seed: int, workers: int, say: Say = lambda line: None
+) -> Drill:
+    """Inject `faults` faults, chosen by `seed`, into as many jobs on `source` as it takes.
+
+    `settings.store` is a folder of the drill's own; Redis and workers are private and end with it.
+    """
+    drill = Drill(seed, workers, settings.lease_seconds)
+    dice = random.Random(seed)
+    settings.store.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with EmbeddedBroker(settings.store / "redis") as broker:
+        settings = replace(settings, broker_url=broker.url, max_attempts=PATIENT_ATTEMPTS)
+        with Hosts(settings, workers, settings.store / "workers.log") as hosts:
+            quiet = settings.store / "quiet"
+            job = _new_job(settings, source)
+            _run(settings, job, lambda progress: None)
+            shutil.copytree(job.paths.results, quiet)
+            say(f"undisturbed: {time.monotonic() - started:.0f} s")
+            injector = Injector(drill, faults, dice)
+            while drill.faults.total() < faults:
+                job = _new_job(settings, source)
+                scene = Scene(hosts, broker, job, settings.lease_seconds, workers + 1, dice)
+                outcome = _disturbed(settings, scene, injector, quiet)
+                drill.outcomes.append(outcome)
+                said = "same" if outcome.same else f"DIFFERS: {outcome.message or ', '.join(outcome.differing)}"
+                say(f"{drill.faults.total()} faults, job {len(drill.outcomes)}: {said}")
+                if outcome.same:
+                    shutil.rmtree(job.paths.root)
+    drill.seconds = time.monotonic() - started
+    return drill
+
+
+def _new_job(settings: Settings, source: Path) -> Job:
+    return submit(
+        settings, [source], chunk_length=None, min_length=None, strict=False, keep_embeddings=False, priority=6
+    )
+
+
+def _disturbed(settings: Settings, scene: Scene, injector: Injector, quiet: Path) -> Outcome:
+    """One job under faults, to its end."""
+    try:
+        progress = _run(settings, scene.job, lambda progress: injector.look(scene, progress))
+    finally:
+        scene.catch_up(all_of_it=True)
+    if progress.state is not JobState.DONE:
+        return Outcome(scene.job.job_id, 0, 0, (), f"{progress.state}: {progress.message}")
+    return compare(scene.job.job_id, scene.job.paths.results, quiet)
+
+
+def _run(settings: Settings, job: Job, each: Callable[[Progress], None]) -> Progress:
+    """Queue a job and wait for its end as a client does; `each` sees every snapshot."""
+    app = make_app(settings)
+    deadline = time.monotonic() + ENQUEUE_SECONDS
+    while True:
+        try:
+            enqueue(app, job)
+            break
+        except BrokerError:
+            if time.monotonic() > deadline:
+                raise
+    for progress in wait_for(app, job, lease_seconds=settings.lease_seconds, poll_seconds=POLL_SECONDS):
+        each(progress)
+    return progress
+
+
+def _recovered(job: Job, progress: Progress, fault: Pending) -> bool:
+    if progress.is_final:
+        return True
+    if fault.shards:
+        return all(job.paths.embedding(shard).exists() for shard in fault.shards)
+    return _done(progress) > fault.done
+
+
+def _done(progress: Progress) -> int:
+    return progress.shards_done + progress.shards_quarantined

@@ -1,0 +1,246 @@
+"""The kinds of fault of a drill. Each does its harm and says which shards it hit, or that there was nothing to hit."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import redis
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.chaos.hosts import Hosts, children, send
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.keys import job_queue, priority_lists
+
+OUTAGE_SECONDS = 2.0
+FULL_SECONDS = 2.0
+FULL_BYTES = 1_000
+"""With a full store files up to this size can still be written: the notes of attempts, but no embedding."""
+
+FREEZE_LEASES = 1.5
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a fault can do harm to. `later` holds what takes it back, with the time at which it is due."""
+
+    hosts: Hosts
+    broker: EmbeddedBroker
+    job: Job
+    lease_seconds: float
+    most_hosts: int
+    dice: random.Random
+    later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Call `action` so many seconds from now."""
+        self.later.append((time.monotonic() + seconds, action))
+
+    def catch_up(self, *, all_of_it: bool = False) -> None:
+        """Call what is due, or all."""
+        now = time.monotonic()
+        due = [entry for entry in self.later if all_of_it or entry[0] <= now]
+        self.later = [entry for entry in self.later if entry not in due]
+        for _, action in due:
+            action()
+
+
+Hit = set[int] | None
+"""The numbers of the shards that have to be done again; empty if any progress shows recovery; None: nothing to hit."""
+
+
+def kill_child(scene: Scene) -> Hit:
+    """SIGKILL to the process that computes."""
+    return _strike(scene, scene.hosts.computing(), lambda pid: send(pid, signal.SIGKILL), lambda pid: {pid})
+
+
+def kill_worker(scene: Scene) -> Hit:
+    """SIGKILL to a worker process; its supervisor starts it again."""
+    return _strike(scene, scene.hosts.workers(), lambda pid: send(pid, signal.SIGKILL), lambda pid: set(children(pid)))
+
+
+def lose_host(scene: Scene) -> Hit:
+    """A host is gone with all its processes; another one joins."""
+
+    def lose(pid: int) -> bool:
+        scene.hosts.lose(pid)
+        scene.hosts.join()
+        return True
+
+    return _strike(scene, scene.hosts.supervisors(), lose, _below)
+
+
+def kill_coordinator(scene: Scene) -> Hit:
+    """SIGKILL to a process that splits and finishes."""
+    return _strike(scene, scene.hosts.coordinators(), lambda pid: send(pid, signal.SIGKILL), lambda pid: set())
+
+
+def freeze_worker(scene: Scene) -> Hit:
+    """SIGSTOP to a worker and its child for longer than the lease: what they do then is late."""
+
+    def freeze(pid: int) -> bool:
+        frozen = [pid, *children(pid)]
+        for process in frozen:
+            send(process, signal.SIGSTOP)
+            scene.after(FREEZE_LEASES * scene.lease_seconds, lambda process=process: send(process, signal.SIGCONT))  # type: ignore[misc]
+        return True
+
+    return _strike(scene, scene.hosts.workers(), freeze, lambda pid: set(children(pid)))
+
+
+def restart_redis(scene: Scene) -> Hit:
+    """SIGKILL to Redis, which is back at once with its append-only file."""
+    scene.broker.restart()
+    return set()
+
+
+def redis_outage(scene: Scene) -> Hit:
+    """SIGKILL to Redis, which is back after a while with its append-only file."""
+    if not send(scene.broker.pid, signal.SIGKILL):
+        return None
+    scene.after(OUTAGE_SECONDS, scene.broker.restart)
+    return set()
+
+
+def empty_redis(scene: Scene) -> Hit:
+    """All of Redis is lost: queues, leases, counters of the chord."""
+    try:
+        _client(scene).flushall()
+    except redis.RedisError:
+        return None
+    return set()
+
+
+def deliver_twice(scene: Scene) -> Hit:
+    """A waiting message of the job is there twice."""
+    job = scene.job
+    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    try:
+        client = _client(scene)
+        for name in priority_lists(queue):
+            if found := client.lrange(name, 0, -1):
+                message = json.loads(scene.dice.choice(found))
+                message["properties"]["delivery_tag"] = str(uuid4())
+                client.rpush(name, json.dumps(message))
+                return set()
+    except redis.RedisError:
+        return None
+    return None
+
+
+def flip_bit(scene: Scene) -> Hit:
+    """A bit of a finished embedding is flipped."""
+
+    def flip(content: bytearray) -> bytearray:
+        content[scene.dice.randrange(len(content))] ^= 1 << scene.dice.randrange(8)
+        return content
+
+    return _damage(scene, flip)
+
+
+def truncate(scene: Scene) -> Hit:
+    """A finished embedding loses its end."""
+    return _damage(scene, lambda content: content[: scene.dice.randrange(len(content))])
+
+
+def fill_store(scene: Scene) -> Hit:
+    """No embedding can be written for a while: a limit to the size of files (RLIMIT_FSIZE) of all that compute."""
+    limited = scene.hosts.computing()
+    for pid in limited:
+        _limit_files(pid, FULL_BYTES)
+        scene.after(FULL_SECONDS, lambda pid=pid: _limit_files(pid, resource.RLIM_INFINITY))  # type: ignore[misc]
+    return set() if limited else None
+
+
+def late_joiner(scene: Scene) -> Hit:
+    """A host joins in the middle of a job."""
+    if scene.hosts.working >= scene.most_hosts:
+        return None
+    scene.hosts.join()
+    return set()
+
+
+def early_leaver(scene: Scene) -> Hit:
+    """A host is told to stop in the middle of a job (SIGTERM)."""
+    if scene.hosts.working < 2:
+        return None
+
+    def leave(pid: int) -> bool:
+        scene.hosts.leave(pid)
+        return True
+
+    return _strike(scene, scene.hosts.supervisors(), leave, _below)
+
+
+FAULTS: dict[str, Callable[[Scene], Hit]] = {
+    function.__name__: function
+    for function in (
+        *(kill_child, kill_worker, lose_host, kill_coordinator, freeze_worker, restart_redis, redis_outage),
+        *(empty_redis, deliver_twice, flip_bit, truncate, fill_store, late_joiner, early_leaver),
+    )
+}
+
+
+def _strike(scene: Scene, pids: list[int], harm: Callable[[int], bool], computing: Callable[[int], set[int]]) -> Hit:
+    """Do harm to one of `pids`; the shards hit are those that `computing` of it were at."""
+    if not pids:
+        return None
+    victim = scene.dice.choice(sorted(pids))
+    hit = _at_work(scene.job, computing(victim))
+    return hit if harm(victim) else None
+
+
+def _below(supervisor: int) -> set[int]:
+    return {child for worker in children(supervisor) for child in children(worker)}
+
+
+def _at_work(job: Job, pids: set[int]) -> set[int]:
+    """The shards that these processes have begun and not finished, from the notes of attempts."""
+    hit = set()
+    for file in (job.paths.root / "attempts").glob("[0-9]*.jsonl"):
+        shard = int(file.stem)
+        if job.paths.embedding(shard).exists():
+            continue
+        with suppress(OSError, ValueError, IndexError, KeyError):
+            if json.loads(file.read_text().splitlines()[-1])["pid"] in pids:
+                hit.add(shard)
+    return hit
+
+
+def _damage(scene: Scene, change: Callable[[bytearray], bytearray]) -> Hit:
+    # Only while the plan of what is missing is still to be made: it is what looks at digests.
+    job = scene.job
+    files = sorted(job.paths.embeddings.glob("[0-9]*.safetensors"))
+    if not files or job.paths.results.exists():
+        return None
+    victim = scene.dice.choice(files)
+    try:
+        damaged = change(bytearray(victim.read_bytes()))
+    except FileNotFoundError:
+        return None
+    _overwrite(victim, bytes(damaged))
+    return set()
+
+
+def _overwrite(file: Path, content: bytes) -> None:
+    with file.open("r+b") as handle:
+        handle.truncate(0)
+        handle.write(content)
+
+
+def _limit_files(pid: int, limit: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, hard))
+
+
+def _client(scene: Scene) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(scene.broker.socket), socket_timeout=5)

@@ -1,0 +1,123 @@
+"""The hosts of a drill: supervisors as on several machines, and the processes below them. Linux only (/proc)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.local_workers import WORKER_MODULE
+from virnucpro_tasks.settings import Settings
+
+STOP_SECONDS = 20.0
+
+
+class Hosts:
+    """Context manager: `wanted` hosts with one CPU worker each, and one that only coordinates. All end with it."""
+
+    def __init__(self, settings: Settings, wanted: int, log: Path) -> None:
+        self._settings = settings
+        self._wanted = wanted
+        self._log = log
+        self._count = 0
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._leaving: list[subprocess.Popen[bytes]] = []
+        self._coordinator: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._coordinator = self._start("none", coordinators=1)
+        for _ in range(self._wanted):
+            self.join()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._all():
+            # A host that is stopped by SIGSTOP ends only by SIGKILL; its children die with it.
+            process.kill()
+        for process in self._all():
+            process.wait(STOP_SECONDS)
+
+    @property
+    def working(self) -> int:
+        """How many hosts have a worker and are not about to leave."""
+        return len(self._workers)
+
+    def join(self) -> int:
+        """One more host; returns the process id of its supervisor."""
+        process = self._start("cpu", coordinators=0)
+        self._workers.append(process)
+        return process.pid
+
+    def leave(self, supervisor: int) -> None:
+        """Ask a host to stop in order; does not wait."""
+        process = self._taken(supervisor)
+        process.send_signal(signal.SIGTERM)
+        self._leaving.append(process)
+
+    def lose(self, supervisor: int) -> None:
+        """Kill a host as a whole, as when its power fails."""
+        process = self._taken(supervisor)
+        process.kill()
+        process.wait()
+
+    def supervisors(self) -> list[int]:
+        """Process ids of the supervisors of hosts with a worker, oldest first."""
+        return [process.pid for process in self._workers]
+
+    def workers(self) -> list[int]:
+        """Process ids of the embedding workers that are there."""
+        return [worker for supervisor in self.supervisors() for worker in children(supervisor)]
+
+    def computing(self) -> list[int]:
+        """Process ids of the children that compute."""
+        return [child for worker in self.workers() for child in children(worker)]
+
+    def coordinators(self) -> list[int]:
+        """Process ids of the coordinators that are there."""
+        return children(self._coordinator.pid) if self._coordinator else []
+
+    def _taken(self, supervisor: int) -> subprocess.Popen[bytes]:
+        process = next(process for process in self._workers if process.pid == supervisor)
+        self._workers.remove(process)
+        return process
+
+    def _all(self) -> list[subprocess.Popen[bytes]]:
+        return [*self._workers, *self._leaving, *([self._coordinator] if self._coordinator else [])]
+
+    def _start(self, devices: str, *, coordinators: int) -> subprocess.Popen[bytes]:
+        self._count += 1
+        flags = ["--devices", devices, "--coordinators", str(coordinators), "--name", f"drill{self._count}"]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", WORKER_MODULE, *flags],
+                env=os.environ | self._settings.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=tied_to_parent(),
+            )
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the children of a process; none if it is gone."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Signal a process; False if it is gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return True
+    return False

@@ -1,0 +1,106 @@
+"""What came of a drill: per kind of fault how often and how soon the work went on, and what differed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import statistics
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A job under faults beside the quiet one: records lost and doubled, and the names of files that differ."""
+
+    job_id: str
+    lost: int
+    doubled: int
+    differing: tuple[str, ...]
+    message: str = ""
+
+    @property
+    def same(self) -> bool:
+        return not (self.lost or self.doubled or self.differing or self.message)
+
+
+@dataclass(slots=True)
+class Drill:
+    """All of a drill. `recovery_seconds` are by kind of fault; those of faults at the end of a job may be missing."""
+
+    seed: int
+    workers: int
+    lease_seconds: float
+    faults: Counter[str] = field(default_factory=Counter)
+    recovery_seconds: dict[str, list[float]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def same(self) -> bool:
+        return bool(self.outcomes) and all(outcome.same for outcome in self.outcomes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        kinds = {
+            name: {"count": count} | _times(self.recovery_seconds.get(name, []))
+            for name, count in sorted(self.faults.items())
+        }
+        return {
+            "seed": self.seed,
+            "workers": self.workers,
+            "lease_seconds": self.lease_seconds,
+            "seconds": round(self.seconds, 1),
+            "faults": self.faults.total(),
+            "jobs": len(self.outcomes),
+            "same": self.same,
+            "lost": sum(outcome.lost for outcome in self.outcomes),
+            "doubled": sum(outcome.doubled for outcome in self.outcomes),
+            "differing_files": sum(len(outcome.differing) for outcome in self.outcomes),
+            "kinds": kinds,
+            "not_the_same": [asdict(outcome) for outcome in self.outcomes if not outcome.same],
+        }
+
+    def table(self) -> str:
+        """The kinds of fault as lines of columns, and a last line about the results."""
+        lines = [f"{'fault':<18}{'times':>6}{'median, s':>11}{'longest, s':>12}"]
+        report = self.as_dict()
+        for name, kind in report["kinds"].items():
+            times = [f"{kind[which]:.1f}" if kind[which] is not None else "-" for which in ("median_s", "longest_s")]
+            lines.append(f"{name:<18}{kind['count']:>6}{times[0]:>11}{times[1]:>12}")
+        lines.append(
+            f"{report['faults']} faults in {report['jobs']} jobs: {report['lost']} records lost, "
+            f"{report['doubled']} doubled, {report['differing_files']} files differ"
+        )
+        lines += [f"job {entry['job_id']}: {entry['message']}" for entry in report["not_the_same"] if entry["message"]]
+        return "\n".join(lines)
+
+
+def compare(job_id: str, results: Path, quiet: Path) -> Outcome:
+    """Compare two results folders byte by byte; of run.json and the log what may differ, the times, is left out."""
+    ours, theirs = contents(results), contents(quiet)
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    found, expected = record_ids(results), record_ids(quiet)
+    return Outcome(job_id, (expected - found).total(), (found - expected).total(), tuple(differing))
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """The result files by name, without the times of run.json and without the log, which repeats them."""
+    files = {file.name: file.read_bytes() for file in results.iterdir() if file.suffix != ".log"}
+    report = json.loads(files["run.json"])
+    report.pop("times")
+    return files | {"run.json": json.dumps(report, sort_keys=True).encode()}
+
+
+def record_ids(results: Path) -> Counter[str]:
+    """How often each record is in records.tsv."""
+    with (results / "records.tsv").open(newline="", encoding="utf-8", errors="surrogateescape") as table:
+        return Counter(row["record_id"] for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _times(seconds: list[float]) -> dict[str, float | None]:
+    if not seconds:
+        return {"median_s": None, "longest_s": None}
+    return {"median_s": round(statistics.median(seconds), 2), "longest_s": round(max(seconds), 2)}
