@@ -15,6 +15,10 @@ RESTORE_INTERVAL_SECONDS = 5
 """How often a worker looks for messages whose lease has run out (kombu's default would be 100 s)."""
 
 
+PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
+"""Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
+
+
 class VirnucproApp(Celery):
     """A Celery application that carries the settings to its tasks."""
 
@@ -55,6 +59,7 @@ def make_app(settings: Settings) -> VirnucproApp:
             "priority_steps": list(PRIORITY_STEPS),
             "queue_order_strategy": "virnucpro_tasks.turns:FairTurns",
         },
+        task_publish_retry_policy=PUBLISH_RETRIES,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend_always_retry=True,

@@ -58,7 +58,9 @@ def enqueue(app: Celery, job: Job) -> None:
     step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
     priority = job.spec.parameters.priority
     try:
-        app.send_task(step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority)
+        app.send_task(
+            step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority, retry=False
+        )
     except (OperationalError, RedisError) as error:
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",

@@ -24,6 +24,7 @@ _NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
 ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "fp8-ff")
 DIALECTS = ("original", "broad")
+REDIS_CHECKS = ("refuse", "warn")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -48,12 +49,14 @@ class Settings:
     soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
     shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")
+    redis_check: str = _setting("refuse", "what to do about a Redis that evicts or keeps nothing: refuse or warn")
     owner: str | None = _setting(None, "in whose name jobs are submitted; the login name if not given")
     dialect: str = _setting("original", "format of the two classic result files: original or broad")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
         _one_of("attention", self.attention, ATTENTION_BACKENDS)
+        _one_of("redis_check", self.redis_check, REDIS_CHECKS)
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.precision is not None:

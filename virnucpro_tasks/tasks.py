@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
+from celery.exceptions import Reject
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.finishing import finish_files
@@ -24,7 +28,8 @@ from virnucpro_tasks.splitting import split_files
 def split_job(self: Task, job_id: str) -> Any:
     """Cut the input into shards; becomes the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
-    return self.replace(next_step(self.app, job, split_files(job)))
+    with given_back_in_an_outage():
+        return self.replace(next_step(self.app, job, split_files(job)))
 
 
 @shared_task(bind=True, name="virnucpro.embed_shard")
@@ -38,13 +43,23 @@ def finish_job(self: Task, job_id: str) -> Any:
     """Write the results if every shard is in; otherwise become the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
     missing = finish_files(job)
-    return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
+    with given_back_in_an_outage():
+        return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
 
 
 @shared_task(bind=True, name="virnucpro.recheck_job")
 def recheck_job(self: Task, job_id: str) -> None:
     """Errback of the chord: look at the files again."""
     finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
+
+
+@contextmanager
+def given_back_in_an_outage() -> Iterator[None]:
+    """A step that Redis fails is no failure of the job: its message goes back, and what is done is not done again."""
+    try:
+        yield
+    except (OperationalError, RedisError) as error:
+        raise Reject(error, requeue=True) from error
 
 
 def next_step(app: Celery, job: Job, shards: Iterable[int]) -> Signature:

@@ -31,7 +31,7 @@ from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
-DESCRIBED_IN_WORDS = {"task_queues", "task_annotations", "broker_transport_options"}
+DESCRIBED_IN_WORDS = {"task_queues", "task_annotations", "broker_transport_options", "task_publish_retry_policy"}
 
 
 def table(first_column: str, second_column: str) -> dict[str, str]:

@@ -22,11 +22,12 @@ from virnucpro_tasks.cli.options import (
     print_json,
     settings_of,
 )
+from virnucpro_tasks.durability import check_durable
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queueing import check_broker, workers
+from virnucpro_tasks.queueing import workers
 from virnucpro_tasks.settings import Settings
 
 GIGABYTE = 1e9
@@ -107,8 +108,9 @@ def _server(_: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    check_broker(app_of(settings))
-    return "answers"
+    if said := check_durable(app_of(settings), redis_check=settings.redis_check):
+        return f"answers, but {said}"
+    return "answers, keeps what it is given"
 
 
 def _workers(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from virnucpro_tasks.app import VirnucproApp, make_app
+from virnucpro_tasks.durability import check_durable
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
@@ -73,6 +74,12 @@ def settings_of(context: click.Context, **flags: Any) -> Settings:
 def app_of(settings: Settings) -> VirnucproApp:
     """The Celery application of a client."""
     return make_app(settings)
+
+
+def require_durable_redis(app: VirnucproApp) -> None:
+    """Raise BrokerError for a Redis that does not answer or would lose jobs; or warn of it, as the settings say."""
+    if said := check_durable(app, redis_check=app.settings.redis_check):
+        say(f"warning: {said}")
 
 
 def describe_bundle_line(bundle: Bundle) -> str:

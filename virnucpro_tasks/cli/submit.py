@@ -15,6 +15,7 @@ from virnucpro_tasks.cli.options import (
     job_options,
     json_option,
     print_json,
+    require_durable_redis,
     say,
     settings_of,
 )
@@ -23,7 +24,7 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import remove_job
 from virnucpro_tasks.keys import PRIORITY_STEPS
 from virnucpro_tasks.progress import JobState
-from virnucpro_tasks.queueing import check_broker, enqueue, requeue_if_idle
+from virnucpro_tasks.queueing import enqueue, requeue_if_idle
 from virnucpro_tasks.same_work import Found, find_same_work, supersede
 from virnucpro_tasks.submitting import submit
 
@@ -68,7 +69,7 @@ def command(
     """
     settings = settings_of(context, **flags)
     app = app_of(settings)
-    check_broker(app)
+    require_durable_redis(app)
     if output is not None:
         require_free(output, force=force)
     job = submit(

@@ -10,10 +10,16 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, bundle_option, deployment_options, engine_options, settings_of
+from virnucpro_tasks.cli.options import (
+    app_of,
+    bundle_option,
+    deployment_options,
+    engine_options,
+    require_durable_redis,
+    settings_of,
+)
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queueing import check_broker
 
 WORKER_MODULE = "virnucpro_workers"
 NO_DEVICES = "none"
@@ -52,7 +58,7 @@ def command(
     if devices != NO_DEVICES:
         require_worker_extra()
         find_bundle(settings.bundle)
-    check_broker(app_of(settings))
+    require_durable_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec, so that the supervisor is the process that the caller started and signals.
     os.execve(
