@@ -15,8 +15,8 @@ from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import BackendError, ExitCode, JobError
 from virnucpro_tasks.fitting.labels import Labels
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.same_work import find_same_work
+from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.submitting import submit
 
 F = TypeVar("F", bound=Callable[..., object])
