@@ -55,6 +55,7 @@ def _what(job: Job) -> dict[str, Any]:
 
 
 def _split(job: Job) -> Iterator[int]:
+    (job.paths.root / "split-started").touch()
     yield from range(_what(job)["shards"])
     (job.paths.root / "split-done").touch()
 
