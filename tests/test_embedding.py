@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from job import SAMPLE, make_job
 
 from virnucpro_tasks import embedding
+from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
 from virnucpro_tasks.embedding import embed_frames, embed_shard_files, prepare_engine
 from virnucpro_tasks.jobs import Job, cancel_job
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import read_table, read_vectors
+from virnucpro_tasks.shards.files import NO_VECTOR, read_table, read_vectors
 from virnucpro_tasks.splitting import split_files
 
 
@@ -19,6 +22,14 @@ from virnucpro_tasks.splitting import split_files
 def job(settings: Settings) -> Job:
     job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
     assert len(list(split_files(job))) > 2
+    return job
+
+
+@pytest.fixture
+def mixed(settings: Settings) -> Job:
+    """A job whose only shard holds several records."""
+    job = make_job(settings, SAMPLE)
+    assert list(split_files(job)) == [0]
     return job
 
 
@@ -67,31 +78,124 @@ def test_a_damaged_file_is_made_again(job: Job, settings: Settings, cut: int) ->
     assert job.paths.embedding(0).read_bytes() == right
 
 
-def test_failures_are_counted_and_end_in_quarantine(
-    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise MemoryError("no memory for a pack")
+def poison(monkeypatch: pytest.MonkeyPatch, is_poison: Callable[[str], bool]) -> None:
+    """Let the engine of this process raise for such proteins, unless they are masked."""
+    embed = Engine.embed
 
-    monkeypatch.setattr(embedding, "embed_frames", fail)
+    def poisoned(self: Engine, nucleotides: list[str], proteins: list[str], **options: Any) -> Embedded:
+        masked = options.get("masked_proteins", ())
+        if any(is_poison(protein) for index, protein in enumerate(proteins) if index not in masked):
+            raise MemoryError("no memory for a pack")
+        return embed(self, nucleotides, proteins, **options)
+
+    monkeypatch.setattr(Engine, "embed", poisoned)
+
+
+def test_a_record_at_fault_is_found_and_all_others_have_the_vectors_of_a_quiet_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, job = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
+    for one in (quiet, job):
+        list(split_files(one))
+    embed_shard_files(quiet, 0, settings)
+    frames = read_table(job.paths.frames(0))
+    victim = frames["record_ordinal"][frames.num_rows // 2].as_py()
+    at_fault = np.array([ordinal == victim for ordinal in frames["record_ordinal"].to_pylist()])
+    own = {protein for protein, bad in zip(frames["protein"].to_pylist(), at_fault, strict=True) if bad}
+    poison(monkeypatch, own.__contains__)
     states = [embed_shard_files(job, 0, settings)["state"] for _ in range(5)]
     assert states == ["failed", "failed", "failed", "quarantined", "quarantined"]
-    record = json.loads(job.paths.quarantined(0).read_bytes())
-    assert record["reason"] == "3 attempts: MemoryError: no memory for a pack"
-    assert sum("failed" in entry for entry in attempts_of(job, 0)) == 3
+    (found,) = json.loads(job.paths.quarantined(0).read_bytes())["records"]
+    assert (found["record_ordinal"], found["reason"]) == (victim, "2 attempts: MemoryError: no memory for a pack")
+    vectors, undisturbed = (read_vectors(one.paths.embedding(0)) for one in (job, quiet))
+    for name in ("nucleotide", "protein"):
+        rows, before = getattr(vectors, f"{name}_row"), getattr(undisturbed, f"{name}_row")
+        assert (rows[at_fault] == NO_VECTOR).all()
+        mine, theirs = getattr(vectors, name)[rows[~at_fault]], getattr(undisturbed, name)[before[~at_fault]]
+        assert mine.tobytes() == theirs.tobytes()
 
 
-def test_an_attempt_that_never_returns_counts_too(job: Job, settings: Settings) -> None:
+def test_a_shard_whose_records_are_all_at_fault_is_finished_without_vectors(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda protein: len(protein) > 3)
+    states = [embed_shard_files(job, 0, settings)["state"] for _ in range(4)]
+    assert states[-1] == "quarantined"
+    assert (read_vectors(job.paths.embedding(0)).protein_row == NO_VECTOR).all()
+
+
+def test_a_shard_that_is_sound_in_pieces_alone_loses_nothing(
+    mixed: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed_shard_files(mixed, 0, settings)
+    right = read_vectors(mixed.paths.embedding(0))
+    mixed.paths.embedding(0).unlink()
+    mixed.paths.attempts(0).unlink()
+    embed, most = Engine.embed, len(right.protein) - 1
+
+    def small_only(self: Engine, nucleotides: list[str], proteins: list[str], **options: Any) -> Embedded:
+        if len(proteins) > most:
+            raise MemoryError("too much at once")
+        return embed(self, nucleotides, proteins, **options)
+
+    monkeypatch.setattr(Engine, "embed", small_only)
+    assert [embed_shard_files(mixed, 0, settings)["state"] for _ in range(4)][-1] == "embedded"
+    vectors = read_vectors(mixed.paths.embedding(0))
+    np.testing.assert_allclose(
+        vectors.protein[vectors.protein_row], right.protein[right.protein_row], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_nan_names_its_records_without_bisection(
+    mixed: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = read_table(mixed.paths.frames(0))
+    proteins = frames["protein"].combine_chunks().dictionary_encode()
+    embed = Engine.embed
+
+    def spoilt(self: Engine, nucleotides: list[str], proteins: list[str], **options: Any) -> Embedded:
+        if 2 not in options.get("masked_proteins", ()):
+            raise NonFiniteError("esm2", [2])
+        return embed(self, nucleotides, proteins, **options)
+
+    monkeypatch.setattr(Engine, "embed", spoilt)
+    assert embed_shard_files(mixed, 0, settings)["state"] == "quarantined"
+    owner = frames["record_ordinal"][proteins.indices.to_pylist().index(2)].as_py()
+    (found,) = json.loads(mixed.paths.quarantined(0).read_bytes())["records"]
+    assert (found["record_ordinal"], found["reason"]) == (owner, "esm2 gives NaN or infinity in FP32")
+    assert [entry["step"] for entry in attempts_of(mixed, 0)] == ["whole", "whole", "whole"]
+
+
+def test_attempts_that_never_returned_condemn_nobody_whose_records_are_sound(mixed: Job, settings: Settings) -> None:
     started = {"at": "", "host": "", "pid": 1, "device": "gpu0"}
-    job.paths.attempts(0).write_text(f"{json.dumps(started)}\n" * 3)
-    assert embed_shard_files(job, 0, settings)["state"] == "quarantined"
-    assert json.loads(job.paths.quarantined(0).read_bytes())["reason"] == "3 attempts: its worker died each time"
+    mixed.paths.attempts(0).write_text(f"{json.dumps(started)}\n" * 3)
+    assert embed_shard_files(mixed, 0, settings)["state"] == "embedded"
+    assert not mixed.paths.quarantined(0).exists()
+
+
+def test_a_process_whose_device_computes_nothing_any_more_ends(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(BaseException):
+        pass
+
+    def ended(status: int) -> None:
+        raise Ended
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    prepare_engine(settings)
+    monkeypatch.setattr(Engine, "embed", broken)
+    monkeypatch.setattr("os._exit", ended)
+    with pytest.raises(Ended):
+        embed_shard_files(job, 0, settings)
 
 
 def test_a_worker_with_another_bundle_refuses(job: Job, settings: Settings) -> None:
     other = replace(job, spec=replace(job.spec, bundle_digest="0" * 64))
     assert embed_shard_files(other, 0, settings)["state"] == "failed"
-    assert "bundle" in attempts_of(job, 0)[-1]["failed"]
+    assert not job.paths.attempts(0).exists()
     assert not job.paths.embedding(0).exists()
 
 
@@ -110,15 +214,9 @@ def test_vectors_are_float32_of_the_bundles_widths(job: Job, settings: Settings)
     assert (vectors.nucleotide.shape[1], vectors.protein.shape[1]) == (96, 64)
 
 
-def test_an_attempt_line_that_was_cut_off_counts_as_one(job: Job, settings: Settings) -> None:
-    started = json.dumps({"at": "", "host": "", "pid": 1, "device": "gpu0"})
-    job.paths.attempts(0).write_text(f"{started}\n{started}\n{started[:9]}")
-    assert embed_shard_files(job, 0, settings)["state"] == "quarantined"
-
-
 def test_a_full_disk_never_raises(job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedding, "_record_attempt", full)
+    monkeypatch.setattr(embedding, "record", full)
     assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "failed"}

@@ -15,7 +15,7 @@ from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.finishing import finish_files, frame_scores
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs import Job, reopen_job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import read_vectors
@@ -108,12 +108,13 @@ def test_embeddings_go_with_the_end_unless_they_are_kept(small: Settings) -> Non
         assert any(job.paths.embeddings.iterdir()) == keep
 
 
-def test_a_quarantined_shard_is_listed_and_the_rest_is_scored(small: Settings) -> None:
+def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     shards = list(split_files(job))
-    for shard in shards[1:]:
+    # The first shard holds a piece of one record, whose worker has died three times.
+    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    for shard in shards:
         embed_shard_files(job, shard, small)
-    job.paths.quarantined(shards[0]).write_text(json.dumps({"reason": "3 attempts: its worker died each time"}))
     assert finish_files(job) == []
     report = json.loads(job.paths.run.read_bytes())
     assert report["exit_code"] == ExitCode.INCOMPLETE
@@ -122,6 +123,31 @@ def test_a_quarantined_shard_is_listed_and_the_rest_is_scored(small: Settings) -
     assert len(lost) == report["counts"]["chunks"]["quarantined"] > 0
     assert {row["reason"] for row in lost} == {"3 attempts: its worker died each time"}
     assert any(row["status"] == "scored" for row in chunks)
+
+
+def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    job.paths.quarantined(shards[0]).write_text("{")
+    assert finish_files(job) == []
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    assert {row["reason"] for row in chunks if row["status"] == "quarantined"} == {"its reason is lost"}
+
+
+def test_quarantined_records_get_their_attempts_back_on_request(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    reopen_job(job, retry_quarantined=True)
+    assert finish_files(job) == shards[:1]
+    assert embed_shard_files(job, shards[0], small)["state"] == "embedded"
+    assert finish_files(job) == []
+    assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK
 
 
 def test_a_table_that_lost_rows_is_noticed(small: Settings) -> None:
@@ -173,16 +199,3 @@ def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path
     # Their columns are fixed; DEMONSTRATION.txt beside them names them.
     assert silent == {"prediction_results.txt", "prediction_results_highestscore.csv"}
     assert all(name.encode() in files["DEMONSTRATION.txt"] for name in silent)
-
-
-def test_vectors_that_came_after_all_are_used(small: Settings) -> None:
-    job = make_job(small, SAMPLE)
-    for shard in split_files(job):
-        job.paths.quarantined(shard).write_text(json.dumps({"reason": "its worker died each time"}))
-        assert embed_shard_files(job, shard, small)["state"] == "quarantined"
-        job.paths.quarantined(shard).unlink()
-        embed_shard_files(job, shard, small)
-        job.paths.quarantined(shard).write_text(json.dumps({"reason": "its worker died each time"}))
-        assert embed_shard_files(job, shard, small)["state"] == "embedded"
-    assert finish_files(job) == []
-    assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK

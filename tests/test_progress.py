@@ -40,17 +40,23 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
     assert done.message.startswith("14 records: ")
 
 
-def test_quarantined_shards_count_as_ended(settings: Settings) -> None:
-    job = make_job(settings, SAMPLE)
-    (shard,) = split_files(job)
-    job.paths.quarantined(shard).write_text(json.dumps({"reason": "killed"}))
+def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) -> None:
+    job = make_job(replace(settings, shard_tokens=5_000, max_attempts=1), SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(0).write_text(json.dumps({"step": "whole"}) + "\n")
+    states = [embed_shard_files(job, shard, settings)["state"] for shard in shards]
+    assert states == ["quarantined", *["embedded"] * (len(shards) - 1)]
     progress = job_progress(job)
-    assert (progress.state, progress.shards_quarantined, progress.shards_done) == (JobState.FINISHING, 1, 0)
+    assert (progress.state, progress.shards_quarantined, progress.shards_done) == (
+        JobState.FINISHING,
+        1,
+        len(shards),
+    )
     assert progress.tokens_done == progress.tokens_total
     finish_files(job)
     done = job_progress(job)
     assert done.exit_code == ExitCode.INCOMPLETE
-    assert "record 'NC_001416.1': killed" in done.message
+    assert "chunks quarantined: 1 attempts: its worker died each time" in done.message
 
 
 def test_failure_and_cancellation_are_final_until_taken_back(settings: Settings) -> None:

@@ -42,7 +42,6 @@ def make_app(settings: Settings) -> VirnucproApp:
         result_serializer="json",
         accept_content=["json"],
         task_annotations={
-            "virnucpro.embed_shard": {"time_limit": settings.shard_time_limit_seconds},
             "virnucpro.split_job": {"time_limit": settings.split_time_limit_seconds},
             "virnucpro.finish_job": {"time_limit": settings.split_time_limit_seconds},
         },

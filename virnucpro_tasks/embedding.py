@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import socket
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from virnucpro_tasks.atomic import write_json
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.attempts import WHOLE, History, read_attempts, record
+from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, Step, next_step
+from virnucpro_tasks.deadline import deadline
+from virnucpro_tasks.errors import BundleError, ExitCode
 from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.quarantine import write_quarantine
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shard_vectors import embed_frames, embed_parts, is_sound, no_vectors, records_with
 from virnucpro_tasks.shards.files import (
+    EmbeddingKey,
     ShardVectors,
     frames_digest,
     read_table,
@@ -31,9 +32,12 @@ from virnucpro_tasks.shards.files import (
 from virnucpro_tasks.splitting import embedding_key
 
 if TYPE_CHECKING:
-    from virnucpro_tasks.embed.engine import EmbedReport, Engine
+    from virnucpro_tasks.embed.engine import Engine
 
 log = logging.getLogger(__name__)
+
+SHORTEST_LIMIT_SECONDS = 60.0
+"""A part of a shard has a share of the time limit, but so much at least."""
 
 _engines: dict[str, Engine] = {}
 """The engines of this process by precision: loaded once, kept. Only a process that owns a device fills it."""
@@ -73,17 +77,38 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
 def embed_shard_files(job: Job, shard: int, settings: Settings) -> dict[str, Any]:
     """Embed shard number `shard` unless that is done; returns `{"shard", "state"}`, nothing that can differ.
 
-    `state` is embedded, quarantined, stopped (the job needs no more work) or failed (to be tried again).
-    Never raises: an attempt is recorded before the work, and a shard with too many of them is quarantined.
+    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work) or
+    failed (to be tried again). Never raises. An attempt is recorded before the work; a shard that failed
+    `max_attempts` times is bisected here to the records at fault, and all others are embedded.
     """
     try:
         return {"shard": shard, "state": _embed(job, shard, settings)}
-    except Exception as error:
+    except Exception:
         log.exception("job=%s shard=%d failed", job.job_id, shard)
-        # The attempt itself is on disk already; on a full disk its reason is lost, not the shard.
-        with suppress(OSError):
-            _record_attempt(job.paths.attempts(shard), {"failed": f"{type(error).__name__}: {error}"})
         return {"shard": shard, "state": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A shard at work: its frames, the ordinals of the records that have any, and where its vectors go."""
+
+    job: Job
+    number: int
+    frames: pa.Table
+    ordinals: list[int]
+    key: EmbeddingKey
+
+    def step(self, history: History) -> Step:
+        return next_step(history, self.ordinals, max_attempts=self.job.spec.parameters.max_attempts)
+
+    def records_of(self, step: Step) -> list[list[int]]:
+        return [self.ordinals[part.first : part.stop] for part in step.parts]
+
+    def frames_of(self, step: Step) -> pa.Table:
+        """The frames of a probe, without those of records that are known to be at fault."""
+        (part,) = self.records_of(step)
+        chosen = set(part) - set(step.culprits)
+        return self.frames.filter(pc.is_in(self.frames["record_ordinal"], pa.array(sorted(chosen), pa.int64())))
 
 
 def _embed(job: Job, shard: int, settings: Settings) -> str:
@@ -91,87 +116,75 @@ def _embed(job: Job, shard: int, settings: Settings) -> str:
         return "stopped"
     frames = read_table(job.paths.frames(shard))
     key = embedding_key(job, frames_digest(frames))
-    target = job.paths.embedding(shard)
-    if vectors_are_valid(target, key):
-        return "embedded"
-    if job.paths.quarantined(shard).exists():
-        return "quarantined"
-    history = _attempts(job.paths.attempts(shard))
-    started = sum("failed" not in entry for entry in history)
-    if started >= job.spec.parameters.max_attempts:
-        reasons = [entry["failed"] for entry in history if "failed" in entry]
-        reason = reasons[-1] if reasons else "its worker died each time"
-        write_json(job.paths.quarantined(shard), {"reason": f"{started} attempts: {reason}", "attempts": history})
-        return "quarantined"
-    _record_attempt(job.paths.attempts(shard), {"device": os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")})
+    if vectors_are_valid(job.paths.embedding(shard), key):
+        return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
+    # Before the clock of the attempt runs: it may load models.
     engine = prepare_engine(settings, precision=job.spec.parameters.precision)
     if engine.bundle_digest != job.spec.bundle_digest:
         raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}")
-    vectors = embed_frames(engine, frames, job)
-    if vectors is None:
-        return "stopped"
-    write_vectors(target, vectors, key)
-    return "embedded"
+    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key)
+    while True:
+        step = work.step(History.of(read_attempts(job.paths.attempts(shard))))
+        if step.name == GIVEN_UP:
+            return _finish(work, step, no_vectors(frames.num_rows))
+        outcome = _attempt(work, step, engine, settings)
+        if outcome is not None:
+            return outcome
 
 
-def embed_frames(engine: Engine, frames: pa.Table, job: Job) -> ShardVectors | None:
-    """Pooled vectors of a frame table, each distinct sequence computed once; None if the job was stopped meanwhile."""
-    from virnucpro_tasks.embed.engine import EmbeddingStopped
+def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> str | None:
+    """Take one step; returns the state of the shard if that ends the task, None if the next step is to follow."""
+    from virnucpro_tasks.embed.engine import NonFiniteError
 
-    nucleotides = frames["nucleotides"].combine_chunks().dictionary_encode()
-    proteins = frames["protein"].combine_chunks().dictionary_encode()
+    file = work.job.paths.attempts(work.number)
+    frames = work.frames_of(step) if step.is_probe else work.frames
+    limit_seconds = _limit_seconds(frames, work.frames, settings)
+    device = os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")
+    record(file, step.name, device=device, parent=os.getppid(), limit_seconds=limit_seconds)
     try:
-        embedded = engine.embed(
-            nucleotides.dictionary.to_pylist(),
-            proteins.dictionary.to_pylist(),
-            should_stop=lambda: is_stopped(job.paths),
-        )
-    except EmbeddingStopped:
+        with deadline(limit_seconds):
+            if step.is_probe:
+                vectors = embed_frames(engine, frames, work.job)
+            elif step.name == PIECES:
+                parts = work.records_of(step)
+                vectors = embed_parts(engine, frames, work.job, parts, without=step.culprits)
+            else:
+                vectors = embed_frames(engine, frames, work.job, without=step.culprits)
+    except NonFiniteError as error:
+        # Computed to the end, twice if there is a way to: nothing to try again, and its records are known.
+        culprits = records_with(frames, error)
+        log.warning("job=%s shard=%d step=%s: %s: records %s", *_named(work, step), error.what, culprits)
+        record(file, step.name, failed=f"{error.model} gives NaN or infinity in FP32", culprits=culprits)
         return None
-    return ShardVectors(
-        nucleotide=embedded.nucleotide,
-        protein=embedded.protein,
-        nucleotide_row=nucleotides.indices.to_numpy().astype(np.int32),
-        protein_row=proteins.indices.to_numpy().astype(np.int32),
-        computed=computed_of(embedded.report),
-    )
+    except Exception as error:
+        log.warning("job=%s shard=%d step=%s failed", *_named(work, step), exc_info=True)
+        record(file, step.name, failed=f"{type(error).__name__}: {error}")
+        if not is_sound(engine):
+            log.critical("the device computes nothing any more: this process ends, another one is started")
+            os._exit(ExitCode.UNEXPECTED)
+        # What fails at first may be the fault of this host; later it is a question of which records.
+        return "failed" if step.name == WHOLE else None
+    if vectors is None:
+        record(file, step.name, handed_back=True)
+        return "stopped"
+    if step.is_probe:
+        record(file, step.name, done=True)
+        return None
+    return _finish(work, step, vectors)
 
 
-def computed_of(report: EmbedReport) -> Computed:
-    """What the engine reports, as it is kept."""
-    return Computed(
-        packs=report.packs,
-        recomputed_packs=report.recomputed_packs,
-        out_of_memory=report.out_of_memory,
-        tokens=report.tokens,
-        attention=report.attention,
-    )
+def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:
+    if step.culprits:
+        write_quarantine(work.job.paths, work.number, step.culprits)
+    write_vectors(work.job.paths.embedding(work.number), vectors, work.key)
+    return "quarantined" if step.culprits else "embedded"
 
 
-def _attempts(path: Path) -> list[dict[str, Any]]:
-    """The lines of an attempts file; one that was cut off while it was written counts as an attempt."""
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    return [_parsed(line) for line in lines if line]
+def _limit_seconds(part: pa.Table, whole: pa.Table, settings: Settings) -> float:
+    share = float(np.divide(part["protein"].nbytes, whole["protein"].nbytes))
+    limit = settings.shard_time_limit_seconds
+    return min(limit, max(SHORTEST_LIMIT_SECONDS, share * limit))
 
 
-def _parsed(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}
-    return entry if isinstance(entry, dict) else {}
-
-
-def _record_attempt(path: Path, facts: dict[str, str]) -> None:
-    where = {
-        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-    }
-    with path.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(where | facts) + "\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+def _named(work: _Shard, step: Step) -> tuple[str, int, str]:
+    return work.job.job_id, work.number, step.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -21,8 +20,9 @@ from virnucpro_tasks.models.bundle import Bundle, file_sha256, read_description
 from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.computed import Computed, summed
-from virnucpro_tasks.shards.files import ShardVectors, read_table, read_valid_vectors
+from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table, read_valid_vectors
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.splitting import embedding_key, missing_shards
 
@@ -77,23 +77,23 @@ def scored_shards(job: Job, plan: Plan, head: Head) -> Iterator[ScoredShard]:
                 job_id=job.job_id,
                 hint="its files were changed; submit the input again",
             )
+        if not entry.frames:
+            yield ScoredShard(ledger, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
+            continue
         vectors = read_valid_vectors(job.paths.embedding(number), embedding_key(job, entry.digest))
-        # A shard that was given up may have been embedded after all, by a worker that was only slow.
-        if entry.frames and vectors is not None:
-            yield ScoredShard(ledger, frames, frame_scores(head, vectors), np.zeros(entry.frames, bool), "")
-        else:
-            if entry.frames and not job.paths.quarantined(number).exists():
-                raise VectorsLostError
-            reason = json.loads(job.paths.quarantined(number).read_bytes())["reason"] if entry.frames else ""
-            scores = np.zeros((entry.frames, 2), np.float32)
-            yield ScoredShard(ledger, frames, scores, np.ones(entry.frames, bool), reason)
+        if vectors is None:
+            raise VectorsLostError
+        quarantined = vectors.nucleotide_row == NO_VECTOR
+        reasons = quarantine_reasons(job.paths, number) if quarantined.any() else {}
+        yield ScoredShard(ledger, frames, frame_scores(head, vectors), quarantined, reasons)
 
 
 def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
-    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2)."""
-    scores = np.empty((len(vectors.nucleotide_row), 2), np.float32)
-    for start in range(0, len(scores), SCORED_ROWS):
-        rows = slice(start, start + SCORED_ROWS)
+    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2); 0 for a frame without a vector."""
+    scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32)
+    usable = np.flatnonzero(vectors.nucleotide_row != NO_VECTOR)
+    for start in range(0, len(usable), SCORED_ROWS):
+        rows = usable[start : start + SCORED_ROWS]
         nucleotide, protein = vectors.nucleotide_row[rows], vectors.protein_row[rows]
         scores[rows] = head.scores(vectors.nucleotide[nucleotide], vectors.protein[protein])
     return scores

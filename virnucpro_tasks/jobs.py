@@ -125,12 +125,13 @@ def cancel_job(job: Job) -> None:
 
 
 def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
-    """Take back what stops a job: the marks of cancellation and failure, and on request its quarantined shards."""
+    """Take back what stops a job: the marks of cancellation and failure, and on request its quarantined records."""
     job.paths.cancelled.unlink(missing_ok=True)
     job.paths.failed.unlink(missing_ok=True)
     if retry_quarantined and not job.paths.run.exists():
         for file in job.paths.quarantine.glob("*.json"):
             job.paths.attempts(int(file.stem)).unlink(missing_ok=True)
+            job.paths.embedding(int(file.stem)).unlink(missing_ok=True)
             file.unlink()
 
 

@@ -8,9 +8,9 @@
 | shards/{n}.frames.parquet        | split_job         | the job's                                            |
 | shards/{n}.ledger.parquet        | split_job         | the job's                                            |
 | plan.json                        | split_job         | the job's; written when splitting is complete        |
-| attempts/{n}.jsonl               | embed_shard       | the job's; one line before each attempt              |
+| attempts/{n}.jsonl               | embed_shard       | the job's; one line before and after each attempt    |
 | embeddings/{n}.safetensors       | embed_shard       | until finished, unless keep_embeddings               |
-| quarantine/{n}.json              | embed_shard       | the job's; why a shard has no embeddings             |
+| quarantine/{n}.json              | embed_shard       | the job's; which records have no vectors, and why    |
 | failed.json                      | split_job, finish | until `resume`: why the job cannot go on             |
 | cancelled                        | client            | until `resume`; an empty marker                      |
 | results/                         | finish_job        | the job's; moved in complete                         |

@@ -29,7 +29,10 @@ FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot. Totals are None while splitting goes on; tokens are ESM-2 tokens."""
+    """A snapshot. Totals are None while splitting goes on; tokens are ESM-2 tokens.
+
+    `shards_quarantined` are those with quarantined records; they count as done as soon as all others are embedded.
+    """
 
     job_id: str
     state: JobState
@@ -60,10 +63,10 @@ def job_progress(job: Job) -> Progress:
     if paths.plan.exists():
         plan = read_plan(paths.plan)
         if paths.run.exists():
-            done = set(plan.to_embed) - quarantined
+            done = set(plan.to_embed)
         shards_total, tokens_total = len(plan.to_embed), plan.tokens
-        tokens_done = sum(plan.shards[number].tokens for number in done | quarantined)
-    state, message, exit_code = _state(job, shards_total, len(done | quarantined))
+        tokens_done = sum(plan.shards[number].tokens for number in done)
+    state, message, exit_code = _state(job, shards_total, len(done))
     return Progress(
         job_id=job.job_id,
         state=state,

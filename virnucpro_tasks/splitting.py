@@ -37,12 +37,11 @@ def split_files(job: Job) -> Iterator[int]:
 
 
 def missing_shards(job: Job, plan: Plan) -> list[int]:
-    """Numbers of the shards that have frames but neither valid vectors nor a quarantine record."""
+    """Numbers of the shards that have frames but no valid vectors."""
     return [
         number
         for number in plan.to_embed
-        if not job.paths.quarantined(number).exists()
-        and not vectors_are_valid(job.paths.embedding(number), embedding_key(job, plan.shards[number].digest))
+        if not vectors_are_valid(job.paths.embedding(number), embedding_key(job, plan.shards[number].digest))
     ]
 
 

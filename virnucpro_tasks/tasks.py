@@ -32,7 +32,7 @@ def split_job(self: Task, job_id: str) -> Any:
         return self.replace(next_step(self.app, job, split_files(job)))
 
 
-@shared_task(bind=True, name="virnucpro.embed_shard")
+@shared_task(bind=True, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest")
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. Never raises: what went wrong is a file of the job. The result is deterministic."""
     return embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings)

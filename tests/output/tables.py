@@ -59,7 +59,7 @@ def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
         pa.Table.from_pylist(frames, schema=FRAME_SCHEMA),
         scores,
         np.array([chunk.spoilt for chunk in chunks for _ in chunk.virus], bool),
-        reason,
+        {chunk.record: reason for chunk in chunks} if reason else {},
     )
 
 

@@ -37,7 +37,7 @@ def stored_shard(frames_file: Path) -> ScoredShard:
     shard = shard_of(chunks)
     column = shard.frames.schema.get_field_index("frame")
     frames = shard.frames.set_column(column, shard.frames.schema.field("frame"), pa.array(names, pa.int8()))
-    return ScoredShard(shard.ledger, frames, np.array(scores, np.float32), shard.quarantined, "")
+    return ScoredShard(shard.ledger, frames, np.array(scores, np.float32), shard.quarantined, {})
 
 
 @pytest.mark.parametrize(("folder", "dialect"), STORED.items())

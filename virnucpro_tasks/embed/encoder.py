@@ -24,6 +24,8 @@ from virnucpro_tasks.errors import VirnucproError
 TRIAL_LENGTH = 128
 """Tokens of each sequence of a trial pack."""
 
+INDICES_SHOWN = 10
+
 
 class PackedModel(Protocol):
     """What the two models have in common."""
@@ -50,11 +52,11 @@ class EmbeddingStopped(Exception):
 
 
 class NonFiniteError(VirnucproError):
-    """A vector is NaN or infinite even in FP32. `indices` are the places of those sequences in the list given."""
+    """Vectors are NaN or infinite even in FP32. `indices` are the places of all such sequences in the list given."""
 
     def __init__(self, model: str, indices: list[int]) -> None:
         super().__init__(
-            f"{model} gives NaN or infinity in FP32 for sequences {', '.join(map(str, indices))}",
+            f"{model} gives NaN or infinity in FP32 for sequences {_some(indices)}",
             hint="verify the model bundle",
         )
         self.model = model
@@ -122,6 +124,7 @@ class Encoder:
         budget, recomputed, out_of_memory = self.token_budget, 0, 0
         computing: tuple[Pack, Fetched] | None = None
         done: list[Pack] = []
+        spoilt: list[int] = []
         while packs or computing:
             started = None
             if packs:
@@ -140,9 +143,12 @@ class Encoder:
                 if not np.isfinite(pooled).all():
                     pooled = self._recompute(tokens, pack, pooled)
                     recomputed += 1
+                    spoilt += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
                 vectors[pack.indices] = pooled
                 done.append(pack)
             computing = started
+        if spoilt:
+            raise NonFiniteError(self.name, sorted(spoilt))
         return vectors, ModelReport(
             model=self.name,
             attention=self.attention,
@@ -182,7 +188,9 @@ class Encoder:
             if self._exact is None:
                 self._exact = self._load_exact()
             pooled = self._run(self._exact, tokens, pack).numpy()
-        bad = ~np.isfinite(pooled).all(axis=1)
-        if bad.any():
-            raise NonFiniteError(self.name, sorted(pack.indices[bad].tolist()))
         return pooled
+
+
+def _some(indices: list[int]) -> str:
+    more = len(indices) - INDICES_SHOWN
+    return ", ".join(map(str, indices[:INDICES_SHOWN])) + (f" and {more} more" if more > 0 else "")

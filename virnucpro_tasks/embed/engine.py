@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -202,20 +202,33 @@ class Engine:
         return {encoder.name: encoder.attention for encoder in (self._nucleotide, self._protein)}
 
     def embed(
-        self, nucleotides: Sequence[str], proteins: Sequence[str], *, should_stop: Callable[[], bool]
+        self,
+        nucleotides: Sequence[str],
+        proteins: Sequence[str],
+        *,
+        should_stop: Callable[[], bool],
+        masked_nucleotides: Collection[int] = (),
+        masked_proteins: Collection[int] = (),
     ) -> Embedded:
         """Vectors of upper-case `nucleotides` and of `proteins` (cut at 1,022 residues), in their order.
 
-        The caller removes duplicates. Sets torch's intra-op threads of this process. Raises EmbeddingStopped if
-        `should_stop`, asked before every pack, returns True; SequenceError for a protein that is empty or has an
-        unknown letter; NonFiniteError if a vector is NaN or infinite even in FP32.
+        The caller removes duplicates. Sequences at the masked indices keep their place and length, so that all others
+        are packed as with them, but their letters never reach a model: their vectors mean nothing.
+
+        Sets torch's intra-op threads of this process. Raises EmbeddingStopped if `should_stop`, asked before every
+        pack, returns True; SequenceError for a protein that is empty or has an unknown letter; NonFiniteError if a
+        vector is NaN or infinite even in FP32.
         """
         torch.set_num_threads(self.options.threads)
         with ThreadPoolExecutor(1) as beside:
             # Tokenized while the device is busy with the proteins, the longer part.
             nucleotide_tokens = beside.submit(self._tokenizer.encode, nucleotides)
-            protein, protein_report = self._protein.encode(tokenize_proteins(proteins), should_stop=should_stop)
-            nucleotide, nucleotide_report = self._nucleotide.encode(nucleotide_tokens.result(), should_stop=should_stop)
+            protein, protein_report = self._protein.encode(
+                tokenize_proteins(proteins).masked(masked_proteins), should_stop=should_stop
+            )
+            nucleotide, nucleotide_report = self._nucleotide.encode(
+                nucleotide_tokens.result().masked(masked_nucleotides), should_stop=should_stop
+            )
         return Embedded(nucleotide, protein, EmbedReport(nucleotide_report, protein_report))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,14 @@ class RaggedTokens:
         # One arange over all chosen tokens, shifted per sequence to where it lies in `ids`.
         shift = np.repeat(ends - np.cumsum(lengths), lengths)
         return self.ids[np.arange(lengths.sum(), dtype=np.int64) + shift]
+
+    def masked(self, indices: Collection[int]) -> RaggedTokens:
+        """The same lengths, with a token that means nothing throughout the sequences at `indices`."""
+        if not indices:
+            return self
+        hidden = np.zeros(self.lengths.size, dtype=np.bool_)
+        hidden[list(indices)] = True
+        return RaggedTokens(np.where(np.repeat(hidden, self.lengths), FIRST_RESIDUE_ID, self.ids), self.lengths)
 
 
 def tokenize_proteins(proteins: Sequence[str]) -> RaggedTokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import compress
 
@@ -16,6 +17,8 @@ from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
 STATUSES = tuple(Status)
 """A status as a number is its place here."""
 
+UNKNOWN_REASON = "its reason is lost"
+
 _FRAME_SUFFIXES = tuple(name.encode() for name in FRAME_NAMES)
 
 
@@ -24,14 +27,15 @@ class ScoredShard:
     """One shard.
 
     `ledger` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
-    (frames,) tells which frames could not be computed, `reason` why. A chunk with such a frame is quarantined.
+    (frames,) tells which frames could not be computed, `reasons` why, by record ordinal. A chunk with such a frame is
+    quarantined.
     """
 
     ledger: pa.Table
     frames: pa.Table
     scores: npt.NDArray[np.float32]
     quarantined: npt.NDArray[np.bool_]
-    reason: str
+    reasons: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class ScoredRows:
         status[spoilt] = STATUSES.index(Status.QUARANTINED)
         reasons = ledger["reason"].to_pylist()
         for row in np.flatnonzero(spoilt).tolist():
-            reasons[row] = shard.reason
+            reasons[row] = shard.reasons.get(ledger["record_ordinal"][row].as_py(), UNKNOWN_REASON)
         frame_scores = shard.scores[usable]
         return cls(
             inputs=ledger["input_ordinal"].to_pylist(),

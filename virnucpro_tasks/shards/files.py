@@ -21,6 +21,8 @@ from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
+NO_VECTOR = -1
+"""The row of a frame of a quarantined record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ShardVectors:
     """Pooled vectors of one shard, one row for each distinct sequence, and which row each frame has.
 
     `nucleotide` (distinct slices, width) and `protein` (distinct proteins, width) are float32;
-    `nucleotide_row` and `protein_row` are int32 of shape (frames,).
+    `nucleotide_row` and `protein_row` are int32 of shape (frames,), NO_VECTOR for frames of quarantined records.
     """
 
     nucleotide: np.ndarray

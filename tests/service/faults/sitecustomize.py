@@ -1,0 +1,80 @@
+"""Poison for the workers of a test: Python imports this module at start-up where its folder is on PYTHONPATH.
+
+A protein with eight times the same letter of FAULTS does to the process that embeds it what the fault says. Nothing of
+this is in the package: the encoder is wrapped as soon as its module has been imported.
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+import time
+
+FAULTS = {"W": "exit", "K": "raise", "Q": "hang", "D": "memory", "Y": "nan", "T": "kill"}
+RUN = 8
+MODULE = "virnucpro_tasks.embed.encoder"
+
+
+def poison(encoder_module):
+    import numpy as np
+
+    from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RESIDUES
+
+    active = {letter: fault for letter, fault in FAULTS.items() if fault in os.environ["TEST_FAULTS"].split(",")}
+    marks = {np.full(RUN, FIRST_RESIDUE_ID + RESIDUES.index(letter)).tobytes(): active[letter] for letter in active}
+    encode = encoder_module.Encoder.encode
+
+    def poisoned(self, tokens, *, should_stop):
+        if self.name == "esm2":
+            spoilt = []
+            start = 0
+            for index, length in enumerate(tokens.lengths.tolist()):
+                ids = tokens.ids[start : start + length].tobytes()
+                start += length
+                for mark, fault in marks.items():
+                    if mark in ids:
+                        strike(fault)
+                        spoilt.append(index)
+            if spoilt:
+                raise encoder_module.NonFiniteError(self.name, spoilt)
+        delay_seconds = float(os.environ.get("TEST_SLOW_SECONDS", "0"))
+        if delay_seconds and self.name == "esm2" and tokens.lengths.size > 1:
+            time.sleep(delay_seconds)
+        return encode(self, tokens, should_stop=should_stop)
+
+    encoder_module.Encoder.encode = poisoned
+
+
+def strike(fault):
+    if fault == "exit":
+        os._exit(7)
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "raise":
+        raise RuntimeError("this sequence cannot be embedded")
+    if fault == "memory":
+        raise MemoryError("no memory for this sequence")
+    if fault == "hang":
+        while True:
+            time.sleep(3600)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name != MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            poison(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+if "TEST_FAULTS" in os.environ:
+    sys.meta_path.insert(0, Finder())

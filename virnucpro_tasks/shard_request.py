@@ -1,0 +1,58 @@
+"""What the parent of a computing process knows and its child cannot tell: how the child ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+from typing import Any
+
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+
+from virnucpro_tasks.attempts import open_attempt, read_attempts, record
+from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.paths import JobPaths
+
+log = logging.getLogger(__name__)
+
+_SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
+_STATUS = re.compile(r"exitcode (?P<status>\d+)")
+
+
+class ShardRequest(Request):
+    """A request of `embed_shard` that notes in the shard's attempts file how its process died, or was stopped."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:  # noqa: FBT001, FBT002
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError | SystemExit):
+            # Before the message goes back: whoever takes it next reads the file.
+            self._note(self._already_cancelled, str(error))
+        return super().on_failure(exc_info, send_failed_event, return_ok)
+
+    def cancel(self, *arguments: Any, **options: Any) -> Any:
+        self._note(True, "")
+        return super().cancel(*arguments, **options)
+
+    def _note(self, handed_back: object, how: str) -> None:
+        try:
+            job_id, shard = self.args
+            file = JobPaths.of(self.app.settings.store, job_id).attempts(int(shard))
+            attempt = open_attempt(read_attempts(file), host=socket.gethostname(), parent=os.getpid())
+            if attempt is not None:
+                facts = {"handed_back": True} if handed_back else {"failed": death(how, attempt.get("limit_seconds"))}
+                record(file, attempt["step"], pid=attempt["pid"], **facts)
+        except (OSError, JobError, TypeError, ValueError) as error:
+            log.warning("how %s ended cannot be noted: %s", self.id, error)
+
+
+def death(how: str, limit_seconds: float | None) -> str:
+    """`how` a process was lost, as billiard says it, for the reason of a quarantined record."""
+    if found := _SIGNAL.search(how):
+        if found["name"] == "SIGALRM" and limit_seconds is not None:
+            return f"no result within {limit_seconds:g} s"
+        return f"its worker was killed by {found['name']}"
+    if found := _STATUS.search(how):
+        return f"its worker ended with status {found['status']}"
+    return "its worker died"

@@ -1,0 +1,113 @@
+"""Frames of a shard to pooled vectors: what is computed once, what is left out, and how parts become a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from virnucpro_tasks.jobs import Job, is_stopped
+from virnucpro_tasks.shards.computed import COUNTED, Computed
+from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
+
+if TYPE_CHECKING:
+    from virnucpro_tasks.embed.engine import EmbedReport, Engine, NonFiniteError
+
+
+def embed_frames(engine: Engine, frames: pa.Table, job: Job, *, without: Collection[int] = ()) -> ShardVectors | None:
+    """Pooled vectors of a frame table, each distinct sequence computed once; None if the job was stopped meanwhile.
+
+    Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: what else is
+    computed is packed as with them, so that its vectors are the same to the last bit.
+    """
+    from virnucpro_tasks.embed.engine import EmbeddingStopped
+
+    left_out = np.isin(frames["record_ordinal"].to_numpy(), list(without))
+    sequences = [frames[name].combine_chunks().dictionary_encode() for name in ("nucleotides", "protein")]
+    rows = [column.indices.to_numpy().astype(np.int32) for column in sequences]
+    # A sequence that another record has too was computed without harm for that one.
+    masked = [sorted(set(row[left_out].tolist()) - set(row[~left_out].tolist())) for row in rows]
+    try:
+        embedded = engine.embed(
+            sequences[0].dictionary.to_pylist(),
+            sequences[1].dictionary.to_pylist(),
+            should_stop=lambda: is_stopped(job.paths),
+            masked_nucleotides=masked[0],
+            masked_proteins=masked[1],
+        )
+    except EmbeddingStopped:
+        return None
+    embedded.nucleotide[masked[0]] = 0
+    embedded.protein[masked[1]] = 0
+    return ShardVectors(
+        nucleotide=embedded.nucleotide,
+        protein=embedded.protein,
+        nucleotide_row=np.where(left_out, np.int32(NO_VECTOR), rows[0]),
+        protein_row=np.where(left_out, np.int32(NO_VECTOR), rows[1]),
+        computed=computed_of(embedded.report),
+    )
+
+
+def computed_of(report: EmbedReport) -> Computed:
+    """What the engine reports, as it is kept."""
+    return Computed(
+        packs=report.packs,
+        recomputed_packs=report.recomputed_packs,
+        out_of_memory=report.out_of_memory,
+        tokens=report.tokens,
+        attention=report.attention,
+    )
+
+
+def embed_parts(
+    engine: Engine, frames: pa.Table, job: Job, parts: Sequence[Collection[int]], *, without: Collection[int]
+) -> ShardVectors | None:
+    """The same from several calls: each of `parts` (record ordinals) by itself, all other frames without a vector."""
+    ordinals = frames["record_ordinal"].to_numpy()
+    whole = no_vectors(len(ordinals))
+    found: list[ShardVectors] = []
+    for part in parts:
+        chosen = np.flatnonzero(np.isin(ordinals, list(part)) & ~np.isin(ordinals, list(without)))
+        vectors = embed_frames(engine, frames.take(chosen), job)
+        if vectors is None:
+            return None
+        whole.nucleotide_row[chosen] = vectors.nucleotide_row + sum(len(one.nucleotide) for one in found)
+        whole.protein_row[chosen] = vectors.protein_row + sum(len(one.protein) for one in found)
+        found.append(vectors)
+    return ShardVectors(
+        nucleotide=np.concatenate([one.nucleotide for one in found]),
+        protein=np.concatenate([one.protein for one in found]),
+        nucleotide_row=whole.nucleotide_row,
+        protein_row=whole.protein_row,
+        computed=Computed(
+            **{name: sum(getattr(one.computed, name) for one in found) for name in COUNTED},
+            attention=found[0].computed.attention,
+        ),
+    )
+
+
+def no_vectors(frames: int) -> ShardVectors:
+    """Of a shard whose records are all at fault."""
+    none, row = np.zeros((0, 0), np.float32), np.full(frames, NO_VECTOR, np.int32)
+    return ShardVectors(none, none, row, row.copy())
+
+
+def records_with(frames: pa.Table, error: NonFiniteError) -> list[int]:
+    """Ordinals of the records of `frames` that have one of the sequences that `error` names."""
+    from virnucpro_tasks.embed.engine import NUCLEOTIDE_FOLDER
+
+    name = "nucleotides" if error.model == NUCLEOTIDE_FOLDER else "protein"
+    indices = frames[name].combine_chunks().dictionary_encode().indices.to_numpy()
+    ordinals = frames["record_ordinal"].to_numpy()
+    return np.unique(ordinals[np.isin(indices, error.indices)]).tolist()
+
+
+def is_sound(engine: Engine) -> bool:
+    """Whether the device still computes: after some CUDA errors every later call of the process fails."""
+    try:
+        embedded = engine.embed(["ACGTACGTACGT"], ["MKV"], should_stop=lambda: False)
+    except Exception:
+        return False
+    return bool(np.isfinite(embedded.nucleotide).all() and np.isfinite(embedded.protein).all())
