@@ -165,6 +165,8 @@ def train(options: argparse.Namespace) -> None:
     source = batches(
         run.corpus, run.kind, options.data, batch=options.batch, seed=options.seed, processes=options.processes
     )
+    # Before the clock starts: the first step compiles and warms up, and its rate is zero.
+    run.step(next(source), progress=0.0)
     began = time.monotonic()
     progress, looks = 0.0, 0
     while progress < 1:
