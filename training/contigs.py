@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.corpus import CORPUS_FILE, Corpus
+from training.corpus import CORPUS_FILE, TEST_FILE, Corpus
 from training.sampling import record_weights
-from training.splits import TRAIN, VALIDATION
+from training.splits import TEST, TRAIN, VALIDATION
 
 SHORTEST, LONGEST = 300, 5_000
 MOST_UNKNOWN = 0.02
@@ -25,13 +25,13 @@ COMPLEMENT = bytes.maketrans(b"ACGTN", b"TGCAN")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
-    parser.add_argument("--split", choices=(TRAIN, VALIDATION), default=TRAIN)
+    parser.add_argument("--split", choices=(TRAIN, VALIDATION, TEST), default=TRAIN)
     parser.add_argument("--count", type=int, default=6_000)
     parser.add_argument("--longest", type=int, default=LONGEST)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--output", type=Path, required=True, metavar="PREFIX")
     options = parser.parse_args()
-    corpus = Corpus.load(options.data / CORPUS_FILE)
+    corpus = Corpus.load(options.data / (TEST_FILE if options.split == TEST else CORPUS_FILE))
     random = np.random.default_rng(options.seed)
     members = corpus.members(options.split)
     chosen = {label: members[corpus.virus[members] == label] for label in (False, True)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-CORPUS_FILE, TOKENIZER_FILE = "corpus.npz", "tokenizer.json"
+CORPUS_FILE, TEST_FILE, TOKENIZER_FILE = "corpus.npz", "test.npz", "tokenizer.json"
 
 LETTERS = b"ACGTN"
 UNKNOWN = LETTERS.index(b"N")

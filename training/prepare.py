@@ -2,7 +2,7 @@
 
     python -m training.prepare ../shared/train --leave-out ../shared/data --output FOLDER
 
-The test split is not written: nothing that trains or chooses can look at it. `splits.tsv` lists all records.
+The test split is in a file of its own, which nothing that trains or chooses opens. `splits.tsv` lists all records.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from training.corpus import CORPUS_FILE, TOKENIZER_FILE, Corpus
+from training.corpus import CORPUS_FILE, TEST_FILE, TOKENIZER_FILE, Corpus
 from training.sampling import FrameSampler
-from training.splits import LEFT_OUT, SPLITS, TEST, TRAIN, assign_splits, read_labels
+from training.splits import LEFT_OUT, SPLITS, TEST, TRAIN, Labelled, assign_splits, read_labels
 from virnucpro_tasks.models.demo import train_tokenizer
 from virnucpro_tasks.reads.records import Record, read_records
 from virnucpro_tasks.reads.sources import open_input
@@ -50,21 +50,10 @@ def main() -> None:
         for file in ("viruses.fasta.gz", "others.fasta.gz")
         for record in _records(options.source / file)
     }
+    held = [row for row in rows if split_of[row.record_id] == TEST]
+    _corpus(held, sequences, split_of).save(options.output / TEST_FILE)
     kept = [row for row in rows if split_of[row.record_id] not in (TEST, LEFT_OUT)]
-    taxa, groups = sorted({row.taxon for row in kept}), sorted({row.group for row in kept})
-    ends = np.cumsum([len(sequences[row.record_id]) for row in kept])
-    corpus = Corpus(
-        letters=b"".join(sequences[row.record_id] for row in kept),
-        starts=np.concatenate([[0], ends[:-1]]),
-        ends=ends,
-        virus=np.array([row.virus for row in kept]),
-        taxon=np.array([taxa.index(row.taxon) for row in kept]),
-        group=np.searchsorted(groups, [row.group for row in kept]),
-        split=np.array([SPLITS.index(split_of[row.record_id]) for row in kept]),
-        taxa=taxa,
-        groups=groups,
-        splits=list(SPLITS),
-    )
+    corpus = _corpus(kept, sequences, split_of)
     corpus.save(options.output / CORPUS_FILE)
     frames = FrameSampler(corpus, TRAIN, seed=options.seed).sample(TOKENIZER_FRAMES)
     tokenizer = train_tokenizer(frames.nucleotides, vocabulary=options.vocabulary)
@@ -77,6 +66,23 @@ def main() -> None:
         print(
             f"{split:10} {'virus' if label else 'others':6} {len(chosen):5} records {count:5} groups {bases:10} bases"
         )
+
+
+def _corpus(rows: Sequence[Labelled], sequences: Mapping[str, bytes], split_of: Mapping[str, str]) -> Corpus:
+    taxa, groups = sorted({row.taxon for row in rows}), sorted({row.group for row in rows})
+    ends = np.cumsum([len(sequences[row.record_id]) for row in rows])
+    return Corpus(
+        letters=b"".join(sequences[row.record_id] for row in rows),
+        starts=np.concatenate([[0], ends[:-1]]),
+        ends=ends,
+        virus=np.array([row.virus for row in rows]),
+        taxon=np.array([taxa.index(row.taxon) for row in rows]),
+        group=np.searchsorted(groups, [row.group for row in rows]),
+        split=np.array([SPLITS.index(split_of[row.record_id]) for row in rows]),
+        taxa=taxa,
+        groups=groups,
+        splits=list(SPLITS),
+    )
 
 
 def _records(path: Path) -> Iterator[Record]:
