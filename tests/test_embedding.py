@@ -13,6 +13,7 @@ from virnucpro_tasks import embedding
 from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
 from virnucpro_tasks.embedding import embed_frames, embed_shard_files, prepare_engine
 from virnucpro_tasks.jobs import Job, cancel_job
+from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import NO_VECTOR, read_table, read_vectors
 from virnucpro_tasks.splitting import split_files
@@ -211,7 +212,9 @@ def test_vectors_are_float32_of_the_bundles_widths(job: Job, settings: Settings)
     embed_shard_files(job, 0, settings)
     vectors = read_vectors(job.paths.embedding(0))
     assert vectors.nucleotide.dtype == vectors.protein.dtype == np.float32
-    assert (vectors.nucleotide.shape[1], vectors.protein.shape[1]) == (96, 64)
+    description = demo_bundle().description
+    widths = (vectors.nucleotide.shape[1], vectors.protein.shape[1])
+    assert widths == (description.nucleotide_width, description.protein_width)
 
 
 def test_a_full_disk_never_raises(job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from job import SAMPLE, make_job
 
+from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import cancel_job
 from virnucpro_tasks.settings import Settings
@@ -39,7 +40,7 @@ def test_equal_input_gives_equal_shards(settings: Settings) -> None:
 def test_a_second_splitting_gives_what_is_missing(settings: Settings) -> None:
     job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
     numbers = list(split_files(job))
-    job.paths.quarantined(numbers[0]).write_text('{"reason": ""}')
+    embed_shard_files(job, numbers[0], settings)
     assert list(split_files(job)) == missing_shards(job, read_plan(job.paths.plan)) == numbers[1:]
 
 

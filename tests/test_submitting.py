@@ -27,7 +27,7 @@ def test_a_head_that_does_not_fit_its_models_is_found_before_any_work(tmp_path: 
     description["sha256"]["head/model.safetensors"] = file_sha256(head)
     (bundle / "bundle.json").write_text(json.dumps(description))
     settings = Settings(store=tmp_path / "store", bundle=str(bundle))
-    with pytest.raises(BundleError, match="this head takes 159"):
+    with pytest.raises(BundleError, match="this head takes 319"):
         submit(
             settings,
             [SAMPLE],
