@@ -48,7 +48,7 @@ def main() -> None:
     sequences = {
         record.record_id.decode(): record.sequence
         for file in ("viruses.fasta.gz", "others.fasta.gz")
-        for record in _records(options.source / file)
+        for record in read_fasta(options.source / file)
     }
     held = [row for row in rows if split_of[row.record_id] == TEST]
     _corpus(held, sequences, split_of).save(options.output / TEST_FILE)
@@ -85,7 +85,7 @@ def _corpus(rows: Sequence[Labelled], sequences: Mapping[str, bytes], split_of: 
     )
 
 
-def _records(path: Path) -> Iterator[Record]:
+def read_fasta(path: Path) -> Iterator[Record]:
     with open_input(path, name=path.name) as stream:
         yield from read_records(stream, name=path.name)
 
