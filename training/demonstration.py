@@ -45,7 +45,7 @@ HIDDEN = 64
 SEED = 20
 LICENCE = "MIT, trained by this project"
 USE = (
-    "Trying the software out. The models are a thousandth of the published ones and saw 85 million bases; the figures "
+    "Trying the software out. The models are a thousandth of the published ones and saw 72 million bases; the figures "
     "here are of contigs of species they did not see. Not for research."
 )
 
