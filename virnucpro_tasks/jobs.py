@@ -98,17 +98,19 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
 
 
 def open_job(store: Path, job_id: str) -> Job:
-    """Read a job. Raises JobError if the id is malformed or the store has no such job."""
+    """Read a job. Raises JobError if the id is malformed, the store has no such job or its file is damaged."""
     paths = JobPaths.of(store, job_id)
     try:
         content: dict[str, Any] = json.loads(paths.job.read_bytes())
+        content["inputs"] = tuple(StagedInput(**entry) for entry in content["inputs"])
+        content["parameters"] = JobParameters(**content["parameters"])
+        return Job(paths, JobSpec(**content))
     except FileNotFoundError:
         raise JobError(
             f"not in the store {store}", job_id=job_id, hint="see 'virnucpro list'; is --store right?"
         ) from None
-    content["inputs"] = tuple(StagedInput(**entry) for entry in content["inputs"])
-    content["parameters"] = JobParameters(**content["parameters"])
-    return Job(paths, JobSpec(**content))
+    except (ValueError, KeyError, TypeError):
+        raise JobError(f"{paths.job} is damaged", job_id=job_id, hint="restore it, or submit the input again") from None
 
 
 def list_jobs(store: Path) -> Iterator[Job]:

@@ -16,6 +16,7 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from virnucpro_tasks.checked_task import CheckedTask
 from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.job_queues import announcing, empty, entity
@@ -24,7 +25,7 @@ from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.splitting import split_files
 
 
-@shared_task(bind=True, name="virnucpro.split_job")
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
 def split_job(self: Task, job_id: str) -> Any:
     """Cut the input into shards; becomes the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
@@ -32,13 +33,15 @@ def split_job(self: Task, job_id: str) -> Any:
         return self.replace(next_step(self.app, job, split_files(job)))
 
 
-@shared_task(bind=True, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest")
+@shared_task(
+    bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest"
+)
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. Never raises: what went wrong is a file of the job. The result is deterministic."""
     return embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings)
 
 
-@shared_task(bind=True, name="virnucpro.finish_job")
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")
 def finish_job(self: Task, job_id: str) -> Any:
     """Write the results if every shard is in; otherwise become the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
@@ -47,7 +50,7 @@ def finish_job(self: Task, job_id: str) -> Any:
         return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
 
 
-@shared_task(bind=True, name="virnucpro.recheck_job")
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.recheck_job")
 def recheck_job(self: Task, job_id: str) -> None:
     """Errback of the chord: look at the files again."""
     finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
