@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ TABLES = ("records.tsv", "chunks.tsv", "prediction_results.txt", "prediction_res
 @pytest.fixture
 def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
     started = Deployment(tmp_path, broker.url)
-    started.settings["PYTHONPATH"] = str(FAULTS)
+    started.settings["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
     yield started
     started.stop()
 

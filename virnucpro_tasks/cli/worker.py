@@ -35,6 +35,11 @@ NO_DEVICES = "none"
     help="Processes that split and finish jobs on this host.",
 )
 @click.option("--name", help="Host part of the worker names, unique per Redis; default: this host's name.")
+@click.option(
+    "--grace-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="All is stopped so long after the first signal; default: soft_shutdown_seconds and 15 s.",
+)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the heartbeat files, for a health probe.")
 @deployment_options
 @bundle_option
@@ -47,6 +52,7 @@ def command(
     devices: str,
     coordinators: int,
     name: str | None,
+    grace_seconds: float | None,
     run_dir: Path | None,
     **flags: Any,
 ) -> None:
@@ -66,6 +72,7 @@ def command(
         [
             *(sys.executable, "-m", WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)),
             *(("--name", name) if name else ()),
+            *(("--grace-seconds", str(grace_seconds)) if grace_seconds else ()),
             *(("--run-dir", str(run_dir)) if run_dir else ()),
         ],
         os.environ | settings.environment(),

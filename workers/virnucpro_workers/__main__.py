@@ -20,13 +20,16 @@ from virnucpro_workers.supervisor import Policy, Supervisor
 
 STOP_GRACE_SECONDS = 15.0
 """Beyond the soft shutdown time: for requeueing and leaving Redis, before SIGKILL."""
+HAND_BACK_SECONDS = 5.0
+"""The same within a time that was given as a whole; half of it at most."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the flags, choose the devices, supervise; returns the exit code."""
     options = build_parser().parse_args(arguments)
     try:
-        settings = load_settings()
+        settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})
+        os.environ |= {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": str(settings.soft_shutdown_seconds)}
         if options.run_dir is not None:
             options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return supervise(options, settings, options.run_dir)
@@ -60,7 +63,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     )
     if not specs:
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
-    policy = Policy(stop_seconds=settings.soft_shutdown_seconds + STOP_GRACE_SECONDS)
+    policy = Policy(stop_seconds=settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds))
     return Supervisor(specs, policy, run_dir=run_dir).run()
 
 
@@ -76,8 +79,25 @@ def build_parser() -> argparse.ArgumentParser:
         help="one more coordinator for small inputs, if there is any",
     )
     parser.add_argument("--name", default=socket.gethostname(), help="host part of the worker names; unique per Redis")
+    parser.add_argument("--grace-seconds", type=_seconds, help="all workers are gone so long after the first signal")
     parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat files (a temporary one)")
     return parser
+
+
+def _soft_seconds(grace_seconds: float | None) -> float | None:
+    """How long shards may go on within a grace period; None leaves it to the setting."""
+    return None if grace_seconds is None else grace_seconds - _reserve_seconds(grace_seconds)
+
+
+def _reserve_seconds(grace_seconds: float | None) -> float:
+    return STOP_GRACE_SECONDS if grace_seconds is None else min(HAND_BACK_SECONDS, grace_seconds / 2)
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
 
 
 def _count(text: str) -> int:
