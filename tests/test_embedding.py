@@ -11,8 +11,10 @@ from job import SAMPLE, make_job
 
 from virnucpro_tasks import embedding
 from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
+from virnucpro_tasks.embed.parity import Parity
+from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.embedding import embed_frames, embed_shard_files, prepare_engine
-from virnucpro_tasks.jobs import Job, cancel_job
+from virnucpro_tasks.jobs import Job, cancel_job, reopen_job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import NO_VECTOR, read_table, read_vectors
@@ -193,11 +195,35 @@ def test_a_process_whose_device_computes_nothing_any_more_ends(
         embed_shard_files(job, 0, settings)
 
 
-def test_a_worker_with_another_bundle_refuses(job: Job, settings: Settings) -> None:
+def test_a_worker_with_another_bundle_refuses_and_a_job_that_only_meets_such_ends(job: Job, settings: Settings) -> None:
     other = replace(job, spec=replace(job.spec, bundle_digest="0" * 64))
-    assert embed_shard_files(other, 0, settings)["state"] == "failed"
-    assert not job.paths.attempts(0).exists()
+    for number in range(job.spec.parameters.max_attempts):
+        assert not job.paths.failed.exists()
+        assert embed_shard_files(other, 0, settings)["state"] == "failed"
+        assert len(attempts_of(job, 0)) == number + 1
+    assert "this worker has bundle" in json.loads(job.paths.failed.read_bytes())["message"]
     assert not job.paths.embedding(0).exists()
+    reopen_job(job, retry_quarantined=False)
+    assert embed_shard_files(job, 0, settings)["state"] == "embedded"
+
+
+def test_a_table_that_cannot_be_read_ends_the_job_with_its_name(job: Job, settings: Settings) -> None:
+    job.paths.frames(0).write_bytes(b"PAR1 no more")
+    for _ in range(job.spec.parameters.max_attempts):
+        assert embed_shard_files(job, 0, settings)["state"] == "failed"
+    assert "shard 0" in json.loads(job.paths.failed.read_bytes())["message"]
+
+
+def test_a_refused_precision_ends_the_job_at_once(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Engine:
+        raise PrecisionError("fp8", Parity(284, 0.99, 0.9, 0.03))
+
+    monkeypatch.setattr(embedding, "prepare_engine", refuse)
+    assert embed_shard_files(job, 0, settings)["state"] == "failed"
+    assert "3.00% of calls changed" in json.loads(job.paths.failed.read_bytes())["message"]
+    assert embed_shard_files(job, 1, settings)["state"] == "stopped"
 
 
 def test_a_cancelled_job_is_left_before_and_within_a_shard(job: Job, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,9 @@ import pyarrow.compute as pc
 from virnucpro_tasks.attempts import WHOLE, History, read_attempts, record
 from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, Step, next_step
 from virnucpro_tasks.deadline import deadline
-from virnucpro_tasks.errors import BundleError, ExitCode
+from virnucpro_tasks.errors import BundleError, ExitCode, VirnucproError
 from virnucpro_tasks.fp8_check import fp8_check
-from virnucpro_tasks.jobs import Job, is_stopped
+from virnucpro_tasks.jobs import Job, fail_job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.quarantine import write_quarantine
 from virnucpro_tasks.settings import Settings
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OUTSIDE = "outside"
+"""The step of a failure outside of any attempt's work."""
+
+UNWRITABLE_PAUSE_SECONDS = 5.0
 SHORTEST_LIMIT_SECONDS = 60.0
 """A part of a shard has a share of the time limit, but so much at least."""
 
@@ -83,9 +88,30 @@ def embed_shard_files(job: Job, shard: int, settings: Settings) -> dict[str, Any
     """
     try:
         return {"shard": shard, "state": _embed(job, shard, settings)}
-    except Exception:
+    except Exception as error:
         log.exception("job=%s shard=%d failed", job.job_id, shard)
+        try:
+            _count_outside(job, shard, error)
+        except OSError as unwritable:
+            # It cannot even be counted, so the shard will come again: not at once.
+            log.critical("the store %s takes nothing: %s", settings.store, unwritable)
+            time.sleep(UNWRITABLE_PAUSE_SECONDS)
         return {"shard": shard, "state": "failed"}
+
+
+def _count_outside(job: Job, shard: int, error: Exception) -> None:
+    """Note a failure outside of any attempt's work: a file that cannot be read or written, a model that is not there.
+
+    No record is at fault, so there is nothing to bisect; after `max_attempts` of them the job ends. A precision that
+    does not pass its check with this bundle will not on another worker either.
+    """
+    file = job.paths.attempts(shard)
+    reason = str(error) if isinstance(error, VirnucproError) else f"{type(error).__name__}: {error}"
+    record(file, OUTSIDE, failed=reason)
+    failures = sum(entry.get("step") == OUTSIDE for entry in read_attempts(file))
+    refused = isinstance(error, VirnucproError) and error.is_final
+    if refused or failures >= job.spec.parameters.max_attempts:
+        fail_job(job, f"shard {shard}: {reason}", exit_code=ExitCode.JOB_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class VirnucproError(Exception):
     """Base of all errors meant for a user: what went wrong and what to do about it."""
 
     exit_code: ExitCode = ExitCode.UNEXPECTED
+    is_final: bool = False
+    """Whether the same will be said by every other worker."""
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(what)

@@ -33,6 +33,8 @@ FP8_ATTENTION = {"fp8": True, "fp8-ff": False}
 class PrecisionError(BackendError):
     """FP8 is not good enough for this bundle; `parity` is what was measured."""
 
+    is_final = True
+
     def __init__(self, precision: str, parity: Parity) -> None:
         super().__init__(f"{precision} is refused for this bundle: {parity}", hint="use fp16")
         self.parity = parity
