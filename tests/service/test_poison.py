@@ -55,7 +55,7 @@ def rows_without(results: Path, names: set[str]) -> dict[str, list[bytes]]:
 
 def run(deployment: Deployment, reads: Path, name: str, *, expect: int) -> Path:
     out = deployment.folder / name
-    deployment.run("submit", str(reads), "--output", str(out), "--wait", expect=expect, timeout=300)
+    deployment.run("submit", str(reads), "--output", str(out), "--force-new", expect=expect, timeout=300)
     return out
 
 
