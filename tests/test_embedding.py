@@ -248,4 +248,7 @@ def test_a_full_disk_never_raises(job: Job, settings: Settings, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(embedding, "record", full)
+    pauses: list[float] = []
+    monkeypatch.setattr(embedding.time, "sleep", pauses.append)
     assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "failed"}
+    assert pauses == [embedding.UNWRITABLE_PAUSE_SECONDS]
