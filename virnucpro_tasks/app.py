@@ -55,6 +55,7 @@ def make_app(settings: Settings) -> VirnucproApp:
             "visibility_timeout": settings.lease_seconds,
             "unacked_restore_interval": min(RESTORE_INTERVAL_SECONDS, settings.lease_seconds),
             "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": RESTORE_INTERVAL_SECONDS,
             "priority_steps": list(PRIORITY_STEPS),
             "queue_order_strategy": "virnucpro_tasks.turns:FairTurns",
         },

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +17,12 @@ import pytest
 import redis
 from celery import Celery
 from celery.worker import state
+from kombu.transport.redis import Mutex
 
+from virnucpro_tasks.app import RESTORE_INTERVAL_SECONDS, make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.lease import held_tags, keep_leases, renew
+from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -34,6 +38,7 @@ app.conf.update(
     task_default_queue=os.environ["PROBE_QUEUE"],
     broker_transport_options={
         "visibility_timeout": 2.0, "unacked_restore_interval": 0.5, "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 1,
     },
 )
 if os.environ["PROBE_KEEPER"] == "yes":
@@ -201,3 +206,14 @@ def test_keeper_survives_an_outage(tmp_path: Path) -> None:
             stopping.set()
             keeper.join(timeout=10)
         assert not keeper.is_alive()
+
+
+def test_a_consumer_that_died_while_it_looked_does_not_keep_the_others_from_looking(
+    broker: EmbeddedBroker, settings: Settings
+) -> None:
+    app = make_app(replace(settings, broker_url=broker.url, lease_seconds=1))
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        with Mutex(channel.client, channel.unacked_mutex_key, channel.unacked_mutex_expire):
+            remaining = channel.client.pttl(channel.unacked_mutex_key)
+        assert 0 < remaining <= RESTORE_INTERVAL_SECONDS * 1000
