@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
@@ -22,6 +23,8 @@ class _Repeated(bootsteps.StartStopStep):
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     every_seconds = FOLLOW_SECONDS
+    look: Callable[[Any], None]
+    """What a subclass does each time, given the consumer."""
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -36,9 +39,6 @@ class _Repeated(bootsteps.StartStopStep):
             self._timer.cancel()
 
     terminate = stop
-
-    def look(self, parent: Any) -> None:
-        raise NotImplementedError
 
 
 class FollowJobQueues(_Repeated):
