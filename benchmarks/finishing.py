@@ -1,9 +1,10 @@
-"""Finishing rate and memory, on one core: vectors on disk to result tables, with a head of the published width.
+"""Finishing rate and memory: vectors on disk to result tables, with a head of the published width.
 
-The input is split for real; random vectors of 768 + 2,560 stand for the embeddings. `classifier` is the time inside
-the head alone, `rest` everything else: reading, merging, consensus, writing, digests.
+The input is split for real; random vectors of 768 + 2,560 stand for the embeddings. On one core `classifier` is the
+time inside the head alone, `rest` everything else: reading, merging, consensus, writing, digests. With `--processes`
+the same job is then finished by so many.
 
-    python benchmarks/finishing.py READS.fasta [--output benchmarks/results]
+    python benchmarks/finishing.py READS.fasta [--processes N] [--output benchmarks/results]
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def embed_at_random(job: Job) -> int:
     return sum(entry.frames for entry in plan.shards)
 
 
-def finish(store: Path, job_id: str) -> None:
-    """Finish the job in this process; prints its seconds and those inside the head."""
+def finish(store: Path, job_id: str, processes: int) -> None:
+    """Finish the job; prints its seconds and, with one process, those inside the head."""
     inside = 0.0
     scores = Head.scores
 
@@ -98,14 +99,14 @@ def finish(store: Path, job_id: str) -> None:
 
     Head.scores = timed  # type: ignore[method-assign]
     started = time.perf_counter()
-    assert finish_files(open_job(store, job_id)) == []
+    assert finish_files(open_job(store, job_id), processes=processes) == []
     print(time.perf_counter() - started, inside)
 
 
-def finish_on_one_core(store: Path, job: Job) -> dict[str, float]:
-    """Seconds, seconds inside the head, and peak memory in bytes of a process that does nothing else."""
+def finish_alone(store: Path, job: Job, *, processes: int) -> dict[str, float]:
+    """Seconds, seconds inside the head, and peak memory in bytes of the largest process. Undone afterwards."""
     child = subprocess.Popen(
-        [sys.executable, __file__, "--finish", str(store), job.job_id],
+        [sys.executable, __file__, "--finish", str(store), job.job_id, str(processes)],
         stdout=subprocess.PIPE,
         env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     )
@@ -113,17 +114,20 @@ def finish_on_one_core(store: Path, job: Job) -> dict[str, float]:
     seconds, inside = map(float, child.stdout.read().split())
     _, _, usage = os.wait4(child.pid, 0)
     assert job.paths.run.exists()
+    job.paths.run.unlink()
+    shutil.rmtree(job.paths.results)
     return {"seconds": seconds, "classifier_seconds": inside, "peak_bytes": usage.ru_maxrss * 1024}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reads", type=Path, nargs="?")
-    parser.add_argument("--finish", nargs=2, metavar=("STORE", "JOB"), help=argparse.SUPPRESS)
+    parser.add_argument("--finish", nargs=3, metavar=("STORE", "JOB", "PROCESSES"), help=argparse.SUPPRESS)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     if options.finish:
-        finish(Path(options.finish[0]), options.finish[1])
+        finish(Path(options.finish[0]), options.finish[1], int(options.finish[2]))
         return
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(store=Path(folder) / "store", bundle=str(wide_bundle(Path(folder) / "bundle")))
@@ -139,7 +143,8 @@ def main() -> None:
         for _ in split_files(job):
             pass
         frames = embed_at_random(job)
-        measured = finish_on_one_core(settings.store, job)
+        measured = finish_alone(settings.store, job, processes=1)
+        together = finish_alone(settings.store, job, processes=options.processes)
     rest = measured["seconds"] - measured["classifier_seconds"]
     result: dict[str, Any] = {
         "frames": frames,
@@ -147,6 +152,8 @@ def main() -> None:
         "classifier_frames_per_second": frames / measured["classifier_seconds"],
         "rest_share": rest / measured["seconds"],
         "peak_bytes": measured["peak_bytes"],
+        "processes": options.processes,
+        "frames_per_second_together": frames / together["seconds"],
     }
     write_result(
         options.output / "finishing",
@@ -156,7 +163,8 @@ def main() -> None:
             ("frames/s, one core", f"{result['frames_per_second']:,.0f}"),
             ("frames/s of the classifier alone", f"{result['classifier_frames_per_second']:,.0f}"),
             ("share of everything else", f"{result['rest_share']:.0%}"),
-            ("peak memory, MB", f"{result['peak_bytes'] / 1e6:.0f}"),
+            (f"frames/s, {options.processes} processes", f"{result['frames_per_second_together']:,.0f}"),
+            ("peak memory of one process, MB", f"{result['peak_bytes'] / 1e6:.0f}"),
         ],
         header=("finishing", ""),
     )

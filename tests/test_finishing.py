@@ -4,21 +4,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from job import SAMPLE, make_job, run_job
 from output.tables import read_table
 
 from virnucpro_tasks import finishing
-from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.embedding import embed_shard_files
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.finishing import finish_files, frame_scores
+from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.jobs import Job, reopen_job
-from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import read_vectors
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.splitting import split_files
 
@@ -88,10 +84,10 @@ def test_two_finishes_at_once_leave_one_complete_folder(small: Settings, monkeyp
     job = make_job(small, SAMPLE, keep_embeddings=True)
     write = finishing._write
 
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         monkeypatch.setattr(finishing, "_write", write)
         assert finish_files(job) == []  # another process, from start to end
-        write(*arguments)  # type: ignore[arg-type]
+        write(*arguments, **options)  # type: ignore[arg-type]
 
     for shard in split_files(job):
         embed_shard_files(job, shard, small)
@@ -178,17 +174,6 @@ def test_an_error_in_finishing_is_recorded_and_leaves_nothing_half_written(
     assert not job.paths.results.exists()
     assert not job.paths.run.exists()
     assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
-
-
-def test_scores_of_a_shard_do_not_depend_on_how_many_are_joined_at_once(
-    small: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = make_job(small, SAMPLE)
-    embed_shard_files(job, next(split_files(job)), small)
-    vectors, head = read_vectors(job.paths.embedding(0)), Head.load(demo_bundle())
-    whole = frame_scores(head, vectors)
-    monkeypatch.setattr(finishing, "SCORED_ROWS", 3)
-    np.testing.assert_array_equal(frame_scores(head, vectors), whole)
 
 
 def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path: Path) -> None:

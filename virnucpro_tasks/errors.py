@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -34,6 +36,10 @@ class VirnucproError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} ({self.hint})" if self.hint else self.what
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is made again from its positional arguments alone.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class InputError(VirnucproError):

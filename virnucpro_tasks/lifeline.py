@@ -29,3 +29,8 @@ def tied_to_parent(parent_pid: int | None = None) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return tie
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """The same for the calling process, whose parent is `parent_pid`."""
+    tied_to_parent(parent_pid)()

@@ -43,6 +43,9 @@ class Settings:
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
     token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
+    finishing_processes: int | None = _setting(
+        None, "processes that finish a big job; if not given the cores, 16 at most"
+    )
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
     lease_seconds: float = _setting(60.0, "a shard whose worker is silent for so long starts elsewhere")
@@ -61,7 +64,7 @@ class Settings:
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.precision is not None:
             _one_of("precision", self.precision, PRECISIONS)
-        for name in ("token_budget", "cpu_threads", "shard_tokens", "max_attempts"):
+        for name in ("token_budget", "cpu_threads", "finishing_processes", "shard_tokens", "max_attempts"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("lease_seconds", "shard_time_limit_seconds", "split_time_limit_seconds"):

@@ -45,7 +45,7 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
 def finish_job(self: Task, job_id: str) -> Any:
     """Write the results if every shard is in; otherwise become the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
-    missing = finish_files(job)
+    missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
     with given_back_in_an_outage():
         return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
 

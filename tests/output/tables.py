@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from virnucpro_tasks.output.results import ResultCounts, write_results
+from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.output.part import TableStyle, shard_part
+from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA
 
@@ -63,17 +65,11 @@ def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
     )
 
 
-def write(directory: Path, *shards: ScoredShard, **changed: Any) -> ResultCounts:
-    """`write_results` with everyday arguments."""
+def write(directory: Path, *shards: ScoredShard, demonstration: bool = False, **changed: Any) -> ResultCounts:
+    """`write_results` for a job of `shards` in an everyday style, or one `changed`."""
     directory.mkdir(exist_ok=True)
-    arguments: dict[str, Any] = {
-        "dialect": "original",
-        "input_names": ["reads.fasta"],
-        "model_label": "model",
-        "demonstration": False,
-        "chunk_length": 500,
-    }
-    return write_results(shards, directory, **arguments | changed)
+    style = replace(TableStyle("original", ["reads.fasta"], "model", 500), **changed)
+    return write_results((shard_part(shard, style) for shard in shards), directory, style, demonstration=demonstration)
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

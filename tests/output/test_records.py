@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from output.tables import Chunk, shard_of
 
-from virnucpro_tasks.output.records import RecordRoll, RecordSummary
+from virnucpro_tasks.output.records import RecordRoll, RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
@@ -17,7 +17,8 @@ STOPS = "no frame without a stop codon"
 
 def summaries(*shards: list[Chunk], reason: str = "") -> list[RecordSummary]:
     roll = RecordRoll()
-    found = [summary for shard in shards for summary in roll.add(ScoredRows.of(shard_of(shard, reason=reason)))]
+    rows = [ScoredRows.of(shard_of(shard, reason=reason)) for shard in shards]
+    found = [summary for part in rows for summary in roll.add(record_summaries(part))]
     return found + list(roll.end())
 
 

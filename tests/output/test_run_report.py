@@ -11,7 +11,7 @@ from job import make_job
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import JobSpec
 from virnucpro_tasks.models.locate import demo_bundle
-from virnucpro_tasks.output.results import ResultCounts
+from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.settings import Settings

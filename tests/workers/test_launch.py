@@ -16,6 +16,7 @@ def test_one_process_a_device_and_the_coordinators() -> None:
         host="node",
         run_dir=Path("run"),
         cpu_threads=4,
+        finishing_processes=7,
         environment={"KEPT": "yes", "CUDA_VISIBLE_DEVICES": "2,3"},
     )
     assert [spec.name for spec in specs] == [
@@ -28,9 +29,11 @@ def test_one_process_a_device_and_the_coordinators() -> None:
     assert [spec.environment["CUDA_VISIBLE_DEVICES"] for spec in specs] == ["3", "", "", "", ""]
     assert all(spec.environment["KEPT"] == "yes" for spec in specs)
     assert len({spec.command for spec in specs}) == 5
+    assert [spec.environment["OMP_NUM_THREADS"] for spec in specs] == ["4", "4", "1", "1", "1"]
+    assert {spec.environment["VIRNUCPRO_FINISHING_PROCESSES"] for spec in specs} == {"7"}
 
 
 def test_threads_are_fixed_before_the_process_starts() -> None:
-    environment = worker_environment(DeviceSlot("cpu0", ""), cpu_threads=3)
+    environment = worker_environment(DeviceSlot("cpu0", ""), threads=3)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"

@@ -13,16 +13,12 @@ merge them.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import BinaryIO
-
 import numpy as np
 import numpy.typing as npt
 
 from virnucpro_tasks.classify.consensus import frame_is_virus
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.scored import ScoredRows
-from virnucpro_tasks.output.sorted_lines import SortedLines
 
 ORIGINAL, BROAD = "original", "broad"
 FRAMES_FILE = "prediction_results.txt"
@@ -41,41 +37,30 @@ _READ_DIGITS = 17
 """Digits that pandas reads."""
 
 
-class ClassicWriter:
-    """Writes both files to open ones. Call `add` for each shard in order, then `end`."""
+def frame_lines(rows: ScoredRows, *, dialect: str) -> bytes:
+    """The lines of prediction_results.txt: all scored frames."""
+    ids = rows.chunk_ids
+    labels = [_LABELS[is_virus] for is_virus in frame_is_virus(rows.frame_scores).tolist()]
+    texts = score_texts(rows.frame_scores, dialect=dialect)
+    return b"".join(
+        b"%b%b\t%b\t%b\t%b\n" % (ids[row], name, label, others, virus)
+        for row, name, label, others, virus in zip(rows.frame_rows, rows.frame_names, labels, *texts, strict=True)
+    )
 
-    def __init__(self, frames: BinaryIO, chunks: BinaryIO, *, dialect: str, folder: Path) -> None:
-        self._frames = frames
-        self._chunks = chunks
-        self._dialect = dialect
-        self._sorted = SortedLines(folder)
-        frames.write(FRAMES_HEADER)
-        chunks.write(CHUNKS_HEADERS[dialect])
 
-    def add(self, rows: ScoredRows) -> None:
-        """Write the scored frames and chunks of a shard."""
-        ids = rows.chunk_ids
-        labels = [_LABELS[is_virus] for is_virus in frame_is_virus(rows.frame_scores).tolist()]
-        texts = score_texts(rows.frame_scores, dialect=self._dialect)
-        self._frames.writelines(
-            b"%b%b\t%b\t%b\t%b\n" % (ids[row], name, label, others, virus)
-            for row, name, label, others, virus in zip(rows.frame_rows, rows.frame_names, labels, *texts, strict=True)
-        )
-        scored = np.flatnonzero(rows.scores.frames > 0)
-        called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
-        if self._dialect == ORIGINAL:
-            self._sorted.extend([b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called])
-            return
-        maxima = np.stack([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]], axis=1)
-        others, virus = ([read_back(text) for text in column] for column in score_texts(maxima, dialect=BROAD))
-        self._chunks.writelines(
-            b"%b\t%b\t%b\t%b\n" % (ids[row], _TRUTH[is_virus], *scores)
-            for (row, is_virus), *scores in zip(called, others, virus, strict=True)
-        )
-
-    def end(self) -> None:
-        """Write what had to be sorted."""
-        self._chunks.writelines(self._sorted.lines())
+def chunk_lines(rows: ScoredRows, *, dialect: str) -> list[bytes]:
+    """The lines of prediction_results_highestscore.csv in input order: all scored chunks."""
+    ids = rows.chunk_ids
+    scored = np.flatnonzero(rows.scores.frames > 0)
+    called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
+    if dialect == ORIGINAL:
+        return [b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called]
+    maxima = np.stack([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]], axis=1)
+    others, virus = ([read_back(text) for text in column] for column in score_texts(maxima, dialect=BROAD))
+    return [
+        b"%b\t%b\t%b\t%b\n" % (ids[row], _TRUTH[is_virus], *scores)
+        for (row, is_virus), *scores in zip(called, others, virus, strict=True)
+    ]
 
 
 def score_texts(scores: npt.NDArray[np.float32], *, dialect: str) -> tuple[list[bytes], list[bytes]]:

@@ -11,7 +11,7 @@ from typing import Any
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import RESULT_PARAMETERS, JobSpec
 from virnucpro_tasks.models.bundle import BundleDescription
-from virnucpro_tasks.output.results import ResultCounts
+from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.plan import Plan
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from os import fsencode
-from typing import BinaryIO
-
-from virnucpro_tasks.output.fields import NOT_AVAILABLE, header_line, score_field, table_line, text_field
+from virnucpro_tasks.output.fields import NOT_AVAILABLE, score_field, table_line, text_field
 from virnucpro_tasks.output.records import RecordSummary
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.reads.tables import Status
@@ -47,80 +42,62 @@ CHUNK_COLUMNS = (
 CALLS = (b"others", b"virus")
 
 
-@dataclass(frozen=True, slots=True)
-class TableWriter:
-    """Writes both tables to open files. `input_names` are by ordinal; `model` stands in every row."""
+def record_row(record: RecordSummary, *, input_name: bytes, model: bytes) -> bytes:
+    """One line of records.tsv; `input_name` and `model` are fields as they are written."""
+    scored = record.status == Status.SCORED
+    return table_line(
+        text_field(record.record_id),
+        input_name,
+        b"%d" % (record.ordinal + 1),
+        b"%d" % record.length,
+        record.status.encode(),
+        b"%d" % record.chunks,
+        b"%d" % record.scored_chunks,
+        b"%d" % record.no_open_frame_chunks,
+        b"%d" % record.quarantined_chunks,
+        b"%d" % record.virus_chunks,
+        b"%.4f" % record.scored_fraction,
+        score_field(record.highest) if scored else NOT_AVAILABLE,
+        score_field(record.mean),
+        CALLS[record.is_virus] if scored else NOT_AVAILABLE,
+        text_field(record.note.encode()),
+        model,
+    )
 
-    records: BinaryIO
-    chunks: BinaryIO
-    input_names: Sequence[bytes]
-    model: bytes
 
-    @classmethod
-    def begin(cls, records: BinaryIO, chunks: BinaryIO, *, input_names: Sequence[str], model_label: str) -> TableWriter:
-        """Write the header lines."""
-        records.write(header_line(RECORD_COLUMNS))
-        chunks.write(header_line(CHUNK_COLUMNS))
-        names = [text_field(fsencode(name)) for name in input_names]
-        return cls(records, chunks, names, text_field(model_label.encode()))
-
-    def write_record(self, record: RecordSummary) -> None:
-        """One row of records.tsv."""
-        scored = record.status == Status.SCORED
-        self.records.write(
-            table_line(
-                text_field(record.record_id),
-                self.input_names[record.input_ordinal],
-                b"%d" % (record.ordinal + 1),
-                b"%d" % record.length,
-                record.status.encode(),
-                b"%d" % record.chunks,
-                b"%d" % record.scored_chunks,
-                b"%d" % record.no_open_frame_chunks,
-                b"%d" % record.quarantined_chunks,
-                b"%d" % record.virus_chunks,
-                b"%.4f" % record.scored_fraction,
-                score_field(record.highest) if scored else NOT_AVAILABLE,
-                score_field(record.mean),
-                CALLS[record.is_virus] if scored else NOT_AVAILABLE,
-                text_field(record.note.encode()),
-                self.model,
-            )
+def chunk_rows(rows: ScoredRows, *, model: bytes) -> bytes:
+    """The lines of chunks.tsv; a record without chunks has none."""
+    scores = rows.scores
+    columns = zip(
+        rows.ids,
+        rows.records.tolist(),
+        rows.chunks.tolist(),
+        rows.starts.tolist(),
+        rows.ends.tolist(),
+        rows.status.tolist(),
+        scores.frames.tolist(),
+        scores.highest_virus.tolist(),
+        scores.means,
+        scores.is_virus.tolist(),
+        rows.reasons,
+        strict=True,
+    )
+    statuses = [status.encode() for status in STATUSES]
+    return b"".join(
+        table_line(
+            text_field(record_id),
+            b"%d" % (record + 1),
+            b"%d" % chunk,
+            b"%d" % start,
+            b"%d" % end,
+            statuses[status],
+            b"%d" % frames,
+            score_field(highest) if frames else NOT_AVAILABLE,
+            score_field(mean),
+            CALLS[is_virus] if frames else NOT_AVAILABLE,
+            text_field(reason.encode()),
+            model,
         )
-
-    def write_chunks(self, rows: ScoredRows) -> None:
-        """The rows of chunks.tsv; a record without chunks has none."""
-        scores = rows.scores
-        columns = zip(
-            rows.ids,
-            rows.records.tolist(),
-            rows.chunks.tolist(),
-            rows.starts.tolist(),
-            rows.ends.tolist(),
-            rows.status.tolist(),
-            scores.frames.tolist(),
-            scores.highest_virus.tolist(),
-            scores.means,
-            scores.is_virus.tolist(),
-            rows.reasons,
-            strict=True,
-        )
-        statuses = [status.encode() for status in STATUSES]
-        self.chunks.writelines(
-            table_line(
-                text_field(record_id),
-                b"%d" % (record + 1),
-                b"%d" % chunk,
-                b"%d" % start,
-                b"%d" % end,
-                statuses[status],
-                b"%d" % frames,
-                score_field(highest) if frames else NOT_AVAILABLE,
-                score_field(mean),
-                CALLS[is_virus] if frames else NOT_AVAILABLE,
-                text_field(reason.encode()),
-                self.model,
-            )
-            for record_id, record, chunk, start, end, status, frames, highest, mean, is_virus, reason in columns
-            if chunk
-        )
+        for record_id, record, chunk, start, end, status, frames, highest, mean, is_virus, reason in columns
+        if chunk
+    )

@@ -20,6 +20,8 @@ from virnucpro_workers.supervisor import Policy, Supervisor
 
 STOP_GRACE_SECONDS = 15.0
 """Beyond the soft shutdown time: for requeueing and leaving Redis, before SIGKILL."""
+MOST_FINISHING_PROCESSES = 16
+"""Each holds 300 MB; what they do together is written by one."""
 HAND_BACK_SECONDS = 5.0
 """The same within a time that was given as a whole; half of it at most."""
 
@@ -42,11 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) -> int:
     """Start the workers that `options` ask for and stay until they are told to stop."""
+    cores = available_cores()
     choice = choose_devices(
         options.devices,
         mask=os.environ.get("CUDA_VISIBLE_DEVICES"),
         gpus=list_gpus(),
-        cores=available_cores(),
+        cores=cores,
         cpu_threads=settings.cpu_threads,
     )
     if choice.note:
@@ -60,6 +63,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         host=options.name,
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
+        finishing_processes=settings.finishing_processes or min(cores, MOST_FINISHING_PROCESSES),
     )
     if not specs:
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")

@@ -30,11 +30,14 @@ def worker_specs(
     host: str,
     run_dir: Path,
     cpu_threads: int,
+    finishing_processes: int,
     environment: Mapping[str, str] | None = None,
 ) -> list[WorkerSpec]:
     """The processes of this host, embedding ones first.
 
-    With `small_lane` one more coordinator serves small inputs only, which then never wait for a giant one.
+    An embedding process computes with `cpu_threads` threads; the others have one, and finish a big job with
+    `finishing_processes` processes. With `small_lane` one more coordinator serves small inputs only, which then never
+    wait for a giant one.
     """
     base = os.environ if environment is None else environment
     wanted = [(Role.EMBED, slot) for slot in slots]
@@ -47,17 +50,19 @@ def worker_specs(
                 *(sys.executable, "-m", "virnucpro_workers.process"),
                 *("--role", role, "--device", slot.name, "--host", host, "--run-dir", str(run_dir)),
             ),
-            environment=dict(base) | worker_environment(slot, cpu_threads=cpu_threads),
+            environment=dict(base)
+            | worker_environment(slot, threads=cpu_threads if role is Role.EMBED else 1)
+            | {"VIRNUCPRO_FINISHING_PROCESSES": str(finishing_processes)},
         )
         for role, slot in wanted
     ]
 
 
-def worker_environment(slot: DeviceSlot, *, cpu_threads: int) -> dict[str, str]:
+def worker_environment(slot: DeviceSlot, *, threads: int) -> dict[str, str]:
     """Variables that pin a process to its slot; they have to be there before it starts."""
     return {
         "CUDA_VISIBLE_DEVICES": slot.cuda_visible_devices,
         # nvidia-smi counts in bus order; CUDA's own default order differs on mixed hosts.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        **dict.fromkeys(THREAD_VARIABLES, str(cpu_threads)),
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
     }

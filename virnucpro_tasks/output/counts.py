@@ -1,0 +1,52 @@
+"""How many records and chunks of each kind the tables hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from virnucpro_tasks.output.records import RecordSummary
+from virnucpro_tasks.reads.record import shown
+from virnucpro_tasks.reads.tables import Status
+
+PROBLEMS_KEPT = 10
+
+
+@dataclass(slots=True)
+class ResultCounts:
+    """What the tables hold. `records` and `chunks` count by status; `virus_records` are called virus.
+
+    `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
+    are invalid or quarantined, each with its input, its id, escaped, and the reason.
+    """
+
+    records: Counter[Status] = field(default_factory=Counter)
+    chunks: Counter[Status] = field(default_factory=Counter)
+    frames: int = 0
+    virus_records: int = 0
+    virus_chunks: int = 0
+    short_records: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def count_record(self, record: RecordSummary, *, input_name: str, chunk_length: int) -> None:
+        self.records[record.status] += 1
+        self.chunks[Status.SCORED] += record.scored_chunks
+        self.chunks[Status.NO_OPEN_FRAME] += record.no_open_frame_chunks
+        self.chunks[Status.QUARANTINED] += record.quarantined_chunks
+        self.frames += record.frames
+        self.virus_records += record.is_virus
+        self.virus_chunks += record.virus_chunks
+        self.short_records += record.status == Status.SCORED and 2 * record.length < chunk_length
+        is_problem = record.status == Status.INVALID or record.quarantined_chunks > 0
+        if is_problem and len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(f"{input_name}, record {shown(record.record_id)!r}: {record.note}")
+
+    def add(self, others: ResultCounts) -> None:
+        """Count what comes after these."""
+        self.records.update(others.records)
+        self.chunks.update(others.chunks)
+        self.frames += others.frames
+        self.virus_records += others.virus_records
+        self.virus_chunks += others.virus_chunks
+        self.short_records += others.short_records
+        self.problems += others.problems[: PROBLEMS_KEPT - len(self.problems)]

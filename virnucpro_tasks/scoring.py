@@ -1,0 +1,135 @@
+"""From the vectors of a shard to its part of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.jobs import Job, open_job
+from virnucpro_tasks.map_ahead import map_ahead
+from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
+from virnucpro_tasks.output.part import ShardPart, TableStyle, shard_part
+from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.quarantine import quarantine_reasons
+from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table, read_valid_vectors
+from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.splitting import embedding_key
+
+SCORED_ROWS = 4_096
+"""Frames whose joined vectors are in memory at once: 55 MB with the published head."""
+
+FRAMES_A_PROCESS = 16_384
+"""A process is worth its start (1 s) if it has so many frames to score (2 s with the published head)."""
+
+
+class VectorsLostError(Exception):
+    """The vectors of a shard are not valid, and it was not given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A job with all that scoring its shards takes."""
+
+    job: Job
+    plan: Plan
+    head: Head
+    style: TableStyle
+
+    @classmethod
+    def of(cls, job: Job) -> Scorer:
+        """Read the plan and the head of `job`. Raises BundleError or JobError for files that were changed."""
+        description = read_description(job.paths.bundle)
+        return cls(
+            job,
+            read_plan(job.paths.plan),
+            Head.load(Bundle(job.paths.bundle, description)),
+            table_style(job, description),
+        )
+
+    def scored(self, number: int) -> ScoredShard:
+        """Shard `number` with its scores.
+
+        Raises JobError if its tables do not have the rows that the plan says, VectorsLostError if it has neither
+        vectors nor a reason.
+        """
+        job, entry = self.job, self.plan.shards[number]
+        ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
+        if (ledger.num_rows, frames.num_rows) != (entry.ledger_rows, entry.frames):
+            raise JobError(
+                f"shard {number} has {ledger.num_rows} ledger rows and {frames.num_rows} frames, "
+                f"the plan says {entry.ledger_rows} and {entry.frames}",
+                job_id=job.job_id,
+                hint="its files were changed; submit the input again",
+            )
+        if not entry.frames:
+            return ScoredShard(ledger, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
+        vectors = read_valid_vectors(job.paths.embedding(number), embedding_key(job, entry.digest))
+        if vectors is None:
+            raise VectorsLostError
+        quarantined = vectors.nucleotide_row == NO_VECTOR
+        reasons = quarantine_reasons(job.paths, number) if quarantined.any() else {}
+        return ScoredShard(ledger, frames, frame_scores(self.head, vectors), quarantined, reasons)
+
+    def part(self, number: int) -> ShardPart:
+        """The part of shard `number` of the result tables; raises as `scored` does."""
+        return shard_part(self.scored(number), self.style)
+
+
+def table_style(job: Job, description: BundleDescription) -> TableStyle:
+    """How the result tables of `job` are written."""
+    return TableStyle(
+        dialect=job.spec.parameters.dialect,
+        input_names=[entry.name for entry in job.spec.inputs],
+        model_label=description.label,
+        chunk_length=job.spec.parameters.chunk_length,
+    )
+
+
+def shard_parts(job: Job, plan: Plan, *, processes: int) -> Generator[ShardPart]:
+    """The parts of all shards of a job in order, made by up to `processes` processes; raises as `Scorer` does.
+
+    JobError too if one of several processes is killed.
+    """
+    frames = sum(entry.frames for entry in plan.shards)
+    useful = max(1, min(processes, len(plan.shards), frames // FRAMES_A_PROCESS))
+    numbers = range(len(plan.shards))
+    if useful == 1:
+        yield from map(Scorer.of(job).part, numbers)
+        return
+    store = job.paths.root.parents[1]
+    try:
+        yield from map_ahead(partial(_part, store, job.job_id), numbers, processes=useful)
+    except BrokenProcessPool:
+        raise JobError(
+            f"one of {useful} processes that scored its shards was killed",
+            job_id=job.job_id,
+            hint="with too little memory, set finishing_processes lower; then resume the job",
+        ) from None
+
+
+def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
+    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2); 0 for a frame without a vector."""
+    scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32)
+    usable = np.flatnonzero(vectors.nucleotide_row != NO_VECTOR)
+    for start in range(0, len(usable), SCORED_ROWS):
+        rows = usable[start : start + SCORED_ROWS]
+        nucleotide, protein = vectors.nucleotide_row[rows], vectors.protein_row[rows]
+        scores[rows] = head.scores(vectors.nucleotide[nucleotide], vectors.protein[protein])
+    return scores
+
+
+@cache
+def _scorer(store: Path, job_id: str) -> Scorer:
+    """Read once a process, which `map_ahead` has started for this job."""
+    return Scorer.of(open_job(store, job_id))
+
+
+def _part(store: Path, job_id: str, number: int) -> ShardPart:
+    return _scorer(store, job_id).part(number)
