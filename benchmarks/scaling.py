@@ -16,6 +16,7 @@ import argparse
 import gc
 import hashlib
 import itertools
+import json
 import os
 import signal
 import statistics
@@ -26,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,7 @@ class Run:
             for number in plan.to_embed
         ]
         last = max(at for at, _ in done)
+        report = json.loads(self.job.paths.run.read_bytes())
         devices = [
             [used for at, used, _ in sampler.samples if self.started <= at <= self.started + last]
             for sampler in self.samplers
@@ -82,6 +85,9 @@ class Run:
             "tokens": plan.tokens,
             "tokens_per_second": plan.tokens / last,
             "shards": len(done),
+            "finishing_seconds": report["times"]["finishing_seconds"],
+            "token_fill": report["engine"]["token_fill"],
+            "workers": worker_times(self.job, plan.to_embed, started=self.started),
             "busy_share": [statistics.mean(samples) / 100 for samples in devices],
             "events": {name: at - self.started for name, at in self.events.items()},
             "done": sorted(done),
@@ -91,6 +97,34 @@ class Run:
                 for file in sorted(self.job.paths.results.glob("*.t*"))
             },
         }
+
+
+def worker_times(job: Job, shards: Sequence[int], *, started: float) -> list[dict[str, float]]:
+    """For each process that computed: its shards, seconds until the first, at shards, and waiting between two.
+
+    The time at a shard is from the line in its attempts file to its vectors on disk.
+    """
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for shard in shards:
+        lines = [json.loads(line) for line in job.paths.attempts(shard).read_text().splitlines()]
+        begun = [line for line in lines if "pid" in line and not line.keys() & {"done", "failed", "handed_back"}]
+        at = datetime.fromisoformat(begun[-1]["at"]).timestamp()
+        spans.setdefault(begun[-1]["pid"], []).append((at, job.paths.embedding(shard).stat().st_mtime))
+    times = []
+    for of_one in spans.values():
+        of_one.sort()
+        pauses = [begin - end for (_, end), (begin, _) in itertools.pairwise(of_one)]
+        times.append(
+            {
+                "shards": len(of_one),
+                "before_first_seconds": of_one[0][0] - started,
+                "at_shards_seconds": sum(end - begin for begin, end in of_one),
+                "between_shards_seconds": sum(pauses),
+                "median_pause_seconds": statistics.median(pauses) if pauses else 0.0,
+                "after_last_seconds": max(end for spans_ in spans.values() for _, end in spans_) - of_one[-1][1],
+            }
+        )
+    return times
 
 
 def vectors_digest(job: Job, shard: int) -> str:
@@ -225,13 +259,16 @@ def main() -> None:
                 f"{each['embedding_seconds']:.1f}",
                 f"{one['embedding_seconds'] / each['embedding_seconds']:.2f}",
                 f"{each['tokens_per_second']:,.0f}",
+                f"{each['finishing_seconds']:.1f}",
                 " / ".join(f"{share:.1%}" for share in each["busy_share"]),
+                " / ".join(f"{1e3 * worker['median_pause_seconds']:.0f}" for worker in each["workers"]),
+                f"{each['token_fill']:.1%}",
             )
             for each in figures
         ],
         header=(
             *(f"ESM-2 {options.model}, {one['tokens']:,} tokens", "whole job, s", "to one", "embedding, s", "to one"),
-            *("tokens/s", "busy, each GPU"),
+            *("tokens/s", "finishing, s", "busy, each GPU", "pause between shards, each, ms", "token fill"),
         ),
     )
     print("the same bytes in all runs" if same(figures) else "THE RUNS DIFFER")

@@ -65,6 +65,8 @@ def test_the_report_tells_what_the_engine_did(small: Settings) -> None:
     engine = json.loads(job.paths.run.read_bytes())["engine"]
     shards = len(read_plan(job.paths.plan).to_embed)
     assert engine["packs"] >= 2 * shards and engine["tokens"] > read_plan(job.paths.plan).tokens
+    assert engine["token_fill"] == pytest.approx(engine["tokens"] / engine["capacity"], abs=1e-4)
+    assert 0 < engine["token_fill"] <= 1
     assert engine["recomputed_packs"] == engine["out_of_memory"] == 0
     assert engine["shards_by_attention"] == {"dnabert-s": {"sdpa": shards}, "esm2": {"sdpa": shards}}
 

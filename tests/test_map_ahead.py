@@ -5,13 +5,14 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.map_ahead import map_ahead
+from virnucpro_tasks.map_ahead import map_ahead, start_method
 
 PARENT = """
 import multiprocessing, signal
@@ -46,6 +47,19 @@ def end_at_three(number: int) -> int:
 @pytest.mark.parametrize("count", [0, 1, 4, 23])
 def test_results_are_in_the_order_of_the_items(count: int) -> None:
     assert list(map_ahead(square, range(count), processes=2)) == [number * number for number in range(count)]
+
+
+def test_a_process_with_threads_is_not_forked() -> None:
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    try:
+        assert start_method() == "spawn"
+        assert list(map_ahead(square, range(5), processes=2)) == [0, 1, 4, 9, 16]
+    finally:
+        ends.set()
+        thread.join()
+    assert start_method() == "fork" or threading.active_count() > 1 or not sys.platform.startswith("linux")
 
 
 def test_other_processes_do_the_work() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,15 +21,13 @@ Result = TypeVar("Result")
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, processes: int) -> Iterator[Result]:
     """`function` of each of `items`, in their order; at most twice `processes` results wait in memory.
 
-    Function, items and results are pickled, and the processes import everything anew: worthwhile from seconds of work
-    upwards. They end with this one, however it ends.
+    Function, items and results are pickled. The processes end with this one, however it ends.
     An error of `function` is raised in its place, and no item after those under way is begun; so it is when the
     iterator is closed. Raises BrokenProcessPool if a process was killed.
     """
     with ProcessPoolExecutor(
         processes,
-        # A fork would copy the locks that other threads of this process hold.
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=multiprocessing.get_context(start_method()),
         initializer=partial(end_with_parent, os.getpid()),
     ) as pool:
         waiting: deque[Future[Result]] = deque()
@@ -41,3 +41,9 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, proc
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def start_method() -> str:
+    """`fork`, which takes no time, unless it would copy locks that other threads hold; `spawn` takes a second."""
+    alone = sys.platform.startswith("linux") and threading.active_count() == 1
+    return "fork" if alone else "spawn"

@@ -25,8 +25,8 @@ from virnucpro_tasks.splitting import embedding_key
 SCORED_ROWS = 4_096
 """Frames whose joined vectors are in memory at once: 55 MB with the published head."""
 
-FRAMES_A_PROCESS = 16_384
-"""A process is worth its start (1 s) if it has so many frames to score (2 s with the published head)."""
+FRAMES_A_PROCESS = 4_096
+"""A process is worth its start if it has so many frames to score: half a second with the published head."""
 
 
 class VectorsLostError(Exception):

@@ -44,7 +44,7 @@ class Settings:
     token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
     finishing_processes: int | None = _setting(
-        None, "processes that finish a big job; if not given the cores, 16 at most"
+        None, "processes that finish a big job; if not given the cores, 32 at most"
     )
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")

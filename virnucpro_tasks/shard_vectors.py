@@ -57,6 +57,7 @@ def computed_of(report: EmbedReport) -> Computed:
         recomputed_packs=report.recomputed_packs,
         out_of_memory=report.out_of_memory,
         tokens=report.tokens,
+        capacity=report.capacity,
         attention=report.attention,
     )
 

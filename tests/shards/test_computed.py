@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from virnucpro_tasks.shards.computed import ENTRY, Computed, summed
 from virnucpro_tasks.shards.files import EmbeddingKey, ShardVectors, read_vectors, write_vectors
 
-ONE = Computed(packs=3, recomputed_packs=1, out_of_memory=2, tokens=700, attention={"esm2": "triton"})
+ONE = Computed(packs=3, recomputed_packs=1, out_of_memory=2, tokens=700, capacity=800, attention={"esm2": "triton"})
 
 
 def write(path: Path, computed: Computed) -> None:
@@ -32,12 +32,14 @@ def test_a_file_that_does_not_say_counts_nothing(tmp_path: Path, text: str | Non
 
 
 def test_totals_over_shards() -> None:
-    other = Computed(packs=1, tokens=50, attention={"esm2": "sdpa", "dnabert-s": "sdpa"})
+    other = Computed(packs=1, tokens=50, capacity=150, attention={"esm2": "sdpa", "dnabert-s": "sdpa"})
     assert summed([ONE, other, ONE]) == {
         "packs": 7,
         "recomputed_packs": 2,
         "out_of_memory": 4,
         "tokens": 1450,
+        "capacity": 1750,
+        "token_fill": 0.8286,
         "shards_by_attention": {"dnabert-s": {"sdpa": 1}, "esm2": {"sdpa": 1, "triton": 2}},
     }
     assert summed([]) == summed([Computed()])

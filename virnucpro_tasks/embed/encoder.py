@@ -14,7 +14,7 @@ from torch import Tensor
 
 from virnucpro_tasks.embed.attention import AttentionBackend
 from virnucpro_tasks.embed.budget import pack_budget
-from virnucpro_tasks.embed.packing import Pack, pack_lengths, token_fill
+from virnucpro_tasks.embed.packing import Pack, capacity, pack_lengths
 from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
@@ -67,8 +67,8 @@ class NonFiniteError(VirnucproError):
 class ModelReport:
     """What one model did for one list of sequences.
 
-    `token_fill` is 0 to 1, over all packs; `recomputed_packs` had NaN or infinity in them at first; `out_of_memory`
-    packs were too large for the device and computed in parts.
+    `capacity` is the tokens that its packs could hold; `recomputed_packs` had NaN or infinity in them at first;
+    `out_of_memory` packs were too large for the device and computed in parts.
     """
 
     model: str
@@ -76,9 +76,14 @@ class ModelReport:
     sequences: int
     tokens: int
     packs: int
-    token_fill: float
+    capacity: int
     recomputed_packs: int
     out_of_memory: int
+
+    @property
+    def token_fill(self) -> float:
+        """Tokens over capacity, 0 to 1; 1 for no packs."""
+        return self.tokens / self.capacity if self.capacity else 1.0
 
 
 class Encoder:
@@ -155,7 +160,7 @@ class Encoder:
             sequences=tokens.lengths.size,
             tokens=int(tokens.lengths.sum()),
             packs=len(done),
-            token_fill=token_fill(done, token_budget=budget),
+            capacity=capacity(done, token_budget=budget),
             recomputed_packs=recomputed,
             out_of_memory=out_of_memory,
         )

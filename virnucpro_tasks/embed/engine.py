@@ -89,6 +89,10 @@ class EmbedReport:
         return self.nucleotide.tokens + self.protein.tokens
 
     @property
+    def capacity(self) -> int:
+        return self.nucleotide.capacity + self.protein.capacity
+
+    @property
     def packs(self) -> int:
         return self.nucleotide.packs + self.protein.packs
 

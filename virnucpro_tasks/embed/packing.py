@@ -54,8 +54,13 @@ def pack_lengths(
 
 def token_fill(packs: Sequence[Pack], *, token_budget: int) -> float:
     """Tokens computed over tokens that the packs could hold, 0 to 1; 1 for no packs."""
-    capacity = sum(max(pack.tokens, token_budget) for pack in packs)
-    return sum(pack.tokens for pack in packs) / capacity if capacity else 1.0
+    room = capacity(packs, token_budget=token_budget)
+    return sum(pack.tokens for pack in packs) / room if room else 1.0
+
+
+def capacity(packs: Sequence[Pack], *, token_budget: int) -> int:
+    """Tokens that the packs could hold; one sequence beyond the budget fills a pack of its own."""
+    return sum(max(pack.tokens, token_budget) for pack in packs)
 
 
 def _first_fit_decreasing(sizes: NDArray[np.int64], pool: NDArray[np.int64], budget: int) -> Iterator[Pack]:

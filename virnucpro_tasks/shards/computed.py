@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from safetensors import SafetensorError, safe_open
 
-COUNTED = ("packs", "recomputed_packs", "out_of_memory", "tokens")
+COUNTED = ("packs", "recomputed_packs", "out_of_memory", "tokens", "capacity")
 ENTRY = "about"
 """The only entry in the metadata of a file of vectors: safetensors writes several in any order."""
 
@@ -19,13 +19,15 @@ ENTRY = "about"
 @dataclass(frozen=True, slots=True)
 class Computed:
     """Of both models: packs of the engine, those that were computed again in FP32 because half precision overflowed,
-    those that did not fit into the device's memory and were halved; tokens; the attention backend of each model.
+    those that did not fit into the device's memory and were halved; tokens, and how many all packs could hold; the
+    attention backend of each model.
     """
 
     packs: int = 0
     recomputed_packs: int = 0
     out_of_memory: int = 0
     tokens: int = 0
+    capacity: int = 0
     attention: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -39,7 +41,7 @@ class Computed:
 
 
 def summed(parts: Iterable[Computed]) -> dict[str, Any]:
-    """Totals over shards, and for each model how many shards each attention backend computed."""
+    """Totals over shards, how full the packs were (0 to 1), and how many shards each attention backend computed."""
     totals = Counter(dict.fromkeys(COUNTED, 0))
     attention: dict[str, Counter[str]] = {}
     for part in parts:
@@ -48,5 +50,6 @@ def summed(parts: Iterable[Computed]) -> dict[str, Any]:
         for model, backend in part.attention.items():
             attention.setdefault(model, Counter())[backend] += 1
     return dict(totals) | {
-        "shards_by_attention": {model: dict(sorted(counts.items())) for model, counts in sorted(attention.items())}
+        "token_fill": round(totals["tokens"] / totals["capacity"], 4) if totals["capacity"] else None,
+        "shards_by_attention": {model: dict(sorted(counts.items())) for model, counts in sorted(attention.items())},
     }

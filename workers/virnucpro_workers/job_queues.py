@@ -12,8 +12,8 @@ from celery.worker import state
 from virnucpro_tasks.job_queues import announce, entity, live_queues, sweep
 from virnucpro_tasks.keys import QUIET_LEASES
 
-FOLLOW_SECONDS = 1.0
-"""How soon a worker takes from the queue of a new job, at most, besides the second that a look into Redis takes."""
+FOLLOW_SECONDS = 0.25
+"""How soon a worker takes from the queue of a new job, at most, besides the second that a look into Redis may take."""
 
 SWEEP_SECONDS = 5.0
 
