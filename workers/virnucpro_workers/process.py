@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import billiard
 from celery.signals import worker_process_init
 
 from virnucpro_tasks.app import make_app
@@ -97,6 +98,7 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
     def start_child(**_: Any) -> None:
         # A child busy on a device would otherwise hold it after its parent was killed.
         tied_to_parent(parent_pid)()
+        allow_children()
         if role is Role.EMBED:
             loading.run(lambda: load_models(settings), name=name)
 
@@ -107,6 +109,12 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return loading.exit_code or code
     return loading.exit_code or 0
+
+
+def allow_children() -> None:
+    """Let this pool child start processes. The pool marks its children as daemons, which must have none that could be
+    left behind; those of `map_ahead` end with it."""
+    billiard.current_process().daemon = False
 
 
 def load_models(settings: Settings) -> None:
