@@ -42,13 +42,17 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.embed.bench import ESM2_NAMES
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.lifeline import tied_to_parent
-from virnucpro_tasks.queueing import enqueue, wait_for, workers
+from virnucpro_tasks.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.submitting import submit
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADING_SECONDS = 120.0
+LOG_FILE = "workers.log"
+JOINING = "a second joins at a half and is killed at three quarters"
+STARTED_AT, KILLED_AT = 0.4, 0.75
+"""Shares of the shards: the worker has loaded its models at about a half."""
 POLL_SECONDS = 0.1
 
 
@@ -133,12 +137,17 @@ def vectors_digest(job: Job, shard: int) -> str:
 
 @contextmanager
 def worker(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A supervisor with what `arguments` ask for, in a process group of its own; killed at the end."""
+    """A supervisor with what `arguments` ask for, in a process group of its own; killed at the end.
+
+    What it logs goes to LOG_FILE in the store.
+    """
+    settings.store.mkdir(parents=True, exist_ok=True)
+    log = (settings.store / LOG_FILE).open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "virnucpro_workers", *arguments],
         env=os.environ | settings.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
         start_new_session=True,
         preexec_fn=tied_to_parent(),
     )
@@ -146,6 +155,13 @@ def worker(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[byt
         yield process
     finally:
         kill(process)
+        log.close()
+
+
+def loaded(settings: Settings) -> int:
+    """How many workers have said that their models are loaded."""
+    log = settings.store / LOG_FILE
+    return log.read_text(errors="replace").count("token_budget=") if log.exists() else 0
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -167,11 +183,12 @@ def measure(
     with EmbeddedBroker() as broker, ExitStack() as stack:
         settings = replace(settings, broker_url=broker.url)
         app = make_app(settings)
+        before = loaded(settings)
         stack.enter_context(worker(settings, "--devices", "none", "--coordinators", "1", "--name", "coordinator"))
         for device in at_first:
             arguments = ("--devices", device, "--coordinators", "0", "--name", f"host{device}")
             stack.enter_context(worker(settings, *arguments))
-        until(lambda: sum("embed" in each.name for each in workers(app)) == len(at_first))
+        until(lambda: loaded(settings) - before == len(at_first))
         job = submit(
             settings, inputs, chunk_length=None, min_length=None, strict=False, keep_embeddings=True, priority=0
         )
@@ -194,15 +211,15 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def join_and_leave() -> Callable[[Run, float, ExitStack, Settings], None]:
-    """Start a second worker at a half, kill it at three quarters."""
+    """Start a second worker so that it joins at about a half, kill it at three quarters."""
     second: list[subprocess.Popen[bytes]] = []
 
     def act(run: Run, share: float, stack: ExitStack, settings: Settings) -> None:
-        if share >= 0.5 and not second:
+        if share >= STARTED_AT and not second:
             run.events["started"] = time.time()
             arguments = ("--devices", "1", "--coordinators", "0", "--name", "late")
             second.append(stack.enter_context(worker(settings, *arguments)))
-        if share >= 0.75 and second and "killed" not in run.events:
+        if share >= KILLED_AT and second and "killed" not in run.events:
             kill(second[0])
             run.events["killed"] = time.time()
 
@@ -223,6 +240,7 @@ def main() -> None:
     parser.add_argument("inputs", type=Path, nargs="+")
     parser.add_argument("--gpus", type=int, default=2)
     parser.add_argument("--model", choices=ESM2_NAMES, default="3B")
+    parser.add_argument("--without-joining", action="store_true", help="leave the last of the three runs out")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "scaling.svg")
     options = parser.parse_args()
@@ -233,18 +251,15 @@ def main() -> None:
         torch.cuda.empty_cache()
         settings = Settings(store=folder / "store", bundle=str(bundle), cpu_threads=4, lease_seconds=10.0)
         everyone = [str(device) for device in range(options.gpus)]
-        runs = [
-            measure("one GPU", settings, options.inputs, at_first=everyone[:1], gpus=1),
-            measure(f"{options.gpus} GPUs", settings, options.inputs, at_first=everyone, gpus=options.gpus),
-            measure(
-                "a second joins at a half and is killed at three quarters",
-                *(settings, options.inputs),
-                at_first=everyone[:1],
-                gpus=2,
-                on_progress=join_and_leave(),
-            ),
+        figures = [
+            measure(name, settings, options.inputs, at_first=everyone[:gpus], gpus=gpus).figures()
+            for name, gpus in (("one GPU", 1), (f"{options.gpus} GPUs", options.gpus))
         ]
-        figures = [run.figures() for run in runs]
+        if not options.without_joining:
+            run = measure(
+                *(JOINING, settings, options.inputs), at_first=everyone[:1], gpus=2, on_progress=join_and_leave()
+            )
+            figures.append(run.figures())
     one = figures[0]
     machine = fingerprint() | {"gpu": torch.cuda.get_device_name(), "gpus": torch.cuda.device_count()}
     write_curve(options.picture, {each["run"]: each["done"] for each in figures}, events=figures[-1]["events"])

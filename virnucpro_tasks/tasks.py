@@ -26,11 +26,12 @@ from virnucpro_tasks.splitting import split_files
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
-def split_job(self: Task, job_id: str) -> Any:
-    """Cut the input into shards; becomes the chord of those without embeddings, published while reading."""
+def split_job(self: Task, job_id: str) -> None:
+    """Cut the input into shards and start the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
     with given_back_in_an_outage():
-        return self.replace(next_step(self.app, job, split_files(job)))
+        # Not `self.replace`: Celery would read the whole input before it published the first shard.
+        next_step(self.app, job, split_files(job)).apply_async()
 
 
 @shared_task(
@@ -42,12 +43,13 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")
-def finish_job(self: Task, job_id: str) -> Any:
-    """Write the results if every shard is in; otherwise become the chord of what is missing."""
+def finish_job(self: Task, job_id: str) -> None:
+    """Write the results if every shard is in; otherwise start the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
     missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
-    with given_back_in_an_outage():
-        return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
+    if missing:
+        with given_back_in_an_outage():
+            next_step(self.app, job, missing).apply_async()
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.recheck_job")

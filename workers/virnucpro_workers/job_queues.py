@@ -42,12 +42,20 @@ class _Repeated(bootsteps.StartStopStep):
 
 
 class FollowJobQueues(_Repeated):
-    """Takes from the announced queues of jobs with this worker's bundle, and announces those it holds a shard of."""
+    """Takes from the announced queues of jobs with this worker's bundle, and announces those it holds a shard of.
+
+    Not before its models are loaded: a shard would wait for it that another worker could have computed meanwhile.
+    """
 
     bundle_queue: str
-    """Set on a subclass: the queue of the worker's bundle."""
+    """Set on a subclass, as is what follows: the queue of the worker's bundle."""
+
+    is_ready: Callable[[], bool]
+    """Whether the models are loaded."""
 
     def look(self, parent: Any) -> None:
+        if not self.is_ready():
+            return
         consumer = parent.task_consumer
         with consumer.channel.conn_or_acquire() as client:
             announce(client, held_queues(self.bundle_queue))

@@ -48,9 +48,12 @@ def queues_of(role: Role, settings: Settings) -> tuple[str, ...]:
     return (SMALL_QUEUE,) if role is Role.COORDINATE_SMALL else (CPU_QUEUE, SMALL_QUEUE)
 
 
-def queue_step(role: Role, queues: tuple[str, ...]) -> type:
+def queue_step(role: Role, queues: tuple[str, ...], loading: LoadingState) -> type:
     """The part of the consumer that deals with the queues of jobs."""
-    return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0]}) if role is Role.EMBED else CountWaiting
+    if role is not Role.EMBED:
+        return CountWaiting
+    parts = {"bundle_queue": queues[0], "is_ready": staticmethod(lambda: loading.is_ready)}
+    return type("Follow", (FollowJobQueues,), parts)
 
 
 def process_name(role: Role, device: str) -> str:
@@ -91,8 +94,8 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         file = heartbeat_file(run_dir, name)
         write_heartbeat(file, Phase.STARTING)
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
-    app.steps["consumer"].add(queue_step(role, queues))
     loading = LoadingState()
+    app.steps["consumer"].add(queue_step(role, queues, loading))
     parent_pid = os.getpid()
 
     def start_child(**_: Any) -> None:

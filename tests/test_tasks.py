@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from job import SAMPLE, make_job
+
+from virnucpro_tasks import tasks
+from virnucpro_tasks.app import make_app
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.queueing import shards_waiting
+from virnucpro_tasks.settings import Settings
+
+
+@pytest.mark.service
+def test_shards_are_published_while_the_input_is_being_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+
+    def reading(job: Job) -> Iterator[int]:
+        for shard in range(6):
+            waiting.append(shards_waiting(app, job))
+            yield shard
+
+    monkeypatch.setattr(tasks, "split_files", reading)
+    with EmbeddedBroker() as broker:
+        app = make_app(replace(settings, broker_url=broker.url))
+        job = make_job(settings, SAMPLE)
+        app.tasks["virnucpro.split_job"](job.job_id)
+        assert shards_waiting(app, job) == 6
+        app.close()
+    # Celery wants to know what follows before it sends one.
+    assert waiting[0] == 0 and all(before >= place - 3 for place, before in enumerate(waiting))
+    assert waiting[-1] >= 2
