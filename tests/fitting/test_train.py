@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.fitting.bundles import write_trained
+from virnucpro_tasks.fitting.bundles import HeadRequest, write_trained
 from virnucpro_tasks.fitting.calibration import calibrate, sigmoid
 from virnucpro_tasks.fitting.examples import Examples
+from virnucpro_tasks.fitting.labels import JUDGE
 from virnucpro_tasks.fitting.metrics import Metrics, calibration_error
-from virnucpro_tasks.fitting.splits import JUDGE
 from virnucpro_tasks.fitting.tensors import HeadTensors
 from virnucpro_tasks.fitting.train import HeadKind, fit_head
 from virnucpro_tasks.fitting.weights import frame_weights
-from virnucpro_tasks.models.bundle import CARD_FILE, verify_bundle
+from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, verify_bundle
 from virnucpro_tasks.models.locate import demo_bundle
 
 Make = Callable[..., Examples]
@@ -81,17 +81,12 @@ def test_the_written_bundle_scores_as_the_fit_did(make_examples: Make, tmp_path:
     encoders = demo_bundle()
     widths = encoders.description.nucleotide_width, encoders.description.protein_width
     head = HeadTensors.linear(np.random.default_rng(2).standard_normal(sum(widths)), 0.1)
-    card = {"intended_use": "a test"}
-    bundle = write_trained(
-        tmp_path / "bundle",
-        encoders,
-        head,
-        card=card,
-        name="mine",
-        chunk_length=300,
-        head_name="logistic",
-        licence="MIT",
+    digests = {name: encoders.description.sha256[name] for name in ENCODER_FILES}
+    card = {"head": {"chunk_length": 300}, "encoders": {"sha256": digests}}
+    request = HeadRequest(
+        kind=HeadKind.LOGISTIC, hidden=1, seed=1, chunk_length=300, name="mine", licence="MIT", intended_use="a test"
     )
+    bundle = write_trained(tmp_path / "bundle", encoders, head, request, card=card, head_name="logistic")
     verify_bundle(bundle)
     assert CARD_FILE in bundle.description.sha256 and not bundle.description.demonstration
     vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)
