@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from job import SAMPLE, make_job, run_job
 
+from virnucpro_tasks import embedding
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import file_sha256
 from virnucpro_tasks.models.locate import demo_bundle
@@ -49,7 +50,8 @@ def without_head(folder: Path) -> Path:
     return folder
 
 
-def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path) -> None:
+def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "_engines", {})
     settings = Settings(store=tmp_path / "store", bundle=str(without_head(tmp_path / "encoders")))
     with pytest.raises(BundleError, match="has no head, so it scores nothing"):
         make_job(settings, SAMPLE)
