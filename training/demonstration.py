@@ -40,8 +40,10 @@ USE = (
     "here are of contigs of species they did not see. Not for research."
 )
 REQUEST = HeadRequest(
-    kind=HeadKind.MLP,
-    hidden=64,
+    # By records of the validation groups: calibrated on half of them, its error on the other half is 0.04, that of the
+    # MLP 0.06; both tell them apart equally well.
+    kind=HeadKind.LOGISTIC,
+    hidden=2,
     seed=20,
     chunk_length=CHUNK_LENGTH,
     name=NAME,

@@ -42,6 +42,7 @@ def model_card(
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("virnucpro-tasks"),
         "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},
+        "scores_are_right_for": "as many viruses as others",
         "encoders": {
             "nucleotide": description.nucleotide_model,
             "protein": description.protein_model,
