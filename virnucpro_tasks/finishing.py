@@ -14,7 +14,7 @@ from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256, read_description
-from virnucpro_tasks.output.results import write_results
+from virnucpro_tasks.output.results import count_embedded, write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.scoring import VectorsLostError, shard_parts, table_style
 from virnucpro_tasks.shards.computed import Computed, summed
@@ -72,7 +72,11 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     description = read_description(job.paths.bundle)
     with closing(shard_parts(job, plan, processes=processes)) as parts:
         style = table_style(job, description)
-        counts = write_results(parts, directory, style, demonstration=description.demonstration)
+        if description.has_head:
+            counts = write_results(parts, directory, style, demonstration=description.demonstration)
+        else:
+            # Encoders alone: the vectors are the result, and there is nothing to tabulate.
+            counts = count_embedded(parts, style)
     digests = {file.name: file_sha256(file) for file in sorted(directory.iterdir())}
     engine = summed(Computed.read(job.paths.embedding(number)) for number in plan.to_embed)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)

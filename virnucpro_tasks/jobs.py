@@ -13,14 +13,12 @@ from typing import Any
 
 from virnucpro_tasks.atomic import write_bytes, write_json
 from virnucpro_tasks.errors import ExitCode, JobError
-from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.paths import JobPaths, new_job_id
 from virnucpro_tasks.staging import StagedInput, stage_inputs
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
 """The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
-
-HEAD_FILES = ("head/config.json", "head/model.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             owner=owner,
         )
         (paths.bundle / "head").mkdir(parents=True)
-        for name in (DESCRIPTION_FILE, *HEAD_FILES):
+        for name in (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ())):
             write_bytes(paths.bundle / name, (bundle.path / name).read_bytes())
         write_json(paths.job, asdict(spec))
     except BaseException:

@@ -35,11 +35,11 @@ class VectorsLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A job with all that scoring its shards takes."""
+    """A job with all that scoring its shards takes; without a head all scores are 0."""
 
     job: Job
     plan: Plan
-    head: Head
+    head: Head | None
     style: TableStyle
 
     @classmethod
@@ -49,7 +49,7 @@ class Scorer:
         return cls(
             job,
             read_plan(job.paths.plan),
-            Head.load(Bundle(job.paths.bundle, description)),
+            Head.load(Bundle(job.paths.bundle, description)) if description.has_head else None,
             table_style(job, description),
         )
 
@@ -75,7 +75,10 @@ class Scorer:
             raise VectorsLostError
         quarantined = vectors.nucleotide_row == NO_VECTOR
         reasons = quarantine_reasons(job.paths, number) if quarantined.any() else {}
-        return ScoredShard(ledger, frames, frame_scores(self.head, vectors), quarantined, reasons)
+        scores = np.zeros((frames.num_rows, 2), np.float32)
+        if self.head is not None:
+            scores = frame_scores(self.head, vectors)
+        return ScoredShard(ledger, frames, scores, quarantined, reasons)
 
     def part(self, number: int) -> ShardPart:
         """The part of shard `number` of the result tables; raises as `scored` does."""

@@ -26,16 +26,18 @@ def submit(
     strict: bool,
     keep_embeddings: bool,
     priority: int,
+    scored: bool = True,
 ) -> Job:
     """Create a job; what is None comes from the bundle or the defaults. Nothing is queued yet.
 
-    Raises BundleError, InputError or SettingsError.
+    Unless it is to be `scored`, the bundle needs no head. Raises BundleError, InputError or SettingsError.
     """
     if not inputs:
         raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
     bundle = find_bundle(settings.bundle)
     # Read for its errors: a head that does not fit its models must not be found out when all is embedded.
-    Head.load(bundle)
+    if scored or bundle.description.has_head:
+        Head.load(bundle)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,

@@ -27,12 +27,25 @@ def test_two_files_are_viruses_and_others() -> None:
     assert labels.of("a", 1) == Label(virus=False, group="1/a", taxon="")
 
 
+def test_several_tables_are_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    first.write_text("id\tlabel\tpart\na\tvirus\tjudge\n")
+    second.write_text("id\tlabel\nb\tothers\n")
+    labels = Labels.read(first, second)
+    assert labels.of("a", 0) == Label(virus=True, group="record a", taxon="", part="judge")
+    assert labels.of("b", 1) == Label(virus=False, group="record b", taxon="")
+    with pytest.raises(InputError, match=r"a\.tsv, line 2, record 'a': the id is there twice"):
+        Labels.read(first, first)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name\tlabel\na\tvirus\n", r"line 1: has no column 'id'"),
         ("id\tlabel\na\tvirus\nb\tphage\n", r"line 3, record 'b': label 'phage' is neither"),
         ("id\tlabel\na\tvirus\na\tothers\n", r"line 3, record 'a': the id is there twice"),
+        ("id\tlabel\tpart\na\tvirus\ttest\n", r"line 2, record 'a': part 'test' is none of train, stop, cal"),
+        ("id\tlabel\na\n", r"line 2, record 'a': label '' is neither"),
         ("", "has no column"),
     ],
 )

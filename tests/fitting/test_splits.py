@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.fitting.labels import Label
-from virnucpro_tasks.fitting.splits import SHARES, TRAIN, split_records
+from virnucpro_tasks.fitting.labels import PARTS, TRAIN, Label
+from virnucpro_tasks.fitting.splits import SHARES, split_records
 
 
 def labels_of(sizes: list[int], *, virus: bool) -> list[Label]:
@@ -48,3 +50,26 @@ def test_a_group_with_both_labels_stays_together() -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(InputError, match="only 3 groups of others"):
         split_records([*labels_of([2] * 9, virus=True), *labels_of([9, 9, 9], virus=False)], seed=1)
+
+
+STATED = [Label(virus=virus, group=f"{virus}{part}", taxon="", part=part) for part in PARTS for virus in (True, False)]
+
+
+def test_parts_that_the_labels_name_are_taken() -> None:
+    parts = split_records([*STATED, *STATED], seed=1)
+    assert {part: records.tolist() for part, records in parts.items()} == {
+        part: [2 * place, 2 * place + 1, 2 * place + 8, 2 * place + 9] for place, part in enumerate(PARTS)
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([*STATED, replace(STATED[0], group="new", part="")], "group 'new' have no part"),
+        ([*STATED, replace(STATED[0], part="judge")], "group 'Truetrain' is in the parts train and judge"),
+        (STATED[:-1], "part judge does not have both classes"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(labels: list[Label], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        split_records(labels, seed=1)

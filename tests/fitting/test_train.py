@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.fitting.bundles import write_trained
+from virnucpro_tasks.fitting.bundles import HeadRequest, write_trained
 from virnucpro_tasks.fitting.calibration import calibrate, sigmoid
 from virnucpro_tasks.fitting.examples import Examples
+from virnucpro_tasks.fitting.labels import JUDGE
 from virnucpro_tasks.fitting.metrics import Metrics, calibration_error
-from virnucpro_tasks.fitting.splits import JUDGE
 from virnucpro_tasks.fitting.tensors import HeadTensors
 from virnucpro_tasks.fitting.train import HeadKind, fit_head
-from virnucpro_tasks.fitting.weights import frame_weights
-from virnucpro_tasks.models.bundle import CARD_FILE, verify_bundle
+from virnucpro_tasks.fitting.weights import frame_weights, group_weights
+from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, verify_bundle
 from virnucpro_tasks.models.locate import demo_bundle
 
 Make = Callable[..., Examples]
@@ -77,21 +78,40 @@ def test_calibration_makes_the_mean_of_a_record_right(make_examples: Make) -> No
     assert error(calibrate(loud, examples)) < 0.05
 
 
+def test_groups_count_alike_in_calibration(make_examples: Make) -> None:
+    examples = make_examples(groups=31, records=3)
+    doubled = replace(examples, labels=[replace(label, group=label.group[:2]) for label in examples.labels])
+    for some in (examples, doubled):
+        weights, observations = group_weights(some)
+        of = [(label.virus, label.group) for label in some.labels]
+        sums = {one: sum(weight for weight, other in zip(weights, of, strict=True) if other == one) for one in of}
+        for virus in (True, False):
+            values = [value for (kind, _), value in sums.items() if kind == virus]
+            assert sum(values) == pytest.approx(0.5)
+            np.testing.assert_allclose(values, values[0])
+        assert observations == 2 * min(sum(kind == virus for kind, _ in sums) for virus in (True, False))
+
+
+def test_few_groups_move_scores_less_than_many(make_examples: Make) -> None:
+    loud = fit_head(make_examples(groups=400), kind=HeadKind.LOGISTIC, hidden=1, seed=1).head.calibrated(4.0, 0.0)
+    ratios = [
+        calibrate(loud, make_examples(groups=groups, distance=0.3, seed=8)).output[0, 0] / loud.output[0, 0]
+        for groups in (4, 400)
+    ]
+    assert ratios[1] < 0.6
+    assert 0.8 < ratios[0] < 1.25
+
+
 def test_the_written_bundle_scores_as_the_fit_did(make_examples: Make, tmp_path: Path) -> None:
     encoders = demo_bundle()
     widths = encoders.description.nucleotide_width, encoders.description.protein_width
     head = HeadTensors.linear(np.random.default_rng(2).standard_normal(sum(widths)), 0.1)
-    card = {"intended_use": "a test"}
-    bundle = write_trained(
-        tmp_path / "bundle",
-        encoders,
-        head,
-        card=card,
-        name="mine",
-        chunk_length=300,
-        head_name="logistic",
-        licence="MIT",
+    digests = {name: encoders.description.sha256[name] for name in ENCODER_FILES}
+    card = {"head": {"chunk_length": 300}, "encoders": {"sha256": digests}}
+    request = HeadRequest(
+        kind=HeadKind.LOGISTIC, hidden=1, seed=1, chunk_length=300, name="mine", licence="MIT", intended_use="a test"
     )
+    bundle = write_trained(tmp_path / "bundle", encoders, head, request, card=card, head_name="logistic")
     verify_bundle(bundle)
     assert CARD_FILE in bundle.description.sha256 and not bundle.description.demonstration
     vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)

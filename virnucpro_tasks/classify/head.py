@@ -74,6 +74,12 @@ class Head:
         then says what it fits.
         """
         description = bundle.description
+        if not description.has_head:
+            raise BundleError(
+                f"the bundle {description.name!r} has no head, so it scores nothing",
+                path=bundle.path,
+                hint="fit one to labelled records: virnucpro train VIRUSES OTHERS --bundle THIS --output NEW",
+            )
         path = bundle.path / HEAD_FILE
         tensors = _checked_tensors(path, digest=description.sha256[HEAD_FILE])
         _check_widths(tensors, description, path)

@@ -25,12 +25,20 @@ def command() -> None:
 
 @command.command()
 @click.argument("output", type=_FOLDER)
-@click.option("--dnabert", type=_FOLDER, required=True, help="DNABERT-S: its folder, or its weight file.")
+@click.option("--dnabert", type=_FOLDER, required=True, help="DNABERT-S: its folder or weight file, or a bundle.")
 @click.option("--tokenizer", type=_FOLDER, help="tokenizer.json of DNABERT-S; default: the one beside its weights.")
-@click.option("--esm2", type=_FOLDER, required=True, help="ESM-2: fair-esm .pt, Hugging Face file, index or folder.")
-@click.option("--head", type=_FOLDER, required=True, help="VirNucPro classifier, such as 500_model.pth.")
 @click.option(
-    "--chunk-length", type=click.IntRange(min=6), required=True, help="Bases of the chunks the head was trained on."
+    "--esm2", type=_FOLDER, required=True, help="ESM-2: fair-esm .pt, Hugging Face file, index or folder, or a bundle."
+)
+@click.option(
+    "--head",
+    type=_FOLDER,
+    help="VirNucPro classifier, such as 500_model.pth, or a bundle; without it the result is for 'virnucpro train'.",
+)
+@click.option(
+    "--chunk-length",
+    type=click.IntRange(min=6),
+    help="Bases of the chunks the head was trained on; needed unless its card tells.",
 )
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="What jobs use.")
@@ -38,7 +46,7 @@ def command() -> None:
 @click.option("--licence", "licences", multiple=True, metavar="PART=TEXT", help="For dnabert-s, esm2 or head.")
 @json_option
 def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_json: bool, **files: Any) -> None:
-    """Make the bundle folder OUTPUT from published files."""
+    """Make the bundle folder OUTPUT from published files, or from parts of other bundles."""
     stated = dict(_part_and_text(licence) for licence in licences)
     try:
         # Imported here: the other commands run in a client, which has no torch.

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
 
-def _stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
+def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -31,15 +31,15 @@ def _stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
 store_option = click.option("--store", type=click.Path(path_type=Path), help="Folder of all jobs.")
 broker_option = click.option("--broker-url", metavar="URL", help="Redis, as Celery writes it.")
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
-deployment_options = _stacked(store_option, broker_option)
+deployment_options = stacked(store_option, broker_option)
 
-engine_options = _stacked(
+engine_options = stacked(
     click.option("--attention", type=click.Choice(ATTENTION_BACKENDS), help="Attention backend."),
     click.option("--token-budget", type=click.IntRange(min=1), help="Tokens in one pack."),
     click.option("--cpu-threads", type=click.IntRange(min=1), help="Threads of a CPU worker."),
 )
 
-job_options = _stacked(
+job_options = stacked(
     click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), required=False),
     click.option(
         "-i",
@@ -86,6 +86,13 @@ def describe_bundle_line(bundle: Bundle) -> str:
     """One line that says which models are used."""
     description = bundle.description
     return f"{description.label}: {description.nucleotide_model} + {description.protein_model}, {description.head}"
+
+
+def warn_of_chunk_length(chunk_length: int | None, bundle: Bundle, *, quiet: bool = False) -> None:
+    """Say so if the chunks are not as long as those that the head was trained on; the original allows it too."""
+    trained = bundle.description.chunk_length
+    if bundle.description.has_head and chunk_length not in (None, trained):
+        say(f"warning: chunks of {chunk_length} bases, but the head was trained on {trained}", quiet=quiet)
 
 
 def print_json(content: Any) -> None:

@@ -17,6 +17,7 @@ from virnucpro_tasks.cli.options import (
     print_json,
     say,
     settings_of,
+    warn_of_chunk_length,
 )
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
@@ -68,7 +69,9 @@ def command(
     settings = settings_of(context, **flags, store=work)
     require_worker_extra()
     require_free(output, force=force)
-    say(describe_bundle_line(find_bundle(settings.bundle)), quiet=quiet)
+    bundle = find_bundle(settings.bundle)
+    say(describe_bundle_line(bundle), quiet=quiet)
+    warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     _make_folder(output)
     job = submit(
         settings,

@@ -18,11 +18,13 @@ from virnucpro_tasks.cli.options import (
     require_durable_redis,
     say,
     settings_of,
+    warn_of_chunk_length,
 )
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import remove_job
 from virnucpro_tasks.keys import PRIORITY_STEPS
+from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.progress import JobState
 from virnucpro_tasks.queueing import enqueue, requeue_if_idle
 from virnucpro_tasks.same_work import Found, find_same_work, supersede
@@ -72,6 +74,7 @@ def command(
     require_durable_redis(app)
     if output is not None:
         require_free(output, force=force)
+    warn_of_chunk_length(chunk_length, find_bundle(settings.bundle))
     job = submit(
         settings,
         [*inputs, *more_inputs],

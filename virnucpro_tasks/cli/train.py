@@ -7,21 +7,18 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.labelled import embedded, labelled_options, read_labels, require_train_extra
-from virnucpro_tasks.cli.options import describe_bundle_line, engine_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.cli.labelled import Labelled, labelled_options
+from virnucpro_tasks.cli.options import print_json
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.fitting.bundles import write_trained
-from virnucpro_tasks.fitting.card import model_card
+from virnucpro_tasks.fitting.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.fitting.examples import read_examples
-from virnucpro_tasks.fitting.train import HeadKind, fit_head
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.fitting.train import HeadKind
 
 HIDDEN = 512
 """Of the published classifiers."""
 
 
 @click.command("train")
-@labelled_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
 @click.option(
     "--head",
@@ -33,79 +30,60 @@ HIDDEN = 512
 @click.option(
     "--hidden", type=click.IntRange(min=1), default=HIDDEN, show_default=True, help="Hidden units of the MLP."
 )
+@click.option(
+    "--chunk-length",
+    type=click.IntRange(min=6),
+    help="Bases of the chunks that the head is for; default: what --bundle says.",
+)
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
 @click.option("--licence", default="not stated", show_default=True, help="Of the head.")
 @click.option("--intended-use", default="not stated", show_default=True, help="For the model card.")
-@engine_options
-@json_option
+@labelled_options
 @click.pass_context
 def command(
     context: click.Context,
     /,
-    inputs: tuple[Path, ...],
     *,
-    labels: Path | None,
-    bundle: str | None,
-    work: Path,
-    devices: str,
-    seed: int,
-    quiet: bool,
     output: Path,
-    kind: HeadKind,
+    kind: str,
     hidden: int,
+    chunk_length: int | None,
     name: str | None,
     licence: str,
     intended_use: str,
     as_json: bool,
-    **flags: Any,
+    **arguments: Any,
 ) -> None:
     """Fit a head to labelled INPUTS: two files, viruses and then others, or any with --labels.
 
-    The models of --bundle embed them, its own head is not used. The result is a bundle with the new one, fitted,
-    stopped, calibrated and judged on different groups of records.
+    The models of --bundle embed them; its own head, if it has one, is not used. The result is a bundle with the new
+    one, fitted, stopped, calibrated and judged on different groups of records.
     """
-    require_train_extra()
-    known = read_labels(inputs, labels)
     if output.exists():
         raise OutputError(f"{output} exists already", hint="name a new folder")
-    settings = settings_of(context, **flags, bundle=bundle, store=work)
-    encoders = find_bundle(settings.bundle)
-    say(describe_bundle_line(encoders), quiet=quiet)
-    job = embedded(settings, inputs, devices=devices, quiet=quiet)
-    examples = read_examples(job, known)
-    fitted = fit_head(
-        examples,
+    labelled = Labelled.of(context, **arguments)
+    job = labelled.embedded(scored=False, chunk_length=chunk_length)
+    request = HeadRequest(
         kind=HeadKind(kind),
         hidden=hidden,
-        seed=seed,
-        say=lambda epoch: say(
-            f"epoch {epoch.number}: loss {epoch.training:.4f}, of records that stop {epoch.stopping:.4f}", quiet=quiet
-        ),
-    )
-    chunk_length = job.spec.parameters.chunk_length
-    card = model_card(
-        examples,
-        fitted.parts,
-        fitted.scores,
-        kind=kind,
-        encoders=encoders,
-        inputs=job.spec.inputs,
-        chunk_length=chunk_length,
-        seed=seed,
+        seed=labelled.seed,
+        chunk_length=job.spec.parameters.chunk_length,
+        name=name or output.absolute().name,
+        licence=licence,
         intended_use=intended_use,
     )
-    write_trained(
+    card = fit_bundle(
         output,
-        encoders,
-        fitted.head,
-        card=card,
-        name=name or output.absolute().name,
-        chunk_length=chunk_length,
-        head_name=f"{kind}, {len(examples.ids)} records",
-        licence=licence,
+        labelled.bundle,
+        read_examples(job, labelled.labels),
+        request,
+        inputs=job.spec.inputs,
+        say=lambda epoch: labelled.say(
+            f"epoch {epoch.number}: loss {epoch.training:.4f}, of records that stop {epoch.stopping:.4f}"
+        ),
     )
     if as_json:
         print_json(card)
         return
     found = card["unseen_groups"]
-    say(f"bundle {output}: AUROC {found['auroc']} on {found['records']} records of unseen groups", quiet=quiet)
+    labelled.say(f"bundle {output}: AUROC {found['auroc']} on {found['records']} records of unseen groups")

@@ -11,21 +11,30 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.tensors import HeadTensors
+from virnucpro_tasks.fitting.weights import group_weights
+
+DEVIATION = 0.5
+"""How far slope (its logarithm) and intercept are expected to lie from those of the fit: the standard deviation of a
+normal distribution before any group is seen. A score is moved by a few groups only as far as they are evidence."""
 
 
 def calibrate(head: HeadTensors, examples: Examples) -> HeadTensors:
-    """`head` with slope and intercept of least cross-entropy of the records' means.
+    """`head` with the slope and intercept that are most probable by the records' means.
 
-    Records count alike, so scores are right for as many viruses among the scored records as there are here.
+    The classes count alike and in each its groups, because what comes later is of other groups: so scores are right
+    where viruses are as frequent as others. All together count as many observations as twice the groups of the rarer
+    class.
     """
     from scipy.optimize import minimize
 
     log_odds = head.log_odds(examples.joined)
     virus = examples.virus
+    weights, observations = group_weights(examples)
 
     def loss(parameters: NDArray[np.float64]) -> float:
         means = np.clip(examples.means(sigmoid(np.exp(parameters[0]) * log_odds + parameters[1])), 1e-9, 1 - 1e-9)
-        return float(-np.log(np.where(virus, means, 1 - means)).mean())
+        surprise = -np.log(np.where(virus, means, 1 - means)) @ weights
+        return float(observations * surprise + np.square(parameters / DEVIATION).sum() / 2)
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"maxiter": 500})
     return head.calibrated(float(np.exp(found.x[0])), float(found.x[1]))

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virnucpro_tasks.fitting.examples import Examples
+from virnucpro_tasks.fitting.labels import JUDGE
 from virnucpro_tasks.fitting.metrics import Metrics, by_length
-from virnucpro_tasks.fitting.splits import JUDGE
-from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
+from virnucpro_tasks.models.card import encoder_weights
 from virnucpro_tasks.staging import StagedInput
 
 GROUPS_IN_CARD = 500
@@ -41,11 +42,13 @@ def model_card(
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("virnucpro-tasks"),
         "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},
+        "scores_are_right_for": "as many viruses as others",
         "encoders": {
             "nucleotide": description.nucleotide_model,
             "protein": description.protein_model,
-            "sha256": {name: digest for name, digest in description.sha256.items() if not name.startswith("head/")},
-            "licences": description.licences,
+            "sha256": {name: description.sha256[name] for name in ENCODER_FILES},
+            "weights": encoder_weights(encoders.path),
+            "licences": {part: text for part, text in description.licences.items() if part != "head"},
         },
         "data": [{"name": entry.name, "bytes": entry.bytes, "sha256": entry.sha256} for entry in inputs],
         "parts": {

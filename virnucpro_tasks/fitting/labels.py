@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +11,22 @@ from virnucpro_tasks.errors import InputError
 
 VIRUS, OTHERS = "virus", "others"
 COLUMNS = ("id", "label")
-OPTIONAL_COLUMNS = ("group", "taxon")
+OPTIONAL_COLUMNS = ("group", "taxon", "part")
+TRAIN, STOP, CALIBRATE, JUDGE = PARTS = ("train", "stop", "calibrate", "judge")
+"""What records may be for: to fit a head, to tell when to stop, to calibrate it, to judge it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`group` holds together what must not be divided between training and test; `taxon` is for reports."""
+    """`group` holds together what must not be divided between training and test; `taxon` is for reports.
+
+    `part` is one of PARTS, or empty if that is to be chosen.
+    """
 
     virus: bool
     group: str
     taxon: str
+    part: str = ""
 
 
 class Labels:
@@ -30,16 +36,21 @@ class Labels:
         self._table = table
 
     @classmethod
-    def read(cls, path: Path) -> Labels:
-        """A tab-separated table with the columns id and label (virus or others), and maybe group and taxon.
+    def read(cls, *paths: Path) -> Labels:
+        """Tab-separated tables with the columns id and label (virus or others), and maybe group, taxon and part.
 
         Without a group each record is its own. Raises InputError naming the line.
         """
-        try:
-            with path.open(encoding="utf-8", newline="") as handle:
-                return cls(dict(_rows(handle, path)))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot be read: {error}", file=str(path)) from None
+        table: dict[str, Label] = {}
+        for path in paths:
+            try:
+                with path.open(encoding="utf-8", newline="") as handle:
+                    table |= _rows(handle, path, seen=set(table))
+            except OSError as error:
+                raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
+            except UnicodeDecodeError:
+                raise InputError("this is not text", file=str(path), hint="give a tab-separated table") from None
+        return cls(table)
 
     @classmethod
     def by_file(cls) -> Labels:
@@ -52,21 +63,26 @@ class Labels:
         return Label(virus=input_ordinal == 0, group=f"{input_ordinal}/{record_id}", taxon="")
 
 
-def _rows(handle: Iterator[str], path: Path) -> Iterator[tuple[str, Label]]:
+def _rows(handle: Iterable[str], path: Path, *, seen: set[str]) -> dict[str, Label]:
     reader = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise InputError(
             f"has no column {missing[0]!r}", file=str(path), line=1, hint="tab-separated, with the columns id and label"
         )
-    seen: set[str] = set()
+    rows: dict[str, Label] = {}
     for number, row in enumerate(reader, start=2):
-        record_id, label = row["id"], row["label"]
+        record_id = row["id"]
+
+        def bad(what: str, *, line: int = number, record: str = record_id) -> InputError:
+            return InputError(what, file=str(path), line=line, record=record)
+
+        label, part = row["label"] or "", row.get("part") or ""
         if label not in (VIRUS, OTHERS):
-            raise InputError(
-                f"label {label!r} is neither {VIRUS} nor {OTHERS}", file=str(path), line=number, record=record_id
-            )
-        if record_id in seen:
-            raise InputError("the id is there twice", file=str(path), line=number, record=record_id)
-        seen.add(record_id)
+            raise bad(f"label {label!r} is neither {VIRUS} nor {OTHERS}")
+        if part and part not in PARTS:
+            raise bad(f"part {part!r} is none of {', '.join(PARTS)}")
+        if record_id in rows or record_id in seen:
+            raise bad("the id is there twice")
         group = row.get("group") or f"record {record_id}"
-        yield record_id, Label(virus=label == VIRUS, group=group, taxon=row.get("taxon") or "")
+        rows[record_id] = Label(virus=label == VIRUS, group=group, taxon=row.get("taxon") or "", part=part)
+    return rows

@@ -6,6 +6,7 @@ import numpy as np
 
 from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.tensors import HeadTensors
+from virnucpro_tasks.fitting.threads import threads_for
 from virnucpro_tasks.fitting.weights import frame_weights, standardisation
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -21,12 +22,13 @@ def fit_logistic(train: Examples, stop: Examples) -> HeadTensors:
     mean, deviation = standardisation(train.joined)
     inputs, others = ((examples.joined - mean) / deviation for examples in (train, stop))
     best, kept = np.inf, None
-    for penalty in PENALTIES:
-        model = LogisticRegression(C=penalty, max_iter=2_000)
-        model.fit(inputs, train.virus[train.record], sample_weight=frame_weights(train))
-        predicted = model.predict_proba(others)[:, 1]
-        loss = log_loss(stop.virus[stop.record], predicted, sample_weight=frame_weights(stop))
-        if loss < best:
-            best, kept = loss, model
+    with threads_for(inputs):
+        for penalty in PENALTIES:
+            model = LogisticRegression(C=penalty, max_iter=2_000)
+            model.fit(inputs, train.virus[train.record], sample_weight=frame_weights(train))
+            predicted = model.predict_proba(others)[:, 1]
+            loss = log_loss(stop.virus[stop.record], predicted, sample_weight=frame_weights(stop))
+            if loss < best:
+                best, kept = loss, model
     assert kept is not None
     return HeadTensors.linear(kept.coef_[0].astype(np.float64), float(kept.intercept_[0])).standardised(mean, deviation)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.tensors import HeadTensors
+from virnucpro_tasks.fitting.threads import threads_for
 from virnucpro_tasks.fitting.weights import frame_weights, standardisation
 
 DROPOUT = 0.5
@@ -38,14 +39,29 @@ def fit_mlp(
 
     Each class counts alike, and in it each record, whatever its number of frames.
     """
-    # Imported here: only fitting needs torch.
+    mean, deviation = standardisation(train.joined)
+    # Imported here: only fitting needs torch. Its threads are limited only if it is there by then.
+
+    with threads_for(train.joined):
+        return _fit(train, stop, mean, deviation, hidden=hidden, seed=seed, say=say)
+
+
+def _fit(
+    train: Examples,
+    stop: Examples,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    *,
+    hidden: int,
+    seed: int,
+    say: Callable[[Epoch], None],
+) -> HeadTensors:
     import torch
     from torch import nn
     from torch.nn import functional
 
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    mean, deviation = standardisation(train.joined)
 
     def tensors(examples: Examples) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs = ((examples.joined - mean) / deviation).astype(np.float32)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.fitting.calibration import calibrate, sigmoid
 from virnucpro_tasks.fitting.examples import Examples
+from virnucpro_tasks.fitting.labels import CALIBRATE, STOP, TRAIN
 from virnucpro_tasks.fitting.logistic import fit_logistic
 from virnucpro_tasks.fitting.mlp import Epoch, fit_mlp
-from virnucpro_tasks.fitting.splits import CALIBRATE, STOP, TRAIN, split_records
+from virnucpro_tasks.fitting.splits import split_records
 from virnucpro_tasks.fitting.tensors import HeadTensors
 
 

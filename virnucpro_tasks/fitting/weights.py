@@ -19,6 +19,19 @@ def frame_weights(examples: Examples) -> NDArray[np.float64]:
     return weights / weights.mean()
 
 
+def group_weights(examples: Examples) -> tuple[NDArray[np.float64], int]:
+    """By record (n,), sum 1: the classes count alike, in a class its groups, in a group its records.
+
+    Beside it how many observations that is: twice the groups of the class that has fewer.
+    """
+    groups = np.unique([label.group for label in examples.labels], return_inverse=True)[1]
+    classes = examples.virus.astype(np.int64)
+    records = np.zeros((2, groups.max() + 1))
+    np.add.at(records, (classes, groups), 1)
+    of_class = (records > 0).sum(axis=1)
+    return 0.5 / of_class[classes] / records[classes, groups], 2 * int(of_class.min())
+
+
 def standardisation(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column of (n, width), both (width,)."""
     deviation = vectors.std(axis=0, dtype=np.float64)

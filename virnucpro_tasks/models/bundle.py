@@ -10,6 +10,7 @@
     head/model.safetensors              names of the published classifier
     head/card.json                      only of heads that 'virnucpro train' made: data, figures on unseen groups
 
+A bundle without head/ holds encoders for 'virnucpro train' to begin from; nothing can be scored with it.
 Reading a bundle's description imports no torch, so a client can pin its digest.
 """
 
@@ -24,21 +25,23 @@ from typing import Any
 
 from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
 from virnucpro_tasks.models.jsonfile import read_json
 
 DESCRIPTION_FILE = "bundle.json"
 FORMAT_VERSION = 1
-MEMBER_FILES = (
+ENCODER_FILES = (
     "dnabert-s/config.json",
     "dnabert-s/model.safetensors",
     "dnabert-s/tokenizer.json",
     "esm2/config.json",
     "esm2/model.safetensors",
-    "head/config.json",
-    "head/model.safetensors",
 )
+HEAD_FILES = ("head/config.json", "head/model.safetensors")
+MEMBER_FILES = (*ENCODER_FILES, *HEAD_FILES)
 CARD_FILE = "head/card.json"
+NO_HEAD = "no head"
 PRECISIONS = ("fp32", "fp16", "bf16")
 READ_BLOCK_BYTES = 1 << 20
 LONGEST_CHUNK = 1_000_000
@@ -53,8 +56,9 @@ _AGAIN = "copy or convert the bundle again"
 class BundleDescription:
     """The content of bundle.json.
 
-    `chunk_length` (bases) is the length the head was trained on; `precision` the one used when a job names none;
-    `nucleotide_width` and `protein_width` are the vector widths; `sha256` maps each member file to its hex digest.
+    `chunk_length` (bases) is the length the head was trained on, or without a head what `train` cuts records into by
+    default; `precision` the one used when a job names none; `nucleotide_width` and `protein_width` are the vector
+    widths; `sha256` maps each member file to its hex digest.
     Texts are printable, because they stand beside every result. Raises BundleError for a value that cannot be.
     """
 
@@ -81,7 +85,8 @@ class BundleDescription:
         _demand(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         _demand(_is_text_by_text(self.licences), "licences must be printable text by part")
         _demand(
-            _is_text_by_text(self.sha256) and set(self.sha256) - {CARD_FILE} == set(MEMBER_FILES),
+            _is_text_by_text(self.sha256)
+            and (set(self.sha256) - {CARD_FILE} == set(MEMBER_FILES) or set(self.sha256) == set(ENCODER_FILES)),
             "sha256 must list exactly the files of a bundle",
         )
         _demand(all(map(_DIGEST.fullmatch, self.sha256.values())), "a digest in sha256 is none")
@@ -90,6 +95,11 @@ class BundleDescription:
     def digest(self) -> str:
         """SHA-256 (hex) of the description; it covers the digests of all files."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def has_head(self) -> bool:
+        """Whether it can score, and not only embed."""
+        return HEAD_FILES[-1] in self.sha256
 
     @property
     def label(self) -> str:
@@ -110,7 +120,8 @@ class Bundle:
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Read bundle.json and the sizes, and check that every member file is there; `verify_bundle` checks digests.
+    """Read bundle.json, the sizes and the head's card; check that every member file is there and that the head was
+    fitted to these encoders. `verify_bundle` checks digests.
 
     Raises BundleError naming the file at fault.
     """
@@ -118,7 +129,19 @@ def read_bundle(path: Path) -> Bundle:
     for name in description.sha256:
         if not _is_file(path / name):
             raise BundleError(f"{name} is missing", path=path, hint=_AGAIN)
-    check_configurations(path, nucleotide_width=description.nucleotide_width, protein_width=description.protein_width)
+    check_configurations(
+        path,
+        nucleotide_width=description.nucleotide_width,
+        protein_width=description.protein_width,
+        has_head=description.has_head,
+    )
+    if CARD_FILE in description.sha256:
+        check_card(
+            path / CARD_FILE,
+            read_card(path / CARD_FILE),
+            chunk_length=description.chunk_length,
+            sha256={name: description.sha256[name] for name in ENCODER_FILES},
+        )
     return Bundle(path, description)
 
 
@@ -159,8 +182,8 @@ def verify_bundle(bundle: Bundle) -> None:
 
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
     """Hash the member files under `path`, write bundle.json last, and return the bundle."""
-    members = (*MEMBER_FILES, CARD_FILE) if (path / CARD_FILE).exists() else MEMBER_FILES
-    digests = {name: file_sha256(path / name) for name in members}
+    optional = [name for name in (*HEAD_FILES, CARD_FILE) if (path / name).exists()]
+    digests = {name: file_sha256(path / name) for name in (*ENCODER_FILES, *optional)}
     description = BundleDescription(sha256=digests, **facts)
     write_json(path / DESCRIPTION_FILE, asdict(description))
     return Bundle(path, description)

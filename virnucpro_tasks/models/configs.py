@@ -30,19 +30,21 @@ _PARTS = {
 _AGAIN = "copy or convert the bundle again"
 
 
-def check_configurations(folder: Path, *, nucleotide_width: int, protein_width: int) -> None:
-    """Check the three config.json of the bundle in `folder` against LARGEST and the widths of its bundle.json.
+def check_configurations(folder: Path, *, nucleotide_width: int, protein_width: int, has_head: bool = True) -> None:
+    """Check each config.json of the bundle in `folder` against LARGEST and the widths of its bundle.json.
 
     Raises BundleError naming the file.
     """
-    stated = {part: _sizes(folder / part / CONFIG_FILE, names) for part, names in _PARTS.items()}
+    stated = {
+        part: _sizes(folder / part / CONFIG_FILE, names) for part, names in _PARTS.items() if part != "head" or has_head
+    }
     for part, name, expected in (
         ("dnabert-s", "width", nucleotide_width),
         ("esm2", "width", protein_width),
         ("head", "nucleotide_width", nucleotide_width),
         ("head", "protein_width", protein_width),
     ):
-        if stated[part][name] != expected:
+        if part in stated and stated[part][name] != expected:
             raise BundleError(
                 f"{name} is {stated[part][name]}, bundle.json says {expected}",
                 path=folder / part / CONFIG_FILE,

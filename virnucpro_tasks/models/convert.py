@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,8 +14,21 @@ from safetensors.torch import save_file
 
 from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError, OutputError
-from virnucpro_tasks.models.bundle import LONGEST_CHUNK, PRECISIONS, Bundle, describe_bundle, is_text, read_bundle
+from virnucpro_tasks.models.bundle import (
+    CARD_FILE,
+    DESCRIPTION_FILE,
+    ENCODER_FILES,
+    LONGEST_CHUNK,
+    NO_HEAD,
+    PRECISIONS,
+    Bundle,
+    describe_bundle,
+    file_sha256,
+    is_text,
+    read_bundle,
+)
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
+from virnucpro_tasks.models.card import check_chunk_length, check_weights, encoder_weights, read_card, what_fits
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, fitting_esm2, misfit
@@ -24,8 +38,19 @@ from virnucpro_tasks.models.weights import read_weights
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 LICENCE_PARTS = ("dnabert-s", "esm2", "head")
 NOT_STATED = "not stated"
+CHUNK_LENGTH = 500
+"""Bases; what a bundle without a head suggests to 'virnucpro train'."""
 TOKENIZER_FILE = "tokenizer.json"
 _TRAINED_LENGTH = re.compile(r"(\d+)_model\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A head that was read."""
+
+    path: Path
+    tensors: Tensors
+    sizes: HeadSizes
 
 
 def convert_bundle(
@@ -33,9 +58,9 @@ def convert_bundle(
     name: str,
     dnabert: Path,
     esm2: Path,
-    head: Path,
     output: Path,
-    chunk_length: int,
+    head: Path | None = None,
+    chunk_length: int | None = None,
     precision: str,
     dtype: str = "fp32",
     tokenizer: Path | None = None,
@@ -43,31 +68,44 @@ def convert_bundle(
 ) -> Bundle:
     """Write a new bundle folder `output` from published weight files, complete or not at all.
 
-    `dnabert` and `esm2` are a weight file, the index of a sharded one, or the folder of one; `tokenizer` is by default
-    the tokenizer.json beside the DNABERT-S weights. `chunk_length` in bases is what the head was trained on.
+    `dnabert` and `esm2` are a weight file, the index of a sharded one, the folder of one, or a bundle, whose part it
+    then is; `tokenizer` is by default the tokenizer.json beside the DNABERT-S weights. `head` is a file or a bundle:
+    the card of its head tells which encoders it was fitted to, and others are refused. Without a head the new bundle
+    holds encoders for 'virnucpro train'. `chunk_length` in bases is what the head was trained on; needed unless its
+    card tells or there is none.
     `precision` (fp32, fp16, bf16) is what jobs compute in unless they name another; `dtype` (fp32, fp16) is how
     the language models are stored; rotary frequencies and the head are always stored in fp32.
 
     Raises BundleError naming the file at fault, or OutputError if `output` exists.
     """
+    dnabert, esm2 = _part(dnabert, "dnabert-s"), _part(esm2, "esm2")
+    head = None if head is None else _part(head, "head")
+    card_file, card = _card_beside(head)
+    chunk_length = _chunk_length(chunk_length, head, card)
     _check_options(name, precision, dtype, chunk_length, head, licences or {})
+    if card is not None:
+        check_chunk_length(card_file, card, chunk_length)
     dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
     # The small files first: a wrong head or tokenizer is told before gigabytes are read.
-    head_tensors, head_sizes = canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES))
+    fitted = None if head is None else _Fitted(head, *canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES)))
     words = read_tokenizer(tokenizer or dnabert_weights.path.parent / TOKENIZER_FILE, rows=dnabert_sizes.vocabulary)
     esm2_tensors, esm2_sizes = canonical_esm2(read_weights(esm2, allowed=FAIR_ESM_CLASSES))
-    _check_widths(head_sizes, dnabert_sizes, esm2_sizes, head)
+    if fitted is not None:
+        _check_widths(fitted, dnabert_sizes, esm2_sizes, card)
     with new_folder(output) as folder:
         _write_part(folder / "dnabert-s", dnabert_tensors, asdict(dnabert_sizes), dtype, dnabert)
         words.save(str(folder / "dnabert-s" / TOKENIZER_FILE))
         _write_part(folder / "esm2", esm2_tensors, asdict(esm2_sizes), dtype, esm2)
-        configuration = {
-            "nucleotide_width": dnabert_sizes.width,
-            "protein_width": esm2_sizes.width,
-            "hidden": head_sizes.hidden,
-            "classes": list(CLASSES),
-        }
-        _write_part(folder / "head", head_tensors, configuration, "fp32", head)
+        if fitted is not None:
+            configuration = {
+                "nucleotide_width": dnabert_sizes.width,
+                "protein_width": esm2_sizes.width,
+                "hidden": fitted.sizes.hidden,
+                "classes": list(CLASSES),
+            }
+            _write_part(folder / "head", fitted.tensors, configuration, "fp32", fitted.path)
+        if card is not None:
+            _write_card(folder, card, card_file)
         describe_bundle(
             folder,
             name=name,
@@ -76,7 +114,7 @@ def convert_bundle(
             precision=precision,
             nucleotide_model=dnabert_sizes.label,
             protein_model=esm2_sizes.label,
-            head=head.name,
+            head=NO_HEAD if head is None else _head_name(head),
             nucleotide_width=dnabert_sizes.width,
             protein_width=esm2_sizes.width,
             licences=dict.fromkeys(LICENCE_PARTS, NOT_STATED) | dict(licences or {}),
@@ -84,8 +122,43 @@ def convert_bundle(
     return read_bundle(output)
 
 
+def _part(path: Path, part: str) -> Path:
+    """`path`, or its `part` if it is a bundle."""
+    return path / part if (path / DESCRIPTION_FILE).is_file() else path
+
+
+def _card_beside(head: Path | None) -> tuple[Path, dict[str, Any] | None]:
+    file = (head or Path()) / Path(CARD_FILE).name
+    return file, read_card(file) if head is not None and file.is_file() else None
+
+
+def _chunk_length(stated: int | None, head: Path | None, card: dict[str, Any] | None) -> int:
+    if stated is not None:
+        return stated
+    if card is not None:
+        return int(card["head"]["chunk_length"])
+    if head is not None:
+        raise BundleError(
+            "how long were the chunks that it was trained on?",
+            path=head,
+            hint="give --chunk-length, 300 or 500 as published",
+        )
+    return CHUNK_LENGTH
+
+
+def _write_card(folder: Path, card: dict[str, Any], source: Path) -> None:
+    """The card, with the digests of the encoders as they are stored here; their weights must be those it names."""
+    check_weights(source, card, encoder_weights(folder))
+    digests = {name: file_sha256(folder / name) for name in ENCODER_FILES}
+    write_json(folder / CARD_FILE, card | {"encoders": card["encoders"] | {"sha256": digests}})
+
+
+def _head_name(head: Path) -> str:
+    return head.absolute().parent.name if head.is_dir() else head.name
+
+
 def _check_options(
-    name: str, precision: str, dtype: str, chunk_length: int, head: Path, licences: Mapping[str, str]
+    name: str, precision: str, dtype: str, chunk_length: int, head: Path | None, licences: Mapping[str, str]
 ) -> None:
     if precision not in PRECISIONS:
         raise BundleError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
@@ -93,12 +166,12 @@ def _check_options(
         raise BundleError(f"dtype {dtype!r} is not one of {', '.join(STORED_TYPES)}")
     if not 1 <= chunk_length <= LONGEST_CHUNK:
         raise BundleError(f"the chunk length must be from 1 to {LONGEST_CHUNK} bases, not {chunk_length}")
-    for text in (name, head.name, *licences.values()):
+    for text in (name, *([] if head is None else [_head_name(head)]), *licences.values()):
         if not is_text(text):
             raise BundleError(f"{text!r} is not printable text", hint="it would stand beside every result")
     if unknown := sorted(set(licences) - set(LICENCE_PARTS)):
         raise BundleError(f"licence of {unknown[0]!r}: the parts are {', '.join(LICENCE_PARTS)}")
-    trained = _TRAINED_LENGTH.match(head.name)
+    trained = _TRAINED_LENGTH.match(head.name) if head is not None else None
     if trained and int(trained[1]) != chunk_length:
         raise BundleError(
             f"by its name this head was trained on chunks of {trained[1]} bases, not {chunk_length}",
@@ -107,14 +180,16 @@ def _check_options(
         )
 
 
-def _check_widths(head: HeadSizes, dnabert: DnabertSizes, esm2: Esm2Sizes, path: Path) -> None:
-    if head.width == dnabert.width + esm2.width:
+def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: dict[str, Any] | None) -> None:
+    width = head.sizes.width
+    if width == dnabert.width + esm2.width:
         return
-    fitting = fitting_esm2(head.width, dnabert.width)
+    fitting = fitting_esm2(width, dnabert.width)
+    models = f"ESM-2 {fitting}" if fitting else "the models it was trained on"
     raise BundleError(
-        misfit(head.width, dnabert.width, esm2.width),
-        path=path,
-        hint=f"give ESM-2 {fitting}, or a head trained on yours" if fitting else "give the models it was trained on",
+        misfit(width, dnabert.width, esm2.width) + (f"; {what_fits(card)}" if card is not None else ""),
+        path=head.path,
+        hint=f"give {models}, or a head for yours: 'virnucpro train' fits one",
     )
 
 

@@ -121,7 +121,8 @@ def misfit(head_width: int, nucleotide_width: int, protein_width: int) -> str:
     return (
         f"this head takes {head_width}{f' = {nucleotide_width} + {wanted}' if wanted > 0 else ''}"
         f"{f': it fits ESM-2 {fitting}' if fitting else ''}; "
-        f"your DNABERT-S is {nucleotide_width} wide and your ESM-2 {protein_width}"
+        f"your DNABERT-S is {nucleotide_width} wide and your ESM-2 {protein_width}, "
+        f"so they need a head that takes {nucleotide_width + protein_width}"
     )
 
 

@@ -23,7 +23,8 @@ _FOLDER_NAMES = (
 )
 _INDEX_ENDING = ".index.json"
 _CONTACT_ENDING = "-contact-regression.pt"
-_HEADS = "num_attention_heads"
+_HEADS = ("num_attention_heads", "heads")
+"""As Hugging Face writes it, and as a bundle does."""
 _AGAIN = "download it again"
 _REAL_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _WHOLE_TYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
@@ -127,13 +128,13 @@ def _check_stored(tensors: Iterable[tuple[str, torch.Tensor]], file: Path) -> No
 
 
 def _configured_heads(folder: Path) -> int | None:
-    """The number of heads in the Hugging Face config.json of a folder."""
+    """The number of heads in the config.json of a folder, Hugging Face's or a bundle's."""
     file = folder / "config.json"
     if not file.is_file():
         return None
     file_kind(file)
     content = read_json(file, hint=_AGAIN)
-    heads = content.get(_HEADS) if isinstance(content, dict) else None
+    heads = next((content[name] for name in _HEADS if name in content), None) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not (heads is None or type(heads) is int):
         raise BundleError("this is not a model configuration", path=file, hint=_AGAIN)
     return heads

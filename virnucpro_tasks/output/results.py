@@ -23,6 +23,20 @@ too, whose columns leave no room to say so.
 """
 
 
+def count_embedded(parts: Iterable[ShardPart], style: TableStyle) -> ResultCounts:
+    """Count the records and chunks of a job whose bundle has no head: `scored` ones have vectors, none is called."""
+    counts, roll = ResultCounts(), RecordRoll()
+    for part in parts:
+        counts.add(written_records(list(roll.add(part.first)), style)[1])
+        if part.last:
+            counts.add(written_records(list(roll.end()), style)[1])
+            counts.add(part.counts)
+            counts.add(written_records(list(roll.add(part.last)), style)[1])
+    counts.add(written_records(list(roll.end()), style)[1])
+    counts.virus_records = counts.virus_chunks = 0
+    return counts
+
+
 def write_results(
     parts: Iterable[ShardPart], directory: Path, style: TableStyle, *, demonstration: bool
 ) -> ResultCounts:

@@ -82,7 +82,8 @@ def run_report(
 def summary(counts: ResultCounts, description: BundleDescription) -> str:
     """One sentence: how many records became what."""
     scored, virus = counts.records[Status.SCORED], counts.virus_records
-    parts = [f"{scored:,} scored ({virus:,} virus, {scored - virus:,} others)"]
+    scored_text = f"scored ({virus:,} virus, {scored - virus:,} others)" if description.has_head else "embedded"
+    parts = [f"{scored:,} {scored_text}"]
     parts += [
         f"{counts.records[status]:,} {text}"
         for status, text in (
@@ -102,6 +103,8 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
 def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts) -> list[str]:
     """Where the scores are outside what the head was trained on."""
     found = []
+    if not description.has_head:
+        return ["the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]
     if description.demonstration:
         found.append(
             "the model is a demonstration, a tiny one for trying things out: draw no conclusions from its scores"

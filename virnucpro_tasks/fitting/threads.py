@@ -1,0 +1,22 @@
+"""How many threads fit a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from numpy.typing import NDArray
+
+SMALL_BYTES = 1 << 28
+"""Inputs up to this size are fitted by one thread: their products are so short that threads which wait for each other
+take ten times the processor time of one alone."""
+
+
+@contextmanager
+def threads_for(inputs: NDArray) -> Iterator[None]:
+    """Within it BLAS and OpenMP, hence scikit-learn and torch, have as many threads as `inputs` are worth."""
+    # Imported here: a client has none of it.
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1 if inputs.nbytes <= SMALL_BYTES else None):
+        yield
