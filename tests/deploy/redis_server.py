@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-
-from virnucpro_tasks.broker import find_server
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 INCLUDE = "include /etc/redis/virnucpro-users.conf"
@@ -23,8 +22,15 @@ ADMIN = "admin"
 START_SECONDS = 15
 
 
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def started_redis(folder: Path, port: int) -> Iterator[str]:
+def started_redis(folder: Path, port: int, *, server: Path) -> Iterator[str]:
     """Start the server on loopback; yields its URL without user and password."""
     users = (DEPLOY / "redis-users.conf.example").read_text()
     assert users.count(PLACEHOLDER) == 1
@@ -33,7 +39,7 @@ def started_redis(folder: Path, port: int) -> Iterator[str]:
     content = (DEPLOY / "redis.conf").read_text()
     assert content.count(INCLUDE) == 1
     (folder / "redis.conf").write_text(content.replace(INCLUDE, f"include {folder / 'users.conf'}"))
-    command = [str(find_server()), str(folder / "redis.conf"), "--port", str(port), "--dir", str(folder)]
+    command = [str(server), str(folder / "redis.conf"), "--port", str(port), "--dir", str(folder)]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -11,14 +11,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
+
+
+FAULTS = Path(__file__).resolve().parent / "faults"
+
+
+def fault_variables(faults: str) -> dict[str, str]:
+    """What a worker needs in its environment to have the faults of `faults/`: names, or the path of a file of names."""
+    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "TEST_FAULTS": faults}
 
 
 @dataclass
 class Deployment:
-    """Everything a user would set up, in one folder; `stop` ends all processes that were started."""
+    """Everything a user would set up, in one folder; leaving the block ends all processes that were started."""
 
     folder: Path
     broker_url: str
@@ -71,20 +81,30 @@ class Deployment:
         """Run `virnucpro ... --json` and parse what it prints."""
         return json.loads(self.run(*arguments, "--json", expect=expect))
 
-    def start_workers(self, devices: str) -> subprocess.Popen[bytes]:
-        """Start `virnucpro worker --devices ...`; does not wait until it is ready."""
-        log = (self.folder / "workers.log").open("ab")
-        process = subprocess.Popen(
-            [*COMMAND, "worker", "--devices", devices], env=self.environment, stdout=log, stderr=log
-        )
+    def start_workers(self, devices: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*COMMAND, "worker", "--devices", devices, *options],
+                env=self.environment | environment,
+                stdout=log,
+                stderr=log,
+            )
         self.supervisors.append(process)
         return process
 
-    def worker_log(self) -> str:
-        log = self.folder / "workers.log"
-        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+    @property
+    def log(self) -> Path:
+        """What all workers write."""
+        return self.folder / "workers.log"
 
-    def stop(self) -> None:
+    def worker_log(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         for process in self.supervisors:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
