@@ -15,13 +15,11 @@ from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
 
-COPIES = 12
-"""Of the sample, with one record piece a shard: well over a thousand shards."""
 
-
-def submit_giant(deployment: Deployment, folder: Path, *, owner: str) -> str:
+def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int) -> str:
+    """So many copies of the sample, with one piece of a record a shard: 140 shards a copy."""
     giant = folder / "giant.fasta"
-    giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(COPIES)))
+    giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(copies)))
     return deployment.run("submit", str(giant), "--shard-tokens", "1", "--force-new", owner=owner).strip()
 
 
@@ -33,7 +31,7 @@ def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment
     # Given a worker that is at a job of hundreds of shards, all of which wait
     serving = serving
     client: redis.Redis = make_app(Settings(broker_url=serving.broker_url)).backend.client
-    giant = submit_giant(serving, tmp_path, owner="a")
+    giant = submit_giant(serving, tmp_path, owner="a", copies=8)
     wait_until(lambda: serving.json("status", giant, "--no-workers")["shards_total"])
     wait_until(lambda: embedded(serving, giant))
     wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) > 100)
@@ -52,7 +50,7 @@ def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment
 
 
 def test_two_users_share_a_worker_evenly_and_a_late_one_serves_both(deployment: Deployment, tmp_path: Path) -> None:
-    jobs = [submit_giant(deployment, tmp_path, owner=owner) for owner in ("a", "b")]
+    jobs = [submit_giant(deployment, tmp_path, owner=owner, copies=2) for owner in ("a", "b")]
     deployment.start_workers("none")
     for job in jobs:
         wait_until(lambda job=job: deployment.json("status", job, "--no-workers")["shards_total"])

@@ -90,7 +90,7 @@ def describe_bundle_line(bundle: Bundle) -> str:
 
 def print_json(content: Any) -> None:
     """Print `content` as indented JSON on standard output."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(content, indent=2))
 
 
 def say(text: str, *, quiet: bool = False) -> None:

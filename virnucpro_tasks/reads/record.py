@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from virnucpro_tasks.errors import printable
+
 SHOWN_CHARACTERS = 100
 
 
@@ -111,5 +113,5 @@ def shown_character(character: bytes) -> str:
 def shown(text: bytes) -> str:
     """Bytes of an input as text for a message: escapes for what is not UTF-8, cut at SHOWN_CHARACTERS."""
     decoded = text[: 4 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+    escaped = printable(decoded)
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"
