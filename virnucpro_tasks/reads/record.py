@@ -13,7 +13,7 @@ SHOWN_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one record may take; beyond it the record is invalid, never silently cut."""
+    """What one record may take; beyond it the record is invalid, never silently cut. And how many may be invalid."""
 
     header_bytes: int = 65_536
     bases: int = 256 * 2**20
@@ -21,6 +21,9 @@ class Limits:
     """All four lines of a FASTQ record; a longer one makes the file invalid."""
     kept_id_bytes: int = 1_024
     """So much of a header over its limit is kept as id."""
+    invalid_records: int = 1_000_000
+    """More of them than this, and more than valid ones, make the input invalid: it holds no sequences, but each of them
+    would take its lines in tables and results, of a small file that unpacks to billions of them."""
 
 
 class Record(NamedTuple):
