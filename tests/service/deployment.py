@@ -99,6 +99,10 @@ class Deployment:
         """Run `virnucpro`; returns its standard output. A traceback or another exit code fails the test."""
         return self._run(*arguments, expect=expect, timeout=timeout, stdin=stdin, owner=owner).stdout.decode()
 
+    def finish(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[bytes]:
+        """The same; returns all that it says."""
+        return self._run(*arguments, expect=expect, timeout=120, stdin=None)
+
     def messages(self, *arguments: str, expect: int = 0) -> str:
         """The same; returns what it says on standard error."""
         return self._run(*arguments, expect=expect, timeout=120, stdin=None).stderr.decode()
