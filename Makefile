@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 # Pip passes on setuptools' advice for whoever edits the package; here it is only installed.
 PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet
 
-.PHONY: demo test lint check clean
+.PHONY: demo test flaky fuzz lint check clean
 
 demo: $(VENV)/worker
 	rm -rf demo-results
@@ -17,7 +17,15 @@ demo: $(VENV)/worker
 	@echo "0.90; 4-mers 0.74 to 0.83; docs/demonstration.md). None of these five viruses was in its training set."
 
 test: $(VENV)/dev lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Slow: the service tests twenty times, and a million inputs for all that reads bytes.
+flaky: $(VENV)/dev
+	$(BIN)/python tests/flaky.py --rounds 20
+
+fuzz: $(VENV)/dev
+	$(PIP) "atheris>=3.0"
+	$(BIN)/python tests/fuzzing/campaign.py --runs 70000
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _embed(job: Job, shard: int, settings: Settings) -> dict[str, Any]:
     return {"shard": shard, "state": "embedded"}
 
 
-def _finish(job: Job) -> list[int]:
+def _finish(job: Job, *, processes: int) -> list[int]:
     (job.paths.root / "finish-started").touch()
     return []
 
@@ -107,6 +108,7 @@ def noop_workers(settings: Settings, roles: list[str]) -> Iterator[None]:
 def main() -> None:
     role, name = sys.argv[1:]
     for function, replacement in (("split_files", _split), ("embed_shard_files", _embed), ("finish_files", _finish)):
+        assert signature(replacement).parameters.keys() == signature(getattr(tasks, function)).parameters.keys()
         setattr(tasks, function, replacement)
     process_module.load_models = lambda settings: None
     sys.exit(process_module.main(["--role", role, "--device", name, "--host", "bench"]))

@@ -1,12 +1,15 @@
-"""What all tests share: the folder of real data and how to do without it, and settings of a store of their own."""
+"""What all tests share: real data and a real Redis, or how to do without, and settings of a store of their own."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from needs import missing, trained_esm2_file
 
+from virnucpro_tasks.broker import EmbeddedBroker, find_server
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.settings import Settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -16,14 +19,33 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The folder with real inputs and reference outputs beside the checkout; never part of it."""
     if not SHARED.is_dir():
-        reason = "no shared/ folder with reference data beside the checkout"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("no shared/ folder with reference data beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def trained_esm2() -> Path:
+    """A file of trained ESM-2 weights."""
+    return trained_esm2_file()
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings with a store of the test's own and the demonstration bundle."""
     return Settings(store=tmp_path / "store", bundle="demo")
+
+
+@pytest.fixture(scope="session")
+def server() -> Path:
+    """The program of Redis or Valkey."""
+    try:
+        return find_server()
+    except BrokerError as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def broker(server: Path) -> Iterator[EmbeddedBroker]:
+    """A private server, for tests that leave nothing behind or do not mind what others left."""
+    with EmbeddedBroker(server=server) as started:
+        yield started

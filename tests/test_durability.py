@@ -17,12 +17,6 @@ from virnucpro_tasks.settings import Settings
 pytestmark = pytest.mark.service
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker() as started:
-        yield started
-
-
 @pytest.fixture
 def client(broker: EmbeddedBroker) -> Iterator[redis.Redis]:
     client = redis.Redis(unix_socket_path=str(broker.socket))

@@ -17,12 +17,6 @@ ONE, OTHER = "1" * 64, "2" * 64
 QUEUE = job_queue(ONE, "a", "job")
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker() as started:
-        yield started
-
-
 @pytest.fixture
 def client(broker: EmbeddedBroker) -> Iterator[redis.Redis]:
     client = redis.Redis(unix_socket_path=str(broker.socket))

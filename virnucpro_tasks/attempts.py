@@ -106,6 +106,16 @@ def _separator(path: Path) -> bytes:
 def _parsed(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return entry if isinstance(entry, dict) else {}
+    return entry if isinstance(entry, dict) and _is_sound(entry) else {}
+
+
+def _is_sound(entry: dict[str, Any]) -> bool:
+    """Whether it has what its kind of line has: a file may be damaged, and must not stop whoever reads it."""
+    if not isinstance(entry.get("failed", ""), str) or ("store" in entry and "started" not in entry):
+        return False
+    if "culprits" not in entry:
+        return True
+    culprits = entry["culprits"]
+    return "failed" in entry and isinstance(culprits, list) and all(type(ordinal) is int for ordinal in culprits)

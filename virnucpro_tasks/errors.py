@@ -22,8 +22,13 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def printable(text: str) -> str:
+    """`text` with escapes for what does not print: what others put into files and names must not steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class VirnucproError(Exception):
-    """Base of all errors meant for a user: what went wrong and what to do about it."""
+    """Base of all errors meant for a user: what went wrong and what to do about it; `str` is printable."""
 
     exit_code: ExitCode = ExitCode.UNEXPECTED
     is_final: bool = False
@@ -35,7 +40,12 @@ class VirnucproError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.what} ({self.hint})" if self.hint else self.what
+        return printable(f"{self.where}{self.what} ({self.hint})" if self.hint else f"{self.where}{self.what}")
+
+    @property
+    def where(self) -> str:
+        """What it is about, as the beginning of the message."""
+        return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default an exception is made again from its positional arguments alone.
@@ -55,13 +65,14 @@ class InputError(VirnucproError):
         self.record = record
         self.line = line
 
-    def __str__(self) -> str:
+    @property
+    def where(self) -> str:
         where = self.file
         if self.line is not None:
             where += f", line {self.line}"
         if self.record is not None:
             where += f", record {self.record!r}"
-        return f"{where}: {super().__str__()}"
+        return f"{where}: "
 
 
 class SettingsError(VirnucproError):
@@ -97,8 +108,9 @@ class BundleError(VirnucproError):
         super().__init__(what, hint=hint)
         self.path = path
 
-    def __str__(self) -> str:
-        return f"{self.path}: {super().__str__()}" if self.path is not None else super().__str__()
+    @property
+    def where(self) -> str:
+        return f"{self.path}: " if self.path is not None else ""
 
 
 class JobError(VirnucproError):
@@ -110,5 +122,6 @@ class JobError(VirnucproError):
         super().__init__(what, hint=hint)
         self.job_id = job_id
 
-    def __str__(self) -> str:
-        return f"job {self.job_id}: {super().__str__()}"
+    @property
+    def where(self) -> str:
+        return f"job {self.job_id}: "

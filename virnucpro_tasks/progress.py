@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, printable
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -88,7 +88,7 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
         return JobState.DONE, _final_message(report), ExitCode(report["exit_code"])
     if paths.failed.exists():
         failure = json.loads(paths.failed.read_bytes())
-        return JobState.FAILED, failure["message"], ExitCode(failure["exit_code"])
+        return JobState.FAILED, printable(failure["message"]), ExitCode(failure["exit_code"])
     if paths.cancelled.exists():
         return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
     if shards_total is None:
@@ -104,4 +104,4 @@ def _final_message(report: dict[str, Any]) -> str:
     lines = [report["summary"], *(f"warning: {text}" for text in report["warnings"]), *report["problems"]]
     counts = report["counts"]["records"]
     more = counts["invalid"] + counts["quarantined"] - len(report["problems"])
-    return "\n".join([*lines, *([f"and {more:,} more: see records.tsv"] if more > 0 else [])])
+    return "\n".join([*map(printable, lines), *([f"and {more:,} more: see records.tsv"] if more > 0 else [])])

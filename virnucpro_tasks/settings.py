@@ -137,7 +137,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
         content = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"settings file {file} cannot be read: {error}") from None
+        raise SettingsError(f"settings file {file} cannot be read: {' '.join(str(error).split())}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

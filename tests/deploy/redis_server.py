@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-
-from virnucpro_tasks.broker import find_server
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 INCLUDE = "include /etc/redis/virnucpro-users.conf"
@@ -23,9 +23,25 @@ ADMIN = "admin"
 START_SECONDS = 15
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """Files of a server's certificate, its key, and the authority that signed it."""
+
+    chain: Path
+    key: Path
+    authority: Path
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def started_redis(folder: Path, port: int) -> Iterator[str]:
-    """Start the server on loopback; yields its URL without user and password."""
+def started_redis(folder: Path, port: int, *, server: Path, certificate: Certificate | None = None) -> Iterator[str]:
+    """Start the server on loopback, with TLS if it has a certificate; yields its URL without user and password."""
     users = (DEPLOY / "redis-users.conf.example").read_text()
     assert users.count(PLACEHOLDER) == 1
     users = users.replace(PLACEHOLDER, hashlib.sha256(PASSWORD.encode()).hexdigest())
@@ -33,23 +49,30 @@ def started_redis(folder: Path, port: int) -> Iterator[str]:
     content = (DEPLOY / "redis.conf").read_text()
     assert content.count(INCLUDE) == 1
     (folder / "redis.conf").write_text(content.replace(INCLUDE, f"include {folder / 'users.conf'}"))
-    command = [str(find_server()), str(folder / "redis.conf"), "--port", str(port), "--dir", str(folder)]
+    command = [str(server), str(folder / "redis.conf"), "--dir", str(folder)]
+    if certificate is None:
+        command += ["--port", str(port)]
+    else:
+        command += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+        command += ["--tls-cert-file", str(certificate.chain), "--tls-key-file", str(certificate.key)]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        _wait_until_up(port, process, folder / "redis.log")
+        options = {"ssl": True, "ssl_ca_certs": str(certificate.authority)} if certificate else {}
+        client = redis.Redis("127.0.0.1", port, username=USER, password=PASSWORD, **options)
+        _wait_until_up(client, process, folder / "redis.log")
         yield f"127.0.0.1:{port}/0"
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_up(client: redis.Redis, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
-            redis.Redis(port=port, username=USER, password=PASSWORD).ping()
+            client.ping()
             return
         except redis.exceptions.ConnectionError:
             time.sleep(0.02)

@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import redis
-from deploy.redis_server import ADMIN, PASSWORD, USER, started_redis
-from service.deployment import Deployment
-
-from virnucpro_tasks.broker import find_server
-from virnucpro_tasks.errors import BrokerError
+from deploy.redis_server import ADMIN, PASSWORD, USER
+from service.deployment import SAMPLE, Deployment
 
 pytestmark = pytest.mark.service
-
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    try:
-        find_server()
-    except BrokerError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with started_redis(tmp_path_factory.mktemp("redis"), port) as started:
-        yield started
-
-
-@pytest.fixture
-def deployment(address: str, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, f"redis://{USER}:{PASSWORD}@{address}")
-    yield started
-    started.stop()
 
 
 def client(address: str, username: str | None, password: str | None) -> redis.Redis:
@@ -82,7 +50,7 @@ def test_a_job_runs_to_its_end_with_the_rights_of_that_user(deployment: Deployme
     admin = client(address, ADMIN, PASSWORD)
     admin.execute_command("ACL LOG RESET")
     deployment.start_workers("cpu")
-    job_id = deployment.run("submit", SAMPLE).strip()
+    job_id = deployment.run("submit", str(SAMPLE)).strip()
     deployment.run("watch", job_id)
     assert deployment.json("status", job_id)["state"] == "done"
     assert admin.execute_command("ACL LOG") == []

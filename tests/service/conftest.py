@@ -1,24 +1,26 @@
-"""A real Redis or Valkey for the tests that need one."""
+"""Deployments: one of a test's own, and one that is up and shared by whoever only needs some workers."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from service.deployment import Deployment
 
-from virnucpro_tasks.broker import EmbeddedBroker, find_server
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.broker import EmbeddedBroker
+
+
+@pytest.fixture
+def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    """A store of the test's own and no workers yet; `settings` may still be changed."""
+    with Deployment(tmp_path, broker.url) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[EmbeddedBroker]:
-    """A private server; without a server binary the test is skipped, in CI it fails."""
-    try:
-        find_server()
-    except BrokerError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    with EmbeddedBroker() as started:
+def serving(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One CPU worker and the coordinators, at work all the time: their start takes longer than most jobs of tests."""
+    with EmbeddedBroker(server=server) as broker, Deployment(tmp_path_factory.mktemp("serving"), broker.url) as started:
+        started.start_workers("cpu")
         yield started

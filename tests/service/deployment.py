@@ -2,23 +2,71 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from unittest import mock
 
+from virnucpro_tasks.cli.main import main
+
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
+
+
+CLIENT_COMMANDS = ("submit", "status", "watch", "list", "results", "cancel", "resume", "remove", "config", "doctor")
+"""They start no process, so most tests call them in their own."""
+
+FAULTS = Path(__file__).resolve().parent / "faults"
+
+
+def fault_variables(faults: str) -> dict[str, str]:
+    """What a worker needs in its environment to have the faults of `faults/`: names, or the path of a file of names."""
+    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "TEST_FAULTS": faults}
+
+
+def in_this_process(
+    arguments: Sequence[str], environment: dict[str, str], *, timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """What `virnucpro` does, without the time that a process takes to start."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"{arguments} takes more than {timeout} s")
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)}
+    signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        with (
+            mock.patch.dict(os.environ, environment, clear=True),
+            mock.patch.object(sys, "argv", ["virnucpro", *arguments]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            main()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    said = [stream.buffer.getvalue() for stream in (out, err)]
+    return subprocess.CompletedProcess(arguments, code, *said)
 
 
 @dataclass
 class Deployment:
-    """Everything a user would set up, in one folder; `stop` ends all processes that were started."""
+    """Everything a user would set up, in one folder; leaving the block ends all processes that were started."""
 
     folder: Path
     broker_url: str
@@ -51,6 +99,10 @@ class Deployment:
         """Run `virnucpro`; returns its standard output. A traceback or another exit code fails the test."""
         return self._run(*arguments, expect=expect, timeout=timeout, stdin=stdin, owner=owner).stdout.decode()
 
+    def finish(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[bytes]:
+        """The same; returns all that it says."""
+        return self._run(*arguments, expect=expect, timeout=120, stdin=None)
+
     def messages(self, *arguments: str, expect: int = 0) -> str:
         """The same; returns what it says on standard error."""
         return self._run(*arguments, expect=expect, timeout=120, stdin=None).stderr.decode()
@@ -59,9 +111,12 @@ class Deployment:
         self, *arguments: str, expect: int, timeout: float, stdin: bytes | None, owner: str | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         environment = self.environment | ({"VIRNUCPRO_OWNER": owner} if owner else {})
-        result = subprocess.run(
-            [*COMMAND, *arguments], env=environment, capture_output=True, timeout=timeout, input=stdin, check=False
-        )
+        if arguments[0] in CLIENT_COMMANDS and stdin is None:
+            result = in_this_process(arguments, environment, timeout=timeout)
+        else:
+            result = subprocess.run(
+                [*COMMAND, *arguments], env=environment, capture_output=True, timeout=timeout, input=stdin, check=False
+            )
         errors = result.stderr.decode()
         assert "Traceback" not in errors, errors
         assert result.returncode == expect, f"exit {result.returncode}: {errors}\n{self.worker_log()}"
@@ -71,20 +126,30 @@ class Deployment:
         """Run `virnucpro ... --json` and parse what it prints."""
         return json.loads(self.run(*arguments, "--json", expect=expect))
 
-    def start_workers(self, devices: str) -> subprocess.Popen[bytes]:
-        """Start `virnucpro worker --devices ...`; does not wait until it is ready."""
-        log = (self.folder / "workers.log").open("ab")
-        process = subprocess.Popen(
-            [*COMMAND, "worker", "--devices", devices], env=self.environment, stdout=log, stderr=log
-        )
+    def start_workers(self, devices: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*COMMAND, "worker", "--devices", devices, *options],
+                env=self.environment | environment,
+                stdout=log,
+                stderr=log,
+            )
         self.supervisors.append(process)
         return process
 
-    def worker_log(self) -> str:
-        log = self.folder / "workers.log"
-        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+    @property
+    def log(self) -> Path:
+        """What all workers write."""
+        return self.folder / "workers.log"
 
-    def stop(self) -> None:
+    def worker_log(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         for process in self.supervisors:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

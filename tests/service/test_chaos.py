@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service.deployment import COMMAND
+from service.deployment import COMMAND, SAMPLE
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos import drill as drill_module
@@ -20,7 +20,6 @@ from virnucpro_tasks.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.usefixtures("broker")]
 
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 COUNT = 24
 
 

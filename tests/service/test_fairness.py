@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import Deployment, wait_until
+from service.deployment import SAMPLE, Deployment, wait_until
 
-from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.app import make_app
 from virnucpro_tasks.keys import LIVE_QUEUES, waiting_gauge
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
 
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
-COPIES = 12
-"""Of the sample, with one record piece a shard: well over a thousand shards."""
 
-
-@pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def client(broker: EmbeddedBroker) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(broker.socket))
-
-
-def submit_giant(deployment: Deployment, *, owner: str) -> str:
-    giant = deployment.folder / "giant.fasta"
-    giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(COPIES)))
+def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int) -> str:
+    """So many copies of the sample, with one piece of a record a shard: 140 shards a copy."""
+    giant = folder / "giant.fasta"
+    giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(copies)))
     return deployment.run("submit", str(giant), "--shard-tokens", "1", "--force-new", owner=owner).strip()
 
 
@@ -42,29 +27,30 @@ def embedded(deployment: Deployment, job_id: str) -> int:
     return len(list((deployment.store / "jobs" / job_id / "embeddings").glob("[0-9]*")))
 
 
-def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(deployment: Deployment, client: redis.Redis) -> None:
+def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment, tmp_path: Path) -> None:
     # Given a worker that is at a job of hundreds of shards, all of which wait
-    deployment.start_workers("cpu")
-    giant = submit_giant(deployment, owner="a")
-    wait_until(lambda: deployment.json("status", giant, "--no-workers")["shards_total"])
-    wait_until(lambda: embedded(deployment, giant))
+    serving = serving
+    client: redis.Redis = make_app(Settings(broker_url=serving.broker_url)).backend.client
+    giant = submit_giant(serving, tmp_path, owner="a", copies=8)
+    wait_until(lambda: serving.json("status", giant, "--no-workers")["shards_total"])
+    wait_until(lambda: embedded(serving, giant))
     wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) > 100)
     # When others submit what takes one shard
     for owner in ("b", "a"):
-        deployment.run("submit", str(SAMPLE), "--force-new", "--wait", owner=owner)
+        serving.run("submit", str(SAMPLE), "--force-new", "--wait", owner=owner)
         # Then it is done long before the giant job
-        progress = deployment.json("status", giant, "--no-workers")
+        progress = serving.json("status", giant, "--no-workers")
         assert progress["state"] == "embedding"
         assert progress["shards_done"] < progress["shards_total"] / 2
     # And cancelling drops what waits at once
-    assert "waiting shards were dropped" in deployment.messages("cancel", giant)
+    assert "waiting shards were dropped" in serving.messages("cancel", giant)
     wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) == 0)
     # And the queue is forgotten in the end
     wait_until(lambda: client.zcard(LIVE_QUEUES) == 0)
 
 
-def test_two_users_share_a_worker_evenly_and_a_late_one_serves_both(deployment: Deployment) -> None:
-    jobs = [submit_giant(deployment, owner=owner) for owner in ("a", "b")]
+def test_two_users_share_a_worker_evenly_and_a_late_one_serves_both(deployment: Deployment, tmp_path: Path) -> None:
+    jobs = [submit_giant(deployment, tmp_path, owner=owner, copies=2) for owner in ("a", "b")]
     deployment.start_workers("none")
     for job in jobs:
         wait_until(lambda job=job: deployment.json("status", job, "--no-workers")["shards_total"])

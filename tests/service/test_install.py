@@ -8,14 +8,11 @@ import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
 from service.deployment import Deployment
-
-from virnucpro_tasks.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -49,13 +46,6 @@ def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "virnucpro"
 
 
-@pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url)
-    yield started
-    started.stop()
-
-
 def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         names = content.namelist()
@@ -75,13 +65,11 @@ def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> 
     assert any(line.startswith("celery[redis]") and ">=5.7" in line for line in always)
 
 
-def test_a_client_without_torch_submits_and_fetches(deployment: Deployment, client: Path, tmp_path: Path) -> None:
-    deployment.start_workers("cpu")
-
+def test_a_client_without_torch_submits_and_fetches(serving: Deployment, client: Path, tmp_path: Path) -> None:
     def run(*arguments: str, expect: int = 0) -> str:
         done = subprocess.run(
             [str(client), *arguments],
-            env={**deployment.environment, "PYTHONPATH": ""},
+            env={**serving.environment, "PYTHONPATH": ""},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -95,7 +83,7 @@ def test_a_client_without_torch_submits_and_fetches(deployment: Deployment, clie
     python = client.parent / "python"
     probe = "import importlib.util as u, sys; sys.exit(any(u.find_spec(n) for n in ('torch', 'tokenizers')))"
     assert subprocess.run([str(python), "-c", probe], env=os.environ, check=False).returncode == 0
-    run("submit", str(SAMPLE), "--output", str(tmp_path / "out"))
+    run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "out"))
     assert (tmp_path / "out" / "records.tsv").read_bytes().count(b"\n") == 15
     assert "demonstration" in run("models", "list")
     assert "virnucpro-tasks[worker]" in run("worker", expect=2)

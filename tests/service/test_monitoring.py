@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import base64
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from service.deployment import COMMAND, Deployment, wait_until
+from deploy.redis_server import free_port
+from service.deployment import COMMAND, SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.app import make_app
-from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.queueing import workers
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
-
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
-
-
-@pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url)
-    yield started
-    started.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def worker_names(deployment: Deployment) -> list[str]:
@@ -56,13 +38,13 @@ def answer(url: str, *, login: str | None = None, post: bool = False) -> int:
         return 0
 
 
-def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(deployment: Deployment) -> None:
+def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(serving: Deployment) -> None:
     port, login = free_port(), "operator:made-up"
-    deployment.settings["FLOWER_BASIC_AUTH"] = login
-    deployment.start_workers("cpu")
-    name = wait_until(lambda: [worker for worker in worker_names(deployment) if worker.startswith("embed-")])[0]
+    name = wait_until(lambda: [worker for worker in worker_names(serving) if worker.startswith("embed-")])[0]
     process = subprocess.Popen(
-        [*COMMAND, "flower", "--port", str(port)], env=deployment.environment, stderr=subprocess.DEVNULL
+        [*COMMAND, "flower", "--port", str(port)],
+        env=serving.environment | {"FLOWER_BASIC_AUTH": login},
+        stderr=subprocess.DEVNULL,
     )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -78,21 +60,17 @@ def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(depl
         process.wait(20)
 
 
-def test_doctor_tells_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:
+def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:
     before = {finding["check"]: finding for finding in deployment.json("doctor", expect=4)}
     assert [check for check, finding in before.items() if not finding["ok"]] == ["workers"]
     assert "virnucpro worker" in before["workers"]["detail"]
-    deployment.start_workers("cpu")
-    wait_until(lambda: len(worker_names(deployment)) == 3)
-    assert all(finding["ok"] for finding in deployment.json("doctor"))
-
-
-def test_status_names_the_workers_that_can_take_a_jobs_shards(deployment: Deployment) -> None:
-    job_id = deployment.run("submit", SAMPLE).strip()
+    job_id = deployment.run("submit", str(SAMPLE)).strip()
     assert deployment.json("status", job_id)["workers"] == []
     assert "no worker takes from queue gpu-" in deployment.run("status", job_id)
-    deployment.start_workers("cpu,cpu")
+    deployment.start_workers("cpu")
     deployment.run("watch", job_id)
+    wait_until(lambda: len(worker_names(deployment)) == 3)
+    assert all(finding["ok"] for finding in deployment.json("doctor"))
     assert [job["state"] for job in deployment.json("list")] == ["done"]
     assert deployment.json("results", job_id)["files"]
     assert deployment.run("results", job_id, "--output", "-").startswith("record_id\t")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from output.tables import read_table
 from service.deployment import Deployment
-
-from virnucpro_tasks.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.service
 
@@ -46,14 +43,6 @@ RECORDS = {
 
 
 @pytest.fixture(scope="module")
-def deployment(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    started = Deployment(tmp_path_factory.mktemp("nasty"), broker.url)
-    started.start_workers("cpu")
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
 def inputs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     big = tmp_path_factory.mktemp("big")
     folder = shared / "data" / "nasty"
@@ -62,11 +51,11 @@ def inputs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     return [*sorted(folder.glob("*.fa*")), *sorted(big.iterdir())]
 
 
-def test_every_hostile_file_ends_as_documented(deployment: Deployment, inputs: list[Path], tmp_path: Path) -> None:
+def test_every_hostile_file_ends_as_documented(serving: Deployment, inputs: list[Path], tmp_path: Path) -> None:
     assert len(inputs) >= 36
     for file in inputs:
         expected = 3 if file.name in REFUSED else 6 if file.name in INCOMPLETE else 0
-        said = deployment.messages("submit", str(file), "--output", str(tmp_path / file.name), expect=expected)
+        said = serving.messages("submit", str(file), "--output", str(tmp_path / file.name), expect=expected)
         assert (REFUSED | INCOMPLETE).get(file.name, "") in said, file.name
         assert (tmp_path / file.name).exists() == (expected != 3)
         if expected:
@@ -76,18 +65,18 @@ def test_every_hostile_file_ends_as_documented(deployment: Deployment, inputs: l
             assert {status: statuses.count(status) for status in set(statuses)} == RECORDS[file.name], file.name
 
 
-def test_identical_records_have_equal_scores(deployment: Deployment, shared: Path, tmp_path: Path) -> None:
+def test_identical_records_have_equal_scores(serving: Deployment, shared: Path, tmp_path: Path) -> None:
     source = shared / "data" / "nasty" / "identical_records.fasta"
-    deployment.run("submit", str(source), "--output", str(tmp_path / "out"))
+    serving.run("submit", str(source), "--output", str(tmp_path / "out"))
     assert len({row["mean_viral_score"] for row in read_table(tmp_path / "out" / "records.tsv")}) == 1
 
 
 def test_the_same_sequences_written_in_other_ways_have_equal_scores(
-    deployment: Deployment, shared: Path, tmp_path: Path
+    serving: Deployment, shared: Path, tmp_path: Path
 ) -> None:
     scores = set()
     for name in ("no_final_newline.fasta", "crlf.fasta", "utf8_bom.fasta", "lowercase.fasta", "good.fasta.gz"):
-        deployment.run("submit", str(shared / "data" / "nasty" / name), "--output", str(tmp_path / name))
+        serving.run("submit", str(shared / "data" / "nasty" / name), "--output", str(tmp_path / name))
         rows = read_table(tmp_path / name / "records.tsv")
         scores.add(tuple((row["record_id"], row["length"], row["mean_viral_score"]) for row in rows))
     assert len(scores) == 1

@@ -4,39 +4,72 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from service.deployment import Deployment
+from service.deployment import Deployment, fault_variables
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-FAULTS = Path(__file__).resolve().parent / "faults"
 CODONS = {"exit": "TGG", "raise": "AAG", "hang": "CAG", "memory": "GAT", "nan": "TAT", "kill": "ACA"}
 """A run of the codon is a run of the letter that the fault listens to, in one frame only."""
 
 RECORDS = 12
+POISON = {0: "raise", 3: "nan", 4: "memory", 5: "raise", 7: "exit", 8: "nan", 11: "raise"}
+"""The records with the codon of a fault; most of them do no harm, as one kind of fault is at work at a time."""
+
+HANG_SECONDS = 3
 TABLES = ("records.tsv", "chunks.tsv", "prediction_results.txt", "prediction_results_highestscore.csv")
 
 
-@pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url)
-    started.settings["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
-    yield started
-    started.stop()
+@dataclass(frozen=True)
+class Poisoned:
+    """Workers that suffer from the faults named in the file `active`, and what they made of `reads` without any."""
+
+    deployment: Deployment
+    active: Path
+    reads: Path
+    quiet: Path
+
+    def run(self, reads: Path, fault: str, *, attempts: int) -> tuple[Path, dict[str, str]]:
+        """Submit while `fault` is at work; returns the results, and the reason of each record without a score."""
+        self.active.write_text(fault)
+        out = self.deployment.folder / f"{fault}-{reads.stem}"
+        client = replace(self.deployment, settings={"VIRNUCPRO_MAX_ATTEMPTS": str(attempts)})
+        client.run("submit", str(reads), "--output", str(out), "--force-new", expect=6, timeout=300)
+        with (out / "records.tsv").open(newline="") as table:
+            rows = list(csv.DictReader(table, delimiter="\t"))
+        assert {row["status"] for row in rows} == {"scored", "quarantined"}
+        return out, {row["record_id"]: row["reason"] for row in rows if row["status"] == "quarantined"}
+
+    def quarantine(self) -> dict[str, object]:
+        """What the newest job has noted of its shard."""
+        job = max(self.deployment.store.glob("jobs/*"), key=lambda folder: (folder / "job.json").stat().st_mtime_ns)
+        return json.loads((job / "quarantine" / "000000.json").read_bytes())
 
 
-def reads_with(faults: dict[int, str], file: Path) -> Path:
-    """RECORDS random reads; the numbers in `faults` carry a run of the codon of their fault."""
+@pytest.fixture(scope="module")
+def poisoned(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poisoned]:
+    folder = tmp_path_factory.mktemp("poison")
+    active, reads, quiet = folder / "active", reads_with(POISON, folder / "reads.fasta"), folder / "quiet"
+    active.write_text("none")
+    settings = fault_variables(str(active)) | {"VIRNUCPRO_SHARD_TIME_LIMIT_SECONDS": str(HANG_SECONDS)}
+    with Deployment(folder, broker.url, settings=settings) as deployment:
+        deployment.start_workers("cpu,cpu")
+        deployment.run("submit", str(reads), "--output", str(quiet))
+        yield Poisoned(deployment, active, reads, quiet)
+
+
+def reads_with(faults: dict[int, str], file: Path, *, records: int = RECORDS) -> Path:
+    """Random reads; the numbers in `faults` carry a run of the codon of their fault."""
     made_up = random.Random(4)
     lines = []
-    for number in range(RECORDS):
+    for number in range(records):
         codons = "".join(made_up.choice(["GCT", "GGT", "CTG", "ACC", "GTT"]) for _ in range(60))
         run = CODONS[faults[number]] * 9 if number in faults else "GCT" * 9
         lines.append(f">r{number}\n{codons[:90]}{run}{codons[90:]}\n")
@@ -53,62 +86,39 @@ def rows_without(results: Path, names: set[str]) -> dict[str, list[bytes]]:
     }
 
 
-def run(deployment: Deployment, reads: Path, name: str, *, expect: int) -> Path:
-    out = deployment.folder / name
-    deployment.run("submit", str(reads), "--output", str(out), "--force-new", expect=expect, timeout=300)
-    return out
+@pytest.mark.parametrize(
+    ("fault", "attempts", "reason"),
+    [
+        ("exit", 3, "2 attempts: its worker ended with status 7"),
+        ("raise", 2, "2 attempts: RuntimeError: this sequence cannot be embedded"),
+        ("memory", 1, "2 attempts: MemoryError: no memory for this sequence"),
+        ("nan", 3, "esm2 gives NaN or infinity in FP32"),
+    ],
+)
+def test_the_records_at_fault_are_named_and_all_others_are_as_in_a_quiet_run(
+    poisoned: Poisoned, fault: str, attempts: int, reason: str
+) -> None:
+    results, lost = poisoned.run(poisoned.reads, fault, attempts=attempts)
+    # Then the records at fault alone have no score, and it says why
+    names = {f"r{number}" for number, kind in POISON.items() if kind == fault}
+    assert lost == dict.fromkeys(names, reason)
+    # And every other byte is that of the quiet run
+    assert rows_without(results, names) == rows_without(poisoned.quiet, names)
+    content = poisoned.quarantine()
+    assert {entry["record_id"] for entry in content["records"]} == names
+    # With at most so many attempts at the whole shard
+    starts = [entry["step"] for entry in content["attempts"] if "limit_seconds" in entry]
+    assert starts.count("whole") <= attempts
+    assert len(starts) <= attempts + 2 + 4 * len(names) * RECORDS.bit_length()
 
 
 @pytest.mark.parametrize(
-    ("faults", "reason"),
-    [
-        ({7: "exit"}, "2 attempts: its worker ended with status 7"),
-        ({0: "kill", 11: "kill"}, "2 attempts: its worker was killed by SIGKILL"),
-        ({5: "raise", 6: "raise", 9: "raise"}, "2 attempts: RuntimeError: this sequence cannot be embedded"),
-        ({4: "memory"}, "2 attempts: MemoryError: no memory for this sequence"),
-        ({3: "nan", 8: "nan"}, "esm2 gives NaN or infinity in FP32"),
-    ],
-    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
+    ("fault", "reason"),
+    [("kill", "its worker was killed by SIGKILL"), ("hang", f"no result within {HANG_SECONDS} s")],
 )
-def test_the_records_at_fault_are_named_and_all_others_are_as_in_a_quiet_run(
-    deployment: Deployment, faults: dict[int, str], reason: str, tmp_path: Path
+def test_one_that_is_killed_and_one_that_never_ends_are_found_too(
+    poisoned: Poisoned, fault: str, reason: str, tmp_path: Path
 ) -> None:
-    # Given a run in which nobody minds the records
-    reads = reads_with(faults, tmp_path / "reads.fasta")
-    deployment.settings["TEST_FAULTS"] = "none"
-    supervisor = deployment.start_workers("cpu")
-    quiet = run(deployment, reads, "quiet", expect=0)
-    supervisor.terminate()
-    supervisor.wait(30)
-    # When they are poison
-    deployment.settings["TEST_FAULTS"] = next(iter(faults.values()))
-    deployment.start_workers("cpu,cpu")
-    poisoned = run(deployment, reads, "poisoned", expect=6)
-    # Then they alone have no score, and it says why
-    names = {f"r{number}" for number in faults}
-    with (poisoned / "records.tsv").open(newline="") as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
-    lost = {row["record_id"]: row["reason"] for row in rows if row["status"] == "quarantined"}
-    assert lost == dict.fromkeys(names, reason)
-    assert len(rows) == RECORDS
-    # And every other byte is that of the quiet run
-    assert rows_without(poisoned, names) == rows_without(quiet, names)
-    (record,) = deployment.store.glob("jobs/*/quarantine/000000.json")
-    content = json.loads(record.read_bytes())
-    assert {entry["record_id"] for entry in content["records"]} == names
-    # With at most three attempts at the whole shard
-    starts = [entry["step"] for entry in content["attempts"] if "limit_seconds" in entry]
-    assert starts.count("whole") <= 3
-    assert len(starts) <= 3 + 2 + 4 * len(faults) * RECORDS.bit_length()
-
-
-def test_a_record_that_never_ends_is_found_too(deployment: Deployment, tmp_path: Path) -> None:
-    reads = reads_with({8: "hang"}, tmp_path / "reads.fasta")
-    deployment.settings |= {"TEST_FAULTS": "hang", "VIRNUCPRO_SHARD_TIME_LIMIT_SECONDS": "4"}
-    deployment.settings["VIRNUCPRO_MAX_ATTEMPTS"] = "1"
-    deployment.start_workers("cpu")
-    out = run(deployment, reads, "out", expect=6)
-    with (out / "records.tsv").open(newline="") as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
-    lost = {row["record_id"]: row["reason"] for row in rows if row["status"] != "scored"}
-    assert lost == {"r8": "2 attempts: no result within 4 s"}
+    reads = reads_with({1: fault}, tmp_path / "reads.fasta", records=2)
+    _, lost = poisoned.run(reads, fault, attempts=1)
+    assert lost == {"r1": f"2 attempts: {reason}"}

@@ -13,19 +13,16 @@ from pathlib import Path
 import psutil
 import pytest
 from output.tables import read_table
-from service.deployment import COMMAND, Deployment, comparable, wait_until
+from service.deployment import COMMAND, SAMPLE, Deployment, comparable, wait_until
 
 pytestmark = pytest.mark.service
-
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Deployment]:
     """A user without any server: the broker URL leads nowhere."""
-    started = Deployment(tmp_path, "redis://127.0.0.1:1/0")
-    yield started
-    started.stop()
+    with Deployment(tmp_path, "redis://127.0.0.1:1/0") as started:
+        yield started
 
 
 def left_behind(folder: Path) -> list[psutil.Process]:
@@ -41,17 +38,14 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 def test_standard_input_and_several_files_are_one_job(here: Deployment, tmp_path: Path) -> None:
     other = tmp_path / "more.fasta.gz"
     other.write_bytes(gzip.compress(b">one\n" + b"ACGTTGCA" * 40 + b"\n"))
-    here.run("predict", "-", str(other), "-d", "cpu", "-o", str(tmp_path / "out"), stdin=SAMPLE.read_bytes())
+    arguments = ("-", str(other), "-d", "cpu", "-o", str(tmp_path / "out"), "--dialect", "broad", "--keep-embeddings")
+    report = json.loads(here.run("predict", *arguments, "--json", stdin=SAMPLE.read_bytes()))
+    assert report["state"] == "done"
     rows = read_table(tmp_path / "out" / "records.tsv")
     assert [row["input"] for row in rows] == ["standard input"] * 14 + [str(other)]
     assert rows[-1]["record_id"] == "one"
     assert rows[-1]["record"] == "15"
-
-
-def test_the_dialect_and_the_embeddings_are_as_asked(here: Deployment, tmp_path: Path) -> None:
-    arguments = ("--dialect", "broad", "--keep-embeddings", "--json", "--quiet")
-    report = here.json("predict", str(SAMPLE), "-d", "cpu", "-o", str(tmp_path / "out"), *arguments[:-2])
-    assert report["state"] == "done"
+    # And the dialect and the embeddings are as asked
     header = (tmp_path / "out" / "prediction_results_highestscore.csv").read_text().splitlines()[0]
     assert header == "Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1"
     assert [file.suffix for file in (tmp_path / "out" / "embeddings").iterdir()] == [".safetensors"]

@@ -10,36 +10,33 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, Deployment, comparable, wait_until
+from service.deployment import COMMAND, SAMPLE, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker(tmp_path / "redis") as started:
+@pytest.fixture(scope="module")
+def own_broker(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("redis"), server=server) as started:
         yield started
 
 
-@pytest.fixture
-def deployment(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+@pytest.fixture(scope="module")
+def deployment(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Workers that go through all of it."""
     settings = {"VIRNUCPRO_SHARD_TOKENS": "1", "VIRNUCPRO_LEASE_SECONDS": "3"}
-    started = Deployment(tmp_path, own_broker.url, settings=settings)
-    yield started
-    started.stop()
+    with Deployment(tmp_path_factory.mktemp("deployment"), own_broker.url, settings=settings) as started:
+        started.start_workers("cpu")
+        yield started
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("quiet")
-    with EmbeddedBroker() as broker:
-        calm = Deployment(folder, broker.url, settings={"VIRNUCPRO_SHARD_TOKENS": "1"})
-        calm.run("predict", str(SAMPLE), "--devices", "cpu", "--output", str(folder / "out"))
-    return comparable(folder / "out")
+def quiet(deployment: Deployment) -> dict[str, bytes]:
+    out = deployment.folder / "quiet"
+    deployment.run("submit", str(SAMPLE), "--output", str(out))
+    return comparable(out)
 
 
 def restart(broker: EmbeddedBroker) -> None:
@@ -82,14 +79,14 @@ def test_a_waiting_client_gets_the_same_results(
     phase: str,
     harm: Callable[[EmbeddedBroker], None],
 ) -> None:
-    deployment.start_workers("cpu")
+    jobs = deployment.store / "jobs"
+    before = set(jobs.iterdir())
     client = subprocess.Popen(
-        [*COMMAND, "submit", str(SAMPLE), "--output", str(tmp_path / "out")],
+        [*COMMAND, "submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "out")],
         env=deployment.environment,
         stderr=subprocess.PIPE,
     )
-    jobs = deployment.store / "jobs"
-    job = wait_until(lambda: next((file.parent for file in jobs.glob("*/job.json")), None))
+    job = wait_until(lambda: next((job for job in set(jobs.iterdir()) - before if (job / "job.json").exists()), None))
     wait_until(lambda: PHASES[phase](job))
     finished = {file.name for file in (job / "embeddings").glob("[0-9]*")}
     attempts = {name: _attempts(job, name) for name in finished}
@@ -108,8 +105,7 @@ def _attempts(job: Path, embedding: str) -> int:
 def test_resume_goes_on_from_the_files_after_total_loss(
     deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    deployment.start_workers("cpu")
-    job_id = deployment.run("submit", str(SAMPLE)).strip()
+    job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
     job = deployment.store / "jobs" / job_id
     wait_until(lambda: PHASES["embedding"](job))
     emptied(own_broker)

@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from service.deployment import Deployment, comparable, wait_until
-
-from virnucpro_tasks.broker import EmbeddedBroker
+from service.deployment import SAMPLE, Deployment, comparable, wait_until
 
 pytestmark = pytest.mark.service
 
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
-
 
 @pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url, settings={"VIRNUCPRO_SHARD_TOKENS": "1"})
-    yield started
-    started.stop()
+def client(serving: Deployment) -> Deployment:
+    """Jobs of very many shards for the workers that are there."""
+    return replace(serving, settings={"VIRNUCPRO_SHARD_TOKENS": "1"})
 
 
-def attempts(deployment: Deployment, job_id: str) -> int:
-    files = (deployment.store / "jobs" / job_id / "attempts").glob("*.jsonl")
+def attempts(client: Deployment, job_id: str) -> int:
+    files = (client.store / "jobs" / job_id / "attempts").glob("*.jsonl")
     return sum(len(file.read_text().splitlines()) for file in files)
 
 
-def test_a_finished_and_a_cancelled_job_are_found(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_finished_and_a_cancelled_job_are_found(client: Deployment, tmp_path: Path) -> None:
     # Given a job that was cancelled half way
-    deployment.start_workers("cpu")
-    job_id = deployment.run("submit", SAMPLE).strip()
-    folder = deployment.store / "jobs" / job_id
+    job_id = client.run("submit", str(SAMPLE), "--force-new").strip()
+    folder = client.store / "jobs" / job_id
     wait_until(lambda: len(list((folder / "embeddings").glob("[0-9]*"))) >= 5)
     # When the same is submitted while it runs
-    assert deployment.json("submit", SAMPLE)["job_id"] == job_id
-    deployment.run("cancel", job_id)
-    assert deployment.json("status", job_id)["state"] == "cancelled"
+    assert client.json("submit", str(SAMPLE))["job_id"] == job_id
+    client.run("cancel", job_id)
+    assert client.json("status", job_id)["state"] == "cancelled"
     # And once it is cancelled
-    again = deployment.messages("submit", SAMPLE, "--output", str(tmp_path / "out"))
+    again = client.messages("submit", str(SAMPLE), "--output", str(tmp_path / "out"))
     assert f"job {job_id} was cancelled, and goes on" in again
     # Then it went on from there: no shard was embedded twice
-    shards = deployment.json("status", job_id)["shards_total"]
-    assert shards <= attempts(deployment, job_id) <= shards + 2
+    shards = client.json("status", job_id)["shards_total"]
+    assert shards <= attempts(client, job_id) <= shards + 2
     # And what is finished is found without any computing
-    done = attempts(deployment, job_id)
-    again = deployment.messages("submit", SAMPLE, "--output", str(tmp_path / "again"))
+    done = attempts(client, job_id)
+    again = client.messages("submit", str(SAMPLE), "--output", str(tmp_path / "again"))
     assert f"job {job_id} has its results" in again
-    assert attempts(deployment, job_id) == done
+    assert attempts(client, job_id) == done
     assert comparable(tmp_path / "out") == comparable(tmp_path / "again")
     # Unless that is asked for
-    assert deployment.json("submit", SAMPLE, "--force-new")["job_id"] != job_id
+    other = client.json("submit", str(SAMPLE), "--force-new")["job_id"]
+    assert other != job_id
+    client.run("cancel", other)
 
 
-def test_cancelling_stops_new_shards_at_once(deployment: Deployment) -> None:
-    deployment.start_workers("cpu")
-    job_id = deployment.run("submit", SAMPLE).strip()
-    folder = deployment.store / "jobs" / job_id
+def test_cancelling_stops_new_shards_at_once(client: Deployment) -> None:
+    job_id = client.run("submit", str(SAMPLE), "--force-new").strip()
+    folder = client.store / "jobs" / job_id
     wait_until((folder / "plan.json").exists)
-    deployment.run("cancel", job_id)
+    client.run("cancel", job_id)
     # What ran is over when no worker is at it; nothing begins after that.
-    wait_until(lambda: deployment.json("status", job_id, "--no-workers")["state"] == "cancelled")
-    started = attempts(deployment, job_id)
-    deployment.run("submit", SAMPLE, "--force-new", "--wait")
-    assert attempts(deployment, job_id) <= started + 1
-    assert started < deployment.json("status", job_id, "--no-workers")["shards_total"]
+    wait_until(lambda: client.json("status", job_id, "--no-workers")["state"] == "cancelled")
+    started = attempts(client, job_id)
+    client.run("submit", str(SAMPLE), "--force-new", "--wait")
+    assert attempts(client, job_id) <= started + 1
+    assert started < client.json("status", job_id, "--no-workers")["shards_total"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE
 
 COMMANDS = {
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:
-    click.echo(f"virnucpro: error: {message}", err=True)
+    click.echo(f"virnucpro: error: {printable(message)}", err=True)
     return code
 
 

@@ -97,7 +97,7 @@ def warn_of_chunk_length(chunk_length: int | None, bundle: Bundle, *, quiet: boo
 
 def print_json(content: Any) -> None:
     """Print `content` as indented JSON on standard output."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(content, indent=2))
 
 
 def say(text: str, *, quiet: bool = False) -> None:

@@ -55,7 +55,7 @@ def file_kind(path: Path) -> FileKind:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML_STARTS):
         raise BundleError("this is a web page, not the file itself", path=path, hint="download the raw file")
     if head.startswith(_ZIP):
-        if not zipfile.is_zipfile(path):
+        if not _is_whole_zip(path):
             raise BundleError("the file is cut off", path=path, hint="its download did not end; download it again")
         return FileKind.TORCH_ZIP
     if head[_SAFETENSORS_LENGTH_BYTES : _SAFETENSORS_LENGTH_BYTES + 1] == b"{":
@@ -63,3 +63,10 @@ def file_kind(path: Path) -> FileKind:
     if head.startswith(_PICKLE_PROTOCOL) or head[_TAR_OFFSET:].startswith(_TAR_MAGIC):
         return FileKind.TORCH_LEGACY
     return FileKind.OTHER
+
+
+def _is_whole_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False

@@ -50,33 +50,33 @@ def frame_batches(
 
     A record too long for one batch comes in several, cut between chunks: memory is that of the longest record plus a
     few times `batch_bases`. Raises InputError for a file that cannot be read as FASTA or FASTQ, if there is no record
-    at all or none is valid, and with `strict` for the first invalid record.
+    at all or none is valid, if more than half of very many are not, and with `strict` for the first invalid record.
     """
     limits = limits or Limits()
     batch = _Batch(chunk_length)
     first_bad: InputError | None = None
-    valid = False
+    invalid = 0
     record_ordinal = -1
     for input_ordinal, source in enumerate(inputs):
         with open_input(source.path, name=source.name) as stream:
             for record in read_records(stream, name=source.name, limits=limits):
                 record_ordinal += 1
                 if record.problem:
+                    invalid += 1
                     if strict or first_bad is None:
                         first_bad = _bad_record(record, name=source.name)
                     if strict:
                         raise first_bad
+                    if invalid > limits.invalid_records and 2 * invalid > record_ordinal + 1:
+                        raise _too_many_bad(first_bad, invalid, record_ordinal + 1)
                     reason = f"{record.problem} (record begins on line {record.line})"
                     batch.add_unscored(record, input_ordinal, record_ordinal, Status.INVALID, reason)
                 elif record.length < min_length:
-                    valid = True
                     reason = f"length {record.length}, below the minimum of {min_length} bases"
                     batch.add_unscored(record, input_ordinal, record_ordinal, Status.TOO_SHORT, reason)
                 elif record.length <= batch_bases:
-                    valid = True
                     batch.add(record, input_ordinal, record_ordinal)
                 else:
-                    valid = True
                     if batch.cost:
                         yield batch.tables()
                     yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
@@ -88,8 +88,18 @@ def frame_batches(
         raise InputError("there is no input", file="(none)", hint="name at least one FASTA or FASTQ file")
     if batch.cost:
         yield batch.tables()
-    if not valid and first_bad is not None:
+    if first_bad is not None and invalid == record_ordinal + 1:
         raise first_bad
+
+
+def _too_many_bad(first: InputError, invalid: int, records: int) -> InputError:
+    return InputError(
+        f"{first.what}, and so on: {invalid:,} of the first {records:,} records are invalid",
+        file=first.file,
+        record=first.record,
+        line=first.line,
+        hint="this is no file of sequences, or it is damaged",
+    )
 
 
 def _bad_record(record: Record, *, name: str) -> InputError:

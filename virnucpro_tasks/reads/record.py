@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from virnucpro_tasks.errors import printable
+
 SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one record may take; beyond it the record is invalid, never silently cut."""
+    """What one record may take; beyond it the record is invalid, never silently cut. And how many may be invalid."""
 
     header_bytes: int = 65_536
     bases: int = 256 * 2**20
@@ -19,6 +21,9 @@ class Limits:
     """All four lines of a FASTQ record; a longer one makes the file invalid."""
     kept_id_bytes: int = 1_024
     """So much of a header over its limit is kept as id."""
+    invalid_records: int = 1_000_000
+    """More of them than this, and more than valid ones, make the input invalid: it holds no sequences, but each of them
+    would take its lines in tables and results, of a small file that unpacks to billions of them."""
 
 
 class Record(NamedTuple):
@@ -111,5 +116,5 @@ def shown_character(character: bytes) -> str:
 def shown(text: bytes) -> str:
     """Bytes of an input as text for a message: escapes for what is not UTF-8, cut at SHOWN_CHARACTERS."""
     decoded = text[: 4 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+    escaped = printable(decoded)
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,317 @@
+"""What reads bytes that others made, each as a function of bytes: it returns, or raises a VirnucproError.
+
+Used by the tests, for a moment, and by `campaign.py`, for as long as one likes.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import zstandard
+from safetensors.numpy import save
+
+from virnucpro_tasks.arguments import SHARD_TASK, check_arguments
+from virnucpro_tasks.attempts import History, read_attempts
+from virnucpro_tasks.bisecting import next_step
+from virnucpro_tasks.classify.head import HEAD_FILE, Head
+from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.fitting.labels import Labels
+from virnucpro_tasks.jobs import open_job
+from virnucpro_tasks.models.bundle import Bundle, read_bundle
+from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES
+from virnucpro_tasks.models.sizes import HeadSizes
+from virnucpro_tasks.models.tokenizer import read_tokenizer
+from virnucpro_tasks.models.weights import read_weights
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.reads.records import Limits
+from virnucpro_tasks.settings import load_settings
+
+LIMITS = Limits(header_bytes=200, bases=4_000, fastq_record_bytes=8_000, kept_id_bytes=16)
+JOB_ID = "20250101t000000z-abcdefghijklmnop"
+FASTA = b">one text\nACGTNNRYacgu\nGGCC\n>two\n" + b"ACGTTGCAGG" * 12 + b"\n"
+FASTQ = b"@one\nACGTAC\n+\nIIIIII\n@two\nGGGCCC\n+two\n!!!!!!\n"
+PACKERS: tuple[Callable[[bytes], bytes], ...] = (
+    gzip.compress,
+    partial(bz2.compress, compresslevel=1),
+    partial(lzma.compress, preset=0),
+    zstandard.ZstdCompressor(write_checksum=True).compress,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A way in for bytes: `run` takes them, `seeds` are good ones to begin with."""
+
+    run: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+
+
+def survives(target: Target, data: bytes) -> bool:
+    """Whether `data` was taken (True) or refused as it should be (False). Anything else comes through."""
+    try:
+        target.run(data)
+    except VirnucproError as error:
+        assert all(letter.isprintable() for letter in str(error)), f"not printable: {str(error)!r}"
+        return False
+    return True
+
+
+@cache
+def folder() -> Path:
+    """Where the files of this process are written; in memory where there is such a place."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="virnucpro-fuzz-", dir=memory if memory.is_dir() else None))
+
+
+def written(data: bytes, name: str) -> Path:
+    """A file of `data` in `folder`."""
+    file = folder() / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return file
+
+
+def read_sequences(data: bytes) -> None:
+    """An input file, in whatever way it is compressed; every record of it is in the ledger."""
+    inputs = [ReadInput(written(data, "reads"), "reads")]
+    for batch in frame_batches(inputs, chunk_length=300, limits=LIMITS):
+        assert batch.frames.num_rows == sum(batch.ledger["frames"].to_pylist())
+
+
+def read_packed(data: bytes) -> None:
+    """What is inside the compression: the first byte chooses how, and whether something is cut off or put behind."""
+    how = data[0] if data else 0
+    pack, other = PACKERS[how % 4], PACKERS[how // 4 % 4]
+    packed = pack(data[1:])
+    if how & 16:
+        packed = packed[: len(packed) * (how >> 5) // 8]
+    elif how & 32:
+        packed += pack(FASTA) if how & 64 else b"\0" * 700
+    elif how & 128:
+        packed = other(packed)
+    read_sequences(packed)
+
+
+@cache
+def bundle_folder() -> Path:
+    """A copy of the demonstration."""
+    return Path(shutil.copytree(demo_bundle().path, folder() / "bundle"))
+
+
+def read_member(name: str) -> Callable[[bytes], object]:
+    """A bundle in which the JSON file `name` is as given."""
+    whole = demo_bundle().path / name
+
+    def run(data: bytes) -> None:
+        place = bundle_folder() / name
+        place.write_bytes(data)
+        try:
+            read_bundle(bundle_folder())
+        finally:
+            place.write_bytes(whole.read_bytes())
+
+    return run
+
+
+def read_head(data: bytes) -> None:
+    """A classifier whose digest is right."""
+    description = demo_bundle().description
+    path = written(data, "headed/head/model.safetensors").parents[1]
+    digests = description.sha256 | {HEAD_FILE: hashlib.sha256(data).hexdigest()}
+    widths = {"nucleotide_width": 2, "protein_width": 3}
+    Head.load(Bundle(path, replace(description, sha256=digests, **widths)))
+
+
+def read_foreign_weights(data: bytes) -> None:
+    """A weight file of any kind; a tensor of it can be used."""
+    for tensor in read_weights(
+        written(data, "weights"), allowed=(*CLASSIFIER_CLASSES, *FAIR_ESM_CLASSES)
+    ).tensors.values():
+        tensor.sum()
+
+
+def read_pickle(data: bytes) -> None:
+    """A torch file of today whose pickle is as given."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("archive/data.pkl", data)
+        archive.writestr("archive/byteorder", "little")
+        archive.writestr("archive/data/0", bytes(16))
+        archive.writestr("archive/data/1", bytes(4))
+        archive.writestr("archive/version", "3\n")
+    read_foreign_weights(packed.getvalue())
+
+
+def read_safetensors(data: bytes) -> None:
+    """A safetensors file whose header is as given, of the right length."""
+    header = b"{" + data
+    read_foreign_weights(len(header).to_bytes(8, "little") + header + bytes(16))
+
+
+def read_index(data: bytes) -> None:
+    """An index of weight files."""
+    written(SAFETENSORS, "model-1.safetensors")
+    read_weights(written(data, "model.safetensors.index.json"))
+
+
+def read_vocabulary(data: bytes) -> None:
+    """A tokenizer file."""
+    read_tokenizer(written(data, "tokenizer.json"), rows=4_096)
+
+
+def read_labels(data: bytes) -> None:
+    """A table of labels."""
+    Labels.read(written(data, "labels.tsv"))
+
+
+def read_settings(data: bytes) -> None:
+    """A settings file: TOML if its first byte is a `t`."""
+    name = "settings.toml" if data[:1] == b"t" else "settings.yaml"
+    load_settings(file=written(data[1:], name), environment={})
+
+
+def read_history(data: bytes) -> None:
+    """An attempts file; whatever it says, there is a next step, until the last."""
+    history = History.of(read_attempts(written(data, "attempts.jsonl")))
+    next_step(history, [3, 5, 8], max_attempts=3)
+
+
+def read_job(data: bytes) -> None:
+    """A job's description."""
+    written(data, f"store/jobs/{JOB_ID}/job.json")
+    open_job(folder() / "store", JOB_ID)
+
+
+def check_message(data: bytes) -> None:
+    """What stands on the queue, as JSON: task, arguments in order, arguments by name."""
+    try:
+        task, arguments, options = json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        return
+    if not (isinstance(task, str) and isinstance(arguments, list) and isinstance(options, dict)):
+        return
+    check_arguments(task, arguments, options)
+    # What was let through names a job and a shard, and nothing else.
+    assert isinstance(arguments[0], str) and len(arguments[0]) == len(JOB_ID) and "/" not in arguments[0]
+    assert len(arguments) == 1 + (task == SHARD_TASK) and all(type(number) is int for number in arguments[1:])
+
+
+WAS_HERE = Path(tempfile.gettempdir()) / "virnucpro-fuzz-was-here"
+
+
+class Executes:
+    """Pickled, it asks for a program to be run."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return os.system, (f"touch {WAS_HERE}",)
+
+
+def torch_file(content: object, *, zipped: bool = True) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+def pickle_of(content: object) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(torch_file(content))) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
+def tar_file() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        entry = tarfile.TarInfo("../../pickle")
+        entry.size = 4
+        archive.addfile(entry, io.BytesIO(b"\x80\x02N."))
+    return file.getvalue()
+
+
+def json_bytes(content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+STATES = {"a.weight": torch.ones(2, 2), "b": torch.zeros(1)}
+SAFETENSORS = save({"a": STATES["a.weight"].numpy()})
+HEAD = save({name: np.ones(shape, np.float32) for name, shape in HeadSizes(width=5, hidden=4).shapes().items()})
+DEMO = demo_bundle().path
+JOB = {
+    "job_id": JOB_ID,
+    "created_at": "2025-01-01T00:00:00+00:00",
+    "inputs": [{"name": "a.fa", "bytes": 1, "sha256": "0" * 64}],
+    "parameters": {
+        **{"chunk_length": 500, "min_length": 60, "precision": "fp32", "dialect": "original", "strict": False},
+        **{"keep_embeddings": False, "priority": 6, "shard_tokens": 1, "max_attempts": 3},
+    },
+    "bundle_digest": "0" * 64,
+    "version": "0.1.0",
+    "owner": "me",
+}
+ATTEMPTS = b"\n".join(
+    json_bytes(entry)
+    for entry in (
+        {"step": "whole", "pid": 1, "host": "h", "parent": 2, "limit_seconds": 5.0},
+        {"step": "whole", "pid": 1, "failed": "RuntimeError: x"},
+        {"step": "0-2", "done": True},
+        {"step": "whole", "handed_back": True},
+        {"step": "rest", "failed": "NaN", "culprits": [3, 5]},
+        {"step": "whole", "store": "full", "started": True},
+    )
+)
+INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "../x", "c": "c.bin"}}
+
+TARGETS: dict[str, Target] = {
+    "sequences": Target(
+        read_sequences, (FASTA, FASTQ, *(pack(FASTA) for pack in PACKERS), b"\xef\xbb\xbf\r\n" + FASTA)
+    ),
+    "packed sequences": Target(read_packed, tuple(bytes([how]) + FASTA for how in (0, 1, 2, 3, 17, 35, 130, 255))),
+    "bundle.json": Target(read_member("bundle.json"), ((DEMO / "bundle.json").read_bytes(),)),
+    "config.json": Target(read_member("esm2/config.json"), ((DEMO / "esm2/config.json").read_bytes(),)),
+    "head": Target(read_head, (HEAD, HEAD.replace(b"F32", b"F16"), HEAD.replace(b"F32", b"U8"), SAFETENSORS)),
+    "weights": Target(
+        read_foreign_weights,
+        (
+            SAFETENSORS,
+            torch_file(STATES),
+            torch_file(STATES, zipped=False),
+            torch_file({"model": Executes()}),
+            tar_file(),
+        ),
+    ),
+    "pickle": Target(read_pickle, (pickle_of(STATES), pickle_of({"model": STATES}), pickle_of({"model": Executes()}))),
+    "safetensors header": Target(read_safetensors, (SAFETENSORS[9:-16],)),
+    "weight index": Target(read_index, (json_bytes(INDEX), json_bytes({"weight_map": {"a": "model-1.safetensors"}}))),
+    "tokenizer": Target(read_vocabulary, ((DEMO / "dnabert-s/tokenizer.json").read_bytes(),)),
+    "labels": Target(read_labels, (b"id\tlabel\tgroup\ttaxon\nr0\tvirus\tg\tt\nr1\tothers\t\t\n",)),
+    "settings": Target(
+        read_settings,
+        (b"ystore: /x\nlease_seconds: 5\nbroker_url: redis://h/0\n", b'tstore = "/x"\nlease_seconds = 5\n'),
+    ),
+    "attempts": Target(read_history, (ATTEMPTS,)),
+    "job.json": Target(read_job, (json_bytes(JOB),)),
+    "messages": Target(
+        check_message,
+        (
+            json_bytes([SHARD_TASK, [JOB_ID, 3], {}]),
+            json_bytes(["virnucpro.split_job", [JOB_ID], {}]),
+            json_bytes(["virnucpro.finish_job", ["../../etc"], {"a": 1}]),
+        ),
+    ),
+}

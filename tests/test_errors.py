@@ -1,0 +1,37 @@
+"""What a user reads of an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.errors import BundleError, InputError, JobError, SettingsError, VirnucproError, printable
+
+CLEAR_SCREEN = "\x1b[2J\x9b1m\r\n\x07"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        VirnucproError(CLEAR_SCREEN),
+        SettingsError("x", hint=CLEAR_SCREEN),
+        InputError(CLEAR_SCREEN, file=CLEAR_SCREEN, record=CLEAR_SCREEN, line=3, hint=CLEAR_SCREEN),
+        BundleError("x", path=Path(CLEAR_SCREEN)),
+        JobError("x", job_id=CLEAR_SCREEN),
+    ],
+)
+def test_nothing_in_a_message_steers_a_terminal(error: VirnucproError) -> None:
+    assert str(error).isprintable()
+
+
+def test_what_prints_stays_as_it_is() -> None:
+    assert printable("höhere α-Zahl 'x\\n'") == "höhere α-Zahl 'x\\n'"
+    assert printable("a\tb\udcff") == "a\\tb\\udcff"
+
+
+def test_place_message_and_hint_are_one_line() -> None:
+    error = InputError("empty sequence", file="a.fa", record="r1", line=7, hint="remove it")
+    assert str(error) == "a.fa, line 7, record 'r1': empty sequence (remove it)"
+    assert str(BundleError("cut off", path=Path("b"))) == "b: cut off"
+    assert str(JobError("unknown", job_id="j", hint="see list")) == "job j: unknown (see list)"
