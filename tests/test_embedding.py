@@ -52,12 +52,12 @@ def test_every_frame_points_to_its_own_vectors_and_equal_sequences_are_computed_
     job: Job, settings: Settings
 ) -> None:
     frames = read_table(job.paths.frames(0))
-    vectors = embed_frames(prepare_engine(settings), frames, job)
+    vectors = embed_frames(prepare_engine(settings), frames, lambda: False)
     assert vectors is not None
     proteins = frames["protein"].to_pylist()
     assert len(vectors.protein) == len(set(proteins))
     twice = [*range(len(proteins)), *range(len(proteins))]
-    doubled = embed_frames(prepare_engine(settings), frames.take(twice), job)
+    doubled = embed_frames(prepare_engine(settings), frames.take(twice), lambda: False)
     assert doubled is not None
     np.testing.assert_array_equal(doubled.protein, vectors.protein)
     np.testing.assert_array_equal(doubled.protein_row, np.tile(vectors.protein_row, 2))
@@ -229,7 +229,7 @@ def test_a_refused_precision_ends_the_job_at_once(
 def test_a_cancelled_job_is_left_before_and_within_a_shard(job: Job, settings: Settings) -> None:
     engine = prepare_engine(settings)
     cancel_job(job)
-    assert embed_frames(engine, read_table(job.paths.frames(0)), job) is None
+    assert embed_frames(engine, read_table(job.paths.frames(0)), lambda: True) is None
     assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "stopped"}
     assert not job.paths.embedding(0).exists()
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from virnucpro_tasks.attempts import WHOLE, History, read_attempts, record
 from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, Step, next_step
 from virnucpro_tasks.deadline import deadline
+from virnucpro_tasks.elsewhere import Elsewhere
 from virnucpro_tasks.errors import BundleError, ExitCode, VirnucproError
 from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 OUTSIDE = "outside"
 """The step of a failure outside of any attempt's work."""
+
+TAKEN_OVER = "taken over"
 
 UNWRITABLE_PAUSE_SECONDS = 5.0
 SHORTEST_LIMIT_SECONDS = 60.0
@@ -79,15 +82,16 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
     return _engines[precision]
 
 
-def embed_shard_files(job: Job, shard: int, settings: Settings) -> dict[str, Any]:
+def embed_shard_files(job: Job, shard: int, settings: Settings, *, message: str = "") -> dict[str, Any]:
     """Embed shard number `shard` unless that is done; returns `{"shard", "state"}`, nothing that can differ.
 
-    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work) or
-    failed (to be tried again). Never raises. An attempt is recorded before the work; a shard that failed
-    `max_attempts` times is bisected here to the records at fault, and all others are embedded.
+    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work), failed
+    (to be tried again) or TAKEN_OVER (somebody else has the message, whose delivery tag is `message`). Never raises.
+    An attempt is recorded before the work; a shard that failed `max_attempts` times is bisected here to the records at
+    fault, and all others are embedded.
     """
     try:
-        return {"shard": shard, "state": _embed(job, shard, settings)}
+        return {"shard": shard, "state": _embed(job, shard, settings, message)}
     except Exception as error:
         log.exception("job=%s shard=%d failed", job.job_id, shard)
         try:
@@ -123,6 +127,7 @@ class _Shard:
     frames: pa.Table
     ordinals: list[int]
     key: EmbeddingKey
+    message: str
 
     def step(self, history: History) -> Step:
         return next_step(history, self.ordinals, max_attempts=self.job.spec.parameters.max_attempts)
@@ -137,18 +142,18 @@ class _Shard:
         return self.frames.filter(pc.is_in(self.frames["record_ordinal"], pa.array(sorted(chosen), pa.int64())))
 
 
-def _embed(job: Job, shard: int, settings: Settings) -> str:
+def _embed(job: Job, shard: int, settings: Settings, message: str) -> str:
     if is_stopped(job.paths):
         return "stopped"
     frames = read_table(job.paths.frames(shard))
     key = embedding_key(job, frames_digest(frames))
-    if vectors_are_valid(job.paths.embedding(shard), key):
-        return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
+    if (state := _finished(job, shard, key)) is not None:
+        return state
     # Before the clock of the attempt runs: it may load models.
     engine = prepare_engine(settings, precision=job.spec.parameters.precision)
     if engine.bundle_digest != job.spec.bundle_digest:
         raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}")
-    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key)
+    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key, message)
     while True:
         step = work.step(History.of(read_attempts(job.paths.attempts(shard))))
         if step.name == GIVEN_UP:
@@ -156,6 +161,13 @@ def _embed(job: Job, shard: int, settings: Settings) -> str:
         outcome = _attempt(work, step, engine, settings)
         if outcome is not None:
             return outcome
+
+
+def _finished(job: Job, shard: int, key: EmbeddingKey) -> str | None:
+    """The state of a shard that has valid vectors."""
+    if not vectors_are_valid(job.paths.embedding(shard), key):
+        return None
+    return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
 
 
 def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> str | None:
@@ -166,16 +178,23 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
     frames = work.frames_of(step) if step.is_probe else work.frames
     limit_seconds = _limit_seconds(frames, work.frames, settings)
     device = os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")
-    record(file, step.name, device=device, parent=os.getppid(), limit_seconds=limit_seconds)
+    end = record(
+        *(file, step.name), device=device, parent=os.getppid(), limit_seconds=limit_seconds, message=work.message
+    )
+    elsewhere = Elsewhere(file, work.job.paths.embedding(work.number), end=end, message=work.message)
+
+    def should_stop() -> bool:
+        return is_stopped(work.job.paths) or elsewhere.is_finished() or elsewhere.is_taken_over()
+
     try:
         with deadline(limit_seconds):
             if step.is_probe:
-                vectors = embed_frames(engine, frames, work.job)
+                vectors = embed_frames(engine, frames, should_stop)
             elif step.name == PIECES:
                 parts = work.records_of(step)
-                vectors = embed_parts(engine, frames, work.job, parts, without=step.culprits)
+                vectors = embed_parts(engine, frames, should_stop, parts, without=step.culprits)
             else:
-                vectors = embed_frames(engine, frames, work.job, without=step.culprits)
+                vectors = embed_frames(engine, frames, should_stop, without=step.culprits)
     except NonFiniteError as error:
         # Computed to the end, twice if there is a way to: nothing to try again, and its records are known.
         culprits = records_with(frames, error)
@@ -192,11 +211,27 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
         return "failed" if step.name == WHOLE else None
     if vectors is None:
         record(file, step.name, handed_back=True)
-        return "stopped"
+        return _left(work, elsewhere)
     if step.is_probe:
         record(file, step.name, done=True)
         return None
     return _finish(work, step, vectors)
+
+
+def _left(work: _Shard, elsewhere: Elsewhere) -> str | None:
+    """The state of a shard whose attempt was told to stop; None if it is to go on after all."""
+    if is_stopped(work.job.paths):
+        return "stopped"
+    if (state := _finished(work.job, work.number, work.key)) is not None:
+        log.warning("job=%s shard=%d was finished elsewhere meanwhile", work.job.job_id, work.number)
+        return state
+    if (other := elsewhere.taken_over_by) is not None:
+        log.warning(
+            "job=%s shard=%d was started again by process %s on %s, which has its message now: left to that one",
+            *(work.job.job_id, work.number, other.get("pid"), other.get("host")),
+        )
+        return TAKEN_OVER
+    return None
 
 
 def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:

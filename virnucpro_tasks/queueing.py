@@ -12,9 +12,10 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.job_queues import empty, waiting
+from virnucpro_tasks.job_queues import empty
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.keys import coordinator_queue, job_queue
+from virnucpro_tasks.messages import has_messages
 from virnucpro_tasks.progress import Progress, job_progress
 from virnucpro_tasks.settings import masked_url
 
@@ -23,7 +24,7 @@ PING_SECONDS = 2.0
 
 CONNECT_RETRIES = 2
 LEASES_WITHOUT_PROGRESS = 3
-"""After so many leases without a new file, a waiting client queues the next step again."""
+"""After so many leases without a new file, a waiting client looks whether Redis has lost the job."""
 
 COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
 
@@ -76,14 +77,6 @@ def drop_waiting(app: Celery, job: Job) -> int:
         return empty(connection.default_channel.client, queue)
 
 
-def shards_waiting(app: Celery, job: Job) -> int:
-    """How many shards of the job wait in its queue. Raises BrokerError."""
-    check_broker(app)
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
-    with app.connection_for_write() as connection:
-        return waiting(connection.default_channel.client, queue)
-
-
 def workers(app: Celery) -> list[WorkerInfo]:
     """The workers that answer within PING_SECONDS, by name. Raises BrokerError."""
     check_broker(app)
@@ -110,8 +103,8 @@ def wait_for(
 ) -> Iterator[Progress]:
     """Yield the job's progress every `poll_seconds` until it is final.
 
-    Also the job's reconciler: when nothing has changed for LEASES_WITHOUT_PROGRESS leases and no worker is at it,
-    the next step is queued again; so a job survives the total loss of Redis.
+    When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it looks whether Redis has lost the job, and queues the
+    next step again. A job that only waits for its turn, or is long in the making, has not been lost.
     """
     last_change, last_seen = clock(), None
     while True:
@@ -123,21 +116,18 @@ def wait_for(
         if seen != last_seen:
             last_change, last_seen = clock(), seen
         elif clock() - last_change > LEASES_WITHOUT_PROGRESS * lease_seconds:
-            requeue_if_idle(app, job)
+            requeue_if_lost(app, job)
             last_change = clock()
         time.sleep(poll_seconds)
 
 
-def requeue_if_idle(app: Celery, job: Job) -> bool:
-    """Queue the job's next step unless shards of it wait or a worker is at one of its tasks.
-
-    An unreachable Redis is left for later.
-    """
+def requeue_if_lost(app: Celery, job: Job) -> bool:
+    """Queue the next step of a job without a message that waits or is worked at. If Redis is away, later."""
     try:
-        if shards_waiting(app, job):
-            return False
-        if any(job.job_id in task for worker in workers(app) for task in worker.running):
-            return False
+        check_broker(app)
+        with app.connection_for_write() as connection:
+            if has_messages(connection.default_channel.client, job):
+                return False
         enqueue(app, job)
     except (BrokerError, OperationalError, RedisError):
         return False

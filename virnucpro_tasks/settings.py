@@ -48,7 +48,7 @@ class Settings:
     )
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
-    lease_seconds: float = _setting(60.0, "a shard whose worker is silent for so long starts elsewhere")
+    lease_seconds: float = _setting(10.0, "a shard whose worker is silent for so long starts elsewhere")
     soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
     shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")

@@ -16,8 +16,8 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.checked_task import CheckedTask
-from virnucpro_tasks.embedding import embed_shard_files
+from virnucpro_tasks.checked_task import CheckedTask, LeftToOthers
+from virnucpro_tasks.embedding import TAKEN_OVER, embed_shard_files
 from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.job_queues import announcing, empty, entity
 from virnucpro_tasks.jobs import Job, open_job
@@ -38,7 +38,11 @@ def split_job(self: Task, job_id: str) -> Any:
 )
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. Never raises: what went wrong is a file of the job. The result is deterministic."""
-    return embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings)
+    tag = (self.request.properties or {}).get("delivery_tag", "")
+    done = embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings, message=tag)
+    if done["state"] == TAKEN_OVER:
+        raise LeftToOthers
+    return done
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")

@@ -77,7 +77,7 @@ class CountWaiting(_Repeated):
         super().start(parent)
 
     def look(self, parent: Any) -> None:
-        quiet_seconds = QUIET_LEASES * parent.app.conf.broker_transport_options["visibility_timeout"]
+        quiet_seconds = QUIET_LEASES * parent.app.settings.lease_seconds
         # Shards of workers that died while no consumer was there come back in the first lease; until then a queue
         # only looks empty.
         if time.monotonic() - self._started_at < quiet_seconds:
