@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from celery import Celery
@@ -16,9 +17,13 @@ PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5,
 
 
 class VirnucproApp(Celery):
-    """A Celery application that carries the settings to its tasks."""
+    """A Celery application that carries the settings to its tasks.
+
+    `on_lost_child` is called in a worker when its computing process has died, before the message of that goes back.
+    """
 
     settings: Settings
+    on_lost_child: Callable[[], None] | None = None
 
 
 def make_app(settings: Settings) -> VirnucproApp:

@@ -11,6 +11,7 @@
 | unacked, unacked_index        | hash, sorted set     | kombu       | a taken message until acknowledged           |
 | virnucpro.leases              | sorted set           | virnucpro   | of a taken message until acknowledged        |
 | virnucpro.looked              | string               | virnucpro   | for ever: when somebody last looked at them  |
+| virnucpro.watch               | string               | virnucpro   | which coordinator watches, for three looks   |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
@@ -46,6 +47,9 @@ LEASES = "virnucpro.leases"
 
 LOOKED = "virnucpro.looked"
 """When somebody last looked for lapsed leases, on the same clock."""
+
+WATCH = "virnucpro.watch"
+"""The process that watches over the jobs of the store."""
 
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is forgotten: a shard whose worker died has

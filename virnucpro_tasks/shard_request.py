@@ -35,6 +35,8 @@ class ShardRequest(Request):
         if isinstance(error, WorkerLostError | SystemExit):
             # Before the message goes back: whoever takes it next reads the file.
             self._note(self._already_cancelled, str(error))
+            if self.app.on_lost_child is not None:
+                self.app.on_lost_child()
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
     def cancel(self, *arguments: Any, **options: Any) -> Any:

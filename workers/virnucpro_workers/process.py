@@ -27,6 +27,7 @@ from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.job_queues import CountWaiting, FollowJobQueues
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.watchdog import Watchdog
 
 LOADING_SECONDS = 1800.0
 """Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
@@ -47,9 +48,11 @@ def queues_of(role: Role, settings: Settings) -> tuple[str, ...]:
     return (SMALL_QUEUE,) if role is Role.COORDINATE_SMALL else (CPU_QUEUE, SMALL_QUEUE)
 
 
-def queue_step(role: Role, queues: tuple[str, ...]) -> type:
+def queue_step(role: Role, queues: tuple[str, ...], loading: LoadingState) -> type:
     """The part of the consumer that deals with the queues of jobs."""
-    return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0]}) if role is Role.EMBED else CountWaiting
+    if role is not Role.EMBED:
+        return CountWaiting
+    return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0], "loading": loading})
 
 
 def process_name(role: Role, device: str) -> str:
@@ -90,8 +93,10 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         file = heartbeat_file(run_dir, name)
         write_heartbeat(file, Phase.STARTING)
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
-    app.steps["consumer"].add(queue_step(role, queues))
     loading = LoadingState()
+    app.steps["consumer"].add(queue_step(role, queues, loading))
+    if role is Role.COORDINATE:
+        app.steps["consumer"].add(Watchdog)
     parent_pid = os.getpid()
 
     def start_child(**_: Any) -> None:
