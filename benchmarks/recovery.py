@@ -2,8 +2,9 @@
 
 Two hosts with a CPU worker each and the demonstration bundle. In the middle of a job the first one is harmed: SIGKILL
 to the child that computes, to the whole worker, to the supervisor of the host (its processes die with it), or its
-network is cut, in which case it computes on. The delay is from then to the next attempt at the shard that was lost,
-read from its attempts file. Then the job's results are compared with those of a quiet run.
+network is cut, the way to the store too (its child is stopped meanwhile, or it would finish). The delay is from then to
+the next attempt at the shard that was lost, read from its attempts file. Then the job's results are compared with those
+of a quiet run.
 
     python benchmarks/recovery.py INPUT.fasta [--rounds 3] [--output benchmarks/results]
 """
@@ -43,7 +44,7 @@ KINDS: dict[str, Harm] = {
     "child": lambda host, network: [send(pid, signal.SIGKILL) for pid in host.computing()],
     "worker": lambda host, network: [send(pid, signal.SIGKILL) for pid in host.workers()],
     "supervisor": lambda host, network: [host.lose(pid) for pid in host.supervisors()],
-    "network cut": lambda host, network: network.cut(),
+    "network": lambda host, network: (network.cut(), [send(pid, signal.SIGSTOP) for pid in host.computing()]),
 }
 
 
@@ -88,6 +89,8 @@ def run(settings: Settings, source: Path, harm: Harm | None, folder: Path) -> tu
                         harm(victim, network)
                 if harmed_at and time.time() - harmed_at > MEND_SECONDS:
                     network.mend()
+                    for pid in victim.computing():
+                        send(pid, signal.SIGCONT)
     delay = None
     if lost is not None and len(attempts_of(job, lost)) > before:
         again = datetime.fromisoformat(attempts_of(job, lost)[before]["at"]).timestamp()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from virnucpro_tasks.attempts import WHOLE, History, read_attempts, record
 from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, Step, next_step
 from virnucpro_tasks.deadline import deadline
 from virnucpro_tasks.elsewhere import Elsewhere
-from virnucpro_tasks.errors import BundleError, ExitCode, VirnucproError
+from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
@@ -32,6 +32,7 @@ from virnucpro_tasks.shards.files import (
     write_vectors,
 )
 from virnucpro_tasks.splitting import embedding_key
+from virnucpro_tasks.store_failure import failures_of_the_store, store_failure
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine
@@ -43,7 +44,6 @@ OUTSIDE = "outside"
 
 TAKEN_OVER = "taken over"
 
-UNWRITABLE_PAUSE_SECONDS = 5.0
 SHORTEST_LIMIT_SECONDS = 60.0
 """A part of a shard has a share of the time limit, but so much at least."""
 
@@ -86,20 +86,20 @@ def embed_shard_files(job: Job, shard: int, settings: Settings, *, message: str 
     """Embed shard number `shard` unless that is done; returns `{"shard", "state"}`, nothing that can differ.
 
     `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work), failed
-    (to be tried again) or TAKEN_OVER (somebody else has the message, whose delivery tag is `message`). Never raises.
+    (to be tried again) or TAKEN_OVER (somebody else has the message, whose delivery tag is `message`). Raises nothing
+    but StoreError, for a store that cannot be written or read.
+
     An attempt is recorded before the work; a shard that failed `max_attempts` times is bisected here to the records at
     fault, and all others are embedded.
     """
     try:
         return {"shard": shard, "state": _embed(job, shard, settings, message)}
     except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            raise failure from error
         log.exception("job=%s shard=%d failed", job.job_id, shard)
-        try:
+        with failures_of_the_store():
             _count_outside(job, shard, error)
-        except OSError as unwritable:
-            # It cannot even be counted, so the shard will come again: not at once.
-            log.critical("the store %s takes nothing: %s", settings.store, unwritable)
-            time.sleep(UNWRITABLE_PAUSE_SECONDS)
         return {"shard": shard, "state": "failed"}
 
 
@@ -202,6 +202,9 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
         record(file, step.name, failed=f"{error.model} gives NaN or infinity in FP32", culprits=culprits)
         return None
     except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            _store_failed(work, step, failure)
+            raise failure from error
         log.warning("job=%s shard=%d step=%s failed", *_named(work, step), exc_info=True)
         record(file, step.name, failed=f"{type(error).__name__}: {error}")
         if not is_sound(engine):
@@ -212,10 +215,15 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
     if vectors is None:
         record(file, step.name, handed_back=True)
         return _left(work, elsewhere)
-    if step.is_probe:
-        record(file, step.name, done=True)
-        return None
-    return _finish(work, step, vectors)
+    try:
+        if step.is_probe:
+            record(file, step.name, done=True)
+            return None
+        return _finish(work, step, vectors)
+    except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            _store_failed(work, step, failure)
+        raise
 
 
 def _left(work: _Shard, elsewhere: Elsewhere) -> str | None:
@@ -232,6 +240,12 @@ def _left(work: _Shard, elsewhere: Elsewhere) -> str | None:
         )
         return TAKEN_OVER
     return None
+
+
+def _store_failed(work: _Shard, step: Step, failure: StoreError) -> None:
+    """Note that an attempt says nothing against its records, if even that can be written."""
+    with suppress(OSError):
+        record(work.job.paths.attempts(work.number), step.name, store=failure.what, started=True)
 
 
 def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:

@@ -12,6 +12,8 @@
 | virnucpro.leases              | sorted set           | virnucpro   | of a taken message until acknowledged        |
 | virnucpro.looked              | string               | virnucpro   | for ever: when somebody last looked at them  |
 | virnucpro.watch               | string               | virnucpro   | which coordinator watches, for three looks   |
+| virnucpro.store-failures      | hash                 | virnucpro   | a job's count until the store takes          |
+| virnucpro.store-reasons       | hash                 | virnucpro   | something of it, `resume` or `remove`        |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
@@ -50,6 +52,12 @@ LOOKED = "virnucpro.looked"
 
 WATCH = "virnucpro.watch"
 """The process that watches over the jobs of the store."""
+
+STORE_FAILURES = "virnucpro.store-failures"
+"""How often in a row the store has failed a job, by job id."""
+
+STORE_REASONS = "virnucpro.store-reasons"
+"""Why, as JSON: a message, and whether the job has ended for it."""
 
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is forgotten: a shard whose worker died has

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, ExitCode
 from virnucpro_tasks.job_queues import empty
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.messages import has_messages
-from virnucpro_tasks.progress import Progress, job_progress
+from virnucpro_tasks.progress import JobState, Progress, job_progress
 from virnucpro_tasks.settings import masked_url
+from virnucpro_tasks.store_trouble import forget_trouble, trouble_of
 
 PING_SECONDS = 2.0
 """How long workers are given to answer a question."""
@@ -53,12 +54,15 @@ def check_broker(app: Celery) -> None:
 def enqueue(app: Celery, job: Job) -> None:
     """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent.
 
+    What the store has failed before is forgotten.
+
     Raises BrokerError.
     """
     check_broker(app)
     step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
     priority = job.spec.parameters.priority
     try:
+        forget_trouble(app.backend.client, job)
         app.send_task(
             step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority, retry=False
         )
@@ -108,7 +112,7 @@ def wait_for(
     """
     last_change, last_seen = clock(), None
     while True:
-        progress = job_progress(job)
+        progress = told_by_redis(app, job, job_progress(job))
         yield progress
         if progress.is_final:
             return
@@ -119,6 +123,21 @@ def wait_for(
             requeue_if_lost(app, job)
             last_change = clock()
         time.sleep(poll_seconds)
+
+
+def told_by_redis(app: Celery, job: Job, progress: Progress) -> Progress:
+    """`progress`, with what the workers could not write into a store that fails; as it is if Redis is away."""
+    if progress.is_final:
+        return progress
+    try:
+        trouble = trouble_of(app.backend.client, job)
+    except RedisError:
+        return progress
+    if trouble is None:
+        return progress
+    if not trouble.ended:
+        return replace(progress, message=trouble.message)
+    return replace(progress, state=JobState.FAILED, message=trouble.message, exit_code=ExitCode.JOB_FAILED)
 
 
 def requeue_if_lost(app: Celery, job: Job) -> bool:

@@ -23,13 +23,14 @@ from virnucpro_tasks.job_queues import announcing, empty, entity
 from virnucpro_tasks.jobs import Job, open_job
 from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.splitting import split_files
+from virnucpro_tasks.store_trouble import enduring_store_failures
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
 def split_job(self: Task, job_id: str) -> Any:
     """Cut the input into shards; becomes the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
-    with given_back_in_an_outage():
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
         return self.replace(next_step(self.app, job, split_files(job)))
 
 
@@ -37,9 +38,12 @@ def split_job(self: Task, job_id: str) -> Any:
     bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest"
 )
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
-    """Embed one shard. Never raises: what went wrong is a file of the job. The result is deterministic."""
+    """Embed one shard. What went wrong is a file of the job. The result is deterministic."""
+    job = open_job(self.app.settings.store, job_id)
     tag = (self.request.properties or {}).get("delivery_tag", "")
-    done = embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings, message=tag)
+    done = {"shard": shard, "state": "failed"}
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+        done = embed_shard_files(job, shard, self.app.settings, message=tag)
     if done["state"] == TAKEN_OVER:
         raise LeftToOthers
     return done
@@ -49,8 +53,8 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
 def finish_job(self: Task, job_id: str) -> Any:
     """Write the results if every shard is in; otherwise become the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
-    missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
-    with given_back_in_an_outage():
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+        missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
         return self.replace(next_step(self.app, job, missing)) if missing else {"job": job_id}
 
 

@@ -21,6 +21,7 @@ from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.messages import jobs_with_messages
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queueing import requeue_if_lost
+from virnucpro_tasks.store_trouble import ended_jobs
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Watch:
         self._finished = {job_id for job_id in there if job_id in self._finished or self._paths(job_id).run.exists()}
         missed = {
             job_id: self._missed.get(job_id, 0) + 1
-            for job_id in there - self._finished - named
+            for job_id in there - self._finished - named - ended_jobs(client)
             if not is_stopped(self._paths(job_id))
         }
         lost = sorted(job_id for job_id, times in missed.items() if times >= LOOKS_UNTIL_LOST)
