@@ -1,39 +1,51 @@
-"""How long a killed worker's shard waits until somebody runs it again.
+"""How long the shard of a lost worker waits until somebody else runs it, with the default lease.
 
-Two CPU workers and the demonstration bundle. In the middle of a job one of them is killed with SIGKILL: only the child
-that computes, or the whole worker (its child dies with it). The delay is from the signal to the next attempt at the
-shard that was lost, read from its attempts file. Then the job's results are compared with those of a quiet run.
+Two hosts with a CPU worker each and the demonstration bundle. In the middle of a job the first one is harmed: SIGKILL
+to the child that computes, to the whole worker, to the supervisor of the host (its processes die with it), or its
+network is cut, the way to the store too (its child is stopped meanwhile, or it would finish). The delay is from then to
+the next attempt at the shard that was lost, read from its attempts file. Then the job's results are compared with those
+of a quiet run.
 
-    python benchmarks/recovery.py INPUT.fasta [--lease-seconds 10] [--rounds 3] [--output benchmarks/results]
+    python benchmarks/recovery.py INPUT.fasta [--rounds 3] [--output benchmarks/results]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.chaos.hosts import Hosts, send
+from virnucpro_tasks.chaos.network import Network
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.submitting import submit
 
-KINDS = ("child", "worker")
-FINISHED_BEFORE_KILL = 3
+FINISHED_BEFORE_HARM = 3
+MEND_SECONDS = 20.0
+"""A network that was cut is whole again after this."""
+
+Harm = Callable[[Hosts, Network], Any]
+
+KINDS: dict[str, Harm] = {
+    "child": lambda host, network: [send(pid, signal.SIGKILL) for pid in host.computing()],
+    "worker": lambda host, network: [send(pid, signal.SIGKILL) for pid in host.workers()],
+    "supervisor": lambda host, network: [host.lose(pid) for pid in host.supervisors()],
+    "network": lambda host, network: (network.cut(), [send(pid, signal.SIGSTOP) for pid in host.computing()]),
+}
 
 
 def new_job(settings: Settings, source: Path) -> Job:
@@ -43,71 +55,75 @@ def new_job(settings: Settings, source: Path) -> Job:
 
 
 def attempts_of(job: Job, shard: int) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in job.paths.attempts(shard).read_text().splitlines()]
+    lines = [json.loads(line) for line in job.paths.attempts(shard).read_text().splitlines()]
+    return [line for line in lines if "limit_seconds" in line]
 
 
-def running_shard(job: Job) -> tuple[int, int] | None:
-    """A shard that is being computed, and the process id of the child at it."""
-    for file in sorted((job.paths.root / "attempts").glob("*.jsonl")):
+def running_shard(job: Job, pids: list[int]) -> int | None:
+    """The shard that one of the processes `pids` has begun and not finished."""
+    for file in sorted((job.paths.root / "attempts").glob("[0-9]*.jsonl")):
         shard = int(file.stem)
-        if file.stat().st_size and not job.paths.embedding(shard).exists():
-            return shard, int(attempts_of(job, shard)[0]["pid"])
+        if not job.paths.embedding(shard).exists() and (found := attempts_of(job, shard)) and found[-1]["pid"] in pids:
+            return shard
     return None
 
 
-def run(settings: Settings, source: Path, kind: str | None) -> tuple[float | None, dict[str, str]]:
-    """One job; returns the delay in seconds (None if nothing was killed) and the digests of its results."""
-    delay, killed, lost = None, None, None
-    with EmbeddedBroker() as broker:
+def run(settings: Settings, source: Path, harm: Harm | None, folder: Path) -> tuple[float | None, dict[str, str]]:
+    """One job; returns the delay in seconds and the digests of its results.
+
+    No delay if there was no harm, or if it came when the shard was as good as done.
+    """
+    lost, harmed_at = None, 0.0
+    with EmbeddedBroker() as broker, Network(broker.socket, folder) as network:
         settings = replace(settings, broker_url=broker.url)
+        far = replace(settings, broker_url=network.url)
         job = new_job(settings, source)
-        with LocalWorkers(settings, devices="cpu,cpu") as workers:
+        with Hosts(settings, 1, folder / "near.log"), Hosts(far, 1, folder / "far.log") as victim:
             app = make_app(settings)
             enqueue(app, job)
             for progress in wait_for(app, job, lease_seconds=settings.lease_seconds, poll_seconds=0.02):
-                workers.check()
-                if kind and killed is None and progress.shards_done >= FINISHED_BEFORE_KILL:
-                    found = running_shard(job)
-                    if found is None:
-                        continue
-                    lost, child = found
-                    victim = child if kind == "child" else psutil.Process(child).ppid()
-                    killed = time.time()
-                    os.kill(victim, signal.SIGKILL)
-    if lost is not None and killed is not None:
-        again = datetime.fromisoformat(attempts_of(job, lost)[1]["at"]).timestamp()
-        delay = again - killed
+                if harm and lost is None and progress.shards_done >= FINISHED_BEFORE_HARM:
+                    lost = running_shard(job, victim.computing())
+                    if lost is not None:
+                        before, harmed_at = len(attempts_of(job, lost)), time.time()
+                        harm(victim, network)
+                if harmed_at and time.time() - harmed_at > MEND_SECONDS:
+                    network.mend()
+                    for pid in victim.computing():
+                        send(pid, signal.SIGCONT)
+    delay = None
+    if lost is not None and len(attempts_of(job, lost)) > before:
+        again = datetime.fromisoformat(attempts_of(job, lost)[before]["at"]).timestamp()
+        delay = again - harmed_at
     return delay, json.loads(job.paths.run.read_bytes())["sha256"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", type=Path)
-    parser.add_argument("--lease-seconds", type=float, default=10.0)
     parser.add_argument("--shard-tokens", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
-            store=Path(folder),
-            bundle="demo",
-            shard_tokens=options.shard_tokens,
-            lease_seconds=options.lease_seconds,
-        )
-        _, quiet = run(settings, options.input, None)
-        delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        identical = True
-        for kind in KINDS * options.rounds:
-            delay, digests = run(settings, options.input, kind)
-            assert delay is not None, "nothing was killed: the job is too short"
+    delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    identical = True
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = Settings(store=folder / "store", bundle="demo", shard_tokens=options.shard_tokens)
+        _, quiet = run(settings, options.input, None, folder)
+        for kind in list(KINDS) * options.rounds:
+            delay = None
+            while delay is None:
+                (folder / "network.sock").unlink(missing_ok=True)
+                delay, digests = run(settings, options.input, KINDS[kind], folder)
             delays[kind].append(round(delay, 2))
             identical &= digests == quiet
+            print(kind, delays[kind][-1], digests == quiet, flush=True)
     write_result(
         options.output / "recovery",
         {
             "machine": fingerprint(),
-            "lease_seconds": options.lease_seconds,
+            "lease_seconds": settings.lease_seconds,
             "identical_results": identical,
             "delay_seconds": delays,
         },
@@ -115,7 +131,7 @@ def main() -> None:
             (kind, str(len(times)), f"{statistics.median(times):.1f}", f"{max(times):.1f}", str(identical))
             for kind, times in delays.items()
         ],
-        header=("killed", "times", "median delay, s", "longest, s", "identical results"),
+        header=("lost", "times", "median delay, s", "longest, s", "identical results"),
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +11,12 @@ import pytest
 from job import SAMPLE, make_job
 
 from virnucpro_tasks import embedding
+from virnucpro_tasks.attempts import History, read_attempts
 from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
 from virnucpro_tasks.embed.parity import Parity
 from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.embedding import embed_frames, embed_shard_files, prepare_engine
+from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.jobs import Job, cancel_job, reopen_job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
@@ -52,12 +55,12 @@ def test_every_frame_points_to_its_own_vectors_and_equal_sequences_are_computed_
     job: Job, settings: Settings
 ) -> None:
     frames = read_table(job.paths.frames(0))
-    vectors = embed_frames(prepare_engine(settings), frames, job)
+    vectors = embed_frames(prepare_engine(settings), frames, lambda: False)
     assert vectors is not None
     proteins = frames["protein"].to_pylist()
     assert len(vectors.protein) == len(set(proteins))
     twice = [*range(len(proteins)), *range(len(proteins))]
-    doubled = embed_frames(prepare_engine(settings), frames.take(twice), job)
+    doubled = embed_frames(prepare_engine(settings), frames.take(twice), lambda: False)
     assert doubled is not None
     np.testing.assert_array_equal(doubled.protein, vectors.protein)
     np.testing.assert_array_equal(doubled.protein_row, np.tile(vectors.protein_row, 2))
@@ -229,7 +232,7 @@ def test_a_refused_precision_ends_the_job_at_once(
 def test_a_cancelled_job_is_left_before_and_within_a_shard(job: Job, settings: Settings) -> None:
     engine = prepare_engine(settings)
     cancel_job(job)
-    assert embed_frames(engine, read_table(job.paths.frames(0)), job) is None
+    assert embed_frames(engine, read_table(job.paths.frames(0)), lambda: True) is None
     assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "stopped"}
     assert not job.paths.embedding(0).exists()
 
@@ -243,12 +246,22 @@ def test_vectors_are_float32_of_the_bundles_widths(job: Job, settings: Settings)
     assert widths == (description.nucleotide_width, description.protein_width)
 
 
-def test_a_full_disk_never_raises(job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(embedding, "record", full)
-    pauses: list[float] = []
-    monkeypatch.setattr(embedding.time, "sleep", pauses.append)
-    assert embed_shard_files(job, 0, settings) == {"shard": 0, "state": "failed"}
-    assert pauses == [embedding.UNWRITABLE_PAUSE_SECONDS]
+
+def test_a_store_that_takes_nothing_is_named_and_nothing_is_said_against_the_shard(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(embedding, "record", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            embed_shard_files(job, 0, settings)
+    with monkeypatch.context() as broken:
+        broken.setattr(embedding, "write_vectors", full)
+        for _ in range(5):
+            with pytest.raises(StoreError, match="No space left on device"):
+                embed_shard_files(job, 0, settings)
+    history = History.of(read_attempts(job.paths.attempts(0)))
+    assert (history.tries["whole"], history.store_failures) == (0, 5)
+    assert embed_shard_files(job, 0, settings)["state"] == "embedded"

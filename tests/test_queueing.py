@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,11 @@ from virnucpro_tasks import queueing
 from virnucpro_tasks.app import VirnucproApp, make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.job_queues import announce
 from virnucpro_tasks.jobs import Job, cancel_job
-from virnucpro_tasks.keys import CPU_QUEUE
-from virnucpro_tasks.queueing import WorkerInfo, check_broker, enqueue, requeue_if_idle, wait_for
+from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, UNACKED, job_queue, priority_lists
+from virnucpro_tasks.messages import jobs_with_messages
+from virnucpro_tasks.queueing import check_broker, enqueue, requeue_if_lost, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.splitting import split_files
 
@@ -69,7 +71,7 @@ def test_an_unreachable_redis_is_named_without_its_password(settings: Settings, 
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1") as raised:
         check_broker(app)
     assert "secret" not in str(raised.value)
-    assert not requeue_if_idle(app, job)
+    assert not requeue_if_lost(app, job)
 
 
 class Clock:
@@ -90,17 +92,55 @@ def test_waiting_ends_with_the_last_state(app: VirnucproApp, job: Job, settings:
     assert [progress.state for progress in waiting] == ["done"]
 
 
-@pytest.mark.parametrize("busy", [False, True])
-def test_a_job_that_stands_still_is_queued_again_unless_a_worker_is_at_it(
-    app: VirnucproApp, job: Job, monkeypatch: pytest.MonkeyPatch, busy: bool
+def taken_by_a_worker(app: VirnucproApp, job: Job) -> None:
+    """The job's message is where kombu keeps those that were taken and not acknowledged."""
+    enqueue(app, job)
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        (key,) = client.keys(f"{SMALL_QUEUE}*")
+        client.hset(UNACKED, "tag", json.dumps([json.loads(client.rpop(key)), "", SMALL_QUEUE]))
+
+
+def its_shards_wait(app: VirnucproApp, job: Job) -> None:
+    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    with app.connection_for_write() as connection:
+        connection.default_channel.client.lpush(priority_lists(queue)[2], "a shard")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("where", [enqueue, taken_by_a_worker, its_shards_wait, None])
+def test_a_job_that_stands_still_is_queued_again_only_if_redis_has_lost_it(
+    app: VirnucproApp,
+    job: Job,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Callable[[VirnucproApp, Job], None] | None,
 ) -> None:
-    running = ((job.job_id, 3),) if busy else (("other", 1),)
-    monkeypatch.setattr(queueing, "workers", lambda app: [WorkerInfo("embed-gpu0@host", ("gpu",), running)])
+    # Given a job that does not move, and messages of another one
+    taken_by_a_worker(app, make_job(settings, SAMPLE))
+    if where is not None:
+        where(app, job)
     again: list[Job] = []
     monkeypatch.setattr(queueing, "enqueue", lambda app, job: again.append(job))
+    # When somebody waits for it
     waiting = wait_for(app, job, lease_seconds=10, poll_seconds=0, clock=Clock(5))
     for _ in range(10):
         next(waiting)
-    assert again == ([] if busy else [job])
+    # Then it is queued again unless it has a message
+    assert again == ([job] if where is None else [])
     cancel_job(job)
     assert [progress.state for progress in waiting] == ["cancelled"]
+
+
+@pytest.mark.service
+def test_the_jobs_of_a_redis_are_named_by_their_messages(app: VirnucproApp, settings: Settings) -> None:
+    jobs = [make_job(settings, SAMPLE) for _ in range(4)]
+    enqueue(app, jobs[0])
+    taken_by_a_worker(app, jobs[1])
+    queue = job_queue(jobs[2].spec.bundle_digest, jobs[2].spec.owner, jobs[2].job_id)
+    with app.connection_for_write() as connection:
+        client = connection.default_channel.client
+        announce(client, [queue])
+        assert jobs_with_messages(client) == {jobs[0].job_id, jobs[1].job_id}
+        its_shards_wait(app, jobs[2])
+        assert jobs_with_messages(client) == {job.job_id for job in jobs[:3]}

@@ -13,7 +13,7 @@ from job import SAMPLE, make_job
 from virnucpro_tasks import scoring
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.embedding import embed_shard_files
-from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.models.locate import demo_bundle
@@ -78,7 +78,7 @@ def test_lost_vectors_are_noticed_and_named(job: Job, processes: int) -> None:
 def test_an_error_of_another_process_is_told_as_it_is(job: Job) -> None:
     ledger = job.paths.ledger(1)
     pq.write_table(pq.read_table(ledger).slice(1), ledger)
-    with pytest.raises(JobError, match=r"shard 1 has .* the plan says"):
+    with pytest.raises(DamagedError, match=r"000001\.ledger\.parquet is missing or damaged"):
         list(shard_parts(job, read_plan(job.paths.plan), processes=2))
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from celery import Celery
 from kombu.entity import Queue
 
 from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS, SMALL_QUEUE
-from virnucpro_tasks.lease import LeaseKeeper
+from virnucpro_tasks.lease import NEVER_SECONDS, LeaseKeeper
 from virnucpro_tasks.settings import Settings
-
-RESTORE_INTERVAL_SECONDS = 5
-"""How often a worker looks for messages whose lease has run out (kombu's default would be 100 s)."""
-
 
 PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
 """Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
 
 
 class VirnucproApp(Celery):
-    """A Celery application that carries the settings to its tasks."""
+    """A Celery application that carries the settings to its tasks.
+
+    `on_lost_child` is called in a worker when its computing process has died, before the message of that goes back.
+    """
 
     settings: Settings
+    on_lost_child: Callable[[], None] | None = None
 
 
 def make_app(settings: Settings) -> VirnucproApp:
@@ -52,10 +53,7 @@ def make_app(settings: Settings) -> VirnucproApp:
         worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
         worker_hijack_root_logger=True,
         broker_transport_options={
-            "visibility_timeout": settings.lease_seconds,
-            "unacked_restore_interval": min(RESTORE_INTERVAL_SECONDS, settings.lease_seconds),
-            "unacked_restore_throttle": 1,
-            "unacked_mutex_expire": RESTORE_INTERVAL_SECONDS,
+            "visibility_timeout": NEVER_SECONDS,
             "priority_steps": list(PRIORITY_STEPS),
             "queue_order_strategy": "virnucpro_tasks.turns:FairTurns",
         },

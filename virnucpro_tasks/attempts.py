@@ -70,8 +70,8 @@ def read_attempts(path: Path) -> list[dict[str, Any]]:
     return [_parsed(line) for line in lines if line]
 
 
-def record(path: Path, step: str, **facts: Any) -> None:
-    """Append a line about `step`, durably."""
+def record(path: Path, step: str, **facts: Any) -> int:
+    """Append a line about `step`, durably; returns where it ends in the file, in bytes."""
     where = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "host": socket.gethostname(),
@@ -83,6 +83,16 @@ def record(path: Path, step: str, **facts: Any) -> None:
         handle.write(_separator(path) + json.dumps(where | facts).encode() + b"\n")
         handle.flush()
         os.fsync(handle.fileno())
+        return handle.tell()
+
+
+def lines_after(path: Path, end: int) -> list[dict[str, Any]]:
+    """The lines that were appended to an attempts file after its first `end` bytes; cheap if there are none."""
+    if path.stat().st_size <= end:
+        return []
+    with path.open("rb") as handle:
+        handle.seek(end)
+        return [_parsed(line) for line in handle.read().decode(errors="replace").splitlines() if line]
 
 
 def open_attempt(entries: Sequence[dict[str, Any]], *, host: str, parent: int) -> dict[str, Any] | None:

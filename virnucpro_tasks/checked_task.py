@@ -14,6 +14,10 @@ from virnucpro_tasks.errors import JobError
 log = logging.getLogger(__name__)
 
 
+class LeftToOthers(Ignore):
+    """Somebody else has this task's message now: there is no result, and the message is not ours to acknowledge."""
+
+
 class CheckedTask(Task):
     """A wrong message is logged in one line and dropped; a task of a removed job ends without doing anything."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from virnucpro_tasks.attempts import WHOLE, History, read_attempts, record
 from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, Step, next_step
 from virnucpro_tasks.deadline import deadline
-from virnucpro_tasks.errors import BundleError, ExitCode, VirnucproError
+from virnucpro_tasks.elsewhere import Elsewhere
+from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
 from virnucpro_tasks.models.locate import find_bundle
@@ -31,6 +32,7 @@ from virnucpro_tasks.shards.files import (
     write_vectors,
 )
 from virnucpro_tasks.splitting import embedding_key
+from virnucpro_tasks.store_failure import failures_of_the_store, store_failure
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine
@@ -40,7 +42,8 @@ log = logging.getLogger(__name__)
 OUTSIDE = "outside"
 """The step of a failure outside of any attempt's work."""
 
-UNWRITABLE_PAUSE_SECONDS = 5.0
+TAKEN_OVER = "taken over"
+
 SHORTEST_LIMIT_SECONDS = 60.0
 """A part of a shard has a share of the time limit, but so much at least."""
 
@@ -79,23 +82,24 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
     return _engines[precision]
 
 
-def embed_shard_files(job: Job, shard: int, settings: Settings) -> dict[str, Any]:
+def embed_shard_files(job: Job, shard: int, settings: Settings, *, message: str = "") -> dict[str, Any]:
     """Embed shard number `shard` unless that is done; returns `{"shard", "state"}`, nothing that can differ.
 
-    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work) or
-    failed (to be tried again). Never raises. An attempt is recorded before the work; a shard that failed
-    `max_attempts` times is bisected here to the records at fault, and all others are embedded.
+    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work), failed
+    (to be tried again) or TAKEN_OVER (somebody else has the message, whose delivery tag is `message`). Raises nothing
+    but StoreError, for a store that cannot be written or read.
+
+    An attempt is recorded before the work; a shard that failed `max_attempts` times is bisected here to the records at
+    fault, and all others are embedded.
     """
     try:
-        return {"shard": shard, "state": _embed(job, shard, settings)}
+        return {"shard": shard, "state": _embed(job, shard, settings, message)}
     except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            raise failure from error
         log.exception("job=%s shard=%d failed", job.job_id, shard)
-        try:
+        with failures_of_the_store():
             _count_outside(job, shard, error)
-        except OSError as unwritable:
-            # It cannot even be counted, so the shard will come again: not at once.
-            log.critical("the store %s takes nothing: %s", settings.store, unwritable)
-            time.sleep(UNWRITABLE_PAUSE_SECONDS)
         return {"shard": shard, "state": "failed"}
 
 
@@ -123,6 +127,7 @@ class _Shard:
     frames: pa.Table
     ordinals: list[int]
     key: EmbeddingKey
+    message: str
 
     def step(self, history: History) -> Step:
         return next_step(history, self.ordinals, max_attempts=self.job.spec.parameters.max_attempts)
@@ -137,18 +142,18 @@ class _Shard:
         return self.frames.filter(pc.is_in(self.frames["record_ordinal"], pa.array(sorted(chosen), pa.int64())))
 
 
-def _embed(job: Job, shard: int, settings: Settings) -> str:
+def _embed(job: Job, shard: int, settings: Settings, message: str) -> str:
     if is_stopped(job.paths):
         return "stopped"
     frames = read_table(job.paths.frames(shard))
     key = embedding_key(job, frames_digest(frames))
-    if vectors_are_valid(job.paths.embedding(shard), key):
-        return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
+    if (state := _finished(job, shard, key)) is not None:
+        return state
     # Before the clock of the attempt runs: it may load models.
     engine = prepare_engine(settings, precision=job.spec.parameters.precision)
     if engine.bundle_digest != job.spec.bundle_digest:
         raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}")
-    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key)
+    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key, message)
     while True:
         step = work.step(History.of(read_attempts(job.paths.attempts(shard))))
         if step.name == GIVEN_UP:
@@ -156,6 +161,13 @@ def _embed(job: Job, shard: int, settings: Settings) -> str:
         outcome = _attempt(work, step, engine, settings)
         if outcome is not None:
             return outcome
+
+
+def _finished(job: Job, shard: int, key: EmbeddingKey) -> str | None:
+    """The state of a shard that has valid vectors."""
+    if not vectors_are_valid(job.paths.embedding(shard), key):
+        return None
+    return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
 
 
 def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> str | None:
@@ -166,16 +178,23 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
     frames = work.frames_of(step) if step.is_probe else work.frames
     limit_seconds = _limit_seconds(frames, work.frames, settings)
     device = os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")
-    record(file, step.name, device=device, parent=os.getppid(), limit_seconds=limit_seconds)
+    end = record(
+        *(file, step.name), device=device, parent=os.getppid(), limit_seconds=limit_seconds, message=work.message
+    )
+    elsewhere = Elsewhere(file, work.job.paths.embedding(work.number), end=end, message=work.message)
+
+    def should_stop() -> bool:
+        return is_stopped(work.job.paths) or elsewhere.is_finished() or elsewhere.is_taken_over()
+
     try:
         with deadline(limit_seconds):
             if step.is_probe:
-                vectors = embed_frames(engine, frames, work.job)
+                vectors = embed_frames(engine, frames, should_stop)
             elif step.name == PIECES:
                 parts = work.records_of(step)
-                vectors = embed_parts(engine, frames, work.job, parts, without=step.culprits)
+                vectors = embed_parts(engine, frames, should_stop, parts, without=step.culprits)
             else:
-                vectors = embed_frames(engine, frames, work.job, without=step.culprits)
+                vectors = embed_frames(engine, frames, should_stop, without=step.culprits)
     except NonFiniteError as error:
         # Computed to the end, twice if there is a way to: nothing to try again, and its records are known.
         culprits = records_with(frames, error)
@@ -183,6 +202,9 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
         record(file, step.name, failed=f"{error.model} gives NaN or infinity in FP32", culprits=culprits)
         return None
     except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            _store_failed(work, step, failure)
+            raise failure from error
         log.warning("job=%s shard=%d step=%s failed", *_named(work, step), exc_info=True)
         record(file, step.name, failed=f"{type(error).__name__}: {error}")
         if not is_sound(engine):
@@ -192,11 +214,38 @@ def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> st
         return "failed" if step.name == WHOLE else None
     if vectors is None:
         record(file, step.name, handed_back=True)
+        return _left(work, elsewhere)
+    try:
+        if step.is_probe:
+            record(file, step.name, done=True)
+            return None
+        return _finish(work, step, vectors)
+    except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            _store_failed(work, step, failure)
+        raise
+
+
+def _left(work: _Shard, elsewhere: Elsewhere) -> str | None:
+    """The state of a shard whose attempt was told to stop; None if it is to go on after all."""
+    if is_stopped(work.job.paths):
         return "stopped"
-    if step.is_probe:
-        record(file, step.name, done=True)
-        return None
-    return _finish(work, step, vectors)
+    if (state := _finished(work.job, work.number, work.key)) is not None:
+        log.warning("job=%s shard=%d was finished elsewhere meanwhile", work.job.job_id, work.number)
+        return state
+    if (other := elsewhere.taken_over_by) is not None:
+        log.warning(
+            "job=%s shard=%d was started again by process %s on %s, which has its message now: left to that one",
+            *(work.job.job_id, work.number, other.get("pid"), other.get("host")),
+        )
+        return TAKEN_OVER
+    return None
+
+
+def _store_failed(work: _Shard, step: Step, failure: StoreError) -> None:
+    """Note that an attempt says nothing against its records, if even that can be written."""
+    with suppress(OSError):
+        record(work.job.paths.attempts(work.number), step.name, store=failure.what, started=True)
 
 
 def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:

@@ -113,6 +113,22 @@ class BundleError(VirnucproError):
         return f"{self.path}: " if self.path is not None else ""
 
 
+class StoreError(VirnucproError):
+    """The store does not take or give files: a full disk, a read-only mount, missing rights, a broken disk."""
+
+    exit_code = ExitCode.JOB_FAILED
+
+
+class DamagedError(VirnucproError):
+    """A file of a job is missing or is not what it was when it was written."""
+
+    exit_code = ExitCode.JOB_FAILED
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(f"{path} is missing or damaged")
+        self.path = Path(path)
+
+
 class JobError(VirnucproError):
     """A job is unknown, in the wrong state, or has failed."""
 

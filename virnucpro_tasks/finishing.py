@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
-from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.errors import DamagedError, ExitCode, VirnucproError
 from virnucpro_tasks.jobs import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256, read_description
 from virnucpro_tasks.output.results import count_embedded, write_results
@@ -19,7 +19,8 @@ from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_
 from virnucpro_tasks.scoring import VectorsLostError, shard_parts, table_style
 from virnucpro_tasks.shards.computed import Computed, summed
 from virnucpro_tasks.shards.plan import Plan, read_plan
-from virnucpro_tasks.splitting import missing_shards
+from virnucpro_tasks.splitting import mend_shards, missing_shards, sound_plan, split_files
+from virnucpro_tasks.store_failure import store_failure
 
 log = logging.getLogger(__name__)
 
@@ -30,26 +31,54 @@ def finish_files(job: Job, *, processes: int = 1) -> list[int]:
     A job with many frames is scored by up to `processes` processes.
 
     Does nothing for a job that is cancelled, failed or finished. May run twice, also at once: the results are the
-    same, and the first complete folder stays. An error is recorded in failed.json.
+    same, and the first complete folder stays. Tables of shards and a plan that were damaged are made again from the
+    input. An error is recorded in failed.json; raises StoreError for a store that cannot be written or read.
     """
     if is_stopped(job.paths) or not job.paths.plan.exists():
         return []
     try:
-        plan = read_plan(job.paths.plan)
-        # A results folder is complete: its writer died before the commit mark.
-        if not job.paths.results.exists() and not all(job.paths.embedding(shard).exists() for shard in plan.to_embed):
-            return missing_shards(job, plan)
-        _finish(job, plan, processes=processes)
-        return []
-    except VectorsLostError:
-        # Damaged, or another finisher was first and has deleted them.
-        return [] if job.paths.run.exists() else missing_shards(job, plan)
+        try:
+            return _finish_or_name_missing(job, processes)
+        except DamagedError as error:
+            log.warning("job=%s: %s", job.job_id, error)
+            plan = sound_plan(job)
+            if plan is not None:
+                mend_shards(job, plan, range(len(plan.shards)))
+            return _finish_or_name_missing(job, processes)
+    except DamagedError as error:
+        message = f"{error}, and it cannot be cut again, since the input is no longer the same: submit it again"
+        fail_job(job, message, exit_code=error.exit_code)
     except VirnucproError as error:
         fail_job(job, str(error), exit_code=error.exit_code)
     except Exception as error:
+        if (failure := store_failure(error)) is not None:
+            raise failure from error
         log.exception("job=%s finishing failed", job.job_id)
         fail_job(job, f"finishing failed: {type(error).__name__}: {error}", exit_code=ExitCode.UNEXPECTED)
     return []
+
+
+def _finish_or_name_missing(job: Job, processes: int) -> list[int]:
+    plan = sound_plan(job)
+    if plan is None:
+        # It was damaged, and whoever is to embed needs the shards only.
+        missing = list(split_files(job))
+        plan = None if is_stopped(job.paths) else read_plan(job.paths.plan)
+        if plan is None or missing:
+            return missing
+    # A results folder is complete: its writer died before the commit mark.
+    complete = job.paths.results.exists() or all(job.paths.embedding(shard).exists() for shard in plan.to_embed)
+    try:
+        if complete:
+            _finish(job, plan, processes=processes)
+            return []
+    except VectorsLostError:
+        # Damaged, or another finisher was first and has deleted them.
+        if job.paths.run.exists():
+            return []
+    missing = missing_shards(job, plan)
+    mend_shards(job, plan, missing)
+    return missing
 
 
 def _finish(job: Job, plan: Plan, *, processes: int) -> None:

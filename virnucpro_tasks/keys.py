@@ -9,7 +9,12 @@
 | gpu-{12 hex}.waiting          | list (a gauge)       | coordinator | as long as shards of the bundle wait         |
 | gpu-{12 hex}                  | list (queue)         | kombu       | always empty: marks the workers of a bundle  |
 | unacked, unacked_index        | hash, sorted set     | kombu       | a taken message until acknowledged           |
-| unacked_mutex                 | string               | kombu       | seconds, during a restore sweep              |
+| virnucpro.leases              | sorted set           | virnucpro   | of a taken message until acknowledged        |
+| virnucpro.looked              | string               | virnucpro   | for ever: when somebody last looked at them  |
+| virnucpro.watch               | string               | virnucpro   | which coordinator watches, for three looks   |
+| virnucpro.store-failures      | hash                 | virnucpro   | a job's count until the store takes          |
+| virnucpro.store-reasons       | hash                 | virnucpro   | something of it, `resume` or `remove`        |
+| unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
 | celery-task-meta-{task id}    | string               | celery      | RESULT_DAYS, a few integers a task           |
@@ -35,6 +40,24 @@ SMALL_INPUT_BYTES = 10_000_000
 
 LIVE_QUEUES = "virnucpro.queues"
 """The queues of jobs that have shards; each scored by when that was last said, in seconds of the server's clock."""
+
+UNACKED = "unacked"
+"""kombu's: the messages that were taken and not acknowledged, by delivery tag."""
+
+LEASES = "virnucpro.leases"
+"""Taken messages by delivery tag, each scored by when its lease was last renewed, in seconds of the server's clock."""
+
+LOOKED = "virnucpro.looked"
+"""When somebody last looked for lapsed leases, on the same clock."""
+
+WATCH = "virnucpro.watch"
+"""The process that watches over the jobs of the store."""
+
+STORE_FAILURES = "virnucpro.store-failures"
+"""How often in a row the store has failed a job, by job id."""
+
+STORE_REASONS = "virnucpro.store-reasons"
+"""Why, as JSON: a message, and whether the job has ended for it."""
 
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is forgotten: a shard whose worker died has

@@ -1,11 +1,11 @@
-"""The lease of a running task: renewed while its worker lives, so that it can be short.
+"""The lease of a taken message: renewed while its worker lives, so that it can be short.
 
-On Redis a taken message waits in `unacked`, scored in `unacked_index` by the time it was taken. Any worker
-puts back those older than the visibility timeout. Without renewal a task longer than the timeout is run again
-by somebody else; with a long timeout the task of a dead worker waits that long. `LeaseKeeper` renews, so the
-timeout may be 30-60 s whatever the length of a task.
+On Redis a taken message waits in `unacked`. kombu puts it back a fixed time after it was taken, whether its task still
+runs or not, and that time is told from the clocks of the workers; here kombu's time is for ever, and leases take its
+place. Every worker process says in LEASES which messages it holds, RENEWALS_PER_LEASE times a lease, and looks for
+those of which nobody has said so for a whole lease: these go back to their queue. All times are of the clock of Redis.
 
-The scores are written with this host's clock: hosts need a common time to a fraction of the timeout.
+While nobody looks (Redis is away, or everybody is), leases do not run: workers that come back have one to renew theirs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,62 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
+from virnucpro_tasks.keys import LEASES, LOOKED
+
 log = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
-DEFAULT_VISIBILITY_SECONDS = 3600.0
-"""kombu's own visibility timeout, in force when none is configured."""
+LOOKS_PER_LEASE = 8
+LONGEST_LOOK_SECONDS = 1.0
+"""Between two looks for lapsed leases of one process, at most."""
+
+NEVER_SECONDS = 10 * 365 * 86_400.0
+"""kombu's visibility timeout."""
+
+_NOW = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+"""
+
+_RENEW = f"""{_NOW}
+local lost = {{}}
+for _, tag in ipairs(ARGV) do
+    if redis.call('ZSCORE', KEYS[1], tag) then
+        redis.call('ZADD', KEYS[2], string.format('%.3f', now), tag)
+    else
+        lost[#lost + 1] = tag
+    end
+end
+return lost
+"""
+
+_LAPSED = f"""{_NOW}
+local lease = tonumber(ARGV[1])
+local gap = now - tonumber(redis.call('GET', KEYS[3]) or '0')
+if gap >= 0 and gap < tonumber(ARGV[2]) then return {{}} end
+redis.call('SET', KEYS[3], string.format('%.3f', now))
+local lapsed = {{}}
+local held = redis.call('ZRANGE', KEYS[1], 0, -1)
+for _, tag in ipairs(held) do
+    local renewed = redis.call('ZSCORE', KEYS[2], tag)
+    if not renewed or gap < 0 or gap > lease / 2 then
+        redis.call('ZADD', KEYS[2], string.format('%.3f', now), tag)
+    elseif now - tonumber(renewed) > lease then
+        redis.call('ZREM', KEYS[2], tag)
+        lapsed[#lapsed + 1] = tag
+    end
+end
+if redis.call('ZCARD', KEYS[2]) > #held - #lapsed then
+    for _, tag in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+        if not redis.call('ZSCORE', KEYS[1], tag) then redis.call('ZREM', KEYS[2], tag) end
+    end
+end
+return lapsed
+"""
 
 
 class LeaseKeeper(bootsteps.StartStopStep):
-    """Renews the leases of this worker's messages from a thread of the parent process.
+    """Renews the leases of this worker's messages and puts back those that lapsed, in a thread of the parent process.
 
     In the prefork pool the thread is immune to whatever holds the interpreter lock of the computing child.
     A task that hangs is renewed for ever: tasks need a time limit.
@@ -39,13 +86,11 @@ class LeaseKeeper(bootsteps.StartStopStep):
         self._stopping: threading.Event | None = None
 
     def start(self, parent: Any) -> None:
-        options = parent.app.conf.broker_transport_options
-        timeout = options.get("visibility_timeout", DEFAULT_VISIBILITY_SECONDS)
         self._stopping = threading.Event()
         threading.Thread(
             target=keep_leases,
             args=(parent, self._stopping),
-            kwargs={"every_seconds": timeout / RENEWALS_PER_LEASE},
+            kwargs={"lease_seconds": parent.app.settings.lease_seconds},
             name="lease-keeper",
             daemon=True,
         ).start()
@@ -57,19 +102,21 @@ class LeaseKeeper(bootsteps.StartStopStep):
     terminate = stop
 
 
-def keep_leases(consumer: Any, stopping: threading.Event, *, every_seconds: float) -> None:
-    """Renew the leases of `consumer` every so often until `stopping` is set; outlives Redis outages."""
-    connection = None
-    failing = False
-    while not stopping.wait(every_seconds):
+def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: float) -> None:
+    """Renew the leases of `consumer` and look for lapsed ones until `stopping` is set; outlives Redis outages."""
+    connection, failing = None, False
+    missed: set[str] = set()
+    renew_at = 0.0
+    while not stopping.wait(look_seconds(lease_seconds)):
         try:
-            tags = held_tags(consumer)
-            if not tags:
-                continue
             if connection is None:
                 connection = consumer.app.connection_for_read()
             channel = connection.default_channel
-            renew(channel.client, channel.unacked_index_key, tags)
+            # The own ones first: after a pause of the whole process they may be about to lapse.
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + lease_seconds / RENEWALS_PER_LEASE
+                missed = _renew_held(consumer, channel, missed)
+            put_back_lapsed(channel, lease_seconds=lease_seconds)
             if failing:
                 log.warning("leases are renewed again")
             failing = False
@@ -77,7 +124,7 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, every_seconds: floa
             # Whatever Redis or the network throw: the next round tries afresh on a new connection.
             if not failing:
                 log.warning("leases cannot be renewed: %s: %s", type(error).__name__, error)
-            failing = True
+            failing, renew_at = True, 0.0
             if connection is not None:
                 connection.collect(socket_timeout=1)
             connection = None
@@ -85,17 +132,54 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, every_seconds: floa
         connection.collect(socket_timeout=1)
 
 
+def look_seconds(lease_seconds: float) -> float:
+    """Seconds between two looks of one process for lapsed leases."""
+    return min(LONGEST_LOOK_SECONDS, lease_seconds / LOOKS_PER_LEASE)
+
+
 def held_tags(consumer: Any) -> set[str]:
     """Delivery tags of all messages this worker has taken and not acknowledged.
 
     A reconnect gives a new channel that knows none of the tasks still running, so theirs are added.
     """
-    # kombu has no public name for the unacknowledged tags of a channel.
-    delivered = set(consumer.task_consumer.channel.qos._delivered) if consumer.task_consumer else set()
-    return delivered | {request.message.delivery_tag for request in list(state.active_requests)}
+    if not consumer.task_consumer:
+        return set(_running())
+    # kombu has no public name for the unacknowledged tags of a channel; it clears those that are dirty later.
+    qos = consumer.task_consumer.channel.qos
+    return (set(qos._delivered) - qos._dirty) | set(_running())
 
 
-def renew(client: Any, index_key: str, tags: set[str]) -> None:
-    """Give `tags` a fresh lease from now; those acknowledged meanwhile stay away (ZADD XX)."""
-    now = time.time()
-    client.zadd(index_key, dict.fromkeys(tags, now), xx=True)
+def renew(client: Any, index_key: str, tags: set[str]) -> set[str]:
+    """Give the messages `tags` a fresh lease from now; returns those that are not taken (any more)."""
+    return {bytes(tag).decode() for tag in client.eval(_RENEW, 2, index_key, LEASES, *tags)} if tags else set()
+
+
+def lapsed(client: Any, index_key: str, *, lease_seconds: float) -> list[str]:
+    """The taken messages whose lease has lapsed, which the caller has to put back; each is named to one caller only.
+
+    Should that one die with it, the message has a new lease. Nothing is named if somebody has looked just before.
+    """
+    throttle = look_seconds(lease_seconds) / 2
+    found = client.eval(_LAPSED, 3, index_key, LEASES, LOOKED, lease_seconds, throttle)
+    return [bytes(tag).decode() for tag in found]
+
+
+def put_back_lapsed(channel: Any, *, lease_seconds: float) -> None:
+    """Put messages of workers that have been silent for a lease back into their queues, where they are next."""
+    for tag in lapsed(channel.client, channel.unacked_index_key, lease_seconds=lease_seconds):
+        log.warning("no sign of life for %g s from who took message %s: it is queued again", lease_seconds, tag)
+        channel.qos.restore_by_tag(tag, client=channel.client)
+
+
+def _renew_held(consumer: Any, channel: Any, missed: set[str]) -> set[str]:
+    """Renew what is held; returns which tasks run without their message, `missed` being those of the last time."""
+    lost = renew(channel.client, channel.unacked_index_key, held_tags(consumer))
+    running = {tag: name for tag, name in _running().items() if tag in lost}
+    # At once it may have been acknowledged this very moment.
+    for tag in sorted(running.keys() & missed):
+        log.warning("%s has lost its lease and may have been started elsewhere", running[tag])
+    return set(running)
+
+
+def _running() -> dict[str, str]:
+    return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}

@@ -19,6 +19,9 @@ WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
 """How long the supervisor is given to stop its workers before it is killed."""
 
+OF_ONE_RUN = {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0", "VIRNUCPRO_WATCH_SECONDS": "0"}
+"""The client waits for its job and watches over it; what an earlier run has left in the store is not its business."""
+
 _OF_A_WORKER = re.compile(r"virnucpro worker \S+: ")
 _OF_THE_SUPERVISOR = re.compile(r"virnucpro worker: ")
 LOG_FILE = "workers.log"
@@ -48,7 +51,7 @@ class LocalWorkers:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices, *self._flags],
-                env=os.environ | self._settings.environment() | {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0"},
+                env=os.environ | self._settings.environment() | OF_ONE_RUN,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -43,9 +43,14 @@ def new_job_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{random}"
 
 
+def is_job_id(name: str) -> bool:
+    """Whether `name` has the form of a job id."""
+    return _ID_PATTERN.fullmatch(name) is not None
+
+
 def checked_job_id(job_id: object) -> str:
     """`job_id` if it has the form of one; so no message or argument can name a path outside the store."""
-    if not isinstance(job_id, str) or not _ID_PATTERN.fullmatch(job_id):
+    if not isinstance(job_id, str) or not is_job_id(job_id):
         raise JobError("this is not a job id", job_id=ascii(job_id)[:80], hint="see 'virnucpro list'")
     return job_id
 

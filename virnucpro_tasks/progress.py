@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from virnucpro_tasks.errors import ExitCode, printable
+from virnucpro_tasks.errors import DamagedError, ExitCode, printable
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -60,7 +61,7 @@ def job_progress(job: Job) -> Progress:
     done = {int(file.stem) for file in paths.embeddings.glob("[0-9]*.safetensors")}
     quarantined = {int(file.stem) for file in paths.quarantine.glob("[0-9]*.json")}
     shards_total = tokens_total = tokens_done = None
-    if paths.plan.exists():
+    with suppress(FileNotFoundError, DamagedError):  # it is made again if it was damaged
         plan = read_plan(paths.plan)
         if paths.run.exists():
             done = set(plan.to_embed)

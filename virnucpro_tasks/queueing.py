@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.job_queues import empty, waiting
+from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.job_queues import empty
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.keys import coordinator_queue, job_queue
-from virnucpro_tasks.progress import Progress, job_progress
+from virnucpro_tasks.messages import has_messages
+from virnucpro_tasks.progress import JobState, Progress, job_progress
 from virnucpro_tasks.settings import masked_url
+from virnucpro_tasks.store_trouble import forget_trouble, trouble_of
 
 PING_SECONDS = 2.0
 """How long workers are given to answer a question."""
 
 CONNECT_RETRIES = 2
 LEASES_WITHOUT_PROGRESS = 3
-"""After so many leases without a new file, a waiting client queues the next step again."""
+"""After so many leases without a new file, a waiting client looks whether Redis has lost the job."""
 
 COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
 
@@ -52,12 +54,15 @@ def check_broker(app: Celery) -> None:
 def enqueue(app: Celery, job: Job) -> None:
     """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent.
 
+    What the store has failed before is forgotten.
+
     Raises BrokerError.
     """
     check_broker(app)
     step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
     priority = job.spec.parameters.priority
     try:
+        forget_trouble(app.backend.client, job)
         app.send_task(
             step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority, retry=False
         )
@@ -74,14 +79,6 @@ def drop_waiting(app: Celery, job: Job) -> int:
     queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
     with app.connection_for_write() as connection:
         return empty(connection.default_channel.client, queue)
-
-
-def shards_waiting(app: Celery, job: Job) -> int:
-    """How many shards of the job wait in its queue. Raises BrokerError."""
-    check_broker(app)
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
-    with app.connection_for_write() as connection:
-        return waiting(connection.default_channel.client, queue)
 
 
 def workers(app: Celery) -> list[WorkerInfo]:
@@ -110,12 +107,12 @@ def wait_for(
 ) -> Iterator[Progress]:
     """Yield the job's progress every `poll_seconds` until it is final.
 
-    Also the job's reconciler: when nothing has changed for LEASES_WITHOUT_PROGRESS leases and no worker is at it,
-    the next step is queued again; so a job survives the total loss of Redis.
+    When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it looks whether Redis has lost the job, and queues the
+    next step again. A job that only waits for its turn, or is long in the making, has not been lost.
     """
     last_change, last_seen = clock(), None
     while True:
-        progress = job_progress(job)
+        progress = told_by_redis(app, job, job_progress(job))
         yield progress
         if progress.is_final:
             return
@@ -123,21 +120,33 @@ def wait_for(
         if seen != last_seen:
             last_change, last_seen = clock(), seen
         elif clock() - last_change > LEASES_WITHOUT_PROGRESS * lease_seconds:
-            requeue_if_idle(app, job)
+            requeue_if_lost(app, job)
             last_change = clock()
         time.sleep(poll_seconds)
 
 
-def requeue_if_idle(app: Celery, job: Job) -> bool:
-    """Queue the job's next step unless shards of it wait or a worker is at one of its tasks.
-
-    An unreachable Redis is left for later.
-    """
+def told_by_redis(app: Celery, job: Job, progress: Progress) -> Progress:
+    """`progress`, with what the workers could not write into a store that fails; as it is if Redis is away."""
+    if progress.is_final:
+        return progress
     try:
-        if shards_waiting(app, job):
-            return False
-        if any(job.job_id in task for worker in workers(app) for task in worker.running):
-            return False
+        trouble = trouble_of(app.backend.client, job)
+    except RedisError:
+        return progress
+    if trouble is None:
+        return progress
+    if not trouble.ended:
+        return replace(progress, message=trouble.message)
+    return replace(progress, state=JobState.FAILED, message=trouble.message, exit_code=ExitCode.JOB_FAILED)
+
+
+def requeue_if_lost(app: Celery, job: Job) -> bool:
+    """Queue the next step of a job without a message that waits or is worked at. If Redis is away, later."""
+    try:
+        check_broker(app)
+        with app.connection_for_write() as connection:
+            if has_messages(connection.default_channel.client, job):
+                return False
         enqueue(app, job)
     except (BrokerError, OperationalError, RedisError):
         return False

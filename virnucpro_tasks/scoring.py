@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs import Job, open_job
 from virnucpro_tasks.map_ahead import map_ahead
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
@@ -21,6 +21,8 @@ from virnucpro_tasks.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table, read_valid_vectors
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.splitting import embedding_key
+
+RESTORE = "copy bundle.json and head/ of that bundle into this folder, then resume the job"
 
 SCORED_ROWS = 4_096
 """Frames whose joined vectors are in memory at once: 55 MB with the published head."""
@@ -44,8 +46,10 @@ class Scorer:
 
     @classmethod
     def of(cls, job: Job) -> Scorer:
-        """Read the plan and the head of `job`. Raises BundleError or JobError for files that were changed."""
+        """Read the plan and the head of `job`. Raises BundleError or DamagedError for files that were changed."""
         description = read_description(job.paths.bundle)
+        if description.digest != job.spec.bundle_digest:
+            raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
         return cls(
             job,
             read_plan(job.paths.plan),
@@ -56,18 +60,11 @@ class Scorer:
     def scored(self, number: int) -> ScoredShard:
         """Shard `number` with its scores.
 
-        Raises JobError if its tables do not have the rows that the plan says, VectorsLostError if it has neither
-        vectors nor a reason.
+        Raises DamagedError if its tables are not those of the plan, VectorsLostError if it has no valid vectors.
         """
         job, entry = self.job, self.plan.shards[number]
-        ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
-        if (ledger.num_rows, frames.num_rows) != (entry.ledger_rows, entry.frames):
-            raise JobError(
-                f"shard {number} has {ledger.num_rows} ledger rows and {frames.num_rows} frames, "
-                f"the plan says {entry.ledger_rows} and {entry.frames}",
-                job_id=job.job_id,
-                hint="its files were changed; submit the input again",
-            )
+        ledger = read_table(job.paths.ledger(number), sha256=entry.ledger_sha256)
+        frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
         if not entry.frames:
             return ScoredShard(ledger, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
         vectors = read_valid_vectors(job.paths.embedding(number), embedding_key(job, entry.digest))

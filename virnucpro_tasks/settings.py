@@ -48,7 +48,8 @@ class Settings:
     )
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
-    lease_seconds: float = _setting(60.0, "a shard whose worker is silent for so long starts elsewhere")
+    lease_seconds: float = _setting(10.0, "a shard whose worker is silent for so long starts elsewhere")
+    watch_seconds: float = _setting(10.0, "between two looks for jobs that Redis has lost; 0: no looks")
     soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker gives its shard before requeueing it")
     shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _setting(172_800.0, "the same for splitting and finishing")
@@ -70,8 +71,9 @@ class Settings:
         for name in ("lease_seconds", "shard_time_limit_seconds", "split_time_limit_seconds"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
-        if self.soft_shutdown_seconds < 0:
-            raise SettingsError("soft_shutdown_seconds must not be negative")
+        for name in ("soft_shutdown_seconds", "watch_seconds"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must not be negative")
         url = urlsplit(self.broker_url)
         if url.scheme == "rediss" and "ssl_cert_reqs" not in parse_qs(url.query):
             raise SettingsError(

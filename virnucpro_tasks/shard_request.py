@@ -10,8 +10,11 @@ from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
+from celery.worker.state import task_ready
+from kombu.transport import virtual
 
 from virnucpro_tasks.attempts import open_attempt, read_attempts, record
+from virnucpro_tasks.checked_task import LeftToOthers
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import JobPaths
 
@@ -26,14 +29,25 @@ class ShardRequest(Request):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:  # noqa: FBT001, FBT002
         error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, LeftToOthers):
+            task_ready(self)
+            return self._let_go()
         if isinstance(error, WorkerLostError | SystemExit):
             # Before the message goes back: whoever takes it next reads the file.
             self._note(self._already_cancelled, str(error))
+            if self.app.on_lost_child is not None:
+                self.app.on_lost_child()
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
     def cancel(self, *arguments: Any, **options: Any) -> Any:
         self._note(True, "")
         return super().cancel(*arguments, **options)
+
+    def _let_go(self) -> None:
+        """Forget the message here, so that the next one can be taken; in Redis it is of whoever has it now."""
+        # The part of an acknowledgement that kombu does in this process alone.
+        virtual.QoS.ack(self.message.channel.qos, self.message.delivery_tag)
+        self.acknowledged = True
 
     def _note(self, handed_back: object, how: str) -> None:
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from virnucpro_tasks.jobs import Job, is_stopped
 from virnucpro_tasks.shards.computed import COUNTED, Computed
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
 
@@ -16,8 +15,10 @@ if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import EmbedReport, Engine, NonFiniteError
 
 
-def embed_frames(engine: Engine, frames: pa.Table, job: Job, *, without: Collection[int] = ()) -> ShardVectors | None:
-    """Pooled vectors of a frame table, each distinct sequence computed once; None if the job was stopped meanwhile.
+def embed_frames(
+    engine: Engine, frames: pa.Table, should_stop: Callable[[], bool], *, without: Collection[int] = ()
+) -> ShardVectors | None:
+    """Pooled vectors of a frame table, each distinct sequence computed once; None if `should_stop` said so meanwhile.
 
     Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: what else is
     computed is packed as with them, so that its vectors are the same to the last bit.
@@ -33,7 +34,7 @@ def embed_frames(engine: Engine, frames: pa.Table, job: Job, *, without: Collect
         embedded = engine.embed(
             sequences[0].dictionary.to_pylist(),
             sequences[1].dictionary.to_pylist(),
-            should_stop=lambda: is_stopped(job.paths),
+            should_stop=should_stop,
             masked_nucleotides=masked[0],
             masked_proteins=masked[1],
         )
@@ -63,7 +64,12 @@ def computed_of(report: EmbedReport) -> Computed:
 
 
 def embed_parts(
-    engine: Engine, frames: pa.Table, job: Job, parts: Sequence[Collection[int]], *, without: Collection[int]
+    engine: Engine,
+    frames: pa.Table,
+    should_stop: Callable[[], bool],
+    parts: Sequence[Collection[int]],
+    *,
+    without: Collection[int],
 ) -> ShardVectors | None:
     """The same from several calls: each of `parts` (record ordinals) by itself, all other frames without a vector."""
     ordinals = frames["record_ordinal"].to_numpy()
@@ -71,7 +77,7 @@ def embed_parts(
     found: list[ShardVectors] = []
     for part in parts:
         chosen = np.flatnonzero(np.isin(ordinals, list(part)) & ~np.isin(ordinals, list(without)))
-        vectors = embed_frames(engine, frames.take(chosen), job)
+        vectors = embed_frames(engine, frames.take(chosen), should_stop)
         if vectors is None:
             return None
         whole.nucleotide_row[chosen] = vectors.nucleotide_row + sum(len(one.nucleotide) for one in found)

@@ -16,20 +16,21 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.checked_task import CheckedTask
-from virnucpro_tasks.embedding import embed_shard_files
+from virnucpro_tasks.checked_task import CheckedTask, LeftToOthers
+from virnucpro_tasks.embedding import TAKEN_OVER, embed_shard_files
 from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.job_queues import announcing, empty, entity
 from virnucpro_tasks.jobs import Job, open_job
 from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.splitting import split_files
+from virnucpro_tasks.store_trouble import enduring_store_failures
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
 def split_job(self: Task, job_id: str) -> None:
     """Cut the input into shards and start the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
-    with given_back_in_an_outage():
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
         # Not `self.replace`: Celery would read the whole input before it published the first shard.
         next_step(self.app, job, split_files(job)).apply_async()
 
@@ -38,17 +39,24 @@ def split_job(self: Task, job_id: str) -> None:
     bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest"
 )
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
-    """Embed one shard. Never raises: what went wrong is a file of the job. The result is deterministic."""
-    return embed_shard_files(open_job(self.app.settings.store, job_id), shard, self.app.settings)
+    """Embed one shard. What went wrong is a file of the job. The result is deterministic."""
+    job = open_job(self.app.settings.store, job_id)
+    tag = (self.request.properties or {}).get("delivery_tag", "")
+    done = {"shard": shard, "state": "failed"}
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+        done = embed_shard_files(job, shard, self.app.settings, message=tag)
+    if done["state"] == TAKEN_OVER:
+        raise LeftToOthers
+    return done
 
 
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")
 def finish_job(self: Task, job_id: str) -> None:
     """Write the results if every shard is in; otherwise start the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
-    missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
-    if missing:
-        with given_back_in_an_outage():
+    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+        missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
+        if missing:
             next_step(self.app, job, missing).apply_async()
 
 

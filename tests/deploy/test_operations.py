@@ -20,13 +20,14 @@ from virnucpro_tasks.app import make_app
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.keys import (
     CPU_QUEUE,
+    LEASES,
     LIVE_QUEUES,
     PRIORITY_SEPARATOR,
     PRIORITY_STEPS,
     SMALL_INPUT_BYTES,
     waiting_gauge,
 )
-from virnucpro_tasks.lease import RENEWALS_PER_LEASE
+from virnucpro_tasks.lease import RENEWALS_PER_LEASE, look_seconds
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
 
@@ -92,10 +93,12 @@ def test_signals_and_times_are_those_of_the_supervisor() -> None:
     assert f"for {policy.silent_seconds:.0f} s although it should" in PAGE
 
 
-def test_the_slack_of_clocks_is_what_renewal_leaves() -> None:
-    number, share = {4: ("four", "three quarters")}[RENEWALS_PER_LEASE]
+def test_a_lost_host_is_noticed_as_soon_as_it_says() -> None:
+    number = {4: "four"}[RENEWALS_PER_LEASE]
     assert f"renewed {number} times in that time" in PAGE
-    assert f"more than\n{share} of a lease" in PAGE
+    lease_seconds = Settings().lease_seconds
+    assert f"at most\n{lease_seconds + look_seconds(lease_seconds):.0f} s with the defaults" in PAGE
+    assert f"(`{LEASES}`)" in PAGE
 
 
 def test_the_gauge_is_the_one_that_is_kept() -> None:

@@ -18,7 +18,7 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import Plan, ShardEntry
 
 REAL = replace(demo_bundle().description, demonstration=False, name="real")
-PLAN = Plan((ShardEntry(10, 12, 2000, "0" * 64),))
+PLAN = Plan((ShardEntry(10, 12, 2000, *["0" * 64] * 3),))
 
 
 @pytest.fixture

@@ -4,11 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.shards.plan import ShardEntry, read_plan, shard_token_budget, write_plan
 
 
+def entry(ledger_rows: int, frames: int, tokens: int) -> ShardEntry:
+    return ShardEntry(ledger_rows, frames, tokens, digest="aa", frames_sha256="bb", ledger_sha256="cc")
+
+
+@pytest.mark.parametrize("before, after", [(b"100", b"101"), (b'"aa"', b'"ab"'), (b"}", b""), (b"shards", b"shardz")])
+def test_a_plan_that_was_changed_is_noticed(tmp_path: Path, before: bytes, after: bytes) -> None:
+    file = tmp_path / "plan.json"
+    write_plan(file, [entry(3, 2, 100)])
+    file.write_bytes(file.read_bytes().replace(before, after, 1))
+    with pytest.raises(DamagedError, match=r"plan\.json is missing or damaged"):
+        read_plan(file)
+
+
 def test_a_plan_reads_back(tmp_path: Path) -> None:
-    shards = (ShardEntry(3, 2, 100, "aa"), ShardEntry(5, 0, 0, "bb"), ShardEntry(1, 1, 7, "cc"))
+    shards = (entry(3, 2, 100), entry(5, 0, 0), entry(1, 1, 7))
     write_plan(tmp_path / "plan.json", shards)
     plan = read_plan(tmp_path / "plan.json")
     assert plan.shards == shards

@@ -13,16 +13,13 @@ from virnucpro_tasks.progress import Progress, job_progress
 from virnucpro_tasks.queueing import enqueue
 from virnucpro_tasks.settings import Settings
 
-LEASE_SECONDS = 30.0
-"""On one host a lost worker's shard can be taken back sooner than over a network."""
-
 
 def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:
     """Run `job` to its end on `devices`, or only say how it ended if it has; shows progress unless `quiet`."""
     if job.paths.run.exists():
         return job_progress(job)
     with EmbeddedBroker() as broker:
-        settings = replace(settings, broker_url=broker.url, lease_seconds=min(settings.lease_seconds, LEASE_SECONDS))
+        settings = replace(settings, broker_url=broker.url)
         app = app_of(settings)
         with LocalWorkers(settings, devices=devices) as workers:
             enqueue(app, job)

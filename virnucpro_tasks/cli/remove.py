@@ -11,6 +11,7 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs import open_job, remove_job
 from virnucpro_tasks.progress import job_progress
 from virnucpro_tasks.queueing import drop_waiting
+from virnucpro_tasks.store_trouble import forget_trouble
 
 
 @click.command("remove")
@@ -26,7 +27,9 @@ def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any
     remove_job(job, force=force)
     if under_way:
         try:
-            drop_waiting(app_of(settings), job)
+            app = app_of(settings)
+            drop_waiting(app, job)
+            forget_trouble(app.backend.client, job)
         except BrokerError as error:
             say(f"warning: {error}")
     say(f"job {job_id} is removed")

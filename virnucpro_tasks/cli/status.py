@@ -12,12 +12,12 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs import open_job
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.progress import job_progress
-from virnucpro_tasks.queueing import workers
+from virnucpro_tasks.queueing import told_by_redis, workers
 
 
 @click.command("status")
 @click.argument("job_id")
-@click.option("--workers/--no-workers", "ask_workers", default=True, help="Also ask which workers can take its shards.")
+@click.option("--workers/--no-workers", "ask_workers", default=True, help="Also ask Redis and the workers about it.")
 @deployment_options
 @json_option
 @click.pass_context
@@ -26,11 +26,14 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)
     progress = job_progress(job)
+    app = app_of(settings)
+    if ask_workers:
+        progress = told_by_redis(app, job, progress)
     report = progress.as_dict() | {"inputs": [entry.name for entry in job.spec.inputs]}
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)
         try:
-            able = [worker for worker in workers(app_of(settings)) if queue in worker.queues]
+            able = [worker for worker in workers(app) if queue in worker.queues]
             report["workers"] = [worker.name for worker in able]
             report["running"] = {
                 worker.name: [list(task) for task in worker.running if job_id in task] for worker in able

@@ -26,7 +26,7 @@ from virnucpro_tasks.jobs import remove_job
 from virnucpro_tasks.keys import PRIORITY_STEPS
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.progress import JobState
-from virnucpro_tasks.queueing import enqueue, requeue_if_idle
+from virnucpro_tasks.queueing import enqueue, requeue_if_lost
 from virnucpro_tasks.same_work import Found, find_same_work, supersede
 from virnucpro_tasks.submitting import submit
 
@@ -116,4 +116,4 @@ def start(app: VirnucproApp, found: Found) -> None:
     if found.state in (JobState.CANCELLED, JobState.FAILED):
         enqueue(app, job)
     elif found.state is not JobState.DONE:
-        requeue_if_idle(app, job)
+        requeue_if_lost(app, job)

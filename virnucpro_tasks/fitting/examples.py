@@ -75,7 +75,8 @@ def read_examples(job: Job, labels: Labels) -> Examples:
         if not entry.frames or not job.paths.embedding(number).exists():
             # No frame is open, or the shard was given up.
             continue
-        ledger, frames = read_table(job.paths.ledger(number)), read_table(job.paths.frames(number))
+        ledger = read_table(job.paths.ledger(number), sha256=entry.ledger_sha256)
+        frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
         columns = (
             ledger[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length", "input_ordinal")
         )

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.shards.computed import ENTRY, Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
@@ -53,12 +54,14 @@ def write_shard(batch: FrameBatch, *, frames: Path, ledger: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
     for table, path in ((batch.ledger, ledger), (batch.frames, frames)):
         with atomic_path(path) as temporary:
-            pq.write_table(table, temporary, compression=COMPRESSION)
+            pq.write_table(table, temporary, compression=COMPRESSION, write_page_checksum=True)
     return ShardEntry(
         ledger_rows=batch.ledger.num_rows,
         frames=batch.frames.num_rows,
         tokens=int(chunk_tokens(batch).sum()),
         digest=frames_digest(batch.frames),
+        frames_sha256=file_digest(frames),
+        ledger_sha256=file_digest(ledger),
     )
 
 
@@ -75,9 +78,32 @@ def frames_digest(frames: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a frame or ledger table."""
-    return pq.read_table(path)
+def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
+    """Read a frame or ledger table, checked by its page checksums, and by its digest if that is given.
+
+    Raises DamagedError for a file that is missing, cut off or changed.
+    """
+    try:
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedError(path)
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    except (FileNotFoundError, pa.ArrowException):
+        raise DamagedError(path) from None
+    except OSError as error:
+        # Arrow says so of a page or a footer that it cannot read; what the system says has a number.
+        if error.errno is None:
+            raise DamagedError(path) from None
+        raise
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file; "" if it is missing."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:

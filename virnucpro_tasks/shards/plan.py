@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from virnucpro_tasks.atomic import write_json
+from virnucpro_tasks.errors import DamagedError
 
 SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""
@@ -18,12 +21,16 @@ MAX_LEDGER_ROWS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """One shard: rows of its ledger, frames, ESM-2 tokens (two more than residues, a frame), SHA-256 of its frames."""
+    """One shard: rows of its ledger, frames, ESM-2 tokens (two more than residues, a frame), SHA-256 of the sequences
+    of its frames, and of both files.
+    """
 
     ledger_rows: int
     frames: int
     tokens: int
     digest: str
+    frames_sha256: str
+    ledger_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,20 @@ def shard_token_budget(shard: int, *, first_budget: int) -> int:
 
 def write_plan(path: Path, shards: Sequence[ShardEntry]) -> None:
     """Write plan.json atomically: splitting is complete."""
-    write_json(path, {"shards": [asdict(entry) for entry in shards]})
+    entries = [asdict(entry) for entry in shards]
+    write_json(path, {"shards": entries, "sha256": _digest(entries)})
 
 
 def read_plan(path: Path) -> Plan:
-    """Read plan.json. Raises FileNotFoundError while splitting is not complete."""
-    return Plan(tuple(ShardEntry(**entry) for entry in json.loads(path.read_bytes())["shards"]))
+    """Read plan.json. Raises FileNotFoundError while splitting is not complete, DamagedError if it was changed."""
+    try:
+        content = json.loads(path.read_bytes())
+        if content["sha256"] != _digest(content["shards"]):
+            raise DamagedError(path)
+        return Plan(tuple(ShardEntry(**entry) for entry in content["shards"]))
+    except (ValueError, KeyError, TypeError):
+        raise DamagedError(path) from None
+
+
+def _digest(entries: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

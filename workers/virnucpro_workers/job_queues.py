@@ -11,6 +11,7 @@ from celery.worker import state
 
 from virnucpro_tasks.job_queues import announce, entity, live_queues, sweep
 from virnucpro_tasks.keys import QUIET_LEASES
+from virnucpro_workers.loading import LoadingState
 
 FOLLOW_SECONDS = 0.25
 """How soon a worker takes from the queue of a new job, at most, besides the second that a look into Redis may take."""
@@ -44,22 +45,31 @@ class _Repeated(bootsteps.StartStopStep):
 class FollowJobQueues(_Repeated):
     """Takes from the announced queues of jobs with this worker's bundle, and announces those it holds a shard of.
 
-    Not before its models are loaded: a shard would wait for it that another worker could have computed meanwhile.
+    Not while its child loads models: a shard would wait for that, and others are there.
     """
 
     bundle_queue: str
-    """Set on a subclass, as is what follows: the queue of the worker's bundle."""
+    loading: LoadingState
+    """Both set on a subclass: the queue of the worker's bundle, and what its child says."""
 
-    is_ready: Callable[[], bool]
-    """Whether the models are loaded."""
+    def start(self, parent: Any) -> None:
+        parent.app.on_lost_child = lambda: self.pause(parent)
+        super().start(parent)
+
+    def pause(self, parent: Any) -> None:
+        """Take nothing until a child has models again; called before the message of the last one goes back."""
+        self.loading.begin()
+        self._take(parent, set())
 
     def look(self, parent: Any) -> None:
-        if not self.is_ready():
-            return
-        consumer = parent.task_consumer
-        with consumer.channel.conn_or_acquire() as client:
+        with parent.task_consumer.channel.conn_or_acquire() as client:
             announce(client, held_queues(self.bundle_queue))
             wanted = live_queues(client, self.bundle_queue)
+        self._take(parent, wanted if self.loading.is_ready else set())
+
+    def _take(self, parent: Any, wanted: set[str]) -> None:
+        """Take from the queues `wanted` and no other one."""
+        consumer = parent.task_consumer
         taken = {queue.name for queue in consumer.queues if queue.name != self.bundle_queue}
         for name in sorted(taken - wanted):
             consumer.cancel_by_queue(name)
@@ -85,7 +95,7 @@ class CountWaiting(_Repeated):
         super().start(parent)
 
     def look(self, parent: Any) -> None:
-        quiet_seconds = QUIET_LEASES * parent.app.conf.broker_transport_options["visibility_timeout"]
+        quiet_seconds = QUIET_LEASES * parent.app.settings.lease_seconds
         # Shards of workers that died while no consumer was there come back in the first lease; until then a queue
         # only looks empty.
         if time.monotonic() - self._started_at < quiet_seconds:

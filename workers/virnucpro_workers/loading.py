@@ -32,11 +32,17 @@ class LoadingState:
         """Why no child can be had; None while there is hope."""
         return self._shared[0] if self._shared[0] not in (0, _READY) else None
 
+    def begin(self) -> None:
+        """There is no child with models (any more): one has to load them. A final failure stays."""
+        if self.exit_code is None:
+            self._shared[0] = 0
+
     def run(self, load: Callable[[], object], *, name: str) -> None:
         """In the child: load, and on an error print it, ask the parent to stop, and end this process.
 
         Celery would swallow an exception of its start-up signal and take tasks without models.
         """
+        self.begin()
         if self.exit_code is None:
             try:
                 load()

@@ -28,6 +28,7 @@ from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.job_queues import CountWaiting, FollowJobQueues
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.watchdog import Watchdog
 
 LOADING_SECONDS = 1800.0
 """Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
@@ -52,8 +53,7 @@ def queue_step(role: Role, queues: tuple[str, ...], loading: LoadingState) -> ty
     """The part of the consumer that deals with the queues of jobs."""
     if role is not Role.EMBED:
         return CountWaiting
-    parts = {"bundle_queue": queues[0], "is_ready": staticmethod(lambda: loading.is_ready)}
-    return type("Follow", (FollowJobQueues,), parts)
+    return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0], "loading": loading})
 
 
 def process_name(role: Role, device: str) -> str:
@@ -96,6 +96,8 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
     loading = LoadingState()
     app.steps["consumer"].add(queue_step(role, queues, loading))
+    if role is Role.COORDINATE:
+        app.steps["consumer"].add(Watchdog)
     parent_pid = os.getpid()
 
     def start_child(**_: Any) -> None:

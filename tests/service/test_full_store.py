@@ -1,0 +1,118 @@
+"""A store that fills up or becomes read-only in the middle of a job: it says so and ends, and `resume` finishes it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service.deployment import Deployment, comparable, wait_until
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.chaos.hosts import children
+from virnucpro_tasks.errors import ExitCode
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
+SMALL_BYTES = 1_000
+"""Notes of attempts are smaller, embeddings are not."""
+
+
+@pytest.fixture
+def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    started = Deployment(tmp_path, broker.url, settings={"VIRNUCPRO_MAX_ATTEMPTS": "1"})
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("quiet")
+    with EmbeddedBroker() as broker:
+        calm = Deployment(folder, broker.url)
+        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
+    return comparable(folder / "out")
+
+
+def limit_files(supervisor: int, limit: int) -> None:
+    """No process below `supervisor` can write a larger file."""
+    for worker in children(supervisor):
+        for pid in (worker, *children(worker)):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
+    deployment.run("watch", job_id)
+    deployment.run("results", job_id, "--output", str(deployment.folder / job_id))
+    return comparable(deployment.folder / job_id)
+
+
+def test_a_job_whose_embeddings_cannot_be_written_ends_with_a_message_and_is_resumed(
+    deployment: Deployment, quiet: dict[str, bytes]
+) -> None:
+    # Given workers whose store takes no embedding
+    supervisor = deployment.start_workers("cpu")
+    wait_until(lambda: sum(len(children(worker)) for worker in children(supervisor.pid)) == 3)
+    deployment.run("submit", SAMPLE, "--wait")
+    limit_files(supervisor.pid, SMALL_BYTES)
+    # When a job is computed
+    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
+    # Then it says so while it is tried again, and ends
+    wait_until(lambda: "the store fails: File too large" in deployment.json("status", job_id)["message"])
+    deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
+    status = deployment.json("status", job_id)
+    assert (status["state"], status["exit_code"]) == ("failed", ExitCode.JOB_FAILED)
+    assert "virnucpro resume" in status["message"]
+    # And once there is room, it goes on
+    limit_files(supervisor.pid, resource.RLIM_INFINITY)
+    deployment.run("resume", job_id)
+    assert results_of(deployment, job_id) == quiet
+
+
+@pytest.fixture
+def small_disk(deployment: Deployment) -> Iterator[Path]:
+    """The store is a file system of its own."""
+    deployment.store.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(deployment.store)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a file system")
+    yield deployment.store
+    deployment.stop()
+    subprocess.run(["umount", str(deployment.store)], check=True)
+
+
+def remount(store: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(store)], check=True)
+
+
+def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
+    deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]
+) -> None:
+    job_id = deployment.run("submit", SAMPLE).strip()
+    with (small_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+        while True:
+            filler.write(bytes(4_096))
+    deployment.start_workers("cpu")
+    deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
+    assert "No space left on device" in deployment.run("status", job_id)
+    (small_disk / "filler").unlink()
+    deployment.run("resume", job_id)
+    assert results_of(deployment, job_id) == quiet
+
+
+def test_a_read_only_store_is_told_by_redis(deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]) -> None:
+    job_id = deployment.run("submit", SAMPLE).strip()
+    deployment.start_workers("cpu")
+    deployment.run("watch", job_id)
+    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
+    remount(small_disk, "ro")
+    deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
+    assert not (small_disk / "jobs" / job_id / "failed.json").exists()
+    assert "Read-only file system" in deployment.run("status", job_id)
+    remount(small_disk, "rw")
+    deployment.run("resume", job_id)
+    assert results_of(deployment, job_id) == quiet

@@ -1,0 +1,147 @@
+"""Who has a shard: one worker for as long as it takes, another when the first is gone, never two that both go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from service.deployment import Deployment, comparable, wait_until
+
+from virnucpro_tasks.attempts import History, read_attempts
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.chaos.network import Network
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
+FAULTS = Path(__file__).resolve().parent / "faults"
+LEASE_SECONDS = 1.0
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path / "redis") as started:
+        yield started
+
+
+@pytest.fixture
+def deployment(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    started = Deployment(tmp_path, own_broker.url, settings={"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)})
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("quiet")
+    with EmbeddedBroker() as broker:
+        calm = Deployment(folder, broker.url)
+        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
+    return comparable(folder / "out")
+
+
+def slow(deployment: Deployment, seconds: float) -> None:
+    """Shards take so long for the workers that are started from now on."""
+    python_path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+    deployment.settings |= {"PYTHONPATH": python_path, "TEST_FAULTS": "none", "TEST_SLOW_SECONDS": str(seconds)}
+
+
+def submitted(deployment: Deployment) -> tuple[str, Path]:
+    """A job of one shard, and the file of its attempts."""
+    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
+    return job_id, deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"
+
+
+def starts(attempts: Path) -> list[dict[str, Any]]:
+    return [entry for entry in read_attempts(attempts) if "limit_seconds" in entry]
+
+
+def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
+    deployment.run("watch", job_id)
+    deployment.run("results", job_id, "--output", str(deployment.folder / job_id))
+    return comparable(deployment.folder / job_id)
+
+
+def test_a_shard_of_a_dozen_leases_runs_once(deployment: Deployment, quiet: dict[str, bytes]) -> None:
+    slow(deployment, 12 * LEASE_SECONDS)
+    deployment.start_workers("cpu,cpu")
+    job_id, attempts = submitted(deployment)
+    assert results_of(deployment, job_id) == quiet
+    assert len(starts(attempts)) == 1
+
+
+def test_a_shard_runs_once_though_redis_is_restarted_meanwhile(
+    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes]
+) -> None:
+    slow(deployment, 12 * LEASE_SECONDS)
+    deployment.start_workers("cpu,cpu")
+    job_id, attempts = submitted(deployment)
+    wait_until(attempts.exists)
+    own_broker.restart()
+    assert results_of(deployment, job_id) == quiet
+    assert len(starts(attempts)) == 1
+
+
+def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
+    deployment: Deployment, quiet: dict[str, bytes]
+) -> None:
+    # Given a worker that stands still in the middle of a shard, until another one has begun it
+    slow(deployment, 5 * LEASE_SECONDS)
+    deployment.start_workers("cpu,cpu")
+    job_id, attempts = submitted(deployment)
+    wait_until(attempts.exists)
+    (first,) = starts(attempts)
+    stopped = [psutil.Process(first["pid"]), psutil.Process(first["parent"])]
+    for process in stopped:
+        process.suspend()
+    wait_until(lambda: len(starts(attempts)) == 2)
+    # When it goes on
+    for process in stopped:
+        process.resume()
+    # Then it notices, says so and stops, and the results are those of a quiet run
+    wait_until(lambda: "left to that one" in deployment.worker_log())
+    assert results_of(deployment, job_id) == quiet
+    entries = read_attempts(attempts)
+    assert [entry["pid"] for entry in entries if "handed_back" in entry] == [first["pid"]]
+    assert len(starts(attempts)) == 2
+    assert History.of(entries).tries["whole"] == 1
+    # And it takes work again, when the other one is gone
+    (second,) = (entry for entry in starts(attempts) if entry["pid"] != first["pid"])
+    os.kill(second["parent"], signal.SIGSTOP)
+    os.kill(second["pid"], signal.SIGSTOP)
+    try:
+        job_id, attempts = submitted(deployment)
+        assert results_of(deployment, job_id) == quiet
+        assert starts(attempts)[-1]["pid"] == first["pid"]
+    finally:
+        os.kill(second["pid"], signal.SIGCONT)
+        os.kill(second["parent"], signal.SIGCONT)
+
+
+def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmless(
+    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
+) -> None:
+    # Given a worker behind a network that is cut while it computes
+    slow(deployment, 5 * LEASE_SECONDS)
+    with Network(own_broker.socket, tmp_path) as network:
+        deployment.broker_url = network.url
+        deployment.start_workers("cpu")
+        deployment.broker_url = own_broker.url
+        job_id, attempts = submitted(deployment)
+        wait_until(attempts.exists)
+        network.cut()
+        # When another host is there
+        deployment.start_workers("cpu")
+        # Then the job is done, and the same
+        assert results_of(deployment, job_id) == quiet
+        # And a second one too, once the network is whole again
+        network.mend()
+        job_id, attempts = submitted(deployment)
+        assert results_of(deployment, job_id) == quiet
+        assert len(starts(attempts)) == 1
+        deployment.stop()

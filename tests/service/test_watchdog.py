@@ -1,0 +1,126 @@
+"""Jobs of which Redis has lost the messages end by themselves, without any client that waits for them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from service.deployment import COMMAND, Deployment, comparable, wait_until
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.keys import SMALL_QUEUE, UNACKED, priority_lists
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
+SETTINGS = {"VIRNUCPRO_SHARD_TOKENS": "1000", "VIRNUCPRO_LEASE_SECONDS": "3", "VIRNUCPRO_WATCH_SECONDS": "1"}
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path / "redis") as started:
+        yield started
+
+
+@pytest.fixture
+def deployment(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    started = Deployment(tmp_path, own_broker.url, settings=SETTINGS)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("quiet")
+    with EmbeddedBroker() as broker:
+        calm = Deployment(folder, broker.url, settings=SETTINGS)
+        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
+    return comparable(folder / "out")
+
+
+def client_of(broker: EmbeddedBroker) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(broker.socket))
+
+
+def emptied(broker: EmbeddedBroker) -> None:
+    client_of(broker).flushall()
+
+
+def restarted_with_nothing(broker: EmbeddedBroker) -> None:
+    """As a Redis without an append-only file is after kill -9."""
+    assert broker._data is not None
+    shutil.rmtree(broker._data)
+    broker.restart()
+
+
+def without_callback(broker: EmbeddedBroker) -> None:
+    client_of(broker).delete(*priority_lists(SMALL_QUEUE))
+
+
+def attempts_of_finished(job: Path) -> dict[str, str]:
+    finished = [file.stem for file in (job / "embeddings").glob("[0-9]*")]
+    return {name: (job / "attempts" / f"{name}.jsonl").read_text() for name in finished}
+
+
+def start_embedding_only(deployment: Deployment) -> None:
+    with (deployment.folder / "workers.log").open("ab") as log:
+        flags = ["--devices", "cpu", "--coordinators", "0", "--name", "embedding"]
+        deployment.supervisors.append(
+            subprocess.Popen([*COMMAND, "worker", *flags], env=deployment.environment, stdout=log, stderr=log)
+        )
+
+
+def assert_it_ends(deployment: Deployment, job: Path, quiet: dict[str, bytes]) -> None:
+    wait_until(lambda: (job / "run.json").exists(), seconds=120)
+    assert comparable(job / "results") == quiet
+    assert "has no message in Redis" in (deployment.folder / "workers.log").read_text()
+
+
+def test_a_job_that_was_lost_before_it_was_split_is_done(
+    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes]
+) -> None:
+    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    emptied(own_broker)
+    deployment.start_workers("cpu")
+    assert_it_ends(deployment, job, quiet)
+
+
+@pytest.mark.parametrize("harm", [emptied, restarted_with_nothing], ids=lambda harm: harm.__name__)
+def test_a_job_that_was_lost_while_it_was_embedded_goes_on(
+    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
+) -> None:
+    deployment.start_workers("cpu")
+    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    wait_until(lambda: len(list((job / "embeddings").glob("[0-9]*"))) > 20)
+    harm(own_broker)
+    finished = attempts_of_finished(job)
+    assert_it_ends(deployment, job, quiet)
+    # No shard that was finished is computed again.
+    assert {name: (job / "attempts" / f"{name}.jsonl").read_text() for name in finished} == finished
+
+
+@pytest.mark.parametrize("harm", [emptied, without_callback], ids=lambda harm: harm.__name__)
+def test_a_job_that_is_complete_but_was_never_finished_is_finished(
+    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
+) -> None:
+    # Given a job that is split, and then nobody who could finish it
+    coordinator = deployment.start_workers("none")
+    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    wait_until(lambda: (job / "plan.json").exists())
+    coordinator.terminate()
+    coordinator.wait(30)
+    start_embedding_only(deployment)
+    waiting = priority_lists(SMALL_QUEUE)
+    client = client_of(own_broker)
+    wait_until(lambda: any(client.llen(name) for name in waiting) and not client.hlen(UNACKED))
+    finished = attempts_of_finished(job)
+    # When the message that says it is complete is lost
+    harm(own_broker)
+    # Then a coordinator finds out
+    deployment.start_workers("none")
+    assert_it_ends(deployment, job, quiet)
+    assert {name: (job / "attempts" / f"{name}.jsonl").read_text() for name in finished} == finished
