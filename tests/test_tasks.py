@@ -9,8 +9,9 @@ from job import SAMPLE, make_job
 from virnucpro_tasks import tasks
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.job_queues import waiting
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.queueing import shards_waiting
+from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.settings import Settings
 
 
@@ -18,20 +19,21 @@ from virnucpro_tasks.settings import Settings
 def test_shards_are_published_while_the_input_is_being_read(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = []
+    published: list[int] = []
 
     def reading(job: Job) -> Iterator[int]:
         for shard in range(6):
-            waiting.append(shards_waiting(app, job))
+            published.append(waiting(app.backend.client, queue))
             yield shard
 
     monkeypatch.setattr(tasks, "split_files", reading)
     with EmbeddedBroker() as broker:
         app = make_app(replace(settings, broker_url=broker.url))
         job = make_job(settings, SAMPLE)
+        queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
         app.tasks["virnucpro.split_job"](job.job_id)
-        assert shards_waiting(app, job) == 6
+        assert waiting(app.backend.client, queue) == 6
         app.close()
     # Celery wants to know what follows before it sends one.
-    assert waiting[0] == 0 and all(before >= place - 3 for place, before in enumerate(waiting))
-    assert waiting[-1] >= 2
+    assert published[0] == 0 and all(before >= place - 3 for place, before in enumerate(published))
+    assert published[-1] >= 2
