@@ -9,6 +9,7 @@ is started again with another seed. What was found and mended is in tests/fuzzin
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -81,6 +82,13 @@ def campaign(name: str, *, runs: int, seed: int) -> dict[str, Any]:
     return result
 
 
+def _with_earlier(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Before `rows`, those of targets that were not run this time."""
+    ran = {row["target"] for row in rows}
+    earlier = json.loads(file.read_bytes())["targets"] if file.exists() else []
+    return [row for row in earlier if row["target"] not in ran] + rows
+
+
 def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         fuzz_one(sys.argv[2], sys.argv[3:])
@@ -96,6 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     with ThreadPoolExecutor(options.jobs) as pool:
         rows = list(pool.map(lambda name: campaign(name, runs=options.runs, seed=options.seed), options.targets))
+    rows = _with_earlier(options.output / "fuzz.json", rows)
     names = ("target", "executions", "seed", "found", "coverage", "seconds")
     total = sum(row["executions"] for row in rows)
     write_result(

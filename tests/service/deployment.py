@@ -22,6 +22,9 @@ SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 
 
+PATIENCE_SECONDS = 300.0
+"""No measure of anything: a machine with ten times more to do than cores still gets there in that time."""
+
 CLIENT_COMMANDS = ("submit", "status", "watch", "list", "results", "cancel", "resume", "remove", "config", "doctor")
 """They start no process, so most tests call them in their own."""
 
@@ -92,7 +95,7 @@ class Deployment:
         self,
         *arguments: str,
         expect: int = 0,
-        timeout: float = 120,
+        timeout: float = PATIENCE_SECONDS,
         stdin: bytes | None = None,
         owner: str | None = None,
     ) -> str:
@@ -101,11 +104,11 @@ class Deployment:
 
     def finish(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[bytes]:
         """The same; returns all that it says."""
-        return self._run(*arguments, expect=expect, timeout=120, stdin=None)
+        return self._run(*arguments, expect=expect, timeout=PATIENCE_SECONDS, stdin=None)
 
     def messages(self, *arguments: str, expect: int = 0) -> str:
         """The same; returns what it says on standard error."""
-        return self._run(*arguments, expect=expect, timeout=120, stdin=None).stderr.decode()
+        return self._run(*arguments, expect=expect, timeout=PATIENCE_SECONDS, stdin=None).stderr.decode()
 
     def _run(
         self, *arguments: str, expect: int, timeout: float, stdin: bytes | None, owner: str | None = None
@@ -161,7 +164,7 @@ class Deployment:
                 process.wait()
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
+def wait_until(condition: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
     """Poll until `condition` returns something true, and return it; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
@@ -91,7 +91,7 @@ def test_a_waiting_client_gets_the_same_results(
     finished = {file.name for file in (job / "embeddings").glob("[0-9]*")}
     attempts = {name: _attempts(job, name) for name in finished}
     harm(own_broker)
-    _, errors = client.communicate(timeout=120)
+    _, errors = client.communicate(timeout=PATIENCE_SECONDS)
     assert client.returncode == 0, errors.decode() + deployment.worker_log()
     assert comparable(tmp_path / "out") == quiet
     # No shard that was finished is computed again.
