@@ -61,7 +61,7 @@ def _split(job: Job) -> Iterator[int]:
     (job.paths.root / "split-done").touch()
 
 
-def _embed(job: Job, shard: int, settings: Settings) -> dict[str, Any]:
+def _embed(job: Job, shard: int, settings: Settings, *, message: str) -> dict[str, Any]:
     if seconds := _what(job)["seconds"]:
         time.sleep(seconds)
     with (job.paths.root / f"done-{os.getpid()}.log").open("a") as log:

@@ -153,6 +153,10 @@ class Deployment:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all processes that were started."""
         for process in self.supervisors:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
