@@ -27,6 +27,15 @@ def test_two_files_are_viruses_and_others() -> None:
     assert labels.of("a", 1) == Label(virus=False, group="1/a", taxon="")
 
 
+def test_records_without_a_label_are_named(tmp_path: Path) -> None:
+    labels = Labels.read(table(tmp_path, "id\tlabel\na\tvirus\n"))
+    assert labels.of_all([("a", 0)], file="x.fasta") == [labels.of("a", 0)]
+    with pytest.raises(InputError, match=r"x\.fasta: b has no label"):
+        labels.of_all([("a", 0), ("b", 0)], file="x.fasta")
+    with pytest.raises(InputError, match=r"r0, r1, r2, r3, r4 and 2 more have no label"):
+        labels.of_all([(f"r{number}", 0) for number in range(7)], file="x.fasta")
+
+
 def test_several_tables_are_one(tmp_path: Path) -> None:
     first, second = tmp_path / "a.tsv", tmp_path / "b.tsv"
     first.write_text("id\tlabel\tpart\na\tvirus\tjudge\n")

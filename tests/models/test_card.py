@@ -117,6 +117,16 @@ def test_all_parts_may_come_from_bundles(fitted: Bundle, convert: Callable[..., 
     assert encoder_weights(again.path) == encoder_weights(fitted.path)
 
 
+def test_the_demonstration_can_be_put_together_again_and_takes_no_other_esm2(
+    convert: Callable[..., Bundle], other_esm2: Path
+) -> None:
+    demo = Path("demo")
+    again = convert("again", dnabert=demo, esm2=demo, head=demo, dtype="fp16")
+    assert read_bundle(again.path).description.chunk_length == 500
+    with pytest.raises(BundleError, match="this head takes 320"):
+        convert("wrong", dnabert=demo, esm2=other_esm2, head=demo)
+
+
 def test_a_head_of_other_encoders_is_refused_with_those_that_fit(
     fitted: Bundle, convert: Callable[..., Bundle], other_esm2: Path, tmp_path: Path
 ) -> None:

@@ -22,10 +22,12 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import BackendError, ExitCode, JobError
 from virnucpro_tasks.fitting.labels import Labels
+from virnucpro_tasks.fitting.splits import split_records
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.same_work import find_same_work
+from virnucpro_tasks.sequences import record_ids
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.submitting import submit
 
@@ -96,6 +98,12 @@ class Labelled:
         """A message for a person, unless they are to be quiet."""
         say(text, quiet=self.quiet)
 
+    def check(self) -> None:
+        """Read all ids, and divide the records as will be done in the end: what is wrong with labels is said before
+        anything is embedded. Raises InputError."""
+        labels = self.labels.of_all(record_ids(self.inputs), file=", ".join(map(str, self.inputs)))
+        split_records(labels, seed=self.seed)
+
     def embedded(self, *, scored: bool, chunk_length: int | None = None) -> Job:
         """A finished job over the inputs that kept its vectors: the one of an earlier command, if it is still there.
 
@@ -132,9 +140,12 @@ def embedded(
         priority=0,
         scored=scored,
     )
-    job = find_same_work(settings.store, job).job
+    found = find_same_work(settings.store, job)
+    job = found.job
     if job.paths.run.exists():
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)
+    elif found.state is not None:
+        say(f"an earlier command was interrupted: job {job.job_id} goes on", quiet=quiet)
     progress = run_here(settings, job, devices=devices, quiet=quiet)
     if progress.exit_code not in (ExitCode.OK, ExitCode.INCOMPLETE):
         raise JobError(progress.message or "it did not end well", job_id=job.job_id)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import (
     describe_bundle_line,
@@ -70,6 +71,8 @@ def command(
     require_worker_extra()
     require_free(output, force=force)
     bundle = find_bundle(settings.bundle)
+    # Read for its errors, before a folder is made.
+    Head.load(bundle)
     say(describe_bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     _make_folder(output)

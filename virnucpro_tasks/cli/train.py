@@ -62,7 +62,10 @@ def command(
     if output.exists():
         raise OutputError(f"{output} exists already", hint="name a new folder")
     labelled = Labelled.of(context, **arguments)
+    labelled.check()
     job = labelled.embedded(scored=False, chunk_length=chunk_length)
+    examples = read_examples(job, labelled.labels)
+    labelled.say(f"{len(examples.ids):,} records with {len(examples.record):,} open frames: a head is fitted to them")
     request = HeadRequest(
         kind=HeadKind(kind),
         hidden=hidden,
@@ -75,7 +78,7 @@ def command(
     card = fit_bundle(
         output,
         labelled.bundle,
-        read_examples(job, labelled.labels),
+        examples,
         request,
         inputs=job.spec.inputs,
         say=lambda epoch: labelled.say(

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.fitting.labels import Label, Labels
+from virnucpro_tasks.fitting.labels import Label, Labels, unlabelled
 from virnucpro_tasks.jobs import Job
 from virnucpro_tasks.shards.files import read_table, read_vectors
 from virnucpro_tasks.shards.plan import read_plan
-
-NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +67,7 @@ def read_examples(job: Job, labels: Labels) -> Examples:
     """
     nucleotide, protein, records = [], [], []
     facts: dict[int, tuple[str, int, Label]] = {}
-    unlabelled: list[str] = []
+    nameless: list[str] = []
     names = [entry.name for entry in job.spec.inputs]
     for number, entry in enumerate(read_plan(job.paths.plan).shards):
         if not entry.frames or not job.paths.embedding(number).exists():
@@ -85,7 +83,7 @@ def read_examples(job: Job, labels: Labels) -> Examples:
                 text = record_id.decode(errors="replace")
                 label = labels.of(text, source)
                 if label is None:
-                    unlabelled.append(text)
+                    nameless.append(text)
                     label = Label(virus=False, group="", taxon="")
                 facts[ordinal] = (text, length, label)
         vectors = read_vectors(job.paths.embedding(number))
@@ -93,11 +91,8 @@ def read_examples(job: Job, labels: Labels) -> Examples:
         nucleotide.append(vectors.nucleotide[vectors.nucleotide_row[computed]])
         protein.append(vectors.protein[vectors.protein_row[computed]])
         records.append(frames["record_ordinal"].to_numpy()[computed])
-    if unlabelled:
-        more = f" and {len(unlabelled) - NAMED} more" if len(unlabelled) > NAMED else ""
-        raise InputError(
-            f"{', '.join(unlabelled[:NAMED])}{more} have no label", file=", ".join(names), hint="add them to the table"
-        )
+    if nameless:
+        raise unlabelled(nameless, file=", ".join(names))
     if not records:
         raise InputError("no record has an open frame", file=", ".join(names))
     ordinals, record = np.unique(np.concatenate(records), return_inverse=True)

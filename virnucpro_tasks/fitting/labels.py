@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from virnucpro_tasks.errors import InputError
 
 VIRUS, OTHERS = "virus", "others"
 COLUMNS = ("id", "label")
+NAMED = 5
+"""Records that an error names."""
 OPTIONAL_COLUMNS = ("group", "taxon", "part")
 TRAIN, STOP, CALIBRATE, JUDGE = PARTS = ("train", "stop", "calibrate", "judge")
 """What records may be for: to fit a head, to tell when to stop, to calibrate it, to judge it."""
@@ -56,11 +58,28 @@ class Labels:
     def by_file(cls) -> Labels:
         return cls(None)
 
+    def of_all(self, records: Iterable[tuple[str, int]], *, file: str) -> list[Label]:
+        """The labels of records (id, number of their file). Raises InputError for those that have none."""
+        found = [(record_id, self.of(record_id, ordinal)) for record_id, ordinal in records]
+        if missing := [record_id for record_id, label in found if label is None]:
+            raise unlabelled(missing, file=file)
+        return [label for _, label in found if label is not None]
+
     def of(self, record_id: str, input_ordinal: int) -> Label | None:
         """The label of a record; None if the table does not name it."""
         if self._table is not None:
             return self._table.get(record_id)
         return Label(virus=input_ordinal == 0, group=f"{input_ordinal}/{record_id}", taxon="")
+
+
+def unlabelled(ids: Sequence[str], *, file: str) -> InputError:
+    """The error for records without a label."""
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return InputError(
+        f"{', '.join(ids[:NAMED])}{more} {'has' if len(ids) == 1 else 'have'} no label",
+        file=file,
+        hint="add to the table what the input holds",
+    )
 
 
 def _rows(handle: Iterable[str], path: Path, *, seen: set[str]) -> dict[str, Label]:

@@ -30,6 +30,7 @@ from virnucpro_tasks.models.bundle import (
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.card import check_chunk_length, check_weights, encoder_weights, read_card, what_fits
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, fitting_esm2, misfit
 from virnucpro_tasks.models.tokenizer import read_tokenizer
@@ -123,7 +124,9 @@ def convert_bundle(
 
 
 def _part(path: Path, part: str) -> Path:
-    """`path`, or its `part` if it is a bundle."""
+    """`path`, or its `part` if it is a bundle; 'demo' is the shipped demonstration."""
+    if str(path) == DEMONSTRATION and not path.exists():
+        path = demo_bundle().path
     return path / part if (path / DESCRIPTION_FILE).is_file() else path
 
 
