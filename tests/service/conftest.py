@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from service.deployment import Deployment
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.cli.main import main
 
 
 @pytest.fixture
@@ -24,3 +25,17 @@ def serving(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with EmbeddedBroker(server=server) as broker, Deployment(tmp_path_factory.mktemp("serving"), broker.url) as started:
         started.start_workers("cpu")
         yield started
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """`virnucpro ...` in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["virnucpro", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -31,18 +30,6 @@ def labelled(tmp_path: Path) -> tuple[Path, Path]:
             sequences.write(f">r{number}\n{sequence}\n")
             labels.write(f"r{number}\t{'virus' if virus else 'others'}\tg{number % GROUPS}\n")
     return fasta, table
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["virnucpro", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
@@ -97,4 +84,13 @@ def test_labels_that_do_not_fit_are_named(
     table.write_text("id\tlabel\nr0\tviral\n")
     code, _, err = call("train", fasta, "--labels", table, "--bundle", "demo", "--output", tmp_path / "x")
     assert code == 3 and "labels.tsv, line 2, record 'r0': label 'viral'" in err
+    given = (fasta, "--labels", table, "--bundle", "demo", "--output", tmp_path / "x", "--work", tmp_path / "vectors")
+    table.write_text("id\tlabel\nr0\tvirus\n")
+    code, _, err = call("train", *given)
+    assert code == 3 and "r1, r2, r3, r4, r5 and 90 more have no label" in err
+    table.write_text("id\tlabel\tgroup\n" + "".join(f"r{n}\tvirus\tg{n}\n" for n in range(6 * GROUPS)))
+    code, _, err = call("train", *given)
+    assert code == 3 and "only 0 groups of others" in err
+    # Nothing was embedded to find that out.
+    assert not (tmp_path / "vectors").exists()
     assert not (tmp_path / "x").exists()
