@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,8 @@ def fit_mlp(
     Each class counts alike, and in it each record, whatever its number of frames.
     """
     mean, deviation = standardisation(train.joined)
-    # Imported here: only fitting needs torch. Its threads are limited only if it is there by then.
-
+    # Before the limit, which holds for what is loaded by then.
+    import_module("torch")
     with threads_for(train.joined):
         return _fit(train, stop, mean, deviation, hidden=hidden, seed=seed, say=say)
 
@@ -56,6 +57,7 @@ def _fit(
     seed: int,
     say: Callable[[Epoch], None],
 ) -> HeadTensors:
+    # Imported here: only fitting needs torch.
     import torch
     from torch import nn
     from torch.nn import functional
