@@ -22,7 +22,8 @@ SHARDS_A_COPY = 140
 
 def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int, priority: int = 6) -> str:
     """A job on so many copies of the sample."""
-    giant = folder / "giant.fasta"
+    # A file of its own: it is hard-linked into the store, and must not change.
+    giant = folder / f"giant-{owner}-{copies}.fasta"
     giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(copies)))
     flags = ["--shard-tokens", "1", "--force-new", "--priority", str(priority)]
     return deployment.run("submit", str(giant), *flags, owner=owner).strip()
