@@ -28,7 +28,7 @@ from noop_workers import done_times, finish_started, new_job, noop_workers
 from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import job_queue, priority_lists
+from virnucpro_tasks.keys import priority_lists
 from virnucpro_tasks.queueing import enqueue
 from virnucpro_tasks.settings import Settings
 
@@ -48,7 +48,7 @@ def measure_queue(settings: Settings, shards: int) -> dict[str, Any]:
             while not (job.paths.root / "split-done").exists():
                 assert time.monotonic() < deadline, "not queued in time"
                 time.sleep(0.05)
-            queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+            queue = job.queue
             queued = sum(client.llen(name) for name in priority_lists(queue))
             used = int(client.info("memory")["used_memory"])
         return {

@@ -4,14 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from virnucpro_tasks.attempts import History
+from virnucpro_tasks.attempts import DIED, History
 from virnucpro_tasks.bisecting import GIVEN_UP, PIECES, RECORD_ATTEMPTS, REST, Step, next_step
 
 ORDINALS = list(range(100, 137))
 
 
-def drive(fails: Callable[[Step, set[int]], bool], ordinals: list[int] = ORDINALS) -> tuple[list[str], Step]:
-    """Take steps until one that is not a probe ends well; the names of all steps, and the last step."""
+def drive(
+    fails: Callable[[Step, set[int]], bool], ordinals: list[int] = ORDINALS, *, note: bool = True
+) -> tuple[list[str], Step]:
+    """Take steps until one that is not a probe ends well; the names of all steps, and the last step.
+
+    Without `note` nobody is left to say that an attempt has failed.
+    """
     entries: list[dict[str, object]] = []
     names = []
     while True:
@@ -22,7 +27,8 @@ def drive(fails: Callable[[Step, set[int]], bool], ordinals: list[int] = ORDINAL
         entries.append({"step": step.name})
         records = {ordinals[place] for part in step.parts for place in range(part.first, part.stop)}
         if fails(step, records - set(step.culprits)):
-            entries.append({"step": step.name, "failed": "broken"})
+            if note:
+                entries.append({"step": step.name, "failed": "broken"})
         elif step.is_probe:
             entries.append({"step": step.name, "done": True})
         else:
@@ -63,6 +69,23 @@ def test_all_records_may_be_at_fault_and_a_single_one_needs_no_bisection() -> No
     assert (last.name, set(last.culprits)) == (GIVEN_UP, set(ORDINALS))
     names, last = drive(lambda step, records: True, [9])
     assert (names, last.culprits) == ([*["whole"] * 3, GIVEN_UP], {9: "3 attempts: broken"})
+
+
+def test_lost_workers_condemn_only_by_threes() -> None:
+    names, last = drive(lambda step, records: True, [9], note=False)
+    assert names == [*["whole"] * 9, GIVEN_UP]
+    assert last.culprits == {9: f"9 attempts: {DIED}"}
+    # Not three hosts that an operator has killed
+    left = iter([True] * 8)
+    names, last = drive(lambda step, records: next(left, False), [9], note=False)
+    assert (names, last.culprits) == (["whole"] * 9, {})
+
+
+def test_a_record_that_takes_its_whole_worker_with_it_is_found_all_the_same() -> None:
+    names, last = drive(lambda step, records: 118 in records, note=False)
+    assert last.name == REST and set(last.culprits) == {118}
+    assert names.count("whole") == 3 and names.count("18-19") == 6
+    assert len(names) <= 4 + 2 * len(ORDINALS).bit_length() + 6
 
 
 def test_known_culprits_are_left_out_and_their_attempt_does_not_count() -> None:

@@ -112,8 +112,8 @@ def test_embeddings_go_with_the_end_unless_they_are_kept(small: Settings) -> Non
 def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     shards = list(split_files(job))
-    # The first shard holds a piece of one record, whose worker has died three times.
-    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    # The first shard holds a piece of one record, whose worker was lost nine times.
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
         embed_shard_files(job, shard, small)
     assert finish_files(job) == []
@@ -122,14 +122,14 @@ def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) 
     chunks = read_table(job.paths.results / "chunks.tsv")
     lost = [row for row in chunks if row["status"] == "quarantined"]
     assert len(lost) == report["counts"]["chunks"]["quarantined"] > 0
-    assert {row["reason"] for row in lost} == {"3 attempts: its worker died each time"}
+    assert {row["reason"] for row in lost} == {"9 attempts: its worker died each time"}
     assert any(row["status"] == "scored" for row in chunks)
 
 
 def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     shards = list(split_files(job))
-    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
         embed_shard_files(job, shard, small)
     job.paths.quarantined(shards[0]).write_text("{")
@@ -141,7 +141,7 @@ def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small
 def test_quarantined_records_get_their_attempts_back_on_request(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     shards = list(split_files(job))
-    job.paths.attempts(shards[0]).write_text("{}\n" * 3)
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
         embed_shard_files(job, shard, small)
     reopen_job(job, retry_quarantined=True)

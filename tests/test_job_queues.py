@@ -14,7 +14,7 @@ from virnucpro_tasks.keys import LIVE_QUEUES, gpu_queue, job_queue, priority_lis
 pytestmark = pytest.mark.service
 
 ONE, OTHER = "1" * 64, "2" * 64
-QUEUE = job_queue(ONE, "a", "job")
+QUEUE = job_queue(ONE, "a", 6, "job")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def client(broker: EmbeddedBroker) -> Iterator[redis.Redis]:
 def test_a_worker_finds_the_queues_of_its_bundle(client: redis.Redis) -> None:
     announce(client, [])
     assert live_queues(client, gpu_queue(ONE)) == set()
-    announce(client, [QUEUE, job_queue(OTHER, "a", "job")])
+    announce(client, [QUEUE, job_queue(OTHER, "a", 6, "job")])
     assert live_queues(client, gpu_queue(ONE)) == {QUEUE}
 
 
@@ -42,10 +42,10 @@ def test_a_queue_is_announced_before_the_first_shard_is_put_into_it(client: redi
 def test_emptying_takes_all_priorities_and_nothing_else(client: redis.Redis) -> None:
     for name in priority_lists(QUEUE):
         client.rpush(name, "x", "y")
-    client.rpush(job_queue(ONE, "a", "other"), "kept")
+    client.rpush(job_queue(ONE, "a", 6, "other"), "kept")
     assert empty(client, QUEUE) == 8
     assert empty(client, QUEUE) == 0
-    assert client.llen(job_queue(ONE, "a", "other")) == 1
+    assert client.llen(job_queue(ONE, "a", 6, "other")) == 1
 
 
 def test_the_gauge_is_as_long_as_shards_wait(client: redis.Redis) -> None:
@@ -54,14 +54,14 @@ def test_the_gauge_is_as_long_as_shards_wait(client: redis.Redis) -> None:
         client.delete(QUEUE)
         for number in range(waiting):
             client.rpush(priority_lists(QUEUE)[number % 4], "x")
-        announce(client, [QUEUE, job_queue(ONE, "b", "job")])
+        announce(client, [QUEUE, job_queue(ONE, "b", 6, "job")])
         assert sweep(client, quiet_seconds=60) == {gpu_queue(ONE): waiting}
         assert client.llen(gauge) == waiting
         empty(client, QUEUE)
 
 
 def test_a_queue_is_forgotten_when_it_is_empty_and_nobody_speaks_of_it(client: redis.Redis) -> None:
-    full, quiet, fresh = (job_queue(ONE, "a", name) for name in ("full", "quiet", "fresh"))
+    full, quiet, fresh = (job_queue(ONE, "a", 6, name) for name in ("full", "quiet", "fresh"))
     announce(client, [full, quiet, fresh])
     client.rpush(priority_lists(full)[2], "x")
     for name in (full, quiet):

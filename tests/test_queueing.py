@@ -15,7 +15,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.job_queues import announce
 from virnucpro_tasks.jobs import Job, cancel_job
-from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, UNACKED, job_queue, priority_lists
+from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, UNACKED, priority_lists
 from virnucpro_tasks.messages import jobs_with_messages
 from virnucpro_tasks.queueing import check_broker, enqueue, requeue_if_lost, wait_for
 from virnucpro_tasks.settings import Settings
@@ -102,7 +102,7 @@ def taken_by_a_worker(app: VirnucproApp, job: Job) -> None:
 
 
 def its_shards_wait(app: VirnucproApp, job: Job) -> None:
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    queue = job.queue
     with app.connection_for_write() as connection:
         connection.default_channel.client.lpush(priority_lists(queue)[2], "a shard")
 
@@ -137,7 +137,7 @@ def test_the_jobs_of_a_redis_are_named_by_their_messages(app: VirnucproApp, sett
     jobs = [make_job(settings, SAMPLE) for _ in range(4)]
     enqueue(app, jobs[0])
     taken_by_a_worker(app, jobs[1])
-    queue = job_queue(jobs[2].spec.bundle_digest, jobs[2].spec.owner, jobs[2].job_id)
+    queue = jobs[2].queue
     with app.connection_for_write() as connection:
         client = connection.default_channel.client
         announce(client, [queue])

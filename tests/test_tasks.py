@@ -11,7 +11,6 @@ from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.job_queues import waiting
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.settings import Settings
 
 
@@ -30,7 +29,7 @@ def test_shards_are_published_while_the_input_is_being_read(
     with EmbeddedBroker() as broker:
         app = make_app(replace(settings, broker_url=broker.url))
         job = make_job(settings, SAMPLE)
-        queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+        queue = job.queue
         app.tasks["virnucpro.split_job"](job.job_id)
         assert waiting(app.backend.client, queue) == 6
         app.close()

@@ -8,8 +8,8 @@ from virnucpro_tasks.turns import FairTurns
 DIGEST = "0123456789abcdef" * 4
 
 
-def queue(owner: str, number: int = 0) -> str:
-    return job_queue(DIGEST, owner, f"20260101t00000{number}z-{'a' * 16}")
+def queue(owner: str, number: int = 0, *, priority: int = 6) -> str:
+    return job_queue(DIGEST, owner, priority, f"20260101t00000{number}z-{'a' * 16}")
 
 
 def served(turns: FairTurns, queues: list[str], times: int) -> list[str]:
@@ -31,6 +31,16 @@ def test_owners_get_equal_shares_however_many_jobs_they_have() -> None:
     taken = served(FairTurns(queues), queues, 30)
     assert Counter(map(owner_of, taken)) == {"a": 10, "b": 10, "c": 10}
     assert Counter(name for name in taken if owner_of(name) == "a") == dict.fromkeys(queues[:5], 2)
+
+
+def test_priorities_order_the_jobs_of_one_owner_and_starve_nobody_else() -> None:
+    first, second, last = (queue("a", number, priority=number * 4) for number in range(3))
+    other = queue("b", priority=9)
+    queues = [last, second, other, first]
+    taken = served(FairTurns(queues), queues, 20)
+    assert Counter(taken) == {first: 10, other: 10}
+    queues.remove(first)
+    assert Counter(served(FairTurns(queues), queues, 20)) == {second: 10, other: 10}
 
 
 def test_queues_that_come_and_go_do_not_begin_the_round_anew() -> None:
@@ -60,7 +70,7 @@ def test_a_queue_that_was_cancelled_while_a_message_came_is_no_trouble() -> None
     assert turns.consume(5) == [queue("a")]
 
 
-def test_odd_owners_make_names_of_three_parts() -> None:
+def test_odd_owners_make_names_of_four_parts() -> None:
     for owner in ("", "Dr. Who", "ü\x06\x16", "x" * 200, "a.b"):
-        assert queue(owner).count(".") == 2
+        assert queue(owner).count(".") == 3
         assert queue(owner).isascii() and queue(owner).isprintable()

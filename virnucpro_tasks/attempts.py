@@ -19,16 +19,22 @@ DIED = "its worker died each time"
 """Nobody was left to say how: not the process alone but its whole worker, or the host, was lost."""
 
 
+LOST_AN_ATTEMPT = 3
+"""So many attempts whose whole worker was lost weigh as one that failed: mostly it was the host, or an operator."""
+
+
 @dataclass(slots=True)
 class History:
     """The lines of an attempts file, summed up by step.
 
     `tries` counts attempts that say something against the records of their step: one that was handed back by a stopping
-    worker, that failed because of the store, or that found its culprits, does not. `done` are steps that ended
+    worker, that failed because of the store, or that found its culprits, does not. `failures` are those of them that
+    ended with an error, or whose process died while its worker lived to tell. `done` are steps that ended
     well, `reasons` the last failure of each step, `culprits` why a record was found at fault, by record ordinal.
     """
 
     tries: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
     done: set[str] = field(default_factory=set)
     reasons: dict[str, str] = field(default_factory=dict)
     culprits: dict[int, str] = field(default_factory=dict)
@@ -51,10 +57,16 @@ class History:
                 history.tries[step] -= bool(entry["started"])
                 history.store_failures += 1
             elif "failed" in entry:
+                history.failures[step] += 1
                 history.reasons[step] = entry["failed"]
             else:
                 history.tries[step] += 1
         return history
+
+    def weight(self, step: str) -> int:
+        """Attempts at `step` that count against what is tried alone: each failure, and lost workers by threes."""
+        failures = self.failures[step]
+        return failures + max(0, self.tries[step] - failures) // LOST_AN_ATTEMPT
 
     def verdict(self, step: str) -> str:
         """Why the records of `step` have no vectors: how often it was tried, and the last failure."""

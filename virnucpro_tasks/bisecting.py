@@ -7,7 +7,8 @@
     given up  nothing helps: every record of the shard is at fault
 
 A part of several records is tried once: if its worker died of something else, halving it costs time and
-condemns nobody. A single record is condemned by RECORD_ATTEMPTS failures, and never by what it was tried with.
+condemns nobody. A single record is condemned by RECORD_ATTEMPTS failures, and never by what it was tried with. Where
+something is condemned, workers that were lost as a whole count by threes (`History.weight`).
 Any worker that reads the same lines takes the same next step.
 """
 
@@ -66,7 +67,8 @@ def next_step(history: History, ordinals: Sequence[int], *, max_attempts: int) -
     found = dict(history.culprits)
     if all(ordinal in found for ordinal in ordinals):
         return Step(GIVEN_UP, (), found)
-    if history.tries[WHOLE] < max_attempts:
+    tried = history.tries[WHOLE] if len(everything) > 1 else history.weight(WHOLE)
+    if tried < max_attempts:
         return Step(WHOLE, (everything,), found)
     leaves = list(_leaves(history, everything, ordinals, max_attempts))
     untried = next((part for part, is_sound in leaves if is_sound is None), None)
@@ -76,9 +78,9 @@ def next_step(history: History, ordinals: Sequence[int], *, max_attempts: int) -
         found.setdefault(ordinals[part.first], history.verdict(WHOLE if part == everything else part.name))
     if all(ordinal in found for ordinal in ordinals):
         return Step(GIVEN_UP, (), found)
-    if history.tries[REST] < REST_ATTEMPTS:
+    if history.weight(REST) < REST_ATTEMPTS:
         return Step(REST, (everything,), found)
-    if history.tries[PIECES] < max_attempts:
+    if history.weight(PIECES) < max_attempts:
         return Step(PIECES, tuple(part for part, is_sound in leaves if is_sound), found)
     reason = f"the shard fails though none of its other records does alone: {history.verdict(PIECES)}"
     return Step(GIVEN_UP, (), dict.fromkeys(ordinals, reason) | found)
@@ -89,14 +91,14 @@ def _leaves(
 ) -> Iterator[tuple[Part, bool | None]]:
     """The parts that are not divided further: True if one went well, False for a record at fault, None if untried."""
     whole = len(part) == len(ordinals)
-    tries = history.tries[WHOLE if whole else part.name]
+    step = WHOLE if whole else part.name
     if all(ordinals[place] in history.culprits for place in range(part.first, part.stop)):
         return
     if part.name in history.done:
         yield part, True
     elif len(part) == 1:
-        yield part, (None if tries < (max_attempts if whole else RECORD_ATTEMPTS) else False)
-    elif not whole and tries < 1:
+        yield part, (None if history.weight(step) < (max_attempts if whole else RECORD_ATTEMPTS) else False)
+    elif not whole and history.tries[step] < 1:
         yield part, None
     else:
         for half in part.halves:

@@ -13,8 +13,9 @@ from typing import Any
 
 from virnucpro_tasks.atomic import write_bytes, write_json
 from virnucpro_tasks.errors import ExitCode, JobError
+from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
-from virnucpro_tasks.paths import JobPaths, new_job_id
+from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, new_job_id
 from virnucpro_tasks.staging import StagedInput, stage_inputs
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
@@ -66,6 +67,11 @@ class Job:
     @property
     def job_id(self) -> str:
         return self.spec.job_id
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue of its shards."""
+        return job_queue(self.spec.bundle_digest, self.spec.owner, self.spec.parameters.priority, self.job_id)
 
 
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
@@ -125,9 +131,13 @@ def cancel_job(job: Job) -> None:
 
 
 def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
-    """Take back what stops a job: the marks of cancellation and failure, and on request its quarantined records."""
+    """Take back what stops a job: the marks of cancellation and failure, lost attempts at splitting and finishing, and
+    on request its quarantined records.
+    """
     job.paths.cancelled.unlink(missing_ok=True)
     job.paths.failed.unlink(missing_ok=True)
+    for step in (SPLITTING, FINISHING):
+        job.paths.step_attempts(step).unlink(missing_ok=True)
     if retry_quarantined and not job.paths.run.exists():
         for file in job.paths.quarantine.glob("*.json"):
             job.paths.attempts(int(file.stem)).unlink(missing_ok=True)

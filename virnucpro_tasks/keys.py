@@ -3,7 +3,8 @@
 | name                          | type                 | owner       | lifetime                                     |
 | ----------------------------- | -------------------- | ----------- | -------------------------------------------- |
 | cpu, cpu-small, + priorities  | list (queue)         | kombu       | messages until acknowledged                  |
-| gpu-{12 hex}.{owner}.{job id} | list (queue)         | kombu       | a job's shards until taken, or cancelled     |
+| gpu-{12 hex}.{owner}.         | list (queue)         | kombu       | a job's shards until taken, or cancelled     |
+|   {priority}.{job id}         |                      |             |                                              |
 | virnucpro.queues              | sorted set           | virnucpro   | a job's queue from its first shard until     |
 |                               |                      |             | QUIET_LEASES leases after its last           |
 | gpu-{12 hex}.waiting          | list (a gauge)       | coordinator | as long as shards of the bundle wait         |
@@ -67,13 +68,21 @@ RESULT_DAYS = 30
 """Days that task results and chord counters stay in Redis; longer than any job."""
 
 PRIORITY_STEPS = (0, 3, 6, 9)
-"""Priorities on Redis; 0 is served first."""
+"""Priorities of messages on Redis; 0 is served first. Only the coordinators' queues have several: finishing comes
+before splitting. The shards of a job are all equal; the job's own priority is in the name of its queue.
+"""
+
+FINISHING_PRIORITY, SPLITTING_PRIORITY = 0, 6
+
+HIGHEST, DEFAULT_PRIORITY, LOWEST = 0, 6, 9
+"""Of a job among those of its owner."""
 
 PRIORITY_SEPARATOR = "\x06\x16"
 """kombu's, between a queue's name and a priority."""
 
 _DIGEST_CHARACTERS = 12
 _OWNER_CHARACTERS = 32
+_PARTS = 4
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_-]")
 
 
@@ -82,16 +91,22 @@ def gpu_queue(bundle_digest: str) -> str:
     return f"gpu-{bundle_digest[:_DIGEST_CHARACTERS]}"
 
 
-def job_queue(bundle_digest: str, owner: str, job_id: str) -> str:
+def job_queue(bundle_digest: str, owner: str, priority: int, job_id: str) -> str:
     """The queue of one job's shards. What is unusual in the owner's name becomes an underscore."""
     name = _NOT_IN_A_NAME.sub("_", owner.lower())[:_OWNER_CHARACTERS]
-    return f"{gpu_queue(bundle_digest)}.{name}.{job_id}"
+    return f"{gpu_queue(bundle_digest)}.{name}.{priority}.{job_id}"
 
 
 def owner_of(queue: str) -> str:
     """Whose turn a queue takes: the owner in the name of a job's queue, otherwise the queue itself."""
     parts = queue.split(".")
-    return parts[1] if len(parts) == 3 else queue
+    return parts[1] if len(parts) == _PARTS else queue
+
+
+def priority_of(queue: str) -> int:
+    """The priority in the name of a job's queue, 0 (first) to 9; 0 of any other queue."""
+    parts = queue.split(".")
+    return int(parts[2]) if len(parts) == _PARTS else 0
 
 
 def waiting_gauge(bundle_digest: str) -> str:

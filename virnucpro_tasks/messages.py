@@ -6,7 +6,7 @@ from typing import Any
 
 from virnucpro_tasks.job_queues import waiting
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import CPU_QUEUE, LIVE_QUEUES, SMALL_QUEUE, UNACKED, job_queue, priority_lists
+from virnucpro_tasks.keys import CPU_QUEUE, LIVE_QUEUES, SMALL_QUEUE, UNACKED, priority_lists
 
 _NAMED = """
 local found = {}
@@ -41,5 +41,5 @@ def jobs_with_messages(client: Any) -> set[str]:
 
 def has_messages(client: Any, job: Job) -> bool:
     """Whether the job has one, also in a queue that is no longer announced, which it then is again."""
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    queue = job.queue
     return waiting(client, queue) > 0 or job.job_id in jobs_with_messages(client)

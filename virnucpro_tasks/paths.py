@@ -9,6 +9,7 @@
 | shards/{n}.ledger.parquet        | split_job         | the job's                                            |
 | plan.json                        | split_job         | the job's; written when splitting is complete        |
 | attempts/{n}.jsonl               | embed_shard       | the job's; one line before and after each attempt    |
+| attempts/{step}.jsonl            | split_job, finish | the job's; the same for splitting and finishing      |
 | embeddings/{n}.safetensors       | embed_shard       | until finished, unless keep_embeddings               |
 | quarantine/{n}.json              | embed_shard       | the job's; which records have no vectors, and why    |
 | failed.json                      | split_job, finish | until `resume`: why the job cannot go on             |
@@ -31,6 +32,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
+
+SPLITTING, FINISHING = "splitting", "finishing"
+"""The steps of a job besides its shards."""
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_RANDOM_CHARACTERS = 16
@@ -106,6 +110,9 @@ class JobPaths:
 
     def attempts(self, shard: int) -> Path:
         return self.root / "attempts" / f"{shard:06d}.jsonl"
+
+    def step_attempts(self, step: str) -> Path:
+        return self.root / "attempts" / f"{step}.jsonl"
 
     @property
     def embeddings(self) -> Path:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from virnucpro_tasks.errors import BrokerError, ExitCode
 from virnucpro_tasks.job_queues import empty
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import coordinator_queue, job_queue
+from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
 from virnucpro_tasks.messages import has_messages
 from virnucpro_tasks.progress import JobState, Progress, job_progress
 from virnucpro_tasks.settings import masked_url
@@ -59,8 +59,9 @@ def enqueue(app: Celery, job: Job) -> None:
     Raises BrokerError.
     """
     check_broker(app)
-    step = "virnucpro.finish_job" if job.paths.plan.exists() else "virnucpro.split_job"
-    priority = job.spec.parameters.priority
+    is_split = job.paths.plan.exists()
+    step = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
+    priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY
     try:
         forget_trouble(app.backend.client, job)
         app.send_task(
@@ -76,7 +77,7 @@ def enqueue(app: Celery, job: Job) -> None:
 def drop_waiting(app: Celery, job: Job) -> int:
     """Take the shards of a job that wait out of the queue; returns how many. Raises BrokerError."""
     check_broker(app)
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    queue = job.queue
     with app.connection_for_write() as connection:
         return empty(connection.default_channel.client, queue)
 

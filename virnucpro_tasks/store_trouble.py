@@ -20,7 +20,7 @@ from celery.exceptions import Reject
 from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.job_queues import empty
 from virnucpro_tasks.jobs import Job, fail_job
-from virnucpro_tasks.keys import STORE_FAILURES, STORE_REASONS, job_queue
+from virnucpro_tasks.keys import STORE_FAILURES, STORE_REASONS
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _ends(client: Any, job: Job, error: StoreError) -> bool:
     client.hset(STORE_REASONS, job.job_id, json.dumps({"message": message, "ended": ended}))
     if not ended:
         return False
-    empty(client, job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id))
+    empty(client, job.queue)
     try:
         fail_job(job, message, exit_code=error.exit_code)
     except OSError as unwritable:

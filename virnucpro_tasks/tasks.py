@@ -17,27 +17,29 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.checked_task import CheckedTask, LeftToOthers
+from virnucpro_tasks.counted_attempt import counted_attempt
 from virnucpro_tasks.embedding import TAKEN_OVER, embed_shard_files
 from virnucpro_tasks.finishing import finish_files
 from virnucpro_tasks.job_queues import announcing, empty, entity
 from virnucpro_tasks.jobs import Job, open_job
-from virnucpro_tasks.keys import coordinator_queue, job_queue
+from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
+from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.splitting import split_files
 from virnucpro_tasks.store_trouble import enduring_store_failures
 
+REQUEST = "virnucpro_tasks.counted_request:CountedRequest"
 
-@shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
+
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job", Request=REQUEST)
 def split_job(self: Task, job_id: str) -> None:
     """Cut the input into shards and start the chord of those without embeddings, published while reading."""
     job = open_job(self.app.settings.store, job_id)
-    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+    with counted_step(self.app, job, SPLITTING):
         # Not `self.replace`: Celery would read the whole input before it published the first shard.
         next_step(self.app, job, split_files(job)).apply_async()
 
 
-@shared_task(
-    bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request="virnucpro_tasks.shard_request:ShardRequest"
-)
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request=REQUEST)
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. What went wrong is a file of the job. The result is deterministic."""
     job = open_job(self.app.settings.store, job_id)
@@ -50,11 +52,11 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     return done
 
 
-@shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job", Request=REQUEST)
 def finish_job(self: Task, job_id: str) -> None:
     """Write the results if every shard is in; otherwise start the chord of what is missing."""
     job = open_job(self.app.settings.store, job_id)
-    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+    with counted_step(self.app, job, FINISHING):
         missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
         if missing:
             next_step(self.app, job, missing).apply_async()
@@ -64,6 +66,17 @@ def finish_job(self: Task, job_id: str) -> None:
 def recheck_job(self: Task, job_id: str) -> None:
     """Errback of the chord: look at the files again."""
     finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
+
+
+@contextmanager
+def counted_step(app: Celery, job: Job, step: str) -> Iterator[None]:
+    """A step that can be lost with its process, failed by the store, or cut off by an outage."""
+    with (
+        given_back_in_an_outage(),
+        enduring_store_failures(app.backend.client, job),
+        counted_attempt(job, step, limit_seconds=app.settings.split_time_limit_seconds),
+    ):
+        yield
 
 
 @contextmanager
@@ -78,7 +91,7 @@ def given_back_in_an_outage() -> Iterator[None]:
 def next_step(app: Celery, job: Job, shards: Iterable[int]) -> Signature:
     """The chord over `shards` (read lazily), or `finish_job` alone if there are none."""
     lane = coordinator_queue(job.spec.input_bytes)
-    finish = finish_job.si(job.job_id).set(queue=lane, priority=0)
+    finish = finish_job.si(job.job_id).set(queue=lane, priority=FINISHING_PRIORITY)
     shards = iter(shards)
     first = next(shards, None)
     if first is None:
@@ -88,7 +101,7 @@ def next_step(app: Celery, job: Job, shards: Iterable[int]) -> Signature:
 
 def header(app: Celery, job: Job, shards: Iterable[int]) -> Iterator[Signature]:
     """The tasks of `shards` for the job's queue. What still waits there of an earlier chord is dropped first."""
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    queue = job.queue
     empty(app.backend.client, queue)
     for shard in announcing(app.backend.client, queue, shards):
-        yield embed_shard.si(job.job_id, shard).set(queue=entity(queue), priority=job.spec.parameters.priority)
+        yield embed_shard.si(job.job_id, shard).set(queue=entity(queue), priority=PRIORITY_STEPS[0])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from virnucpro_tasks.keys import owner_of
+from virnucpro_tasks.keys import owner_of, priority_of
 
 
 class FairTurns:
     """Round robin over owners, and over the jobs of one owner: who was served longest ago comes first.
+
+    Of one owner's jobs those of a higher priority come first, always. Between owners priorities mean nothing: they
+    would let one starve another.
 
     kombu's `queue_order_strategy`: it asks `consume` for the order before each look into Redis and tells `rotate`
     which queue it took a message from. kombu's own round robin begins anew whenever a queue comes or goes; this one
@@ -31,10 +34,10 @@ class FairTurns:
     def consume(self, count: int) -> list[str]:
         """The first `count` queues in the order in which they are to be served."""
 
-        def served_at(queue: str) -> tuple[int, int]:
-            return self._owner_served[self._owners[queue]], self._served[queue]
+        def order(queue: str) -> tuple[int, int, int]:
+            return self._owner_served[self._owners[queue]], priority_of(queue), self._served[queue]
 
-        return sorted(self._owners, key=served_at)[:count]
+        return sorted(self._owners, key=order)[:count]
 
     def rotate(self, queue: str) -> str:
         """Note that `queue` was served."""

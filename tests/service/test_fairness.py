@@ -20,11 +20,13 @@ SHARDS_A_COPY = 140
 """Of the sample, with one piece of a record a shard."""
 
 
-def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int) -> str:
+def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int, priority: int = 6) -> str:
     """A job on so many copies of the sample."""
-    giant = folder / "giant.fasta"
+    # A file of its own: it is hard-linked into the store, and must not change.
+    giant = folder / f"giant-{owner}-{copies}.fasta"
     giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(copies)))
-    return deployment.run("submit", str(giant), "--shard-tokens", "1", "--force-new", owner=owner).strip()
+    flags = ["--shard-tokens", "1", "--force-new", "--priority", str(priority)]
+    return deployment.run("submit", str(giant), *flags, owner=owner).strip()
 
 
 def embedded(deployment: Deployment, job_id: str) -> int:
@@ -47,6 +49,22 @@ def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment
     wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) == 0)
     # And the queue is forgotten in the end
     wait_until(lambda: client.zcard(LIVE_QUEUES) == 0)
+
+
+def test_a_priority_is_for_the_jobs_of_its_owner_only(deployment: Deployment, tmp_path: Path) -> None:
+    # Given a giant job of the highest priority
+    deployment.start_workers("cpu")
+    urgent = submit_giant(deployment, tmp_path, owner="a", copies=4, priority=0)
+    wait_until(lambda: embedded(deployment, urgent))
+    # When somebody else submits one of the lowest, and the same user another one
+    other = submit_giant(deployment, tmp_path, owner="b", copies=2, priority=9)
+    later = submit_giant(deployment, tmp_path, owner="a", copies=1)
+    wait_until(lambda: embedded(deployment, other) > 20)
+    # Then the other one is served all the same, and the own one waits
+    counts = [embedded(deployment, job) for job in (urgent, other, later)]
+    for job in (urgent, other, later):
+        deployment.run("cancel", job)
+    assert counts[2] == 0 or counts[0] == 4 * SHARDS_A_COPY, counts
 
 
 def test_two_users_share_a_worker_evenly_and_a_late_one_serves_both(deployment: Deployment, tmp_path: Path) -> None:

@@ -122,3 +122,19 @@ def test_one_that_is_killed_and_one_that_never_ends_are_found_too(
     reads = reads_with({1: fault}, tmp_path / "reads.fasta", records=2)
     _, lost = poisoned.run(reads, fault, attempts=1)
     assert lost == {"r1": f"2 attempts: {reason}"}
+
+
+def test_an_input_that_kills_whoever_splits_it_ends_the_job(deployment: Deployment, tmp_path: Path) -> None:
+    reads = reads_with({}, tmp_path / "reads.fasta")
+    active = tmp_path / "active"
+    active.write_text("split")
+    deployment.settings |= fault_variables(str(active))
+    deployment.start_workers("cpu")
+    job_id = deployment.run("submit", str(reads)).strip()
+    deployment.run("watch", job_id, expect=5)
+    message = deployment.json("status", job_id)["message"]
+    assert message == "splitting was given up after 3 attempts: its worker ended with status 7"
+    # And when what killed it is gone, it can be resumed
+    active.write_text("none")
+    deployment.run("resume", job_id)
+    deployment.run("watch", job_id)

@@ -18,7 +18,7 @@ import redis
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import Hosts, children, send
 from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.keys import job_queue, priority_lists
+from virnucpro_tasks.keys import priority_lists
 
 OUTAGE_SECONDS = 2.0
 FULL_SECONDS = 2.0
@@ -122,7 +122,7 @@ def empty_redis(scene: Scene) -> Hit:
 def deliver_twice(scene: Scene) -> Hit:
     """A waiting message of the job is there twice."""
     job = scene.job
-    queue = job_queue(job.spec.bundle_digest, job.spec.owner, job.job_id)
+    queue = job.queue
     try:
         client = _client(scene)
         for name in priority_lists(queue):

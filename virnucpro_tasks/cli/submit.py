@@ -23,7 +23,7 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs import remove_job
-from virnucpro_tasks.keys import PRIORITY_STEPS
+from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.progress import JobState
 from virnucpro_tasks.queueing import enqueue, requeue_if_lost
@@ -36,10 +36,10 @@ from virnucpro_tasks.submitting import submit
 @deployment_options
 @click.option(
     "--priority",
-    type=click.IntRange(min(PRIORITY_STEPS), max(PRIORITY_STEPS)),
-    default=6,
+    type=click.IntRange(HIGHEST, LOWEST),
+    default=DEFAULT_PRIORITY,
     show_default=True,
-    help="0 is served first.",
+    help="Among the jobs of the same owner; 0 is served first.",
 )
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait.")

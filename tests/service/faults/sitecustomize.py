@@ -14,7 +14,18 @@ from pathlib import Path
 
 FAULTS = {"W": "exit", "K": "raise", "Q": "hang", "D": "memory", "Y": "nan", "T": "kill"}
 RUN = 8
-MODULE = "virnucpro_tasks.embed.encoder"
+
+
+def break_splitting(splitting_module):
+    """With the fault `split` whoever splits a job ends at once."""
+    split = splitting_module._split
+
+    def broken(job):
+        if "split" in active_faults():
+            os._exit(7)
+        return split(job)
+
+    splitting_module._split = broken
 
 
 def poison(encoder_module):
@@ -69,9 +80,15 @@ def strike(fault):
             time.sleep(3600)
 
 
+WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.splitting": break_splitting}
+
+
 class Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, module, harm):
+        self.module, self.harm = module, harm
+
     def find_spec(self, name, path=None, target=None):
-        if name != MODULE:
+        if name != self.module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -79,11 +96,12 @@ class Finder(importlib.abc.MetaPathFinder):
 
         def exec_module(module):
             load(module)
-            poison(module)
+            self.harm(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
 if "TEST_FAULTS" in os.environ:
-    sys.meta_path.insert(0, Finder())
+    for wrapped, harm in WRAPPED.items():
+        sys.meta_path.insert(0, Finder(wrapped, harm))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from virnucpro_tasks.shard_request import death
+from virnucpro_tasks.counted_request import TIME_LIMIT, death
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from virnucpro_tasks.shard_request import death
         ("Worker exited prematurely: signal 9 (SIGKILL) Job: 3.", "its worker was killed by SIGKILL"),
         ("Worker exited prematurely: signal 14 (SIGALRM) Job: 3.", "no result within 60 s"),
         ("Worker exited prematurely: exitcode 7 Job: 3.", "its worker ended with status 7"),
+        (TIME_LIMIT, "no result within 60 s"),
         ("", "its worker died"),
     ],
 )
