@@ -74,3 +74,11 @@ def test_odd_owners_make_names_of_four_parts() -> None:
     for owner in ("", "Dr. Who", "ü\x06\x16", "x" * 200, "a.b"):
         assert queue(owner).count(".") == 3
         assert queue(owner).isascii() and queue(owner).isprintable()
+
+
+def test_queues_that_are_no_jobs_take_turns_too() -> None:
+    replies = "6f1c9d3e-3c55-3b4b-8d3e-0b3c8a3f0c11.reply.celery.pidbox"
+    others = [replies, "embed-gpu0@host.of.a.lab.celery.pidbox", "gpu-0123456789ab", "cpu"]
+    queues = [*others, queue("a")]
+    assert [owner_of(name) for name in queues] == [*others, "a"]
+    assert Counter(served(FairTurns(queues), queues, 10)) == dict.fromkeys(queues, 2)

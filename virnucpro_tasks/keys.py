@@ -82,7 +82,8 @@ PRIORITY_SEPARATOR = "\x06\x16"
 
 _DIGEST_CHARACTERS = 12
 _OWNER_CHARACTERS = 32
-_PARTS = 4
+_JOB_QUEUE = re.compile(r"gpu-[^.]+\.(?P<owner>[^.]+)\.(?P<priority>\d)\.[^.]+")
+"""A process also listens to queues of Celery's own, whose names have dots too."""
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_-]")
 
 
@@ -99,14 +100,14 @@ def job_queue(bundle_digest: str, owner: str, priority: int, job_id: str) -> str
 
 def owner_of(queue: str) -> str:
     """Whose turn a queue takes: the owner in the name of a job's queue, otherwise the queue itself."""
-    parts = queue.split(".")
-    return parts[1] if len(parts) == _PARTS else queue
+    found = _JOB_QUEUE.fullmatch(queue)
+    return found["owner"] if found else queue
 
 
 def priority_of(queue: str) -> int:
     """The priority in the name of a job's queue, 0 (first) to 9; 0 of any other queue."""
-    parts = queue.split(".")
-    return int(parts[2]) if len(parts) == _PARTS else 0
+    found = _JOB_QUEUE.fullmatch(queue)
+    return int(found["priority"]) if found else 0
 
 
 def waiting_gauge(bundle_digest: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from models.layouts import DNABERT_S, ESM2, FREQUENCIES, HEAD, Tensors, fair_esm_file, random_tensors
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, printable
 
 TOKENIZER_SEQUENCES = ["ACGTTGCAACGGATTACA" * 5, "GATTACAGATTACCA" * 6]
 
@@ -21,7 +21,7 @@ def refused() -> Callable[..., BundleError]:
     def check(path: Path, call: Callable, *arguments: object, **options: object) -> BundleError:
         with pytest.raises(BundleError) as caught:
             call(*arguments, **options)
-        assert str(caught.value).startswith(f"{path}: ")
+        assert str(caught.value).startswith(f"{printable(str(path))}: ")
         assert caught.value.hint
         return caught.value
 

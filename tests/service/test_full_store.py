@@ -106,10 +106,8 @@ def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
 
 def test_a_read_only_store_is_told_by_redis(deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]) -> None:
     job_id = deployment.run("submit", SAMPLE).strip()
-    deployment.start_workers("cpu")
-    deployment.run("watch", job_id)
-    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
     remount(small_disk, "ro")
+    deployment.start_workers("cpu")
     deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
     assert not (small_disk / "jobs" / job_id / "failed.json").exists()
     assert "Read-only file system" in deployment.run("status", job_id)

@@ -73,7 +73,7 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
 def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     here: Deployment, tmp_path: Path, number: signal.Signals
 ) -> None:
-    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
+    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "250"
     arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
     here.run(*arguments, str(tmp_path / "quiet"))
     process = subprocess.Popen(
