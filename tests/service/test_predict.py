@@ -73,7 +73,7 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
 def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     here: Deployment, tmp_path: Path, number: signal.Signals
 ) -> None:
-    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "250"
+    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
     arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
     here.run(*arguments, str(tmp_path / "quiet"))
     process = subprocess.Popen(
@@ -81,6 +81,8 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
         env=here.environment,
         stderr=subprocess.PIPE,
         process_group=0,
+        # A test run in the background of a shell ignores it, and what it starts would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     embedded = (tmp_path / "out" / ".virnucpro-work" / "jobs").glob
     wait_until(lambda: len(list(embedded("*/embeddings/0*"))) >= 2)
