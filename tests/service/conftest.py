@@ -6,17 +6,38 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from service.deployment import Deployment
+from service.deployment import SAMPLE, Deployment, comparable
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.main import main
 
 
 @pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    """A store of the test's own and no workers yet; `settings` may still be changed."""
-    with Deployment(tmp_path, broker.url) as started:
+def deployment(request: pytest.FixtureRequest, broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
+    """A store of the test's own and no workers yet, with the SETTINGS of its module, which may still be changed."""
+    with Deployment(tmp_path, broker.url, settings=settings_of(request)) as started:
         yield started
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A Redis of the test's own, to be emptied, killed or cut off."""
+    with EmbeddedBroker(tmp_path / "redis") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the sample gives undisturbed, with the SETTINGS of the module."""
+    folder = tmp_path_factory.mktemp("quiet")
+    with EmbeddedBroker() as broker:
+        calm = Deployment(folder, broker.url, settings=settings_of(request))
+        calm.run("predict", str(SAMPLE), "--devices", "cpu", "--output", str(folder / "out"))
+    return comparable(folder / "out")
+
+
+def settings_of(request: pytest.FixtureRequest) -> dict[str, str]:
+    return dict(getattr(request.module, "SETTINGS", {}))
 
 
 @pytest.fixture(scope="session")

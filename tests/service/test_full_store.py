@@ -11,31 +11,15 @@ from pathlib import Path
 import pytest
 from service.deployment import Deployment, comparable, wait_until
 
-from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import children
 from virnucpro_tasks.errors import ExitCode
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
+SETTINGS = {"VIRNUCPRO_MAX_ATTEMPTS": "1"}
 SMALL_BYTES = 1_000
 """Notes of attempts are smaller, embeddings are not."""
-
-
-@pytest.fixture
-def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, broker.url, settings={"VIRNUCPRO_MAX_ATTEMPTS": "1"})
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("quiet")
-    with EmbeddedBroker() as broker:
-        calm = Deployment(folder, broker.url)
-        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
-    return comparable(folder / "out")
 
 
 def limit_files(supervisor: int, limit: int) -> None:

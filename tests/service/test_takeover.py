@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +20,12 @@ pytestmark = [pytest.mark.service, pytest.mark.slow]
 SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
 FAULTS = Path(__file__).resolve().parent / "faults"
 LEASE_SECONDS = 1.0
+SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)}
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker(tmp_path / "redis") as started:
-        yield started
-
-
-@pytest.fixture
-def deployment(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, own_broker.url, settings={"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)})
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("quiet")
-    with EmbeddedBroker() as broker:
-        calm = Deployment(folder, broker.url)
-        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
-    return comparable(folder / "out")
+def broker(own_broker: EmbeddedBroker) -> EmbeddedBroker:
+    return own_broker
 
 
 def slow(deployment: Deployment, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,25 +21,8 @@ SETTINGS = {"VIRNUCPRO_SHARD_TOKENS": "1000", "VIRNUCPRO_LEASE_SECONDS": "3", "V
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker(tmp_path / "redis") as started:
-        yield started
-
-
-@pytest.fixture
-def deployment(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
-    started = Deployment(tmp_path, own_broker.url, settings=SETTINGS)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("quiet")
-    with EmbeddedBroker() as broker:
-        calm = Deployment(folder, broker.url, settings=SETTINGS)
-        calm.run("predict", SAMPLE, "--devices", "cpu", "--output", str(folder / "out"))
-    return comparable(folder / "out")
+def broker(own_broker: EmbeddedBroker) -> EmbeddedBroker:
+    return own_broker
 
 
 def client_of(broker: EmbeddedBroker) -> redis.Redis:
