@@ -31,7 +31,7 @@ def test_every_iupac_letter_is_legal_in_both_cases() -> None:
         (b"\n\nAC\0", "illegal character '\\x00' on line 9: a NUL byte"),
         (b"MLEKKW", "illegal character 'L' on line 7: this looks like protein"),
         (b"MK*", "illegal character '*' on line 7: a stop, so this looks like protein"),
-        (b"ACXXXX", "illegal character 'X' on line 7: write N"),
+        (b"ACXX", "illegal character 'X' on line 7: write N"),
         (b"AC 60 GT", "illegal character '6' on line 7: remove the numbers"),
         (b"AC>GT", "illegal character '>' on line 7: a header"),
         (b"AC\xe9", "illegal character byte 0xe9 on line 7"),

@@ -31,8 +31,8 @@ def check_archive(path: Path) -> None:
                 # torch writes zeros if it was told to leave checksums out.
                 if record.CRC:
                     _read_through(archive, record)
-    # A damaged directory of records makes the reader raise many things.
-    except (OSError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
+    # A damaged directory of records makes the reader raise many things; unknown compression is a RuntimeError too.
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"it is damaged ({error})", path=path, hint="download it again") from None
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from virnucpro_tasks.output.classic import CHUNKS_FILE, CHUNKS_HEADERS, FRAMES_FILE, FRAMES_HEADER, ORIGINAL
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.fields import header_line
 from virnucpro_tasks.output.part import ShardPart, TableStyle, written_records
-from virnucpro_tasks.output.records import RecordRoll, RecordSummary
+from virnucpro_tasks.output.records import RecordRoll
 from virnucpro_tasks.output.sorted_lines import SortedLines
 from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
 
@@ -25,14 +25,9 @@ too, whose columns leave no room to say so.
 
 def count_embedded(parts: Iterable[ShardPart], style: TableStyle) -> ResultCounts:
     """Count the records and chunks of a job whose bundle has no head: `scored` ones have vectors, none is called."""
-    counts, roll = ResultCounts(), RecordRoll()
-    for part in parts:
-        counts.add(written_records(list(roll.add(part.first)), style)[1])
-        if part.last:
-            counts.add(written_records(list(roll.end()), style)[1])
-            counts.add(part.counts)
-            counts.add(written_records(list(roll.add(part.last)), style)[1])
-    counts.add(written_records(list(roll.end()), style)[1])
+    counts = ResultCounts()
+    for _, _, counted in _with_records(parts, style):
+        counts.add(counted)
     counts.virus_records = counts.virus_chunks = 0
     return counts
 
@@ -45,7 +40,7 @@ def write_results(
     `parts` are those of all shards, made in the same style. Rows are in input order whatever the shards are; the bytes
     do not depend on where shards were cut.
     """
-    counts, roll = ResultCounts(), RecordRoll()
+    counts = ResultCounts()
     by_id = SortedLines(directory) if style.dialect == ORIGINAL else None
     with (
         (directory / RECORDS_FILE).open("wb") as records,
@@ -57,25 +52,30 @@ def write_results(
         chunk_table.write(header_line(CHUNK_COLUMNS))
         frames.write(FRAMES_HEADER)
         chunks.write(CHUNKS_HEADERS[style.dialect])
-
-        def write_records(complete: Iterable[RecordSummary]) -> None:
-            lines, counted = written_records(list(complete), style)
+        for part, lines, counted in _with_records(parts, style):
             records.write(lines)
             counts.add(counted)
-
-        for part in parts:
-            chunk_table.write(part.chunk_rows)
-            frames.write(part.frame_lines)
-            by_id.extend(part.chunk_lines) if by_id else chunks.writelines(part.chunk_lines)
-            write_records(roll.add(part.first))
-            if part.last:
-                write_records(roll.end())
-                records.write(part.record_rows)
-                counts.add(part.counts)
-                write_records(roll.add(part.last))
-        write_records(roll.end())
+            if part is not None:
+                chunk_table.write(part.chunk_rows)
+                frames.write(part.frame_lines)
+                by_id.extend(part.chunk_lines) if by_id else chunks.writelines(part.chunk_lines)
         if by_id:
             chunks.writelines(by_id.lines())
     if demonstration:
         (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT)
     return counts
+
+
+def _with_records(
+    parts: Iterable[ShardPart], style: TableStyle
+) -> Iterator[tuple[ShardPart | None, bytes, ResultCounts]]:
+    """Each part with lines and counts of the records that are complete with it; None with those of the last one."""
+    roll = RecordRoll()
+    for part in parts:
+        lines, counts = written_records([*roll.add(part.first), *(roll.end() if part.last else ())], style)
+        if part.last:
+            lines += part.record_rows
+            counts.add(part.counts)
+            list(roll.add(part.last))
+        yield part, lines, counts
+    yield None, *written_records(list(roll.end()), style)
