@@ -26,10 +26,10 @@ from typing import Any
 from fingerprint import fingerprint, write_result
 from noop_workers import done_times, finish_started, new_job, noop_workers
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.jobs import Job, cancel_job
-from virnucpro_tasks.queueing import drop_waiting, enqueue
+from virnucpro_tasks.jobs.job import Job, cancel_job
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import drop_waiting, enqueue
 from virnucpro_tasks.settings import Settings
 
 SHARD_SECONDS = 0.05

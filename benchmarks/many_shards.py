@@ -25,11 +25,11 @@ import redis
 from fingerprint import fingerprint, write_result
 from noop_workers import done_times, finish_started, new_job, noop_workers
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.keys import priority_lists
-from virnucpro_tasks.queueing import enqueue
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import enqueue
 from virnucpro_tasks.settings import Settings
 
 LONGEST_SECONDS = 3_600

@@ -22,10 +22,10 @@ from typing import Any
 
 import virnucpro_workers.process as process_module
 
-import virnucpro_tasks.tasks as tasks
-from virnucpro_tasks.jobs import Job
+import virnucpro_tasks.queue.tasks as tasks
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit
 
 GIANT_BYTES = 20_000_000
 """Size of the input of a job that is to count as a giant one; a sparse file that nobody reads."""

@@ -25,14 +25,14 @@ from typing import Any
 
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import Hosts, send
 from virnucpro_tasks.chaos.network import Network
-from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.queueing import enqueue, wait_for
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit
 
 FINISHED_BEFORE_HARM = 3
 MEND_SECONDS = 20.0

@@ -37,15 +37,15 @@ from fingerprint import fingerprint, write_result
 from gpu_predict import Sampler
 from gpu_queue import write_bundle
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.embed.bench import ESM2_NAMES
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.lifeline import tied_to_parent
-from virnucpro_tasks.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.submitting import submit
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADING_SECONDS = 120.0

@@ -24,16 +24,16 @@ from typing import Any
 
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.embedding import embed_frames, embed_shard_files, prepare_engine
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import read_table
-from virnucpro_tasks.splitting import split_files
-from virnucpro_tasks.submitting import submit
+from virnucpro_tasks.steps.embedding import embed_frames, embed_shard_files, prepare_engine
+from virnucpro_tasks.steps.splitting import split_files
 
 MILLISECONDS = 1e3
 

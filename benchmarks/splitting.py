@@ -27,9 +27,9 @@ from Bio.Seq import Seq
 from Bio.SeqRecord import SeqRecord
 from fingerprint import fingerprint, write_result
 
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.splitting import split_files
-from virnucpro_tasks.submitting import submit
+from virnucpro_tasks.steps.splitting import split_files
 
 CHUNK_LENGTH = 500
 WARM_UP_RECORDS = 200

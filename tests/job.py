@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.embedding import embed_shard_files
-from virnucpro_tasks.finishing import finish_files
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.splitting import split_files
-from virnucpro_tasks.submitting import submit
+from virnucpro_tasks.steps.embedding import embed_shard_files
+from virnucpro_tasks.steps.finishing import finish_files
+from virnucpro_tasks.steps.splitting import split_files
 
 SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample.fasta"
 

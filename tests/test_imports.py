@@ -12,7 +12,7 @@ CLIENT_MODULES = [
     *(f"virnucpro_tasks.cli.{name}" for name in
       ("submit", "status", "watch", "list_jobs", "results", "cancel", "resume", "remove", "predict", "worker",
        "flower", "doctor", "config", "models")),
-    "virnucpro_tasks.tasks",
+    "virnucpro_tasks.queue.tasks",
     "virnucpro_workers.launch",
     "virnucpro_workers.devices",
 ]  # fmt: skip

@@ -18,7 +18,7 @@
 | run.json                         | finish_job        | the job's; the commit mark, written last             |
 
 Beside the folders of jobs, same-work/{key} in the store names the job that did, or does, the work of that key
-(`same_work.py`); written by the client, never needed: without it the work is done anew.
+(`jobs/same_work.py`); written by the client, never needed: without it the work is done anew.
 
 Temporary names begin with a dot. A file under its final name is complete.
 """

@@ -15,8 +15,6 @@ from virnucpro_workers.__main__ import STOP_GRACE_SECONDS
 from virnucpro_workers.job_queues import SWEEP_SECONDS
 from virnucpro_workers.supervisor import STOP_SIGNALS, Policy
 
-from virnucpro_tasks import app as app_module
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.keys import (
     CPU_QUEUE,
@@ -27,8 +25,10 @@ from virnucpro_tasks.keys import (
     SMALL_INPUT_BYTES,
     waiting_gauge,
 )
-from virnucpro_tasks.lease import RENEWALS_PER_LEASE, look_seconds
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.queue import app as app_module
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.lease import RENEWALS_PER_LEASE, look_seconds
 from virnucpro_tasks.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()

@@ -27,22 +27,22 @@ import torch
 import zstandard
 from safetensors.numpy import save
 
-from virnucpro_tasks.arguments import SHARD_TASK, check_arguments
-from virnucpro_tasks.attempts import History, read_attempts
-from virnucpro_tasks.bisecting import next_step
 from virnucpro_tasks.classify.head import HEAD_FILE, Head
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.fitting.labels import Labels
-from virnucpro_tasks.jobs import open_job
+from virnucpro_tasks.jobs.attempts import History, read_attempts
+from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES
 from virnucpro_tasks.models.sizes import HeadSizes
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.weights import read_weights
+from virnucpro_tasks.queue.arguments import SHARD_TASK, check_arguments
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.records import Limits
 from virnucpro_tasks.settings import load_settings
+from virnucpro_tasks.steps.bisecting import next_step
 
 LIMITS = Limits(header_bytes=200, bases=4_000, fastq_record_bytes=8_000, kept_id_bytes=16)
 JOB_ID = "20250101t000000z-abcdefghijklmnop"

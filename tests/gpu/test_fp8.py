@@ -20,9 +20,9 @@ from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.errors import BackendError
-from virnucpro_tasks.fp8_check import fp8_check
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import Esm2Sizes
+from virnucpro_tasks.steps.fp8_check import fp8_check
 
 pytestmark = pytest.mark.gpu
 

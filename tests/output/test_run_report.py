@@ -9,7 +9,7 @@ import pytest
 from job import make_job
 
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs import JobSpec
+from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.run_report import log_text, run_report

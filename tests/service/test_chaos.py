@@ -15,7 +15,7 @@ from service.deployment import COMMAND, SAMPLE
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos import drill as drill_module
 from virnucpro_tasks.chaos.faults import FAULTS
-from virnucpro_tasks.progress import Progress
+from virnucpro_tasks.jobs.progress import Progress
 from virnucpro_tasks.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.usefixtures("broker")]

@@ -8,9 +8,9 @@ import pytest
 import redis
 from service.deployment import SAMPLE, Deployment, wait_until
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.keys import LIVE_QUEUES, waiting_gauge
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service

@@ -20,7 +20,7 @@ from service.deployment import wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.keys import LEASES, LOOKED
-from virnucpro_tasks.lease import held_tags, keep_leases, lapsed, renew
+from virnucpro_tasks.queue.lease import held_tags, keep_leases, lapsed, renew
 
 pytestmark = pytest.mark.service
 
@@ -28,8 +28,8 @@ LEASE_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 PROBE = """
 import os, time
-from virnucpro_tasks import lease
-from virnucpro_tasks.app import make_app
+from virnucpro_tasks.queue import lease
+from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 app = make_app(Settings(broker_url=os.environ["PROBE_URL"], lease_seconds=2.0))
 app.conf.update(include=[])

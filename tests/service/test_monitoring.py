@@ -13,8 +13,8 @@ import pytest
 from deploy.redis_server import free_port
 from service.deployment import COMMAND, SAMPLE, Deployment, wait_until
 
-from virnucpro_tasks.app import make_app
-from virnucpro_tasks.queueing import workers
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import workers
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from service.deployment import Deployment, comparable, wait_until
 
-from virnucpro_tasks.attempts import History, read_attempts
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.network import Network
+from virnucpro_tasks.jobs.attempts import History, read_attempts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import billiard
 from virnucpro_workers.process import allow_children
 
-from virnucpro_tasks.map_ahead import map_ahead
+from virnucpro_tasks.steps.map_ahead import map_ahead
 
 
 def finish_with_processes(answers: billiard.Queue) -> None:

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.faults import FAULTS, Scene
 from virnucpro_tasks.chaos.hosts import Hosts
 from virnucpro_tasks.chaos.report import Drill, Outcome, compare
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs import Job
-from virnucpro_tasks.progress import JobState, Progress
-from virnucpro_tasks.queueing import enqueue, wait_for
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.queueing import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit
 
 GAP_SECONDS = (0.5, 3.5)
 """Between two faults, evenly distributed."""

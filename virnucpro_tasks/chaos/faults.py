@@ -17,7 +17,7 @@ import redis
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import Hosts, children, send
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.keys import priority_lists
 
 OUTAGE_SECONDS = 2.0

@@ -22,12 +22,12 @@ from virnucpro_tasks.cli.options import (
     print_json,
     settings_of,
 )
-from virnucpro_tasks.durability import check_durable
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queueing import workers
+from virnucpro_tasks.queue.durability import check_durable
+from virnucpro_tasks.queue.queueing import workers
 from virnucpro_tasks.settings import Settings
 
 GIGABYTE = 1e9

@@ -12,7 +12,7 @@ from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.options import print_json
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.fitting.evaluation import evaluation, read_scored, write_picture, write_table
-from virnucpro_tasks.sequences import input_sequences
+from virnucpro_tasks.jobs.sequences import input_sequences
 
 
 @click.command("evaluate")

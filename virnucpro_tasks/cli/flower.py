@@ -11,7 +11,7 @@ import click
 
 from virnucpro_tasks.cli.options import app_of, broker_option, say, settings_of
 from virnucpro_tasks.errors import BackendError
-from virnucpro_tasks.queueing import check_broker
+from virnucpro_tasks.queue.queueing import check_broker
 
 MAX_TASKS = 20_000
 """Tasks that Flower keeps in memory; its own default of 100,000 takes gigabytes."""

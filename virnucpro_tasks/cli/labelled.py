@@ -23,13 +23,13 @@ from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import BackendError, ExitCode, JobError
 from virnucpro_tasks.fitting.labels import Labels
 from virnucpro_tasks.fitting.splits import split_records
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.same_work import find_same_work
+from virnucpro_tasks.jobs.sequences import record_ids
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.same_work import find_same_work
-from virnucpro_tasks.sequences import record_ids
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.submitting import submit
 
 labelled_options = stacked(
     click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),

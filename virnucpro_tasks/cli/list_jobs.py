@@ -8,8 +8,8 @@ import click
 
 from virnucpro_tasks.cli.follow import describe
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
-from virnucpro_tasks.jobs import list_jobs
-from virnucpro_tasks.progress import job_progress
+from virnucpro_tasks.jobs.job import list_jobs
+from virnucpro_tasks.jobs.progress import job_progress
 
 
 @click.command("list")

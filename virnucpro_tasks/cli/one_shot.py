@@ -7,10 +7,10 @@ from dataclasses import replace
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.options import app_of
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.progress import Progress, job_progress
-from virnucpro_tasks.queueing import enqueue
+from virnucpro_tasks.queue.queueing import enqueue
 from virnucpro_tasks.settings import Settings
 
 

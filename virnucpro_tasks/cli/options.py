@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from virnucpro_tasks.app import VirnucproApp, make_app
-from virnucpro_tasks.durability import check_durable
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.queue.durability import check_durable
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -23,9 +23,9 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
+from virnucpro_tasks.jobs.same_work import find_same_work
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.same_work import find_same_work
-from virnucpro_tasks.submitting import submit
 
 WORK_FOLDER = ".virnucpro-work"
 """Holds the job inside the output folder while it runs; a repeated command goes on from it."""

@@ -8,10 +8,10 @@ import click
 
 from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs import open_job, remove_job
-from virnucpro_tasks.progress import job_progress
-from virnucpro_tasks.queueing import drop_waiting
-from virnucpro_tasks.store_trouble import forget_trouble
+from virnucpro_tasks.jobs.job import open_job, remove_job
+from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.queue.queueing import drop_waiting
+from virnucpro_tasks.queue.store_trouble import forget_trouble
 
 
 @click.command("remove")

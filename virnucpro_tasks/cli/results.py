@@ -12,7 +12,7 @@ import click
 from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
 from virnucpro_tasks.errors import JobError, OutputError
-from virnucpro_tasks.jobs import Job, open_job
+from virnucpro_tasks.jobs.job import Job, open_job
 
 COMMIT_MARK = "run.json"
 """Copied last, so that a folder with it is complete."""

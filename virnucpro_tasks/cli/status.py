@@ -9,10 +9,10 @@ import click
 from virnucpro_tasks.cli.follow import describe
 from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs import open_job
+from virnucpro_tasks.jobs.job import open_job
+from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.progress import job_progress
-from virnucpro_tasks.queueing import told_by_redis, workers
+from virnucpro_tasks.queue.queueing import told_by_redis, workers
 
 
 @click.command("status")

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.app import VirnucproApp
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.options import (
     app_of,
@@ -22,13 +21,14 @@ from virnucpro_tasks.cli.options import (
 )
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs import remove_job
+from virnucpro_tasks.jobs.job import remove_job
+from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.jobs.same_work import Found, find_same_work, supersede
+from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.progress import JobState
-from virnucpro_tasks.queueing import enqueue, requeue_if_lost
-from virnucpro_tasks.same_work import Found, find_same_work, supersede
-from virnucpro_tasks.submitting import submit
+from virnucpro_tasks.queue.app import VirnucproApp
+from virnucpro_tasks.queue.queueing import enqueue, requeue_if_lost
 
 
 @click.command("submit")

@@ -8,7 +8,7 @@ import click
 
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, settings_of
-from virnucpro_tasks.jobs import open_job
+from virnucpro_tasks.jobs.job import open_job
 
 
 @click.command("watch")

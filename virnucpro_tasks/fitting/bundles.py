@@ -17,10 +17,10 @@ from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.mlp import Epoch
 from virnucpro_tasks.fitting.tensors import HeadTensors
 from virnucpro_tasks.fitting.train import HeadKind, fit_head
+from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle, verify_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES
-from virnucpro_tasks.staging import StagedInput
 
 
 @dataclass(frozen=True, slots=True)

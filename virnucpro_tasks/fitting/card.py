@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.labels import JUDGE
 from virnucpro_tasks.fitting.metrics import Metrics, by_length
+from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.card import encoder_weights
-from virnucpro_tasks.staging import StagedInput
 
 GROUPS_IN_CARD = 500
 """More groups than that are only counted."""

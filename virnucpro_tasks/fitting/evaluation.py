@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from virnucpro_tasks.fitting.kmers import kmer_scores
 from virnucpro_tasks.fitting.labels import Label, Labels
 from virnucpro_tasks.fitting.metrics import CALIBRATION_BINS, Metrics, by_length
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
 
 SCORED = "scored"
 LEAST_OF_A_TAXON = 5

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.fitting.labels import Label, Labels, unlabelled
-from virnucpro_tasks.jobs import Job
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.shards.files import read_table, read_vectors
 from virnucpro_tasks.shards.plan import read_plan
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs import RESULT_PARAMETERS, JobSpec
+from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.reads.tables import Status

@@ -9,8 +9,8 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
-from virnucpro_tasks.job_queues import announce, entity, live_queues, sweep
 from virnucpro_tasks.keys import QUIET_LEASES
+from virnucpro_tasks.queue.job_queues import announce, entity, live_queues, sweep
 from virnucpro_workers.loading import LoadingState
 
 FOLLOW_SECONDS = 0.25

@@ -19,11 +19,11 @@ from typing import Any
 import billiard
 from celery.signals import worker_process_init
 
-from virnucpro_tasks.app import make_app
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, gpu_queue
 from virnucpro_tasks.lifeline import tied_to_parent
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.job_queues import CountWaiting, FollowJobQueues
@@ -124,7 +124,7 @@ def allow_children() -> None:
 
 def load_models(settings: Settings) -> None:
     """Load the models onto this process's device; the only place where a worker touches torch or CUDA."""
-    from virnucpro_tasks.embedding import prepare_engine
+    from virnucpro_tasks.steps.embedding import prepare_engine
 
     prepare_engine(settings)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from virnucpro_tasks.watching import Watch, is_watcher
+from virnucpro_tasks.queue.watching import Watch, is_watcher
 
 log = logging.getLogger(__name__)
 

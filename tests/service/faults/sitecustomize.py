@@ -80,7 +80,7 @@ def strike(fault):
             time.sleep(3600)
 
 
-WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.splitting": break_splitting}
+WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.steps.splitting": break_splitting}
 
 
 class Finder(importlib.abc.MetaPathFinder):

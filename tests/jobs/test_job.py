@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from job import make_job
+
+from virnucpro_tasks.errors import ExitCode, InputError, JobError
+from virnucpro_tasks.jobs.job import cancel_job, fail_job, is_stopped, list_jobs, open_job, remove_job, reopen_job
+from virnucpro_tasks.settings import Settings
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Path:
+    file = tmp_path / "reads.fasta"
+    file.write_text(">a\nACGT\n")
+    return file
+
+
+def test_a_job_reads_back_as_it_was_made(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    assert open_job(settings.store, job.job_id) == job
+    assert [other.job_id for other in list_jobs(settings.store)] == [job.job_id]
+    assert job.spec.inputs[0].name == str(reads)
+    assert job.paths.input(0).read_bytes() == reads.read_bytes()
+
+
+def test_the_staged_input_survives_deletion_of_the_original(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    reads.unlink()
+    assert job.paths.input(0).read_text() == ">a\nACGT\n"
+
+
+def test_standard_input_is_staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b">a\nACGT\n")))
+    job = make_job(settings, Path("-"))
+    assert job.spec.inputs[0].name == "standard input"
+    assert job.paths.input(0).read_bytes() == b">a\nACGT\n"
+
+
+@pytest.mark.parametrize("name", ["missing.fasta", "."])
+def test_unreadable_input_leaves_no_job_behind(settings: Settings, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"No such file|is a folder"):
+        make_job(settings, tmp_path / name)
+    assert list((settings.store / "jobs").iterdir()) == []
+
+
+def test_unknown_job(settings: Settings) -> None:
+    with pytest.raises(JobError, match="not in the store"):
+        open_job(settings.store, "20260101t000000z-aaaaaaaaaaaaaaaa")
+
+
+def test_cancel_and_reopen(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    assert not is_stopped(job.paths)
+    cancel_job(job)
+    assert is_stopped(job.paths)
+    fail_job(job, "why", exit_code=ExitCode.BAD_INPUT)
+    reopen_job(job, retry_quarantined=False)
+    assert not is_stopped(job.paths)
+
+
+def test_a_job_under_way_is_removed_only_by_force(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    with pytest.raises(JobError, match="under way"):
+        remove_job(job, force=False)
+    remove_job(job, force=True)
+    assert is_stopped(job.paths)
+    assert not job.paths.root.exists()
+
+
+def test_the_demonstration_bundle_is_never_taken_silently(settings: Settings, reads: Path) -> None:
+    from virnucpro_tasks.errors import BundleError
+
+    with pytest.raises(BundleError, match="--bundle demo"):
+        make_job(replace(settings, bundle=None), reads)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from job import SAMPLE, make_job
+
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
+from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.steps.embedding import embed_shard_files
+from virnucpro_tasks.steps.finishing import finish_files
+from virnucpro_tasks.steps.splitting import split_files
+
+
+def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
+    settings = replace(settings, shard_tokens=5_000)
+    job = make_job(settings, SAMPLE)
+    assert job_progress(job).state == JobState.QUEUED
+    splitting = split_files(job)
+    shards = [next(splitting)]
+    first = job_progress(job)
+    assert (first.state, first.shards_total, first.tokens_total) == (JobState.SPLITTING, None, None)
+    shards += splitting
+    before = job_progress(job)
+    assert (before.state, before.shards_done, before.tokens_done) == (JobState.EMBEDDING, 0, 0)
+    embed_shard_files(job, shards[0], settings)
+    midway = job_progress(job)
+    assert 0 < (midway.tokens_done or 0) < (midway.tokens_total or 0)
+    for shard in shards[1:]:
+        embed_shard_files(job, shard, settings)
+    assert job_progress(job).state == JobState.FINISHING
+    finish_files(job)
+    done = job_progress(job)
+    assert (done.state, done.is_final, done.exit_code) == (JobState.DONE, True, ExitCode.OK)
+    assert done.tokens_done == done.tokens_total == before.tokens_total
+    assert done.shards_done == done.shards_total == len(shards)
+    assert done.message.startswith("14 records: ")
+
+
+def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) -> None:
+    job = make_job(replace(settings, shard_tokens=5_000, max_attempts=1), SAMPLE)
+    shards = list(split_files(job))
+    lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
+    job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    states = [embed_shard_files(job, shard, settings)["state"] for shard in shards]
+    assert states == ["quarantined", *["embedded"] * (len(shards) - 1)]
+    progress = job_progress(job)
+    assert (progress.state, progress.shards_quarantined, progress.shards_done) == (
+        JobState.FINISHING,
+        1,
+        len(shards),
+    )
+    assert progress.tokens_done == progress.tokens_total
+    finish_files(job)
+    done = job_progress(job)
+    assert done.exit_code == ExitCode.INCOMPLETE
+    assert "chunks quarantined: 1 attempts: its worker died" in done.message
+
+
+def test_failure_and_cancellation_are_final_until_taken_back(settings: Settings) -> None:
+    job = make_job(settings, SAMPLE)
+    fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    failed = job_progress(job)
+    assert (failed.state, failed.message, failed.exit_code) == (
+        JobState.FAILED,
+        "reads.fasta: the file is empty",
+        ExitCode.BAD_INPUT,
+    )
+    reopen_job(job, retry_quarantined=False)
+    assert not job_progress(job).is_final
+    cancel_job(job)
+    assert job_progress(job).state == JobState.CANCELLED
+
+
+def test_invalid_records_are_named_with_the_summary(settings: Settings, tmp_path: Path) -> None:
+    reads = tmp_path / "reads.fasta"
+    reads.write_text(f">good\n{'ACGTACGTAC' * 12}\n" + "".join(f">bad{n}\nAC-GT\n" for n in range(12)))
+    job = make_job(settings, reads)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, settings)
+    finish_files(job)
+    progress = job_progress(job)
+    lines = progress.message.splitlines()
+    assert progress.exit_code == ExitCode.INCOMPLETE
+    assert "record 'bad0': illegal character '-' on line 4" in progress.message
+    assert lines[-1] == "and 2 more: see records.tsv"
+
+
+def test_a_snapshot_is_plain_json(settings: Settings) -> None:
+    shown = json.loads(json.dumps(job_progress(make_job(settings, SAMPLE)).as_dict()))
+    assert (shown["state"], shown["exit_code"]) == ("queued", 0)

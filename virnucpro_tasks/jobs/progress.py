@@ -1,0 +1,108 @@
+"""How far a job is, read from its files alone."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from virnucpro_tasks.errors import DamagedError, ExitCode, printable
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.shards.plan import read_plan
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    SPLITTING = "splitting"
+    EMBEDDING = "embedding"
+    FINISHING = "finishing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A snapshot. Totals are None while splitting goes on; tokens are ESM-2 tokens.
+
+    `shards_quarantined` are those with quarantined records; they count as done as soon as all others are embedded.
+    """
+
+    job_id: str
+    state: JobState
+    created_at: str
+    shards_total: int | None
+    shards_done: int
+    shards_quarantined: int
+    tokens_total: int | None
+    tokens_done: int | None
+    message: str
+    exit_code: ExitCode
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"state": str(self.state), "exit_code": int(self.exit_code)}
+
+
+def job_progress(job: Job) -> Progress:
+    """Read a job's progress. `exit_code` is what a command that waits for the job ends with."""
+    paths = job.paths
+    done = {int(file.stem) for file in paths.embeddings.glob("[0-9]*.safetensors")}
+    quarantined = {int(file.stem) for file in paths.quarantine.glob("[0-9]*.json")}
+    shards_total = tokens_total = tokens_done = None
+    with suppress(FileNotFoundError, DamagedError):  # it is made again if it was damaged
+        plan = read_plan(paths.plan)
+        if paths.run.exists():
+            done = set(plan.to_embed)
+        shards_total, tokens_total = len(plan.to_embed), plan.tokens
+        tokens_done = sum(plan.shards[number].tokens for number in done)
+    state, message, exit_code = _state(job, shards_total, len(done))
+    return Progress(
+        job_id=job.job_id,
+        state=state,
+        created_at=job.spec.created_at,
+        shards_total=shards_total,
+        shards_done=len(done),
+        shards_quarantined=len(quarantined),
+        tokens_total=tokens_total,
+        tokens_done=tokens_done,
+        message=message,
+        exit_code=exit_code,
+    )
+
+
+def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobState, str, ExitCode]:
+    paths = job.paths
+    if paths.run.exists():
+        report = json.loads(paths.run.read_bytes())
+        return JobState.DONE, _final_message(report), ExitCode(report["exit_code"])
+    if paths.failed.exists():
+        failure = json.loads(paths.failed.read_bytes())
+        return JobState.FAILED, printable(failure["message"]), ExitCode(failure["exit_code"])
+    if paths.cancelled.exists():
+        return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
+    if shards_total is None:
+        started = any(paths.shards.iterdir())
+        return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK
+    if shards_ended < shards_total:
+        return JobState.EMBEDDING, "", ExitCode.OK
+    return JobState.FINISHING, "", ExitCode.OK
+
+
+def _final_message(report: dict[str, Any]) -> str:
+    """The summary, and what is wrong with the first records that have no score for it."""
+    lines = [report["summary"], *(f"warning: {text}" for text in report["warnings"]), *report["problems"]]
+    counts = report["counts"]["records"]
+    more = counts["invalid"] + counts["quarantined"] - len(report["problems"])
+    return "\n".join([*map(printable, lines), *([f"and {more:,} more: see records.tsv"] if more > 0 else [])])

@@ -1,0 +1,60 @@
+"""From what a user asked for to a job in the store."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.errors import SettingsError
+from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
+from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.settings import Settings
+
+DEFAULT_MIN_LENGTH = 60
+"""Bases; shorter records are listed as too_short. 0 scores everything, as the original does."""
+
+
+def submit(
+    settings: Settings,
+    inputs: Sequence[Path],
+    *,
+    chunk_length: int | None,
+    min_length: int | None,
+    strict: bool,
+    keep_embeddings: bool,
+    priority: int,
+    scored: bool = True,
+) -> Job:
+    """Create a job; what is None comes from the bundle or the defaults. Nothing is queued yet.
+
+    Unless it is to be `scored`, the bundle needs no head. Raises BundleError, InputError or SettingsError.
+    """
+    if not inputs:
+        raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
+    bundle = find_bundle(settings.bundle)
+    # Read for its errors: a head that does not fit its models must not be found out when all is embedded.
+    if scored or bundle.description.has_head:
+        Head.load(bundle)
+    parameters = JobParameters(
+        chunk_length=chunk_length or bundle.description.chunk_length,
+        min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,
+        precision=settings.precision or bundle.description.precision,
+        dialect=settings.dialect,
+        strict=strict,
+        keep_embeddings=keep_embeddings,
+        priority=priority,
+        shard_tokens=settings.shard_tokens,
+        max_attempts=settings.max_attempts,
+    )
+    return create_job(settings.store, inputs, parameters, bundle, owner=settings.owner or login_name())
+
+
+def login_name() -> str:
+    """The name of the user who runs this; his number where it has none (containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

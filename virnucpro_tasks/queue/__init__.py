@@ -1,0 +1,1 @@
+"""Celery and Redis: messages, leases, turns, and the thin tasks."""

@@ -1,0 +1,68 @@
+"""The Celery application: configuration only. Each value's reason is in docs/operations.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import Celery
+from kombu.entity import Queue
+
+from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS, SMALL_QUEUE
+from virnucpro_tasks.queue.lease import NEVER_SECONDS, LeaseKeeper
+from virnucpro_tasks.settings import Settings
+
+PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
+"""Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
+
+
+class VirnucproApp(Celery):
+    """A Celery application that carries the settings to its tasks.
+
+    `on_lost_child` is called in a worker when its computing process has died, before the message of that goes back.
+    """
+
+    settings: Settings
+    on_lost_child: Callable[[], None] | None = None
+
+
+def make_app(settings: Settings) -> VirnucproApp:
+    """Build the application; opens no connection."""
+    app = VirnucproApp("virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True)
+    app.settings = settings
+    app.conf.update(
+        include=["virnucpro_tasks.queue.tasks"],
+        task_default_queue=CPU_QUEUE,
+        task_queues=[Queue(CPU_QUEUE), Queue(SMALL_QUEUE)],
+        task_create_missing_queues=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_track_started=False,
+        task_send_sent_event=True,
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_annotations={
+            "virnucpro.split_job": {"time_limit": settings.split_time_limit_seconds},
+            "virnucpro.finish_job": {"time_limit": settings.split_time_limit_seconds},
+        },
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_pool="prefork",
+        worker_concurrency=1,
+        worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
+        worker_hijack_root_logger=True,
+        broker_transport_options={
+            "visibility_timeout": NEVER_SECONDS,
+            "priority_steps": list(PRIORITY_STEPS),
+            "queue_order_strategy": "virnucpro_tasks.queue.turns:FairTurns",
+        },
+        task_publish_retry_policy=PUBLISH_RETRIES,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        result_backend_always_retry=True,
+        result_expires=timedelta(days=RESULT_DAYS),
+        result_chord_expires=timedelta(days=RESULT_DAYS),
+    )
+    app.steps["consumer"].add(LeaseKeeper)
+    return app
