@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from service.deployment import COMMAND, fault_variables, wait_until
 
 from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
 
@@ -73,6 +76,35 @@ def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
     assert report["all"]["auroc"] > 0.8 and report["baseline_4_mers"]["auroc"] > 0.8
     assert report["digest"] == bundle.digest
     assert (tmp_path / "report/evaluation.svg").read_text().startswith("<?xml")
+
+
+def test_a_command_that_was_killed_goes_on_from_the_shards_it_had(labelled: tuple[Path, Path], tmp_path: Path) -> None:
+    fasta, table = labelled
+    common = ["--labels", str(table), "--bundle", "demo", "--devices", "cpu", "--head", "logistic"]
+    work = tmp_path / "work"
+    command = [*COMMAND, "train", str(fasta), *common, "--work", str(work)]
+    undisturbed = os.environ | {"VIRNUCPRO_SHARD_TOKENS": "2000"}
+    environment = undisturbed | fault_variables("none") | {"TEST_SLOW_SECONDS": "0.5"}
+
+    def embedded() -> dict[str, int]:
+        return {file.name: file.stat().st_ino for file in work.glob("jobs/*/embeddings/*.safetensors")}
+
+    with subprocess.Popen([*command, "--output", str(tmp_path / "head")], env=environment) as killed:
+        wait_until(lambda: len(embedded()) >= 3)
+        killed.kill()
+    kept = embedded()
+    assert not (tmp_path / "head").exists()
+
+    again = subprocess.run(
+        [*command, "--output", str(tmp_path / "head")], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "an earlier command was interrupted" in again.stderr
+    assert kept.items() <= embedded().items() and len(kept) < len(embedded())
+
+    elsewhere = [*COMMAND, "train", str(fasta), *common, "--work", str(tmp_path / "other")]
+    subprocess.run([*elsewhere, "--output", str(tmp_path / "quiet")], env=undisturbed, check=True, capture_output=True)
+    weights = [tmp_path / name / "head" / "model.safetensors" for name in ("head", "quiet")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_labels_that_do_not_fit_are_named(
