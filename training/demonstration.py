@@ -1,16 +1,16 @@
 """Make the demonstration bundle: a head fitted to the trained encoders' vectors of labelled contigs.
 
-    python -m training.demonstration --contigs FOLDER --output NEW_FOLDER [--encoders BUNDLE]
+    python -m training.demonstration --contigs FOLDER --work FOLDER --output NEW_FOLDER [--encoders BUNDLE]
 
 --contigs holds train, validation and test (.fasta and .labels.tsv) of training.contigs, whose labels say which contigs
 fit, calibrate and judge the head. The last are of the test split: nothing is chosen by them. --encoders is a bundle of
-training.encoders; by default the encoders that ship, so that the head can be made again without a GPU.
+training.encoders; by default the encoders that ship, so that the head can be made again without a GPU. --work keeps the
+vectors: there another head takes seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from training.encoders import CHUNK_LENGTH, LICENCE, NAME
@@ -45,17 +45,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoders", default=DEMONSTRATION, help="bundle whose own head, if any, is not used")
     parser.add_argument("--contigs", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder that keeps the vectors")
     parser.add_argument("--output", type=Path, required=True, help="new folder")
     options = parser.parse_args()
     encoders = find_bundle(options.encoders)
     contigs = [options.contigs / f"{split}.fasta" for split in (TRAIN, VALIDATION, TEST)]
     labels = Labels.read(*(file.with_suffix(".labels.tsv") for file in contigs))
-    with tempfile.TemporaryDirectory() as store:
-        settings = Settings(store=Path(store), bundle=str(encoders.path))
-        job = embedded(settings, tuple(contigs), devices="cpu,cpu", quiet=False, scored=False)
-        card = fit_bundle(
-            options.output, encoders, read_examples(job, labels), REQUEST, inputs=job.spec.inputs, say=print
-        )
+    settings = Settings(store=options.work, bundle=str(encoders.path))
+    job = embedded(settings, tuple(contigs), devices="cpu,cpu", quiet=False, scored=False)
+    card = fit_bundle(options.output, encoders, read_examples(job, labels), REQUEST, inputs=job.spec.inputs, say=print)
     print(card["unseen_groups"])
 
 

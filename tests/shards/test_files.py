@@ -17,6 +17,7 @@ from virnucpro_tasks.shards.files import (
     read_valid_vectors,
     read_vectors,
     vectors_are_valid,
+    vectors_digest,
     write_shard,
     write_vectors,
 )
@@ -99,3 +100,13 @@ def test_a_flipped_bit_and_a_cut_end_anywhere_are_noticed(tmp_path: Path, place:
     assert read is None or damaged[offset] ^ 4 == ord(" ")
     path.write_bytes(whole[:offset])
     assert not vectors_are_valid(path, key)
+
+
+def test_every_block_of_an_array_counts_and_so_does_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virnucpro_tasks.shards.files.DIGEST_BLOCK_BYTES", 64)
+    array = np.arange(5 * 16 + 3, dtype=np.float32)
+    swapped = np.concatenate([array[16:32], array[:16], array[32:]])
+    changed = [array + (np.arange(array.size) == place) for place in (0, 15, 16, 79, 82)]
+    versions = [array, swapped, array[:-1], array.astype(np.float64), *changed]
+    assert len({vectors_digest({"protein": version}, {}) for version in versions}) == len(versions)
+    assert vectors_digest({"protein": array}, {}) == vectors_digest({"protein": array.copy()}, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def model_card(
             "weights": encoder_weights(encoders.path),
             "licences": {part: text for part, text in description.licences.items() if part != "head"},
         },
-        "data": [{"name": entry.name, "bytes": entry.bytes, "sha256": entry.sha256} for entry in inputs],
+        # Where a file lay is nobody's business to whom the bundle goes.
+        "data": [{"name": Path(entry.name).name, "bytes": entry.bytes, "sha256": entry.sha256} for entry in inputs],
         "parts": {
             part: {
                 "records": len(records),

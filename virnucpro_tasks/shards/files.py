@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
+DIGEST_BLOCK_BYTES = 2**22
+DIGEST_THREADS = 4
 NO_VECTOR = -1
 """The row of a frame of a quarantined record."""
 
@@ -141,12 +144,22 @@ def read_vectors(path: Path) -> ShardVectors:
 
 
 def vectors_digest(tensors: dict[str, np.ndarray], computed: dict[str, Any]) -> str:
-    """SHA-256 (hex) of named arrays (names, types, shapes and contents) and of how they were computed."""
+    """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of how they were computed.
+
+    Blocks, because several threads then share the work: a GPU waits for it between two shards.
+    """
     digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode())
-    for name, array in sorted(tensors.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    with ThreadPoolExecutor(DIGEST_THREADS) as threads:
+        for name, array in sorted(tensors.items()):
+            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            blocks = np.split(content, range(DIGEST_BLOCK_BYTES, content.size, DIGEST_BLOCK_BYTES))
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(b"".join(threads.map(_sha256, blocks)))
     return digest.hexdigest()
+
+
+def _sha256(block: np.ndarray) -> bytes:
+    return hashlib.sha256(block.data).digest()
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
