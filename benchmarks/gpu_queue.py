@@ -43,13 +43,13 @@ from virnucpro_tasks.steps.splitting import split_files
 HIDDEN = 512
 
 
-def write_bundle(folder: Path, model: str, tokenizer: Path) -> Path:
-    """A bundle of the published shapes with random FP16 weights."""
+def write_bundle(folder: Path, model: str, tokenizer: Path, *, device: str = "cuda") -> Path:
+    """A bundle of the published shapes with random FP16 weights, drawn on `device`."""
     sizes = ESM2_NAMES[model]
-    device = torch.device("cuda")
+    place = torch.device(device)
     parts = {
-        "esm2": (random_esm2(sizes, device, torch.float16, "sdpa"), asdict(sizes)),
-        "dnabert-s": (random_dnabert_s(DNABERT_S, device, torch.float16, "sdpa"), asdict(DNABERT_S)),
+        "esm2": (random_esm2(sizes, place, torch.float16, "sdpa"), asdict(sizes)),
+        "dnabert-s": (random_dnabert_s(DNABERT_S, place, torch.float16, "sdpa"), asdict(DNABERT_S)),
     }
     for name, (module, configuration) in parts.items():
         (folder / name).mkdir(parents=True)

@@ -5,8 +5,10 @@ and fit of an MLP), then an MLP with another seed and a logistic regression on t
 time and processor time (user and system, with all workers) of each.
 
     python benchmarks/second_head.py contigs/{train,validation,test}.fasta --labels contigs/train.labels.tsv
-        --labels contigs/validation.labels.tsv --labels contigs/test.labels.tsv --bundle ENCODERS
+        --labels contigs/validation.labels.tsv --labels contigs/test.labels.tsv (--bundle ENCODERS | --shapes 8M)
         [--devices cpu,cpu] [--output benchmarks/results]
+
+--shapes: DNABERT-S and that ESM-2 in their published sizes with random weights, whose AUROC says nothing.
 """
 
 from __future__ import annotations
@@ -43,23 +45,36 @@ def timed(command: list[str]) -> tuple[dict[str, Any], dict[str, float]]:
     }
 
 
+def published_shapes(folder: Path, model: str) -> Path:
+    """A bundle of the published sizes, random weights, with the tokenizer of the demonstration."""
+    # Imported here: it loads torch.
+    from gpu_queue import write_bundle
+
+    folder.mkdir()
+    return write_bundle(folder, model, find_bundle("demo").path / "dnabert-s" / "tokenizer.json", device="cpu")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="+", help="labelled FASTA files")
     parser.add_argument("--labels", action="append", default=[], help="table of labels")
-    parser.add_argument("--bundle", required=True)
+    encoders = parser.add_mutually_exclusive_group(required=True)
+    encoders.add_argument("--bundle")
+    encoders.add_argument("--shapes", choices=("8M", "35M", "150M", "650M", "3B"))
     parser.add_argument("--devices", default="cpu,cpu")
     parser.add_argument("--hidden", default="512")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     labels = [part for table in options.labels for part in ("--labels", table)]
-    common = ["--bundle", options.bundle, "--devices", options.devices, "--hidden", options.hidden, "--json", "--quiet"]
+    common = ["--precision", "fp32", "--devices", options.devices, "--hidden", options.hidden, "--json", "--quiet"]
     runs = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        bundle = options.bundle or published_shapes(folder / "encoders", options.shapes)
         for number, (run, chosen) in enumerate(RUNS):
             places = ["--work", str(folder / "work"), "--output", str(folder / f"bundle{number}")]
             command = [sys.executable, "-m", "virnucpro_tasks.cli.main", "train", *options.inputs, *labels, *common]
+            command += ["--bundle", str(bundle)]
             card, seconds = timed([*command, *places, *chosen])
             runs.append({"run": run, **seconds, "auroc": card["unseen_groups"]["auroc"]})
         report = next((folder / "work" / "jobs").glob("*/run.json"))
@@ -67,7 +82,7 @@ def main() -> None:
     for row in runs:
         for unit in ("wall", "processor"):
             row[f"{unit}_ratio"] = round(runs[0][f"{unit}_seconds"] / row[f"{unit}_seconds"], 1)
-    description = find_bundle(options.bundle).description
+        description = find_bundle(str(bundle)).description
     models = f"{description.nucleotide_model} + {description.protein_model}"
     write_result(
         options.output / "second_head",
