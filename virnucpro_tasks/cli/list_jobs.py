@@ -7,20 +7,30 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.follow import describe
-from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
+from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, settings_of
 from virnucpro_tasks.jobs.job import list_jobs
-from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
+from virnucpro_tasks.queue.queueing import all_told_by_redis
 
 
 @click.command("list")
-@store_option
+@deployment_options
 @json_option
 @click.pass_context
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
-    """List the jobs of the store, oldest first."""
-    snapshots = [job_progress(job) for job in list_jobs(settings_of(context, **flags).store)]
+    """List the jobs of the store, oldest first; works without Redis too."""
+    settings = settings_of(context, **flags)
+    snapshots = all_told_by_redis(app_of(settings), [job_progress(job) for job in list_jobs(settings.store)])
     if as_json:
         print_json([progress.as_dict() for progress in snapshots])
         return
     for progress in snapshots:
-        click.echo(f"{progress.job_id}  {describe(progress, None)}")
+        click.echo(_line(progress))
+
+
+def _line(progress: Progress) -> str:
+    """One line about a job; why it has failed, or what holds it up, is part of it."""
+    line = f"{progress.job_id}  {describe(progress, None)}"
+    if not progress.message or progress.state in (JobState.DONE, JobState.CANCELLED):
+        return line
+    return f"{line}: {progress.message}"

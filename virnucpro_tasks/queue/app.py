@@ -16,6 +16,10 @@ PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5,
 """Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
 
 
+CONNECT_SECONDS = 5.0
+"""After so long a Redis that does not answer is away; the system's own limit is minutes."""
+
+
 class VirnucproApp(Celery):
     """A Celery application that carries the settings to its tasks.
 
@@ -61,6 +65,7 @@ def make_app(settings: Settings) -> VirnucproApp:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend_always_retry=True,
+        redis_socket_connect_timeout=CONNECT_SECONDS,
         result_expires=timedelta(days=RESULT_DAYS),
         result_chord_expires=timedelta(days=RESULT_DAYS),
     )

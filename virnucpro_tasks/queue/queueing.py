@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,13 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.errors import BrokerError, ExitCode, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
-from virnucpro_tasks.queue.store_trouble import forget_trouble, trouble_of
+from virnucpro_tasks.queue.store_trouble import Trouble, all_troubles, forget_trouble, trouble_of
 from virnucpro_tasks.settings import masked_url
 
 PING_SECONDS = 2.0
@@ -131,14 +131,32 @@ def told_by_redis(app: Celery, job: Job, progress: Progress) -> Progress:
     if progress.is_final:
         return progress
     try:
-        trouble = trouble_of(app.backend.client, job)
+        return _with_trouble(progress, trouble_of(app.backend.client, job))
     except RedisError:
         return progress
+
+
+def all_told_by_redis(app: Celery, snapshots: Sequence[Progress]) -> list[Progress]:
+    """`told_by_redis` for many jobs, with one question to Redis, and none if all are final."""
+    if all(progress.is_final for progress in snapshots):
+        return list(snapshots)
+    try:
+        troubles = all_troubles(app.backend.client)
+    except RedisError:
+        return list(snapshots)
+    return [
+        progress if progress.is_final else _with_trouble(progress, troubles.get(progress.job_id))
+        for progress in snapshots
+    ]
+
+
+def _with_trouble(progress: Progress, trouble: Trouble | None) -> Progress:
     if trouble is None:
         return progress
+    message = printable(trouble.message)
     if not trouble.ended:
-        return replace(progress, message=trouble.message)
-    return replace(progress, state=JobState.FAILED, message=trouble.message, exit_code=ExitCode.JOB_FAILED)
+        return replace(progress, message=message)
+    return replace(progress, state=JobState.FAILED, message=message, exit_code=ExitCode.JOB_FAILED)
 
 
 def requeue_if_lost(app: Celery, job: Job) -> bool:

@@ -31,9 +31,8 @@ PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The store has failed a job so many times in a row; `ended`: too often."""
+    """The store has failed a job: how often in a row, why and where; `ended`: too often."""
 
-    failures: int
     message: str
     ended: bool
 
@@ -41,15 +40,18 @@ class Trouble:
 def trouble_of(client: Any, job: Job) -> Trouble | None:
     """What Redis knows of it. Raises redis.RedisError, as all of these do."""
     reason = client.hget(STORE_REASONS, job.job_id)
-    if reason is None:
-        return None
-    return Trouble(int(client.hget(STORE_FAILURES, job.job_id) or 0), **json.loads(reason))
+    return None if reason is None else Trouble(**json.loads(reason))
+
+
+def all_troubles(client: Any) -> dict[str, Trouble]:
+    """The same of all jobs by their ids, in one call."""
+    reasons = client.hgetall(STORE_REASONS)
+    return {bytes(job_id).decode(): Trouble(**json.loads(reason)) for job_id, reason in reasons.items()}
 
 
 def ended_jobs(client: Any) -> set[str]:
     """Ids of the jobs that the store has failed too often and whose folder cannot say so."""
-    reasons = client.hgetall(STORE_REASONS)
-    return {bytes(job_id).decode() for job_id, reason in reasons.items() if json.loads(reason)["ended"]}
+    return {job_id for job_id, trouble in all_troubles(client).items() if trouble.ended}
 
 
 def forget_trouble(client: Any, job: Job) -> None:
