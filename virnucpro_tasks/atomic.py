@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,18 @@ from typing import Any
 def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside `final`; on success fsync it and rename it to `final`.
 
-    The caller writes and closes the temporary file. On an exception it is removed and `final` is untouched.
-    Two writers of one name are harmless: the last rename wins.
+    The caller writes and closes the temporary file, which is there and empty, or puts another in its place. Its mode is
+    what the umask makes of 0666. On an exception it is removed and `final` is untouched. Two writers of one name are
+    harmless: the last rename wins.
     """
     temporary = final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
         with temporary.open("rb+") as handle:
+            # safetensors puts a file there that only its owner may read; others of a group go on with the job.
+            os.fchmod(handle.fileno(), stat.S_IMODE(mode))
             os.fsync(handle.fileno())
         temporary.replace(final)
         sync_directory(final.parent)

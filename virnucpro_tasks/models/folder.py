@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +13,15 @@ from pathlib import Path
 from virnucpro_tasks.atomic import sync_directory
 from virnucpro_tasks.errors import OutputError
 
-FILE_MODE = 0o644
+NOT_EXECUTABLE = 0o666
 
 
 @contextmanager
 def new_folder(output: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `output`; on success its files are fsynced and it becomes `output`.
 
-    On an exception it is removed. Raises OutputError if `output` exists or cannot be made.
+    Modes are what the umask makes of them, but for hard links, which stay as they are. On an exception it is removed.
+    Raises OutputError if `output` exists or cannot be made.
     """
     output = output.absolute()
     if output.exists() or output.is_symlink():
@@ -36,7 +38,8 @@ def new_folder(output: Path) -> Iterator[Path]:
                 sync_directory(place)
             else:
                 # Some libraries make files that only their owner may read; workers may be others.
-                place.chmod(FILE_MODE)
+                if place.stat().st_nlink == 1:
+                    place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
                 with place.open("rb") as handle:
                     os.fsync(handle.fileno())
         try:
