@@ -4,16 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from cli.commands import run
 
-from virnucpro_tasks.cli.main import COMMANDS, main
+from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["virnucpro", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

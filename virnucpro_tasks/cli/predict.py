@@ -20,7 +20,7 @@ from virnucpro_tasks.cli.options import (
     settings_of,
     warn_of_chunk_length,
 )
-from virnucpro_tasks.cli.results import copy_results, require_free
+from virnucpro_tasks.cli.results import copy_embeddings, copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.same_work import find_same_work
@@ -88,9 +88,9 @@ def command(
     job = find_same_work(settings.store, job).job
     progress = run_here(settings, job, devices=devices, quiet=quiet)
     if job.paths.run.exists():
-        copy_results(job, output, force=force)
         if keep_embeddings:
-            shutil.copytree(job.paths.embeddings, output / "embeddings", dirs_exist_ok=True)
+            copy_embeddings(job, output / "embeddings")
+        copy_results(job, output, force=force)
     shutil.rmtree(work, ignore_errors=True)
     if as_json:
         print_json(progress.as_dict())

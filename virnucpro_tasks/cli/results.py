@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +29,42 @@ def require_free(output: Path, *, force: bool) -> None:
 
 
 def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
-    """Copy the result files of a finished job into `output`, each atomically, run.json last."""
+    """Copy the result files of a finished job into `output`, each atomically, run.json last. Raises OutputError."""
     if not job.paths.run.exists():
         raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
     require_free(output, force=force)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / COMMIT_MARK).unlink(missing_ok=True)
+    files = sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name))
+    with _told_of(output):
+        output.mkdir(parents=True, exist_ok=True)
+        (output / COMMIT_MARK).unlink(missing_ok=True)
+        return _copies(files, output)
+
+
+def copy_embeddings(job: Job, output: Path) -> list[Path]:
+    """Copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
+    with _told_of(output):
+        output.mkdir(parents=True, exist_ok=True)
+        return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output)
+
+
+def _copies(files: Sequence[Path], output: Path) -> list[Path]:
     copies = []
-    for file in sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name)):
+    for file in files:
         with atomic_path(output / file.name) as temporary:
             shutil.copyfile(file, temporary)
         copies.append(output / file.name)
     return copies
+
+
+@contextmanager
+def _told_of(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"the results cannot be copied to {output}: {error.strerror or error}",
+            hint="make room, or choose another folder; they stay where they are",
+        ) from error
 
 
 @click.command("results")

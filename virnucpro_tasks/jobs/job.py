@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.atomic import write_bytes, write_json
-from virnucpro_tasks.errors import ExitCode, JobError
+from virnucpro_tasks.errors import ExitCode, JobError, StoreError
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
@@ -77,11 +77,14 @@ class Job:
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
     """Stage `inputs` (`-` is standard input) and the bundle's head into a new job folder; job.json is written last.
 
-    Raises InputError for a file that cannot be read. On any error the folder is removed.
+    Raises InputError for a file that cannot be read, StoreError if the store does not take the job. On any error the
+    folder is removed.
     """
+    names = (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ()))
+    parts = {name: (bundle.path / name).read_bytes() for name in names}
     paths = JobPaths.of(store, new_job_id())
-    paths.make_folders()
     try:
+        paths.make_folders()
         spec = JobSpec(
             job_id=paths.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,13 +95,24 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             owner=owner,
         )
         (paths.bundle / "head").mkdir(parents=True)
-        for name in (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ())):
-            write_bytes(paths.bundle / name, (bundle.path / name).read_bytes())
+        for name, content in parts.items():
+            write_bytes(paths.bundle / name, content)
         write_json(paths.job, asdict(spec))
+    except OSError as error:
+        shutil.rmtree(paths.root, ignore_errors=True)
+        raise not_taken(error, paths.root) from error
     except BaseException:
         shutil.rmtree(paths.root, ignore_errors=True)
         raise
     return Job(paths, spec)
+
+
+def not_taken(error: OSError, place: Path) -> StoreError:
+    """What a client says of a store that does not let it write `place`."""
+    return StoreError(
+        f"{error.filename or place}: {error.strerror or error}: the store does not take the job",
+        hint="make room, or mount it writable, and submit again",
+    )
 
 
 def open_job(store: Path, job_id: str) -> Job:

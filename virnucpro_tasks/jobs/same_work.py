@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
+from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, not_taken, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
 from virnucpro_tasks.paths import same_work_file
 
@@ -42,9 +42,9 @@ def find_same_work(store: Path, job: Job) -> Found:
 
     If there is one, `job` is removed, and what stopped the older one (cancelled, failed) is taken back. Of several
     clients at once all get the same job. A finished job with quarantined records is not taken: they deserve
-    another try.
+    another try. Raises StoreError, and removes `job`, if that cannot be noted.
     """
-    with _locked(same_work_file(store, content_key(job.spec))) as note:
+    with _or_none_is_left(job), _locked(same_work_file(store, content_key(job.spec))) as note:
         older = _usable(store, note.read_text().strip())
         if older is None or older.job_id == job.job_id:
             note.write_text(f"{job.job_id}\n")
@@ -57,8 +57,8 @@ def find_same_work(store: Path, job: Job) -> Found:
 
 
 def supersede(store: Path, job: Job) -> None:
-    """Make `job` the one that later submissions of the same work find."""
-    with _locked(same_work_file(store, content_key(job.spec))) as note:
+    """Make `job` the one that later submissions of the same work find. Raises StoreError as `find_same_work` does."""
+    with _or_none_is_left(job), _locked(same_work_file(store, content_key(job.spec))) as note:
         note.write_text(f"{job.job_id}\n")
 
 
@@ -75,6 +75,16 @@ def _usable(store: Path, job_id: str) -> Job | None:
     complete = all((job.paths.results / name).is_file() for name in report["sha256"])
     quarantined = report["counts"]["records"]["quarantined"] or report["counts"]["chunks"].get("quarantined")
     return job if complete and not quarantined else None
+
+
+@contextmanager
+def _or_none_is_left(job: Job) -> Iterator[None]:
+    """A job that nobody is told of must not be found by a coordinator and computed."""
+    try:
+        yield
+    except OSError as error:
+        remove_job(job, force=True)
+        raise not_taken(error, job.paths.root) from error
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class StagedInput:
 def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, ...]:
     """Hard-link (same file system) or copy each input to its place in the job.
 
-    Raises InputError naming the file that is missing, a folder or unreadable.
+    Raises InputError naming the file that is missing, a folder or unreadable, OSError if the store does not take it.
     """
     if sum(path == STANDARD_INPUT for path in inputs) > 1:
         raise InputError("can be read only once", file=STANDARD_INPUT_NAME)
@@ -49,18 +49,30 @@ def _stage(source: Path, place: Path) -> StagedInput:
             with suppress(OSError):
                 os.link(source.resolve(), place)
                 return StagedInput(str(source), place.stat().st_size, file_sha256(place))
-        with source.open("rb") as stream:
-            return _copy(stream, place, str(source))
+        stream = source.open("rb")
     except OSError as error:
-        raise InputError(error.strerror or "cannot be read", file=str(source)) from None
+        raise _unreadable(error, str(source)) from None
+    with stream:
+        return _copy(stream, place, str(source))
 
 
 def _copy(stream: BinaryIO, place: Path, name: str) -> StagedInput:
     digest = hashlib.sha256()
     size = 0
     with atomic_path(place) as temporary, temporary.open("wb") as target:
-        while block := stream.read(READ_BLOCK_BYTES):
+        while block := _read(stream, name):
             digest.update(block)
             size += len(block)
             target.write(block)
     return StagedInput(name, size, digest.hexdigest())
+
+
+def _read(stream: BinaryIO, name: str) -> bytes:
+    try:
+        return stream.read(READ_BLOCK_BYTES)
+    except OSError as error:
+        raise _unreadable(error, name) from None
+
+
+def _unreadable(error: OSError, name: str) -> InputError:
+    return InputError(error.strerror or "cannot be read", file=name)

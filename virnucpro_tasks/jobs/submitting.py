@@ -30,7 +30,8 @@ def submit(
 ) -> Job:
     """Create a job; what is None comes from the bundle or the defaults. Nothing is queued yet.
 
-    Unless it is to be `scored`, the bundle needs no head. Raises BundleError, InputError or SettingsError.
+    Unless it is to be `scored`, the bundle needs no head. Raises BundleError, InputError,
+    SettingsError or StoreError.
     """
     if not inputs:
         raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
