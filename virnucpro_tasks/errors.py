@@ -124,8 +124,8 @@ class DamagedError(VirnucproError):
 
     exit_code = ExitCode.JOB_FAILED
 
-    def __init__(self, path: Path | str) -> None:
-        super().__init__(f"{path} is missing or damaged")
+    def __init__(self, path: Path | str, *, hint: str = "") -> None:
+        super().__init__(f"{path} is missing or damaged", hint=hint)
         self.path = Path(path)
 
 
@@ -141,3 +141,7 @@ class JobError(VirnucproError):
     @property
     def where(self) -> str:
         return f"job {self.job_id}: "
+
+
+class JobDamagedError(JobError):
+    """The description of a job is not what it was when it was written."""

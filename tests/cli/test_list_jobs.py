@@ -71,6 +71,19 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     client.delete(STORE_REASONS)
 
 
+def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) -> None:
+    settings = replace(settings, broker_url=UNREACHABLE)
+    jobs = [make_job(settings, SAMPLE) for _ in range(3)]
+    jobs[0].paths.job.write_text("{")
+    jobs[1].paths.run.write_text("{}")
+    result = listed(settings)
+    assert result.exit_code == ExitCode.OK
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [jobs[2].job_id]
+    warnings = result.stderr.splitlines()
+    assert len(warnings) == 2
+    assert {str(jobs[0].paths.job) in text or str(jobs[1].paths.run) in text for text in warnings} == {True}
+
+
 def test_without_redis_the_store_is_listed(settings: Settings) -> None:
     settings = replace(settings, broker_url=UNREACHABLE)
     waiting, failed = make_job(settings, SAMPLE), make_job(settings, SAMPLE)

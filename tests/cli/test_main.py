@@ -72,7 +72,7 @@ def test_an_unexpected_error_is_reported_without_a_traceback(
     def explode(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.list_jobs", explode)
+    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.job_ids", explode)
     assert run(monkeypatch, "list") == ExitCode.UNEXPECTED
     message = capsys.readouterr().err
     assert "ZeroDivisionError: by nought" in message

@@ -21,6 +21,21 @@ def test_lines_come_back_in_order_and_a_cut_off_one_counts_as_an_attempt(tmp_pat
     assert history.verdict("whole") == "2 attempts: MemoryError"
 
 
+def test_a_line_that_was_changed_says_nothing_and_an_older_one_without_a_check_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "000000.jsonl"
+    record(file, "rest", failed="NaN", culprits=[3])
+    whole = file.read_bytes()
+    sound = read_attempts(file)
+    for place in range(len(whole)):
+        for bit in range(8):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            # A bit in the name of the check itself makes another field of it, and harms nothing.
+            for entry in read_attempts(file):
+                assert {name: entry[name] for name in entry if name in sound[0]} in (sound[0], {})
+    file.write_text('{"step": "rest", "failed": "NaN", "culprits": [4]}\n')
+    assert History.of(read_attempts(file)).culprits == {4: "NaN"}
+
+
 def test_an_attempt_that_was_handed_back_does_not_count(tmp_path: Path) -> None:
     file = tmp_path / "000000.jsonl"
     record(file, "0-4")

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from job import make_job
 
-from virnucpro_tasks.errors import ExitCode, InputError, JobError
-from virnucpro_tasks.jobs.job import cancel_job, fail_job, is_stopped, list_jobs, open_job, remove_job, reopen_job
+from virnucpro_tasks.errors import ExitCode, InputError, JobDamagedError, JobError
+from virnucpro_tasks.jobs.job import (
+    Job,
+    cancel_job,
+    fail_job,
+    is_stopped,
+    list_jobs,
+    open_for_work,
+    open_job,
+    remove_job,
+    reopen_job,
+)
+from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.settings import Settings
 
 
@@ -50,6 +63,60 @@ def test_unreadable_input_leaves_no_job_behind(settings: Settings, tmp_path: Pat
 def test_unknown_job(settings: Settings) -> None:
     with pytest.raises(JobError, match="not in the store"):
         open_job(settings.store, "20260101t000000z-aaaaaaaaaaaaaaaa")
+
+
+def test_no_flipped_bit_in_its_description_makes_another_job(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    whole = job.paths.job.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        for bit in range(8):
+            job.paths.job.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            try:
+                assert open_job(settings.store, job.job_id) == job, (place, bit)
+            except JobDamagedError as error:
+                assert str(job.paths.job) in str(error) and error.exit_code == ExitCode.JOB_FAILED
+                refused += 1
+    # Only blanks between the fields may become others.
+    assert refused > 7 * len(whole)
+
+
+def described(job: Job, **changed: Any) -> None:
+    """Write the description of `job` as versions without a digest did."""
+    job.paths.job.write_text(json.dumps(asdict(job.spec) | changed))
+
+
+def test_a_description_from_before_there_were_digests_is_read(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    described(job)
+    assert open_job(settings.store, job.job_id) == job
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"owner": 3}, {"job_id": "20260101t000000z-aaaaaaaaaaaaaaaa"}, {"inputs": 1}, {"parameters": []}, {"new": 1}],
+)
+def test_a_description_of_other_types_is_damaged(settings: Settings, reads: Path, changed: dict[str, Any]) -> None:
+    job = make_job(settings, reads)
+    described(job, **changed)
+    with pytest.raises(JobDamagedError, match="is damaged"):
+        open_job(settings.store, job.job_id)
+
+
+def test_who_is_to_work_at_a_damaged_job_ends_it_and_a_restored_one_is_resumed(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    whole = job.paths.job.read_bytes()
+    job.paths.job.write_bytes(whole.replace(b'"min_length": 60', b'"min_length": 61'))
+    assert job.paths.job.read_bytes() != whole
+    with pytest.raises(JobDamagedError):
+        open_for_work(settings.store, job.job_id)
+    # Whoever has it open and waits for it is told
+    progress = job_progress(job)
+    assert (progress.state, progress.exit_code) == ("failed", ExitCode.JOB_FAILED)
+    assert str(job.paths.job) in progress.message
+    job.paths.job.write_bytes(whole)
+    reopen_job(open_job(settings.store, job.job_id), retry_quarantined=False)
+    assert not is_stopped(job.paths)
 
 
 def test_cancel_and_reopen(settings: Settings, reads: Path) -> None:

@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from job import SAMPLE, make_job
+import pytest
+from job import SAMPLE, make_job, run_job
 
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
 from virnucpro_tasks.settings import Settings
@@ -73,6 +74,32 @@ def test_failure_and_cancellation_are_final_until_taken_back(settings: Settings)
     assert not job_progress(job).is_final
     cancel_job(job)
     assert job_progress(job).state == JobState.CANCELLED
+
+
+@pytest.mark.parametrize("harmed", [b"", b"[" * 5_000, b"[]", b'{"message": 1, "exit_code": 5}', None])
+def test_a_damaged_note_of_failure_is_a_failure(settings: Settings, harmed: bytes | None) -> None:
+    job = make_job(settings, SAMPLE)
+    fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    changed = job.paths.failed.read_bytes().replace(b'"exit_code": 3', b'"exit_code": 2')
+    job.paths.failed.write_bytes(changed if harmed is None else harmed)
+    progress = job_progress(job)
+    assert (progress.state, progress.exit_code) == (JobState.FAILED, ExitCode.JOB_FAILED)
+    assert f"{job.paths.failed} is damaged" in progress.message and "virnucpro resume" in progress.message
+
+
+@pytest.mark.parametrize("harmed", [b"", b"[" * 5_000, b"{}", b'{"counts": {"records": 1}}'])
+def test_a_damaged_commit_mark_is_named_and_written_again(settings: Settings, harmed: bytes) -> None:
+    job = make_job(settings, SAMPLE)
+    run_job(job, settings)
+    whole = job.paths.run.read_bytes()
+    job.paths.run.write_bytes(harmed)
+    with pytest.raises(DamagedError, match=r"run\.json is missing or damaged") as raised:
+        job_progress(job)
+    assert (raised.value.exit_code, "delete it" in str(raised.value)) == (ExitCode.JOB_FAILED, True)
+    # And the remedy that is named helps
+    job.paths.run.unlink()
+    assert finish_files(job) == []
+    assert job.paths.run.read_bytes() == whole
 
 
 def test_invalid_records_are_named_with_the_summary(settings: Settings, tmp_path: Path) -> None:

@@ -133,9 +133,34 @@ def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small
     for shard in shards:
         embed_shard_files(job, shard, small)
     job.paths.quarantined(shards[0]).write_text("{")
+    job.paths.attempts(shards[0]).unlink()
     assert finish_files(job) == []
     chunks = read_table(job.paths.results / "chunks.tsv")
     assert {row["reason"] for row in chunks if row["status"] == "quarantined"} == {"its reason is lost"}
+
+
+@pytest.mark.parametrize("how", ["removed", "cut off", "another reason", "another record"])
+def test_reasons_that_were_damaged_are_made_again_from_the_attempts(small: Settings, how: str) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    file = job.paths.quarantined(shards[0])
+    whole = file.read_bytes()
+    harmed = {
+        "cut off": whole[: len(whole) // 2],
+        "another reason": whole.replace(b"9 attempts", b"8 attempts"),
+        "another record": whole.replace(b'"record_ordinal": 0', b'"record_ordinal": 1'),
+    }
+    file.unlink() if how == "removed" else file.write_bytes(harmed[how])
+    assert how == "removed" or file.read_bytes() != whole
+    assert finish_files(job) == []
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    assert {row["reason"] for row in chunks if row["status"] == "quarantined"} == {
+        "9 attempts: its worker died each time"
+    }
+    assert file.read_bytes() == whole
 
 
 def test_quarantined_records_get_their_attempts_back_on_request(small: Settings) -> None:

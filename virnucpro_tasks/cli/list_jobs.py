@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.follow import describe
-from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, settings_of
-from virnucpro_tasks.jobs.job import list_jobs
+from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.queue.queueing import all_told_by_redis
 
@@ -20,12 +23,21 @@ from virnucpro_tasks.queue.queueing import all_told_by_redis
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """List the jobs of the store, oldest first; works without Redis too."""
     settings = settings_of(context, **flags)
-    snapshots = all_told_by_redis(app_of(settings), [job_progress(job) for job in list_jobs(settings.store)])
+    snapshots = all_told_by_redis(app_of(settings), list(_readable(settings.store)))
     if as_json:
         print_json([progress.as_dict() for progress in snapshots])
         return
     for progress in snapshots:
         click.echo(_line(progress))
+
+
+def _readable(store: Path) -> Iterator[Progress]:
+    """The jobs that can be read; of others it is said why not."""
+    for job_id in job_ids(store):
+        try:
+            yield job_progress(open_job(store, job_id))
+        except VirnucproError as error:
+            say(f"warning: {error}")
 
 
 def _line(progress: Progress) -> str:

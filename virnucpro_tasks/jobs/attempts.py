@@ -12,12 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from virnucpro_tasks.sealed import seal_of
+
 WHOLE = "whole"
 """The step of an attempt at the shard as it is; a line that names none, or is no JSON, counts as one of these."""
 
 DIED = "its worker died each time"
 """Nobody was left to say how: not the process alone but its whole worker, or the host, was lost."""
 
+_CHECK, _CHECK_CHARACTERS = "check", 16
+"""The field of a line that holds the beginning of the digest of its others, and how much of that."""
 
 LOST_AN_ATTEMPT = 3
 """So many attempts whose whole worker was lost weigh as one that failed: mostly it was the host, or an operator."""
@@ -74,7 +78,7 @@ class History:
 
 
 def read_attempts(path: Path) -> list[dict[str, Any]]:
-    """The lines of an attempts file; one that was cut off while it was written is an empty entry."""
+    """The lines of an attempts file; one that was cut off while it was written, or changed since, is an empty entry."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
@@ -90,9 +94,10 @@ def record(path: Path, step: str, **facts: Any) -> int:
         "pid": os.getpid(),
         "step": step,
     }
+    entry = where | facts
     with path.open("ab") as handle:
         # In one write: another worker may append at the same time. A line that was cut off is not continued.
-        handle.write(_separator(path) + json.dumps(where | facts).encode() + b"\n")
+        handle.write(_separator(path) + json.dumps(entry | {_CHECK: _check_of(entry)}).encode() + b"\n")
         handle.flush()
         os.fsync(handle.fileno())
         return handle.tell()
@@ -130,7 +135,15 @@ def _parsed(line: str) -> dict[str, Any]:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return entry if isinstance(entry, dict) and _is_sound(entry) else {}
+    if not isinstance(entry, dict):
+        return {}
+    if _CHECK in entry and entry.pop(_CHECK) != _check_of(entry):
+        return {}
+    return entry if _is_sound(entry) else {}
+
+
+def _check_of(entry: dict[str, Any]) -> str:
+    return seal_of(entry)[:_CHECK_CHARACTERS]
 
 
 def _is_sound(entry: dict[str, Any]) -> bool:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from virnucpro_tasks.atomic import write_bytes, write_json
-from virnucpro_tasks.errors import ExitCode, JobError, StoreError
+from virnucpro_tasks.atomic import write_bytes
+from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError, StoreError
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
-from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, new_job_id
+from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
+from virnucpro_tasks.sealed import read_sealed, typed, write_sealed
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
 """The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
@@ -42,7 +42,7 @@ class JobParameters:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """The content of job.json: written first, never changed. `owner` is in whose name it was submitted."""
+    """The content of job.json, sealed: written first, never changed. `owner` is in whose name it was submitted."""
 
     job_id: str
     created_at: str
@@ -97,7 +97,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         (paths.bundle / "head").mkdir(parents=True)
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
-        write_json(paths.job, asdict(spec))
+        write_sealed(paths.job, asdict(spec))
     except OSError as error:
         shutil.rmtree(paths.root, ignore_errors=True)
         raise not_taken(error, paths.root) from error
@@ -116,25 +116,47 @@ def not_taken(error: OSError, place: Path) -> StoreError:
 
 
 def open_job(store: Path, job_id: str) -> Job:
-    """Read a job. Raises JobError if the id is malformed, the store has no such job or its file is damaged."""
+    """Read a job. Raises JobError if the id is malformed or the store has no such job, JobDamagedError if its file is
+    not what was written.
+    """
     paths = JobPaths.of(store, job_id)
     try:
-        content: dict[str, Any] = json.loads(paths.job.read_bytes())
-        content["inputs"] = tuple(StagedInput(**entry) for entry in content["inputs"])
-        content["parameters"] = JobParameters(**content["parameters"])
-        return Job(paths, JobSpec(**content))
+        content = read_sealed(paths.job)
+        content["inputs"] = tuple(typed(StagedInput, entry) for entry in content["inputs"])
+        content["parameters"] = typed(JobParameters, content["parameters"])
+        spec = typed(JobSpec, content)
+        if spec.job_id != job_id:
+            raise DamagedError(paths.job)
+        return Job(paths, spec)
     except FileNotFoundError:
         raise JobError(
             f"not in the store {store}", job_id=job_id, hint="see 'virnucpro list'; is --store right?"
         ) from None
-    except (ValueError, KeyError, TypeError):
-        raise JobError(f"{paths.job} is damaged", job_id=job_id, hint="restore it, or submit the input again") from None
+    except (DamagedError, KeyError, TypeError):
+        raise JobDamagedError(
+            f"{paths.job} is damaged", job_id=job_id, hint="restore it, or submit the input again"
+        ) from None
+
+
+def open_for_work(store: Path, job_id: str) -> Job:
+    """`open_job`; a description that is damaged ends the job too, so that whoever waits for it hears of it."""
+    try:
+        return open_job(store, job_id)
+    except JobDamagedError as error:
+        with suppress(OSError):
+            record_failure(JobPaths.of(store, job_id), str(error), exit_code=error.exit_code)
+        raise
+
+
+def job_ids(store: Path) -> list[str]:
+    """The ids of all jobs of a store, oldest first."""
+    return sorted(file.parent.name for file in (store / "jobs").glob("*/job.json") if is_job_id(file.parent.name))
 
 
 def list_jobs(store: Path) -> Iterator[Job]:
-    """All jobs of a store, oldest first."""
-    for file in sorted((store / "jobs").glob("*/job.json")):
-        yield open_job(store, file.parent.name)
+    """All jobs of a store, oldest first; raises as `open_job` does."""
+    for job_id in job_ids(store):
+        yield open_job(store, job_id)
 
 
 def cancel_job(job: Job) -> None:
@@ -170,7 +192,12 @@ def remove_job(job: Job, *, force: bool) -> None:
 
 def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
     """Record why the job cannot go on."""
-    write_json(job.paths.failed, {"message": message, "exit_code": int(exit_code)})
+    record_failure(job.paths, message, exit_code=exit_code)
+
+
+def record_failure(paths: JobPaths, message: str, *, exit_code: ExitCode) -> None:
+    """`fail_job` for a job that cannot be opened."""
+    write_sealed(paths.failed, {"message": message, "exit_code": int(exit_code)})
 
 
 def is_stopped(paths: JobPaths) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, printable
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.sealed import read_object, read_sealed, typed
 from virnucpro_tasks.shards.plan import read_plan
 
 
@@ -56,7 +57,10 @@ class Progress:
 
 
 def job_progress(job: Job) -> Progress:
-    """Read a job's progress. `exit_code` is what a command that waits for the job ends with."""
+    """Read a job's progress. `exit_code` is what a command that waits for the job ends with.
+
+    Raises DamagedError for a run.json that is not what was written.
+    """
     paths = job.paths
     done = {int(file.stem) for file in paths.embeddings.glob("[0-9]*.safetensors")}
     quarantined = {int(file.stem) for file in paths.quarantine.glob("[0-9]*.json")}
@@ -85,11 +89,10 @@ def job_progress(job: Job) -> Progress:
 def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobState, str, ExitCode]:
     paths = job.paths
     if paths.run.exists():
-        report = json.loads(paths.run.read_bytes())
+        report = read_report(paths.run)
         return JobState.DONE, _final_message(report), ExitCode(report["exit_code"])
     if paths.failed.exists():
-        failure = json.loads(paths.failed.read_bytes())
-        return JobState.FAILED, printable(failure["message"]), ExitCode(failure["exit_code"])
+        return JobState.FAILED, *_failure(paths.failed)
     if paths.cancelled.exists():
         return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
     if shards_total is None:
@@ -98,6 +101,42 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     if shards_ended < shards_total:
         return JobState.EMBEDDING, "", ExitCode.OK
     return JobState.FINISHING, "", ExitCode.OK
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The content of run.json. Raises FileNotFoundError; DamagedError if what is read of it is not all there."""
+    try:
+        report = read_object(path)
+        counts = report["counts"]["records"]
+        sound = (
+            report["exit_code"] in set(ExitCode)
+            and isinstance(report["summary"], str)
+            and all(isinstance(text, str) for text in [*report["warnings"], *report["problems"]])
+            and all(type(counts[name]) is int for name in ("invalid", "quarantined"))
+            and isinstance(report["counts"]["chunks"], dict)
+            and isinstance(report["sha256"], dict)
+        )
+    except (DamagedError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise DamagedError(path, hint="delete it, and 'virnucpro resume' writes it again")
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The content of failed.json, sealed."""
+
+    message: str
+    exit_code: int
+
+
+def _failure(path: Path) -> tuple[str, ExitCode]:
+    try:
+        failure = typed(_Failure, read_sealed(path))
+        return printable(failure.message), ExitCode(failure.exit_code)
+    except (DamagedError, TypeError, ValueError):
+        return f"{path} is damaged: why is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
 
 
 def _final_message(report: dict[str, Any]) -> str:

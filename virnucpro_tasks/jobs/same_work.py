@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, not_taken, open_job, remove_job, reopen_job
-from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.paths import same_work_file
 
 
@@ -71,7 +71,10 @@ def _usable(store: Path, job_id: str) -> Job | None:
         return None
     if not job.paths.run.exists():
         return job
-    report = json.loads(job.paths.run.read_bytes())
+    try:
+        report = read_report(job.paths.run)
+    except DamagedError:
+        return None
     complete = all((job.paths.results / name).is_file() for name in report["sha256"])
     quarantined = report["counts"]["records"]["quarantined"] or report["counts"]["chunks"].get("quarantined")
     return job if complete and not quarantined else None

@@ -16,7 +16,7 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.jobs.job import Job, open_job
+from virnucpro_tasks.jobs.job import Job, open_for_work
 from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
 from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.queue.checked_task import CheckedTask, LeftToOthers
@@ -33,7 +33,7 @@ REQUEST = "virnucpro_tasks.queue.counted_request:CountedRequest"
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job", Request=REQUEST)
 def split_job(self: Task, job_id: str) -> None:
     """Cut the input into shards and start the chord of those without embeddings, published while reading."""
-    job = open_job(self.app.settings.store, job_id)
+    job = open_for_work(self.app.settings.store, job_id)
     with counted_step(self.app, job, SPLITTING):
         # Not `self.replace`: Celery would read the whole input before it published the first shard.
         next_step(self.app, job, split_files(job)).apply_async()
@@ -42,7 +42,7 @@ def split_job(self: Task, job_id: str) -> None:
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request=REQUEST)
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. What went wrong is a file of the job. The result is deterministic."""
-    job = open_job(self.app.settings.store, job_id)
+    job = open_for_work(self.app.settings.store, job_id)
     tag = (self.request.properties or {}).get("delivery_tag", "")
     done = {"shard": shard, "state": "failed"}
     with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
@@ -55,7 +55,7 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
 @shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job", Request=REQUEST)
 def finish_job(self: Task, job_id: str) -> None:
     """Write the results if every shard is in; otherwise start the chord of what is missing."""
-    job = open_job(self.app.settings.store, job_id)
+    job = open_for_work(self.app.settings.store, job_id)
     with counted_step(self.app, job, FINISHING):
         missing = finish_files(job, processes=self.app.settings.finishing_processes or 1)
         if missing:

@@ -16,7 +16,7 @@ from typing import Any
 from celery import Celery
 
 from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.jobs.job import is_stopped, open_job
+from virnucpro_tasks.jobs.job import is_stopped, open_for_work
 from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queue.messages import jobs_with_messages
@@ -74,7 +74,7 @@ class Watch:
 
     def _go_on(self, app: Celery, job_id: str) -> bool:
         try:
-            requeued = requeue_if_lost(app, open_job(self._store, job_id))
+            requeued = requeue_if_lost(app, open_for_work(self._store, job_id))
         except VirnucproError as error:
             log.warning("%s", error)
             return False

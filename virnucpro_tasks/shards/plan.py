@@ -11,6 +11,7 @@ from typing import Any
 
 from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import DamagedError
+from virnucpro_tasks.sealed import read_object, typed
 
 SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""
@@ -63,11 +64,11 @@ def write_plan(path: Path, shards: Sequence[ShardEntry]) -> None:
 def read_plan(path: Path) -> Plan:
     """Read plan.json. Raises FileNotFoundError while splitting is not complete, DamagedError if it was changed."""
     try:
-        content = json.loads(path.read_bytes())
+        content = read_object(path)
         if content["sha256"] != _digest(content["shards"]):
             raise DamagedError(path)
-        return Plan(tuple(ShardEntry(**entry) for entry in content["shards"]))
-    except (ValueError, KeyError, TypeError):
+        return Plan(tuple(typed(ShardEntry, entry) for entry in content["shards"]))
+    except (KeyError, TypeError):
         raise DamagedError(path) from None
 
 

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import BundleError, JobError
@@ -71,11 +72,16 @@ class Scorer:
         if vectors is None:
             raise VectorsLostError
         quarantined = vectors.nucleotide_row == NO_VECTOR
-        reasons = quarantine_reasons(job.paths, number) if quarantined.any() else {}
+        reasons = self._reasons(number, frames) if quarantined.any() else {}
         scores = np.zeros((frames.num_rows, 2), np.float32)
         if self.head is not None:
             scores = frame_scores(self.head, vectors)
         return ScoredShard(ledger, frames, scores, quarantined, reasons)
+
+    def _reasons(self, number: int, frames: pa.Table) -> dict[int, str]:
+        ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
+        max_attempts = self.job.spec.parameters.max_attempts
+        return quarantine_reasons(self.job.paths, number, ordinals, max_attempts=max_attempts)
 
     def part(self, number: int) -> ShardPart:
         """The part of shard `number` of the result tables; raises as `scored` does."""
