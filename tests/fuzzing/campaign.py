@@ -36,7 +36,8 @@ def fuzz_one(name: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["virnucpro_tasks"]):
-        from fuzzing.targets import TARGETS, survives
+        from fuzzing.target import survives
+        from fuzzing.targets import TARGETS
 
     atheris.Setup([sys.argv[0], *options], lambda data: survives(TARGETS[name], data) and None)
     atheris.Fuzz()

@@ -17,7 +17,8 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,15 @@ from typing import Any
 import numpy as np
 import torch
 import zstandard
+from fuzzing.job_files import JOB_ID, JOB_TARGETS
+from fuzzing.target import Target, folder, json_bytes, written
 from safetensors.numpy import save
 
 from virnucpro_tasks.classify.head import HEAD_FILE, Head
-from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.fitting.labels import Labels
-from virnucpro_tasks.jobs.attempts import History, read_attempts
-from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
+from virnucpro_tasks.models.card import check_card, check_chunk_length, check_weights, read_card
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES
 from virnucpro_tasks.models.sizes import HeadSizes
@@ -42,10 +44,8 @@ from virnucpro_tasks.queue.arguments import SHARD_TASK, check_arguments
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.records import Limits
 from virnucpro_tasks.settings import load_settings
-from virnucpro_tasks.steps.bisecting import next_step
 
 LIMITS = Limits(header_bytes=200, bases=4_000, fastq_record_bytes=8_000, kept_id_bytes=16)
-JOB_ID = "20250101t000000z-abcdefghijklmnop"
 FASTA = b">one text\nACGTNNRYacgu\nGGCC\n>two\n" + b"ACGTTGCAGG" * 12 + b"\n"
 FASTQ = b"@one\nACGTAC\n+\nIIIIII\n@two\nGGGCCC\n+two\n!!!!!!\n"
 PACKERS: tuple[Callable[[bytes], bytes], ...] = (
@@ -54,39 +54,6 @@ PACKERS: tuple[Callable[[bytes], bytes], ...] = (
     partial(lzma.compress, preset=0),
     zstandard.ZstdCompressor(write_checksum=True).compress,
 )
-
-
-@dataclass(frozen=True)
-class Target:
-    """A way in for bytes: `run` takes them, `seeds` are good ones to begin with."""
-
-    run: Callable[[bytes], object]
-    seeds: tuple[bytes, ...]
-
-
-def survives(target: Target, data: bytes) -> bool:
-    """Whether `data` was taken (True) or refused as it should be (False). Anything else comes through."""
-    try:
-        target.run(data)
-    except VirnucproError as error:
-        assert all(letter.isprintable() for letter in str(error)), f"not printable: {str(error)!r}"
-        return False
-    return True
-
-
-@cache
-def folder() -> Path:
-    """Where the files of this process are written; in memory where there is such a place."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="virnucpro-fuzz-", dir=memory if memory.is_dir() else None))
-
-
-def written(data: bytes, name: str) -> Path:
-    """A file of `data` in `folder`."""
-    file = folder() / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
-    return file
 
 
 def read_sequences(data: bytes) -> None:
@@ -177,6 +144,19 @@ def read_vocabulary(data: bytes) -> None:
     read_tokenizer(written(data, "tokenizer.json"), rows=4_096)
 
 
+def read_model_card(data: bytes) -> None:
+    """The card of a head; whether it fits can be told, with what does."""
+    file = written(data, "card.json")
+    card = read_card(file)
+    for check in (
+        partial(check_card, chunk_length=500, sha256={"esm2/model.safetensors": "1" * 64}),
+        partial(check_chunk_length, chunk_length=300),
+        partial(check_weights, weights={"esm2": "2" * 64, "dnabert-s": "0" * 64}),
+    ):
+        with suppress(BundleError):
+            check(file, card)
+
+
 def read_labels(data: bytes) -> None:
     """A table of labels."""
     Labels.read(written(data, "labels.tsv"))
@@ -186,18 +166,6 @@ def read_settings(data: bytes) -> None:
     """A settings file: TOML if its first byte is a `t`."""
     name = "settings.toml" if data[:1] == b"t" else "settings.yaml"
     load_settings(file=written(data[1:], name), environment={})
-
-
-def read_history(data: bytes) -> None:
-    """An attempts file; whatever it says, there is a next step, until the last."""
-    history = History.of(read_attempts(written(data, "attempts.jsonl")))
-    next_step(history, [3, 5, 8], max_attempts=3)
-
-
-def read_job(data: bytes) -> None:
-    """A job's description."""
-    written(data, f"store/jobs/{JOB_ID}/job.json")
-    open_job(folder() / "store", JOB_ID)
 
 
 def check_message(data: bytes) -> None:
@@ -244,37 +212,17 @@ def tar_file() -> bytes:
     return file.getvalue()
 
 
-def json_bytes(content: object) -> bytes:
-    return json.dumps(content).encode()
-
-
 STATES = {"a.weight": torch.ones(2, 2), "b": torch.zeros(1)}
 SAFETENSORS = save({"a": STATES["a.weight"].numpy()})
 HEAD = save({name: np.ones(shape, np.float32) for name, shape in HeadSizes(width=5, hidden=4).shapes().items()})
 DEMO = demo_bundle().path
-JOB = {
-    "job_id": JOB_ID,
-    "created_at": "2025-01-01T00:00:00+00:00",
-    "inputs": [{"name": "a.fa", "bytes": 1, "sha256": "0" * 64}],
-    "parameters": {
-        **{"chunk_length": 500, "min_length": 60, "precision": "fp32", "dialect": "original", "strict": False},
-        **{"keep_embeddings": False, "priority": 6, "shard_tokens": 1, "max_attempts": 3},
+CARD = {
+    "head": {"chunk_length": 500},
+    "encoders": {
+        **{"nucleotide": "DNABERT-S", "protein": "ESM-2 8M", "weights": {"esm2": "0" * 64, "dnabert-s": "0" * 64}},
+        "sha256": {"esm2/model.safetensors": "0" * 64},
     },
-    "bundle_digest": "0" * 64,
-    "version": "0.1.0",
-    "owner": "me",
 }
-ATTEMPTS = b"\n".join(
-    json_bytes(entry)
-    for entry in (
-        {"step": "whole", "pid": 1, "host": "h", "parent": 2, "limit_seconds": 5.0},
-        {"step": "whole", "pid": 1, "failed": "RuntimeError: x"},
-        {"step": "0-2", "done": True},
-        {"step": "whole", "handed_back": True},
-        {"step": "rest", "failed": "NaN", "culprits": [3, 5]},
-        {"step": "whole", "store": "full", "started": True},
-    )
-)
 INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "../x", "c": "c.bin"}}
 
 TARGETS: dict[str, Target] = {
@@ -299,13 +247,13 @@ TARGETS: dict[str, Target] = {
     "safetensors header": Target(read_safetensors, (SAFETENSORS[9:-16],)),
     "weight index": Target(read_index, (json_bytes(INDEX), json_bytes({"weight_map": {"a": "model-1.safetensors"}}))),
     "tokenizer": Target(read_vocabulary, ((DEMO / "dnabert-s/tokenizer.json").read_bytes(),)),
+    "model card": Target(read_model_card, (json_bytes(CARD), json_bytes(CARD | {"encoders": {"sha256": {}}}))),
     "labels": Target(read_labels, (b"id\tlabel\tgroup\ttaxon\nr0\tvirus\tg\tt\nr1\tothers\t\t\n",)),
     "settings": Target(
         read_settings,
         (b"ystore: /x\nlease_seconds: 5\nbroker_url: redis://h/0\n", b'tstore = "/x"\nlease_seconds = 5\n'),
     ),
-    "attempts": Target(read_history, (ATTEMPTS,)),
-    "job.json": Target(read_job, (json_bytes(JOB),)),
+    **JOB_TARGETS,
     "messages": Target(
         check_message,
         (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fuzzing.targets import TARGETS, WAS_HERE, survives
+from fuzzing.target import json_bytes, survives
+from fuzzing.targets import TARGETS, WAS_HERE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +34,39 @@ def test_good_bytes_with_changes(name: str) -> None:
     check()
     # Not all of it is refused: then the check would be of the first few bytes only.
     assert any(survives(target, seed) for seed in target.seeds)
+
+
+ODD = (None, True, -1, 10**400, 0.5, float("nan"), "", "\ud800\x1b", [], [[]], {}, {"": {}})
+JSON_FILES = (
+    "job.json",
+    "run.json",
+    "failed.json",
+    "plan.json",
+    "quarantine",
+    "model card",
+    "bundle.json",
+    "config.json",
+)
+
+
+def replaced(content: object, odd: object) -> Iterator[object]:
+    """`content` with one value after the other, on every level, replaced by `odd`, or taken away."""
+    yield odd
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield {name: content[name] for name in content if name != key}
+            yield from (content | {key: other} for other in replaced(value, odd))
+    elif isinstance(content, list):
+        for place, value in enumerate(content):
+            yield from ([*content[:place], other, *content[place + 1 :]] for other in replaced(value, odd))
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+def test_any_value_replaced_by_another_kind(name: str) -> None:
+    target = TARGETS[name]
+    for odd in ODD:
+        for content in replaced(json.loads(target.seeds[0]), odd):
+            survives(target, json_bytes(content))
 
 
 @pytest.mark.parametrize("file", FOUND, ids=lambda file: f"{file.parent.name}/{file.name}")

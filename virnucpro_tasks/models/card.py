@@ -54,7 +54,13 @@ def read_card(file: Path) -> dict[str, Any]:
     """A head's card. Raises BundleError if it does not say what the head was fitted to."""
     card = read_json(file, hint=_AGAIN)
     try:
-        sound = isinstance(card["head"]["chunk_length"], int) and isinstance(card["encoders"]["sha256"], dict)
+        encoders = card["encoders"]
+        sound = (
+            type(card["head"]["chunk_length"]) is int
+            and isinstance(encoders["sha256"], dict)
+            and isinstance(encoders.get("weights", {}), dict)
+            and all(isinstance(digest, str) for digest in encoders.get("weights", {}).values())
+        )
     except (KeyError, TypeError):
         sound = False
     if not sound:

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.reads.tables import FrameBatch
+from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.computed import ENTRY, Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
@@ -90,7 +90,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
         content = path.read_bytes()
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedError(path)
-        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
     except (FileNotFoundError, pa.ArrowException):
         raise DamagedError(path) from None
     except OSError as error:
@@ -98,6 +98,10 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
         if error.errno is None:
             raise DamagedError(path) from None
         raise
+    # Names and types of columns stand in the footer, which has no checksum.
+    if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(LEDGER_SCHEMA)):
+        raise DamagedError(path)
+    return table
 
 
 def file_digest(path: Path) -> str:

@@ -1,0 +1,139 @@
+"""The files of a job, which a broken disk or another program may have changed, as targets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from fuzzing.target import Target, folder, json_bytes, written
+
+from virnucpro_tasks.jobs.attempts import History, read_attempts
+from virnucpro_tasks.jobs.job import open_job
+from virnucpro_tasks.jobs.progress import FINAL_STATES, job_progress
+from virnucpro_tasks.jobs.same_work import content_key
+from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.sealed import SEAL, seal_of
+from virnucpro_tasks.shards.files import read_table, write_shard
+from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.steps.bisecting import next_step
+from virnucpro_tasks.steps.quarantine import read_quarantine
+
+JOB_ID = "20250101t000000z-abcdefghijklmnop"
+JOB = {
+    "job_id": JOB_ID,
+    "created_at": "2025-01-01T00:00:00+00:00",
+    "inputs": [{"name": "a.fa", "bytes": 1, "sha256": "0" * 64}],
+    "parameters": {
+        **{"chunk_length": 500, "min_length": 60, "precision": "fp32", "dialect": "original", "strict": False},
+        **{"keep_embeddings": False, "priority": 6, "shard_tokens": 1, "max_attempts": 3},
+    },
+    "bundle_digest": "0" * 64,
+    "version": "0.1.0",
+    "owner": "me",
+}
+ATTEMPTS = b"\n".join(
+    json_bytes(entry)
+    for entry in (
+        {"step": "whole", "pid": 1, "host": "h", "parent": 2, "limit_seconds": 5.0},
+        {"step": "whole", "pid": 1, "failed": "RuntimeError: x"},
+        {"step": "0-2", "done": True},
+        {"step": "whole", "handed_back": True},
+        {"step": "rest", "failed": "NaN", "culprits": [3, 5]},
+        {"step": "whole", "store": "full", "started": True},
+    )
+)
+FAILED = {"message": "reads.fasta: the file is empty", "exit_code": 3}
+REPORT = {
+    "exit_code": 6,
+    "summary": "2 records: 1 scored, 1 invalid",
+    "warnings": ["short reads"],
+    "problems": ["record 'b': illegal character"],
+    "counts": {"records": {"invalid": 1, "quarantined": 0, "scored": 1}, "chunks": {"scored": 1, "quarantined": 1}},
+    "sha256": {"records.tsv": "0" * 64},
+}
+QUARANTINE = {"records": [{"record_ordinal": 3, "record_id": "r", "reason": "2 attempts: x"}], "attempts": []}
+
+
+def read_history(data: bytes) -> None:
+    """An attempts file; whatever it says, there is a next step, until the last."""
+    history = History.of(read_attempts(written(data, "attempts.jsonl")))
+    next_step(history, [3, 5, 8], max_attempts=3)
+
+
+def of_job(data: bytes, name: str) -> JobPaths:
+    """A folder of a job that has nothing but a description and the file `name`, or that alone."""
+    paths = JobPaths.of(folder() / "store", JOB_ID)
+    for file in (paths.run, paths.failed):
+        file.unlink(missing_ok=True)
+    written(json_bytes(JOB), f"store/jobs/{JOB_ID}/job.json")
+    written(data, f"store/jobs/{JOB_ID}/{name}")
+    return paths
+
+
+def read_job(data: bytes) -> None:
+    """A job's description; what is derived from it can be."""
+    of_job(data, "job.json")
+    job = open_job(folder() / "store", JOB_ID)
+    assert job.queue.endswith(JOB_ID) and len(content_key(job.spec)) == 64 and job.spec.input_bytes is not None
+
+
+def read_end(data: bytes, *, name: str) -> None:
+    """What is left of a job that has ended."""
+    of_job(data, name)
+    progress = job_progress(open_job(folder() / "store", JOB_ID))
+    assert progress.state in FINAL_STATES
+    json.dumps(progress.as_dict())
+
+
+def read_shards(data: bytes) -> None:
+    """A plan whose digest is right, if it is the list of its shards."""
+    try:
+        shards = json.loads(data)
+    except (ValueError, RecursionError):
+        shards = None
+    if isinstance(shards, list):
+        digest = hashlib.sha256(json.dumps(shards, sort_keys=True).encode()).hexdigest()
+        data = json_bytes({"shards": shards, "sha256": digest})
+    plan = read_plan(written(data, "plan.json"))
+    assert plan.tokens is not None and len(plan.to_embed) <= len(plan.shards)
+
+
+def read_reasons(data: bytes) -> None:
+    """What is quarantined of a shard."""
+    reasons = read_quarantine(of_job(data, "quarantine/000000.json"), 0)
+    assert all(type(ordinal) is int and isinstance(reason, str) for ordinal, reason in reasons.items())
+
+
+def read_parquet(data: bytes) -> None:
+    """A table of a shard without its digest; every value of it can be used."""
+    read_table(written(data, "table.parquet")).to_pylist()
+
+
+def sealed(content: dict[str, object]) -> bytes:
+    return json_bytes(content | {SEAL: seal_of(content)})
+
+
+def tables() -> tuple[bytes, bytes, bytes]:
+    """The two tables of a shard, and its entry in a plan."""
+    reads = written(b">one\n" + b"ACGTTGCAGG" * 12 + b"\n>two\nNN\n", "seed.fasta")
+    (batch,) = frame_batches([ReadInput(reads, "reads")], chunk_length=60)
+    places: list[Path] = [folder() / "seed.frames.parquet", folder() / "seed.ledger.parquet"]
+    entry = write_shard(batch, frames=places[0], ledger=places[1])
+    return places[0].read_bytes(), places[1].read_bytes(), json_bytes([asdict(entry)])
+
+
+*TABLES, PLAN = tables()
+
+JOB_TARGETS = {
+    "attempts": Target(read_history, (ATTEMPTS,)),
+    "job.json": Target(read_job, (json_bytes(JOB), sealed(JOB))),
+    "run.json": Target(partial(read_end, name="run.json"), (json_bytes(REPORT),)),
+    "failed.json": Target(partial(read_end, name="failed.json"), (json_bytes(FAILED), sealed(FAILED))),
+    "plan.json": Target(read_shards, (PLAN, b"[]")),
+    "quarantine": Target(read_reasons, (json_bytes(QUARANTINE), sealed(QUARANTINE))),
+    "tables": Target(read_parquet, tuple(TABLES)),
+}
