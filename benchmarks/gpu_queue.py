@@ -43,8 +43,8 @@ from virnucpro_tasks.steps.splitting import split_files
 HIDDEN = 512
 
 
-def write_bundle(folder: Path, model: str, tokenizer: Path, *, device: str = "cuda") -> Path:
-    """A bundle of the published shapes with random FP16 weights, drawn on `device`."""
+def write_bundle(folder: Path, model: str, tokenizer: Path, *, device: str = "cuda", precision: str = "fp16") -> Path:
+    """A bundle of the published shapes with random FP16 weights, drawn on `device`; jobs compute in `precision`."""
     sizes = ESM2_NAMES[model]
     place = torch.device(device)
     parts = {
@@ -73,7 +73,7 @@ def write_bundle(folder: Path, model: str, tokenizer: Path, *, device: str = "cu
         name="random",
         demonstration=True,
         chunk_length=500,
-        precision="fp16",
+        precision=precision,
         nucleotide_model="DNABERT-S, random weights",
         protein_model=f"ESM-2 {model}, random weights",
         head="random weights",

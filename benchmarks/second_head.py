@@ -51,7 +51,8 @@ def published_shapes(folder: Path, model: str) -> Path:
     from gpu_queue import write_bundle
 
     folder.mkdir()
-    return write_bundle(folder, model, find_bundle("demo").path / "dnabert-s" / "tokenizer.json", device="cpu")
+    tokenizer = find_bundle("demo").path / "dnabert-s" / "tokenizer.json"
+    return write_bundle(folder, model, tokenizer, device="cpu", precision="fp32")
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     labels = [part for table in options.labels for part in ("--labels", table)]
-    common = ["--precision", "fp32", "--devices", options.devices, "--hidden", options.hidden, "--json", "--quiet"]
+    common = ["--devices", options.devices, "--hidden", options.hidden, "--json", "--quiet"]
     runs = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
