@@ -72,18 +72,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundle = options.bundle or published_shapes(folder / "encoders", options.shapes)
+        description = find_bundle(str(bundle)).description
         for number, (run, chosen) in enumerate(RUNS):
             places = ["--work", str(folder / "work"), "--output", str(folder / f"bundle{number}")]
             command = [sys.executable, "-m", "virnucpro_tasks.cli.main", "train", *options.inputs, *labels, *common]
             command += ["--bundle", str(bundle)]
             card, seconds = timed([*command, *places, *chosen])
             runs.append({"run": run, **seconds, "auroc": card["unseen_groups"]["auroc"]})
+            print(runs[-1], flush=True)
         report = next((folder / "work" / "jobs").glob("*/run.json"))
         counts = json.loads(report.read_bytes())["counts"]
     for row in runs:
         for unit in ("wall", "processor"):
             row[f"{unit}_ratio"] = round(runs[0][f"{unit}_seconds"] / row[f"{unit}_seconds"], 1)
-        description = find_bundle(str(bundle)).description
     models = f"{description.nucleotide_model} + {description.protein_model}"
     write_result(
         options.output / "second_head",
