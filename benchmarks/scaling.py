@@ -5,7 +5,7 @@ loaded their models before a job is queued, but for the one that joins late. The
 splitting, embedding, finishing. In the last run one worker begins alone, a second is started when half of the shards
 are done and killed (-9) when three quarters are.
 
-    python benchmarks/scaling.py TOKENIZER.json INPUT.fasta [INPUT.fasta ...] [--gpus 2] [--model 3B]
+    python benchmarks/scaling.py TOKENIZER.json INPUT.fasta [INPUT.fasta ...] [--gpus 2,4] [--model 3B]
 
 Writes benchmarks/results/scaling.json and scaling.md and docs/images/scaling.svg.
 """
@@ -238,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("inputs", type=Path, nargs="+")
-    parser.add_argument("--gpus", type=int, default=2)
+    parser.add_argument("--gpus", default="2", help="how many besides one, as 2 or 2,4")
     parser.add_argument("--model", choices=ESM2_NAMES, default="3B")
     parser.add_argument("--without-joining", action="store_true", help="leave the last of the three runs out")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
@@ -250,15 +250,14 @@ def main() -> None:
         gc.collect()
         torch.cuda.empty_cache()
         settings = Settings(store=folder / "store", bundle=str(bundle), cpu_threads=4, lease_seconds=10.0)
-        everyone = [str(device) for device in range(options.gpus)]
-        figures = [
-            measure(name, settings, options.inputs, at_first=everyone[:gpus], gpus=gpus).figures()
-            for name, gpus in (("one GPU", 1), (f"{options.gpus} GPUs", options.gpus))
-        ]
+        figures = []
+        for gpus in (1, *map(int, options.gpus.split(","))):
+            devices = [str(device) for device in range(gpus)]
+            name = "one GPU" if gpus == 1 else f"{gpus} GPUs"
+            figures.append(measure(name, settings, options.inputs, at_first=devices, gpus=gpus).figures())
+            print(f"{name}: {figures[-1]['seconds']:.1f} s", flush=True)
         if not options.without_joining:
-            run = measure(
-                *(JOINING, settings, options.inputs), at_first=everyone[:1], gpus=2, on_progress=join_and_leave()
-            )
+            run = measure(JOINING, settings, options.inputs, at_first=["0"], gpus=2, on_progress=join_and_leave())
             figures.append(run.figures())
     one = figures[0]
     machine = fingerprint() | {"gpu": torch.cuda.get_device_name(), "gpus": torch.cuda.device_count()}

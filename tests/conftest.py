@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from needs import missing, trained_esm2_file
 
 from virnucpro_tasks.broker import EmbeddedBroker, find_server
@@ -45,7 +46,14 @@ def server() -> Path:
 
 
 @pytest.fixture(scope="session")
-def broker(server: Path) -> Iterator[EmbeddedBroker]:
-    """A private server, for tests that leave nothing behind or do not mind what others left."""
+def shared_broker(server: Path) -> Iterator[EmbeddedBroker]:
+    """A private server, with whatever tests leave in it."""
     with EmbeddedBroker(server=server) as started:
         yield started
+
+
+@pytest.fixture
+def broker(shared_broker: EmbeddedBroker) -> EmbeddedBroker:
+    """A private server with nothing in it."""
+    redis.Redis(unix_socket_path=str(shared_broker.socket)).flushall()
+    return shared_broker

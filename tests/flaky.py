@@ -1,21 +1,25 @@
 """How often service tests fail by chance: `make flaky`, or
 
-    python tests/flaky.py [--rounds 20] [--output benchmarks/results] [tests/service/test_lease.py ...]
+    python tests/flaky.py [--rounds 20] [--at-once 1] [--processes 2] [--output benchmarks/results] [TEST ...]
 
 Each round is a run of pytest by itself, in another order of files; what failed, in which round, goes to flaky.json.
-Twenty rounds take hours: a command that is repeated goes on with the rounds that are there, if they were of the same
-code and files.
+Twenty rounds take hours on two cores: a command that is repeated goes on with the rounds that are there, if they were
+of the same code and files, and a machine with many cores runs some `--at-once`, each with so many `--processes`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import re
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,47 +37,58 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=HERE.parent / "benchmarks" / "results")
+    parser.add_argument("--without", default="", help="names of tests as pytest's -k, left out where they cannot run")
     parser.add_argument("files", nargs="*", type=Path, default=sorted((HERE / "service").glob("test_*.py")))
     options = parser.parse_args()
-    about = {"code": code_digests(), "files": [file.name for file in options.files]}
+    about = {"code": code_digest(), "files": [file.name for file in options.files], "without": options.without}
     rounds = earlier_rounds(options.output / "flaky.json", about)
-    for number in range(len(rounds), options.rounds):
-        files = random.Random(number).sample(options.files, len(options.files))
-        began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *map(str, files)]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent)
-        passed = _PASSED.search(ended.stdout)
-        rounds.append(
-            {
-                "passed": int(passed[1]) if passed else 0,
-                "failed": _FAILED.findall(ended.stdout),
-                "seconds": round(time.monotonic() - began),
-            }
-        )
-        print(rounds[-1], flush=True)
-        if ended.returncode:
-            print(ended.stdout[-20_000:], flush=True)
-        write_result(
-            options.output / "flaky",
-            {"machine": fingerprint(), **about, "rounds": rounds},
-            rows=[(str(len(rounds)), str(sum(len(entry["failed"]) for entry in rounds)), _span(rounds))],
-            header=("rounds", "tests that failed", "a round, s"),
-        )
+    writing = threading.Lock()
+
+    def run(number: int) -> None:
+        entry, said = run_round(number, options.files, processes=options.processes, without=options.without)
+        with writing:
+            rounds.append(entry)
+            print(entry, said, flush=True)
+            write_result(
+                options.output / "flaky",
+                {"machine": fingerprint(), **about, "rounds": rounds},
+                rows=[(str(len(rounds)), str(sum(len(entry["failed"]) for entry in rounds)), _span(rounds))],
+                header=("rounds", "tests that failed", "a round, s"),
+            )
+
+    with ThreadPoolExecutor(options.at_once) as pool:
+        list(pool.map(run, range(len(rounds), options.rounds)))
     sys.exit(any(entry["failed"] or not entry["passed"] for entry in rounds))
 
 
-def code_digests() -> dict[str, str]:
-    """Git's digest of each of CODE; ends the program if something there is not committed."""
+def run_round(number: int, files: list[Path], *, processes: int, without: str) -> tuple[dict[str, Any], str]:
+    """One run of pytest: what came of it, and the end of what it said if it failed."""
+    shuffled = random.Random(number).sample(files, len(files))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(processes)]
+    command += ["--dist", "loadfile", *(["-k", f"not ({without})"] if without else []), *map(str, shuffled)]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        command.append(f"--basetemp={folder}/round")
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent)
+    passed = _PASSED.search(ended.stdout)
+    entry = {
+        "passed": int(passed[1]) if passed else 0,
+        "failed": _FAILED.findall(ended.stdout),
+        "seconds": round(time.monotonic() - began),
+    }
+    return entry, ended.stdout[-20_000:] if ended.returncode else ""
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, cwd=HERE.parent
-        ).stdout.strip()
 
-    if changed := git("status", "--porcelain", "--", *CODE):
-        sys.exit(f"commit first, so that the rounds are of a known code:\n{changed}")
-    return {name: git("rev-parse", f"HEAD:{name}") for name in CODE}
+def code_digest() -> str:
+    """SHA-256 (hex) of the names and contents of the files of CODE, wherever they lie."""
+    digest = hashlib.sha256()
+    for file in sorted(file for name in CODE for file in [HERE.parent / name, *(HERE.parent / name).rglob("*")]):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(HERE.parent)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def earlier_rounds(result: Path, about: dict[str, Any]) -> list[dict[str, Any]]:

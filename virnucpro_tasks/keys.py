@@ -13,6 +13,7 @@
 | virnucpro.leases              | sorted set           | virnucpro   | of a taken message until acknowledged        |
 | virnucpro.looked              | string               | virnucpro   | for ever: when somebody last looked at them  |
 | virnucpro.watch               | string               | virnucpro   | which coordinator watches, for three looks   |
+| virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
 | virnucpro.store-failures      | hash                 | virnucpro   | a job's count until the store takes          |
 | virnucpro.store-reasons       | hash                 | virnucpro   | something of it, `resume` or `remove`        |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
@@ -53,6 +54,9 @@ LOOKED = "virnucpro.looked"
 
 WATCH = "virnucpro.watch"
 """The process that watches over the jobs of the store."""
+
+STORE = "virnucpro.store"
+"""Which store this Redis serves, as JSON: its id, and where who first said so had it: a folder, a host."""
 
 STORE_FAILURES = "virnucpro.store-failures"
 """How often in a row the store has failed a job, by job id."""

@@ -18,7 +18,8 @@
 | run.json                         | finish_job        | the job's; the commit mark, written last             |
 
 Beside the folders of jobs, same-work/{key} in the store names the job that did, or does, the work of that key
-(`jobs/same_work.py`); written by the client, never needed: without it the work is done anew.
+(`jobs/same_work.py`); written by the client, never needed: without it the work is done anew. The file store-id names
+the store itself (`jobs/store_id.py`); written once, by whoever comes first.
 
 Temporary names begin with a dot. A file under its final name is complete.
 """
@@ -64,6 +65,11 @@ def same_work_file(store: Path, key: str) -> Path:
     return store / "same-work" / key
 
 
+def store_id_file(store: Path) -> Path:
+    """Where the id of the store is noted."""
+    return store / "store-id"
+
+
 @dataclass(frozen=True, slots=True)
 class JobPaths:
     """The files of one job in a store; see the table above."""
@@ -78,6 +84,10 @@ class JobPaths:
     @property
     def job_id(self) -> str:
         return self.root.name
+
+    @property
+    def store(self) -> Path:
+        return self.root.parent.parent
 
     @property
     def job(self) -> Path:

@@ -20,9 +20,9 @@ def deployment(request: pytest.FixtureRequest, broker: EmbeddedBroker, tmp_path:
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A Redis of the test's own, to be emptied, killed or cut off."""
-    with EmbeddedBroker(tmp_path / "redis") as started:
+def broker(server: Path, tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A Redis of the test's own, to be emptied, killed or cut off, which no worker of another test is left at."""
+    with EmbeddedBroker(tmp_path / "redis", server=server) as started:
         yield started
 
 

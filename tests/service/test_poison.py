@@ -54,12 +54,12 @@ class Poisoned:
 
 
 @pytest.fixture(scope="module")
-def poisoned(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poisoned]:
+def poisoned(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poisoned]:
     folder = tmp_path_factory.mktemp("poison")
     active, reads, quiet = folder / "active", reads_with(POISON, folder / "reads.fasta"), folder / "quiet"
     active.write_text("none")
     settings = fault_variables(str(active)) | {"VIRNUCPRO_SHARD_TIME_LIMIT_SECONDS": str(HANG_SECONDS)}
-    with Deployment(folder, broker.url, settings=settings) as deployment:
+    with EmbeddedBroker(server=server) as broker, Deployment(folder, broker.url, settings=settings) as deployment:
         deployment.start_workers("cpu,cpu")
         deployment.run("submit", str(reads), "--output", str(quiet))
         yield Poisoned(deployment, active, reads, quiet)
@@ -124,11 +124,6 @@ def test_one_that_is_killed_and_one_that_never_ends_are_found_too(
     assert lost == {"r1": f"2 attempts: {reason}"}
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known defect, seen once or twice in six runs: after the death of whoever split it, the message may not be "
-    "taken again, and neither the watchdog nor the waiting client queue the job anew",
-)
 def test_an_input_that_kills_whoever_splits_it_ends_the_job(deployment: Deployment, tmp_path: Path) -> None:
     reads = reads_with({}, tmp_path / "reads.fasta")
     active = tmp_path / "active"

@@ -1,6 +1,9 @@
-"""Messages that nobody of ours sends: refused in one line, and the worker goes on."""
+"""Messages that nobody of ours sends, and workers of others: refused in one line, and our workers go on."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -10,6 +13,16 @@ from virnucpro_tasks.keys import CPU_QUEUE
 from virnucpro_tasks.paths import new_job_id
 
 pytestmark = pytest.mark.service
+
+
+@pytest.mark.parametrize("command", [("worker", "--devices", "none"), ("submit", str(SAMPLE)), ("doctor",)])
+def test_nobody_of_another_store_gets_at_the_messages(
+    serving: Deployment, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    serving.run("submit", str(SAMPLE))
+    stranger = replace(serving, folder=tmp_path, supervisors=[])
+    ended = stranger.finish(*command, expect=4)
+    assert f"serves another store: {serving.store}" in (ended.stdout + ended.stderr).decode()
 
 
 def test_they_are_refused_and_the_next_job_is_served(serving: Deployment) -> None:

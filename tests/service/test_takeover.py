@@ -23,11 +23,6 @@ LEASE_SECONDS = 1.0
 SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)}
 
 
-@pytest.fixture
-def broker(own_broker: EmbeddedBroker) -> EmbeddedBroker:
-    return own_broker
-
-
 def slow(deployment: Deployment, seconds: float) -> None:
     """Shards take so long for the workers that are started from now on."""
     python_path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
@@ -59,13 +54,13 @@ def test_a_shard_of_a_dozen_leases_runs_once(deployment: Deployment, quiet: dict
 
 
 def test_a_shard_runs_once_though_redis_is_restarted_meanwhile(
-    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes]
+    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes]
 ) -> None:
     slow(deployment, 12 * LEASE_SECONDS)
     deployment.start_workers("cpu,cpu")
     job_id, attempts = submitted(deployment)
     wait_until(attempts.exists)
-    own_broker.restart()
+    broker.restart()
     assert results_of(deployment, job_id) == quiet
     assert len(starts(attempts)) == 1
 
@@ -107,14 +102,14 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
 
 
 def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmless(
-    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
+    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
     # Given a worker behind a network that is cut while it computes
     slow(deployment, 5 * LEASE_SECONDS)
-    with Network(own_broker.socket, tmp_path) as network:
+    with Network(broker.socket, tmp_path) as network:
         deployment.broker_url = network.url
         deployment.start_workers("cpu")
-        deployment.broker_url = own_broker.url
+        deployment.broker_url = broker.url
         job_id, attempts = submitted(deployment)
         wait_until(attempts.exists)
         network.cut()

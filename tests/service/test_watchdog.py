@@ -20,11 +20,6 @@ SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
 SETTINGS = {"VIRNUCPRO_SHARD_TOKENS": "1000", "VIRNUCPRO_LEASE_SECONDS": "3", "VIRNUCPRO_WATCH_SECONDS": "1"}
 
 
-@pytest.fixture
-def broker(own_broker: EmbeddedBroker) -> EmbeddedBroker:
-    return own_broker
-
-
 def client_of(broker: EmbeddedBroker) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(broker.socket))
 
@@ -64,22 +59,22 @@ def assert_it_ends(deployment: Deployment, job: Path, quiet: dict[str, bytes]) -
 
 
 def test_a_job_that_was_lost_before_it_was_split_is_done(
-    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes]
+    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes]
 ) -> None:
     job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
-    emptied(own_broker)
+    emptied(broker)
     deployment.start_workers("cpu")
     assert_it_ends(deployment, job, quiet)
 
 
 @pytest.mark.parametrize("harm", [emptied, restarted_with_nothing], ids=lambda harm: harm.__name__)
 def test_a_job_that_was_lost_while_it_was_embedded_goes_on(
-    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
+    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
 ) -> None:
     deployment.start_workers("cpu")
     job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
     wait_until(lambda: len(list((job / "embeddings").glob("[0-9]*"))) > 20)
-    harm(own_broker)
+    harm(broker)
     finished = attempts_of_finished(job)
     assert_it_ends(deployment, job, quiet)
     # No shard that was finished is computed again.
@@ -88,7 +83,7 @@ def test_a_job_that_was_lost_while_it_was_embedded_goes_on(
 
 @pytest.mark.parametrize("harm", [emptied, without_callback], ids=lambda harm: harm.__name__)
 def test_a_job_that_is_complete_but_was_never_finished_is_finished(
-    deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
+    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
 ) -> None:
     # Given a job that is split, and then nobody who could finish it
     coordinator = deployment.start_workers("none")
@@ -98,11 +93,11 @@ def test_a_job_that_is_complete_but_was_never_finished_is_finished(
     coordinator.wait(30)
     start_embedding_only(deployment)
     waiting = priority_lists(SMALL_QUEUE)
-    client = client_of(own_broker)
+    client = client_of(broker)
     wait_until(lambda: any(client.llen(name) for name in waiting) and not client.hlen(UNACKED))
     finished = attempts_of_finished(job)
     # When the message that says it is complete is lost
-    harm(own_broker)
+    harm(broker)
     # Then a coordinator finds out
     deployment.start_workers("none")
     assert_it_ends(deployment, job, quiet)

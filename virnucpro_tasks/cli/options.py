@@ -11,6 +11,7 @@ import click
 
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.queue.claim import claim
 from virnucpro_tasks.queue.durability import check_durable
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
@@ -76,10 +77,14 @@ def app_of(settings: Settings) -> VirnucproApp:
     return make_app(settings)
 
 
-def require_durable_redis(app: VirnucproApp) -> None:
-    """Raise BrokerError for a Redis that does not answer or would lose jobs; or warn of it, as the settings say."""
+def require_our_redis(app: VirnucproApp) -> None:
+    """Raise BrokerError for a Redis that does not answer, serves another store, or would lose jobs.
+
+    Of the last it only warns, if the settings say so.
+    """
     if said := check_durable(app, redis_check=app.settings.redis_check):
         say(f"warning: {said}")
+    claim(app.backend.client, app.settings.store)
 
 
 def describe_bundle_line(bundle: Bundle) -> str:

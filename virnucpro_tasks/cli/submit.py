@@ -14,7 +14,7 @@ from virnucpro_tasks.cli.options import (
     job_options,
     json_option,
     print_json,
-    require_durable_redis,
+    require_our_redis,
     say,
     settings_of,
     warn_of_chunk_length,
@@ -71,7 +71,7 @@ def command(
     """
     settings = settings_of(context, **flags)
     app = app_of(settings)
-    require_durable_redis(app)
+    require_our_redis(app)
     if output is not None:
         require_free(output, force=force)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle))

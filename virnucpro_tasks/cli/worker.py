@@ -15,7 +15,7 @@ from virnucpro_tasks.cli.options import (
     bundle_option,
     deployment_options,
     engine_options,
-    require_durable_redis,
+    require_our_redis,
     settings_of,
 )
 from virnucpro_tasks.errors import BackendError
@@ -64,7 +64,7 @@ def command(
     if devices != NO_DEVICES:
         require_worker_extra()
         find_bundle(settings.bundle)
-    require_durable_redis(app_of(settings))
+    require_our_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec, so that the supervisor is the process that the caller started and signals.
     os.execve(

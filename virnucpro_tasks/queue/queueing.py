@@ -11,10 +11,11 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import BrokerError, ExitCode, printable
+from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
+from virnucpro_tasks.queue.claim import claim
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
 from virnucpro_tasks.queue.store_trouble import Trouble, all_troubles, forget_trouble, trouble_of
@@ -56,13 +57,14 @@ def enqueue(app: Celery, job: Job) -> None:
 
     What the store has failed before is forgotten.
 
-    Raises BrokerError.
+    Raises BrokerError, also if Redis serves another store than that of the job.
     """
     check_broker(app)
     is_split = job.paths.plan.exists()
     step = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
     priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY
     try:
+        claim(app.backend.client, job.paths.store)
         forget_trouble(app.backend.client, job)
         app.send_task(
             step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority, retry=False
@@ -160,13 +162,13 @@ def _with_trouble(progress: Progress, trouble: Trouble | None) -> Progress:
 
 
 def requeue_if_lost(app: Celery, job: Job) -> bool:
-    """Queue the next step of a job without a message that waits or is worked at. If Redis is away, later."""
+    """Queue the next step of a job without a message that waits or is worked at. If Redis or the store fail, later."""
     try:
         check_broker(app)
         with app.connection_for_write() as connection:
             if has_messages(connection.default_channel.client, job):
                 return False
         enqueue(app, job)
-    except (BrokerError, OperationalError, RedisError):
+    except (BrokerError, StoreError, OperationalError, RedisError):
         return False
     return True

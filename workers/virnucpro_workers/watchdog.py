@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import bootsteps
 
+from virnucpro_tasks.queue.claim import claim
 from virnucpro_tasks.queue.watching import Watch, is_watcher
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ def watch(app: Any, stopping: threading.Event) -> None:
         try:
             with app.connection_for_read() as connection:
                 client = connection.default_channel.client
+                # What Redis has lost can be this too.
+                claim(client, app.settings.store)
                 if is_watcher(client, name, every_seconds=every_seconds):
                     memory.look(app, client)
             failing = False
