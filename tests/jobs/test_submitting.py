@@ -12,7 +12,6 @@ from virnucpro_tasks.jobs.submitting import submit
 from virnucpro_tasks.models.bundle import file_sha256
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.steps import embedding
 
 
 def test_a_head_that_does_not_fit_its_models_is_found_before_any_work(tmp_path: Path) -> None:
@@ -50,8 +49,7 @@ def without_head(folder: Path) -> Path:
     return folder
 
 
-def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "_engines", {})
+def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path / "store", bundle=str(without_head(tmp_path / "encoders")))
     with pytest.raises(BundleError, match="has no head, so it scores nothing"):
         make_job(settings, SAMPLE)

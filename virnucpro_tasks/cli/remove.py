@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
-from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs.job import open_job, remove_job
+from virnucpro_tasks.errors import BrokerError, JobDamagedError
+from virnucpro_tasks.jobs.job import open_job, remove_folder, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.queueing import drop_waiting
 from virnucpro_tasks.queue.store_trouble import forget_trouble
 
@@ -22,7 +23,12 @@ from virnucpro_tasks.queue.store_trouble import forget_trouble
 def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any) -> None:
     """Delete a job and all its files from the store."""
     settings = settings_of(context, **flags)
-    job = open_job(settings.store, job_id)
+    try:
+        job = open_job(settings.store, job_id)
+    except JobDamagedError:
+        remove_folder(JobPaths.of(settings.store, job_id), force=force)
+        say(f"job {job_id}, whose description was damaged, is removed")
+        return
     under_way = not job_progress(job).is_final
     remove_job(job, force=force)
     if under_way:

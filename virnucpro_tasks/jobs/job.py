@@ -134,7 +134,7 @@ def open_job(store: Path, job_id: str) -> Job:
         ) from None
     except (DamagedError, KeyError, TypeError):
         raise JobDamagedError(
-            f"{paths.job} is damaged", job_id=job_id, hint="restore it, or submit the input again"
+            f"{paths.job} is damaged", job_id=job_id, hint="restore it, or remove the job and submit the input again"
         ) from None
 
 
@@ -183,11 +183,16 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
 
 def remove_job(job: Job, *, force: bool) -> None:
     """Delete the job's folder. Raises JobError for a job that is still under way, unless `force`."""
-    done = job.paths.run.exists() or job.paths.failed.exists() or job.paths.cancelled.exists()
+    remove_folder(job.paths, force=force)
+
+
+def remove_folder(paths: JobPaths, *, force: bool) -> None:
+    """`remove_job` for a job that cannot be opened."""
+    done = paths.run.exists() or paths.failed.exists() or paths.cancelled.exists()
     if not done and not force:
-        raise JobError("still under way", job_id=job.job_id, hint="cancel it first, or use --force")
-    job.paths.job.unlink(missing_ok=True)
-    shutil.rmtree(job.paths.root, ignore_errors=True)
+        raise JobError("still under way", job_id=paths.job_id, hint="cancel it first, or use --force")
+    paths.job.unlink(missing_ok=True)
+    shutil.rmtree(paths.root, ignore_errors=True)
 
 
 def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:

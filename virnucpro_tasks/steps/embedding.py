@@ -47,8 +47,8 @@ TAKEN_OVER = "taken over"
 SHORTEST_LIMIT_SECONDS = 60.0
 """A part of a shard has a share of the time limit, but so much at least."""
 
-_engines: dict[str, Engine] = {}
-"""The engines of this process by precision: loaded once, kept. Only a process that owns a device fills it."""
+_engines: dict[tuple[str, str], Engine] = {}
+"""The engines of this process by bundle and precision: loaded once, kept. Only one that owns a device fills it."""
 
 
 def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engine:
@@ -58,13 +58,14 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
     """
     bundle = find_bundle(settings.bundle)
     precision = precision or settings.precision or bundle.description.precision
-    if precision not in _engines:
+    key = (bundle.digest, precision)
+    if key not in _engines:
         # Imported here: torch must load in the process that owns the device, never in its parent.
         from virnucpro_tasks.embed.engine import Engine, EngineOptions
         from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 
         device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
-        _engines[precision] = Engine.load(
+        engine = _engines[key] = Engine.load(
             bundle,
             EngineOptions(
                 device=device,
@@ -77,9 +78,9 @@ def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engin
         )
         log.info(
             "device=%s bundle=%s precision=%s attention=%s token_budget=%s",
-            *(device, bundle.digest[:12], precision, _engines[precision].attention, _engines[precision].token_budget),
+            *(device, bundle.digest[:12], precision, engine.attention, engine.token_budget),
         )
-    return _engines[precision]
+    return _engines[key]
 
 
 def embed_shard_files(job: Job, shard: int, settings: Settings, *, message: str = "") -> dict[str, Any]:
