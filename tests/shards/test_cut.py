@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,14 @@ from hypothesis import strategies as st
 
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
 from virnucpro_tasks.shards import cut
-from virnucpro_tasks.shards.cut import chunk_tokens, cut_shards
+from virnucpro_tasks.shards.cut import (
+    FINER_FROM_SHARDS,
+    TAIL_PIECES,
+    TAIL_SHARDS,
+    chunk_tokens,
+    cut_shards,
+    with_finer_end,
+)
 
 
 def batch_of(chunks: list[list[int]], *, first: int = 0) -> FrameBatch:
@@ -54,3 +63,47 @@ def test_input_without_frames_is_cut_by_rows(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cut, "MAX_LEDGER_ROWS", 10)
     shards = list(cut_shards([batch_of([[] for _ in range(25)])], first_budget=1000))
     assert [shard.ledger.num_rows for shard in shards] == [10, 10, 5]
+
+
+def shards_of(count: int) -> list[FrameBatch]:
+    return [batch_of([[10] * 3] * 40, first=40 * number) for number in range(count)]
+
+
+def ledgers(shards: Iterable[FrameBatch]) -> list[int]:
+    return [row for shard in shards for row in shard.ledger["record_ordinal"].to_pylist()]
+
+
+def test_the_last_of_many_shards_are_cut_finer_and_nothing_is_lost() -> None:
+    shards = shards_of(FINER_FROM_SHARDS)
+    cut_finer = list(with_finer_end(shards))
+    whole = FINER_FROM_SHARDS - TAIL_SHARDS
+    assert len(cut_finer) == whole + TAIL_SHARDS * TAIL_PIECES
+    assert all(before is after for before, after in zip(shards[:whole], cut_finer[:whole], strict=True))
+    assert {shard.ledger.num_rows for shard in cut_finer[whole:]} == {10}
+    assert ledgers(cut_finer) == ledgers(shards)
+    assert sum(shard.frames.num_rows for shard in cut_finer) == sum(shard.frames.num_rows for shard in shards)
+
+
+@pytest.mark.parametrize("count", [0, 1, FINER_FROM_SHARDS - 1])
+def test_few_shards_stay_as_they_are(count: int) -> None:
+    shards = shards_of(count)
+    assert list(with_finer_end(shards)) == shards
+
+
+def test_no_shard_waits_for_more_than_the_next_few() -> None:
+    taken: list[int] = []
+
+    def taking() -> Iterator[FrameBatch]:
+        for number, shard in enumerate(shards_of(FINER_FROM_SHARDS + 8)):
+            taken.append(number)
+            yield shard
+
+    given = with_finer_end(taking())
+    for number in range(FINER_FROM_SHARDS + 4):
+        next(given)
+        assert taken[-1] - number <= (0 if number < FINER_FROM_SHARDS - TAIL_SHARDS else TAIL_SHARDS)
+
+
+def test_shards_without_frames_are_not_lost_at_the_end() -> None:
+    shards = [batch_of([[]] * 5, first=5 * number) for number in range(FINER_FROM_SHARDS)]
+    assert ledgers(with_finer_end(shards)) == ledgers(shards)

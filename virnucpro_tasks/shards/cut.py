@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -13,6 +14,9 @@ from virnucpro_tasks.shards.plan import MAX_LEDGER_ROWS, shard_token_budget
 
 SPECIAL_TOKENS = 2
 """<cls> and <eos> around every protein."""
+
+FINER_FROM_SHARDS, TAIL_SHARDS, TAIL_PIECES = 16, 4, 4
+"""Quarters, for up to 16 workers: smaller ones would cost more in pauses than they save."""
 
 
 def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[FrameBatch]:
@@ -41,6 +45,26 @@ def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[
             start = end
     if pending:
         yield _joined(pending)
+
+
+def with_finer_end(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
+    """`shards`, of which the last TAIL_SHARDS are cut into TAIL_PIECES parts of equal cost each, if there are many.
+
+    Workers are done at the same time, up to the cost of one shard: a small one at the end leaves none idle for long.
+    No more than the last TAIL_SHARDS are held back, and none of the first.
+    """
+    held: deque[FrameBatch] = deque()
+    number = -1
+    for number, shard in enumerate(shards):
+        held.append(shard)
+        if number < FINER_FROM_SHARDS - TAIL_SHARDS or len(held) > TAIL_SHARDS:
+            yield held.popleft()
+    for shard in held:
+        if number + 1 < FINER_FROM_SHARDS:
+            yield shard
+        else:
+            budget = -(-int(chunk_tokens(shard).sum()) // TAIL_PIECES)
+            yield from cut_shards([shard], first_budget=max(1, budget))
 
 
 def chunk_tokens(batch: FrameBatch) -> np.ndarray:

@@ -11,7 +11,7 @@ from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.tables import FrameBatch
-from virnucpro_tasks.shards.cut import cut_shards
+from virnucpro_tasks.shards.cut import cut_shards, with_finer_end
 from virnucpro_tasks.shards.files import EmbeddingKey, file_digest, vectors_are_valid, write_shard
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
 from virnucpro_tasks.steps.store_failure import store_failure
@@ -111,7 +111,7 @@ def _cut(job: Job) -> Iterator[FrameBatch]:
         min_length=parameters.min_length,
         strict=parameters.strict,
     )
-    return cut_shards(batches, first_budget=parameters.shard_tokens)
+    return with_finer_end(cut_shards(batches, first_budget=parameters.shard_tokens))
 
 
 def _split(job: Job) -> Iterator[int]:
