@@ -5,7 +5,7 @@ loaded their models before a job is queued, but for the one that joins late. The
 splitting, embedding, finishing. In the last run one worker begins alone, a second is started when half of the shards
 are done and killed (-9) when three quarters are.
 
-    python benchmarks/scaling.py TOKENIZER.json INPUT.fasta [INPUT.fasta ...] [--gpus 2,4] [--model 3B]
+    python benchmarks/scaling.py TOKENIZER.json INPUT.fasta [INPUT.fasta ...] [--runs 1,2,4,joining] [--model 3B]
 
 Writes benchmarks/results/scaling.json and scaling.md and docs/images/scaling.svg.
 """
@@ -238,9 +238,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("inputs", type=Path, nargs="+")
-    parser.add_argument("--gpus", default="2", help="how many besides one, as 2 or 2,4")
+    parser.add_argument(
+        "--runs", default="1,2,joining", help="numbers of GPUs, and 'joining'; the first is compared to"
+    )
     parser.add_argument("--model", choices=ESM2_NAMES, default="3B")
-    parser.add_argument("--without-joining", action="store_true", help="leave the last of the three runs out")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "scaling.svg")
     options = parser.parse_args()
@@ -251,14 +252,14 @@ def main() -> None:
         torch.cuda.empty_cache()
         settings = Settings(store=folder / "store", bundle=str(bundle), cpu_threads=4, lease_seconds=10.0)
         figures = []
-        for gpus in (1, *map(int, options.gpus.split(","))):
-            devices = [str(device) for device in range(gpus)]
-            name = "one GPU" if gpus == 1 else f"{gpus} GPUs"
-            figures.append(measure(name, settings, options.inputs, at_first=devices, gpus=gpus).figures())
-            print(f"{name}: {figures[-1]['seconds']:.1f} s", flush=True)
-        if not options.without_joining:
-            run = measure(JOINING, settings, options.inputs, at_first=["0"], gpus=2, on_progress=join_and_leave())
+        for asked in options.runs.split(","):
+            gpus = 2 if asked == "joining" else int(asked)
+            begin = ["0"] if asked == "joining" else [str(device) for device in range(gpus)]
+            name = JOINING if asked == "joining" else "one GPU" if gpus == 1 else f"{gpus} GPUs"
+            changes = join_and_leave() if asked == "joining" else None
+            run = measure(name, settings, options.inputs, at_first=begin, gpus=gpus, on_progress=changes)
             figures.append(run.figures())
+            print(f"{name}: {figures[-1]['seconds']:.1f} s", flush=True)
     one = figures[0]
     machine = fingerprint() | {"gpu": torch.cuda.get_device_name(), "gpus": torch.cuda.device_count()}
     write_curve(options.picture, {each["run"]: each["done"] for each in figures}, events=figures[-1]["events"])
@@ -281,7 +282,13 @@ def main() -> None:
             for each in figures
         ],
         header=(
-            *(f"ESM-2 {options.model}, {one['tokens']:,} tokens", "whole job, s", "to one", "embedding, s", "to one"),
+            *(
+                f"ESM-2 {options.model}, {one['tokens']:,} tokens",
+                "whole job, s",
+                "to the first",
+                "embedding, s",
+                "to the first",
+            ),
             *("tokens/s", "finishing, s", "busy, each GPU", "pause between shards, each, ms", "token fill"),
         ),
     )
