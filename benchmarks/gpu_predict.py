@@ -110,7 +110,7 @@ def watch(output: Path, process: subprocess.Popen[bytes]) -> dict[str, float]:
     found: dict[str, float] = {}
     while process.poll() is None:
         for job in output.glob(".virnucpro-work/jobs/*"):
-            if "first_pack" not in found and (attempts := sorted(job.glob("attempts/*.jsonl"))):
+            if "first_pack" not in found and (attempts := sorted(job.glob("attempts/[0-9]*.jsonl"))):
                 lines = [file.read_text().splitlines() for file in attempts]
                 times = [datetime.fromisoformat(json.loads(of[0])["at"]).timestamp() for of in lines if of]
                 if times:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import billiard
-from virnucpro_workers.process import allow_children
+import pytest
+from virnucpro_workers.process import Role, allow_children, transport_options
 
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.steps.map_ahead import map_ahead
 
 
@@ -20,3 +23,13 @@ def test_a_pool_child_may_start_processes() -> None:
     assert answers.get(timeout=60) == [1, 2, 3]
     child.join()
     assert child.exitcode == 0
+
+
+@pytest.mark.parametrize(("role", "seconds"), [(Role.EMBED, 0.25), (Role.COORDINATE, 1), (Role.COORDINATE_SMALL, 1)])
+def test_a_gpu_waits_for_the_queue_of_a_new_job_a_quarter_of_a_second(role: Role, seconds: float) -> None:
+    app = make_app(Settings())
+    app.conf.broker_transport_options |= transport_options(role)
+    connection = app.connection_for_read()
+    assert connection.transport.brpop_timeout == seconds
+    assert connection.transport_options["priority_steps"]
+    app.close()

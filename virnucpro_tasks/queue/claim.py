@@ -18,10 +18,9 @@ def claim(client: Any, store: Path) -> None:
     Raises BrokerError if it serves another store, StoreError for one without a readable id, redis.RedisError.
     """
     ours = {"id": store_id(store), "folder": str(store.absolute()), "host": socket.gethostname()}
-    said = client.set(STORE, json.dumps(ours), nx=True, get=True)
-    if said is None:
+    if client.set(STORE, json.dumps(ours), nx=True):
         return
-    theirs = json.loads(said)
+    theirs = json.loads(client.get(STORE) or json.dumps(ours))
     if theirs["id"] != ours["id"]:
         raise BrokerError(
             f"this Redis serves another store: {theirs['folder']}, as {theirs['host']} named it first, not {store}",

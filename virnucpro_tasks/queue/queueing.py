@@ -66,9 +66,9 @@ def enqueue(app: Celery, job: Job) -> None:
     try:
         claim(app.backend.client, job.paths.store)
         forget_trouble(app.backend.client, job)
-        app.send_task(
-            step, args=(job.job_id,), queue=coordinator_queue(job.spec.input_bytes), priority=priority, retry=False
-        )
+        lane = coordinator_queue(job.spec.input_bytes)
+        # Nobody asks for the result; one that is awaited asks Redis when it is forgotten, which may be away by then.
+        app.send_task(step, args=(job.job_id,), queue=lane, priority=priority, retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",

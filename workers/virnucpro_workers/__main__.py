@@ -20,7 +20,7 @@ from virnucpro_workers.supervisor import Policy, Supervisor
 
 STOP_GRACE_SECONDS = 15.0
 """Beyond the soft shutdown time: for requeueing and leaving Redis, before SIGKILL."""
-MOST_FINISHING_PROCESSES = 32
+MOST_FINISHING_PROCESSES = 64
 """Each holds 300 MB; what they do together is written by one."""
 HAND_BACK_SECONDS = 5.0
 """The same within a time that was given as a whole; half of it at most."""

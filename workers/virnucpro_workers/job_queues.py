@@ -14,7 +14,11 @@ from virnucpro_tasks.queue.job_queues import announce, entity, live_queues, swee
 from virnucpro_workers.loading import LoadingState
 
 FOLLOW_SECONDS = 0.25
-"""How soon a worker takes from the queue of a new job, at most, besides the second that a look into Redis may take."""
+"""How soon a worker learns of the queue of a new job, at most."""
+
+WAITING_SECONDS = 0.25
+"""How long a worker waits at the queues that it knows before it asks again, with those it has learned of meanwhile;
+kombu's own second would be one in which a GPU has nothing to do."""
 
 SWEEP_SECONDS = 5.0
 

@@ -26,7 +26,7 @@ from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
-from virnucpro_workers.job_queues import CountWaiting, FollowJobQueues
+from virnucpro_workers.job_queues import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.loading import LoadingState
 from virnucpro_workers.watchdog import Watchdog
 
@@ -54,6 +54,11 @@ def queue_step(role: Role, queues: tuple[str, ...], loading: LoadingState) -> ty
     if role is not Role.EMBED:
         return CountWaiting
     return type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0], "loading": loading})
+
+
+def transport_options(role: Role) -> dict[str, float]:
+    """kombu's options for a role, besides those of every application."""
+    return {"polling_interval": WAITING_SECONDS} if role is Role.EMBED else {}
 
 
 def process_name(role: Role, device: str) -> str:
@@ -96,6 +101,7 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
     loading = LoadingState()
     app.steps["consumer"].add(queue_step(role, queues, loading))
+    app.conf.broker_transport_options |= transport_options(role)
     if role is Role.COORDINATE:
         app.steps["consumer"].add(Watchdog)
     parent_pid = os.getpid()
