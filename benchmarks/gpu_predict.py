@@ -81,6 +81,7 @@ def run(bundle: Path, source: Path, folder: Path, *, devices: str, cache: Path) 
     if process.returncode not in (0, 6):
         raise SystemExit(f"predict ended with exit code {process.returncode}")
     report = json.loads((output / "run.json").read_text())
+    # Links into the job's folder, on one file system: their times are those of the worker.
     shards = sorted(file.stat().st_mtime for file in (output / "embeddings").glob("*.safetensors"))
     inside = [used for at, used, _ in sampler.samples if stages["first_pack"] <= at <= shards[-1]]
     tokens = report["counts"]["protein_tokens"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,28 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
 
 
 def copy_embeddings(job: Job, output: Path) -> list[Path]:
-    """Copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
+    """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
     with _told_of(output):
         output.mkdir(parents=True, exist_ok=True)
-        return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output)
+        return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output, put=link_or_copy)
 
 
-def _copies(files: Sequence[Path], output: Path) -> list[Path]:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put the content of `source` in the place of the file `target`; gigabytes take no time on one file system."""
+    target.unlink()
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _copies(
+    files: Sequence[Path], output: Path, *, put: Callable[[Path, Path], object] = shutil.copyfile
+) -> list[Path]:
     copies = []
     for file in files:
         with atomic_path(output / file.name) as temporary:
-            shutil.copyfile(file, temporary)
+            put(file, temporary)
         copies.append(output / file.name)
     return copies
 
