@@ -15,7 +15,7 @@ from virnucpro_tasks.errors import BrokerError, ExitCode
 from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.keys import STORE
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.claim import claim
+from virnucpro_tasks.queue.claim import check_claim, claim
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.queueing import enqueue, requeue_if_lost
 from virnucpro_tasks.settings import Settings
@@ -60,4 +60,21 @@ def test_no_job_is_queued_where_another_store_is_served(
         enqueue(app, job)
     assert not requeue_if_lost(app, job)
     assert jobs_with_messages(client) == set()
+    app.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b"[]", b"3", b'{"id": "0"}', b"\xff"])
+def test_what_is_not_readable_is_another_store(client: redis.Redis, tmp_path: Path, said: bytes) -> None:
+    client.set(STORE, said or b"null")
+    with pytest.raises(BrokerError, match=r"serves another store: what virnucpro\.store says is not readable"):
+        claim(client, tmp_path)
+
+
+def test_a_redis_that_refuses_the_question_is_told(
+    client: redis.Redis, broker: EmbeddedBroker, settings: Settings
+) -> None:
+    client.lpush(STORE, "a list")
+    app = make_app(replace(settings, broker_url=broker.url))
+    with pytest.raises(BrokerError, match="does not tell which store it serves: WRONGTYPE"):
+        check_claim(app)
     app.close()

@@ -26,7 +26,7 @@ from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queue.claim import claim
+from virnucpro_tasks.queue.claim import check_claim
 from virnucpro_tasks.queue.durability import check_durable
 from virnucpro_tasks.queue.queueing import workers
 from virnucpro_tasks.settings import Settings
@@ -111,7 +111,7 @@ def _server(_: Settings) -> str:
 def _redis(settings: Settings) -> str:
     app = app_of(settings)
     said = check_durable(app, redis_check=settings.redis_check)
-    claim(app.backend.client, settings.store)
+    check_claim(app)
     return f"answers, serves this store, but {said}" if said else "answers, serves this store, keeps what it is given"
 
 

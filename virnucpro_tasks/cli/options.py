@@ -11,7 +11,7 @@ import click
 
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.claim import claim
+from virnucpro_tasks.queue.claim import check_claim
 from virnucpro_tasks.queue.durability import check_durable
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
@@ -84,7 +84,7 @@ def require_our_redis(app: VirnucproApp) -> None:
     """
     if said := check_durable(app, redis_check=app.settings.redis_check):
         say(f"warning: {said}")
-    claim(app.backend.client, app.settings.store)
+    check_claim(app)
 
 
 def describe_bundle_line(bundle: Bundle) -> str:
