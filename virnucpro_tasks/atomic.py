@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems say that have no hard links."""
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
     what the umask makes of 0666. On an exception it is removed and `final` is untouched. Two writers of one name are
     harmless: the last rename wins.
     """
-    temporary = final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = _beside(final)
     try:
         temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode
@@ -46,6 +51,43 @@ def write_json(final: Path, content: Any) -> None:
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     # Bytes of a file name that are no UTF-8 are lone surrogates here; their backslash form is what JSON calls them.
     write_bytes(final, text.encode(errors="backslashreplace"))
+
+
+def write_once(final: Path, content: bytes) -> None:
+    """Write `content` to `final` unless it is there; of several writers at once one wins, and none replaces another.
+
+    On a file system without hard links the last one wins.
+    """
+    temporary = _beside(final)
+    try:
+        with temporary.open("xb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        try:
+            os.link(temporary, final)
+        except FileExistsError:
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            temporary.replace(final)
+        sync_directory(final.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file `source`, or a copy of it on another file system."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _beside(final: Path) -> Path:
+    return final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
 def sync_directory(directory: Path) -> None:

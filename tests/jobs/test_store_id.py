@@ -36,13 +36,13 @@ def test_it_is_the_same_wherever_the_store_is_mounted(tmp_path: Path) -> None:
 
 def test_of_several_at_once_all_get_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(8)
-    make = module._make
+    write = module.write_once
 
-    def make_together(file: Path) -> None:
+    def write_together(file: Path, content: bytes) -> None:
         together.wait(10)
-        make(file)
+        write(file, content)
 
-    monkeypatch.setattr(module, "_make", make_together)
+    monkeypatch.setattr(module, "write_once", write_together)
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(store_id(tmp_path))) for _ in range(8)]
     for thread in threads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.atomic import atomic_path, link_or_copy
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
 from virnucpro_tasks.errors import JobError, OutputError
 from virnucpro_tasks.jobs.job import Job, open_job
@@ -46,15 +45,6 @@ def copy_embeddings(job: Job, output: Path) -> list[Path]:
     with _told_of(output):
         output.mkdir(parents=True, exist_ok=True)
         return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output, put=link_or_copy)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Put the content of `source` in the place of the file `target`; gigabytes take no time on one file system."""
-    target.unlink()
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _copies(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.atomic import write_json
+from virnucpro_tasks.atomic import link_or_copy, write_json
 from virnucpro_tasks.fitting.card import model_card
 from virnucpro_tasks.fitting.examples import Examples
 from virnucpro_tasks.fitting.mlp import Epoch
@@ -81,7 +79,7 @@ def write_trained(
     with new_folder(output) as folder:
         for member in ENCODER_FILES:
             (folder / member).parent.mkdir(exist_ok=True)
-            _link_or_copy(encoders.path / member, folder / member)
+            link_or_copy(encoders.path / member, folder / member)
         (folder / "head").mkdir()
         save_file(head.state(), folder / "head" / "model.safetensors")
         write_json(
@@ -109,10 +107,3 @@ def write_trained(
         )
         read_bundle(folder)
     return read_bundle(output)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -109,9 +109,8 @@ def shard_parts(job: Job, plan: Plan, *, processes: int) -> Generator[ShardPart]
     if useful == 1:
         yield from map(Scorer.of(job).part, numbers)
         return
-    store = job.paths.root.parents[1]
     try:
-        yield from map_ahead(partial(_part, store, job.job_id), numbers, processes=useful)
+        yield from map_ahead(partial(_part, job.paths.store, job.job_id), numbers, processes=useful)
     except BrokenProcessPool:
         raise JobError(
             f"one of {useful} processes that scored its shards was killed",
