@@ -29,7 +29,7 @@ from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.submitting import submit
-from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, file_sha256
+from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE, file_sha256
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import HeadSizes
 from virnucpro_tasks.settings import Settings
@@ -45,6 +45,8 @@ def wide_bundle(folder: Path) -> Path:
     """The demonstration with a random head of the published width: finishing reads nothing but the head."""
     shipped = demo_bundle()
     shutil.copytree(shipped.path, folder)
+    # The shipped head's card names its own encoders; a bundle without a card says nothing of that.
+    (folder / CARD_FILE).unlink()
     random = np.random.default_rng(0)
     shapes = HeadSizes(width=NUCLEOTIDE + PROTEIN, hidden=HIDDEN).shapes()
     tensors = {name: random.standard_normal(shape).astype(np.float32) * 0.05 for name, shape in shapes.items()}
@@ -61,7 +63,7 @@ def wide_bundle(folder: Path) -> Path:
         shipped.description,
         nucleotide_width=NUCLEOTIDE,
         protein_width=PROTEIN,
-        sha256={name: file_sha256(folder / name) for name in shipped.description.sha256},
+        sha256={name: file_sha256(folder / name) for name in shipped.description.sha256 if (folder / name).exists()},
     )
     write_json(folder / DESCRIPTION_FILE, asdict(description))
     return folder

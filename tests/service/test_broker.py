@@ -14,6 +14,7 @@ import psutil
 import pytest
 import redis
 from celery import Celery
+from service.deployment import PATIENCE_SECONDS
 
 from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
@@ -21,7 +22,7 @@ from virnucpro_tasks.errors import BrokerError
 pytestmark = pytest.mark.service
 
 
-def gone(pid: int, *, within_seconds: float = 5) -> bool:
+def gone(pid: int, *, within_seconds: float = PATIENCE_SECONDS) -> bool:
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -49,12 +50,12 @@ def test_url_serves_celery_as_broker_and_as_backend(broker: EmbeddedBroker) -> N
     with app.connection_for_write() as connection:
         queue = connection.SimpleQueue("url-test")
         queue.put({"n": 7})
-        message = queue.get(timeout=5)
+        message = queue.get(timeout=PATIENCE_SECONDS)
         assert message.payload == {"n": 7}
         message.ack()
         queue.close()
     app.backend.store_result("url-test", 7, "SUCCESS")
-    assert app.AsyncResult("url-test").get(timeout=5) == 7
+    assert app.AsyncResult("url-test").get(timeout=PATIENCE_SECONDS) == 7
     client = redis.Redis(unix_socket_path=str(broker.socket), db=0)
     assert client.exists("celery-task-meta-url-test")
 

@@ -11,7 +11,7 @@ import urllib.request
 import psutil
 import pytest
 from deploy.redis_server import free_port
-from service.deployment import COMMAND, SAMPLE, Deployment, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.queueing import workers
@@ -30,7 +30,7 @@ def answer(url: str, *, login: str | None = None, post: bool = False) -> int:
     if login:
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -57,7 +57,7 @@ def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(serv
         assert "made-up" not in " ".join(psutil.Process(process.pid).cmdline())
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:

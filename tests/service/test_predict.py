@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from output.tables import read_table
-from service.deployment import COMMAND, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
 
 pytestmark = pytest.mark.service
 
@@ -87,7 +87,7 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     embedded = (tmp_path / "out" / ".virnucpro-work" / "jobs").glob
     wait_until(lambda: len(list(embedded("*/embeddings/0*"))) >= 2)
     os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert b"Traceback" not in errors
     assert process.returncode == 130
     assert left_behind(tmp_path / "out") == []
@@ -110,7 +110,7 @@ def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path)
     ours = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(ours, timeout=20)
+    _, alive = psutil.wait_procs(ours, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, Deployment, comparable, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.keys import SMALL_QUEUE, UNACKED, priority_lists
@@ -53,7 +53,7 @@ def start_embedding_only(deployment: Deployment) -> None:
 
 
 def assert_it_ends(deployment: Deployment, job: Path, quiet: dict[str, bytes]) -> None:
-    wait_until(lambda: (job / "run.json").exists(), seconds=120)
+    wait_until(lambda: (job / "run.json").exists())
     assert comparable(job / "results") == quiet
     assert "has no message in Redis" in (deployment.folder / "workers.log").read_text()
 
@@ -90,7 +90,7 @@ def test_a_job_that_is_complete_but_was_never_finished_is_finished(
     job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
     wait_until(lambda: (job / "plan.json").exists())
     coordinator.terminate()
-    coordinator.wait(30)
+    coordinator.wait(PATIENCE_SECONDS)
     start_embedding_only(deployment)
     waiting = priority_lists(SMALL_QUEUE)
     client = client_of(broker)
