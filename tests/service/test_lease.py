@@ -15,12 +15,15 @@ from types import SimpleNamespace
 import pytest
 import redis
 from celery import Celery
+from celery.bootsteps import CLOSE, RUN
 from celery.worker import state
 from service.deployment import PATIENCE_SECONDS, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.keys import LEASES, LOOKED
-from virnucpro_tasks.queue.lease import RENEWALS_PER_LEASE, held_tags, keep_leases, lapsed, renew
+from virnucpro_tasks.keys import LEASES, LOOKED, UNACKED
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.lease import RENEWALS_PER_LEASE, LeaseKeeper, held_tags, keep_leases, lapsed, renew
+from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -64,7 +67,7 @@ class Probe:
             "PROBE_KEEPER": "yes" if keeper else "no",
             "PYTHONPATH": os.pathsep.join([str(self.folder), *sys.path]),
         }
-        arguments = f"-A lease_probe worker -P prefork -c 1 -n {name}@{self.queue} -Q {self.queue}"
+        arguments = f"-A lease_probe worker -P prefork -c 1 -n {name}@{self.queue} -Q {self.queue} -l info"
         with (self.folder / f"{name}.out").open("wb") as output:
             started = subprocess.Popen(
                 [sys.executable, "-m", "celery", *arguments.split(), "--without-gossip", "--without-mingle"],
@@ -79,6 +82,9 @@ class Probe:
 
     def submit(self, seconds: float) -> None:
         self.app.send_task("probe.work", (seconds,), queue=self.queue)
+
+    def said(self, name: str) -> str:
+        return (self.folder / f"{name}.out").read_text(errors="replace")
 
     def starts(self) -> list[tuple[float, int]]:
         if not self.log.exists():
@@ -136,6 +142,42 @@ def test_the_task_of_a_killed_worker_starts_again_when_its_lease_has_lapsed(
     assert starts[1][1] != pid
     # Not sooner; how much later is a figure of benchmarks/recovery.py.
     assert starts[1][0] - killed_at > LEASE_SECONDS / RENEWALS_PER_LEASE
+
+
+def test_a_task_is_held_though_its_worker_waits_before_it_connects_again(probe: Probe, broker: EmbeddedBroker) -> None:
+    # Given a worker at work, and Redis away for so long that the worker will try again only after two leases
+    probe.worker("a")
+    probe.submit(PATIENCE_SECONDS)
+    probe.wait_for_starts(1)
+    os.kill(broker.pid, signal.SIGKILL)
+    wait_until(lambda: "Trying again in 4.00 seconds" in probe.said("a"))
+    broker.restart()
+    # When others, which are back sooner, look for lapsed leases until it has connected again
+    client, found = redis.Redis(unix_socket_path=str(broker.socket)), []
+    while probe.said("a").count("Connected to redis") < 2:
+        found += lapsed(client, "unacked_index", lease_seconds=LEASE_SECONDS)
+    # Then its own has not lapsed
+    assert found == []
+    assert client.zcard("unacked_index") == 1
+
+
+def test_what_is_held_is_given_back_by_who_stops_not_with_a_lost_connection(broker: EmbeddedBroker) -> None:
+    app = make_app(Settings(broker_url=broker.url))
+    client = redis.Redis(unix_socket_path=str(broker.socket))
+    for blueprint_state, waiting in ((RUN, 0), (CLOSE, 1)):
+        client.flushall()
+        with app.connection_for_write() as connection, connection.SimpleQueue("held") as queue:
+            queue.put("a message")
+            queue.get(block=True, timeout=PATIENCE_SECONDS)
+            parent = SimpleNamespace(
+                app=app, task_consumer=queue.consumer, blueprint=SimpleNamespace(state=blueprint_state)
+            )
+            keeper = LeaseKeeper(parent)
+            keeper.start(parent)
+            keeper.stop(parent)
+            queue.channel.close()
+        assert (client.llen("held"), client.hlen(UNACKED)) == (waiting, 1 - waiting)
+        keeper.terminate(parent)
 
 
 class Leases:

@@ -17,6 +17,7 @@ from typing import Any
 
 from celery import bootsteps
 from celery.worker import state
+from celery.worker.consumer.consumer import STOP_CONDITIONS
 
 from virnucpro_tasks.keys import LEASES, LOOKED
 
@@ -77,6 +78,10 @@ class LeaseKeeper(bootsteps.StartStopStep):
 
     In the prefork pool the thread is immune to whatever holds the interpreter lock of the computing child.
     A task that hangs is renewed for ever: tasks need a time limit.
+
+    A lost connection changes nothing: the thread goes on while the consumer has none, for that one waits for up to half
+    a minute before it tries again, in which another worker, back sooner, would take what is being computed here. Nor is
+    that given back with the old connection, as kombu does if Redis is there again by then; only who stops gives back.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -86,6 +91,9 @@ class LeaseKeeper(bootsteps.StartStopStep):
         self._stopping: threading.Event | None = None
 
     def start(self, parent: Any) -> None:
+        parent.task_consumer.channel.do_restore = False
+        if self._stopping is not None:
+            return
         self._stopping = threading.Event()
         threading.Thread(
             target=keep_leases,
@@ -96,10 +104,14 @@ class LeaseKeeper(bootsteps.StartStopStep):
         ).start()
 
     def stop(self, parent: Any) -> None:
+        if parent.blueprint.state in STOP_CONDITIONS:
+            self.terminate(parent)
+
+    def terminate(self, parent: Any) -> None:
+        if parent.task_consumer:
+            parent.task_consumer.channel.do_restore = True
         if self._stopping is not None:
             self._stopping.set()
-
-    terminate = stop
 
 
 def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: float) -> None:
@@ -111,6 +123,8 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
         try:
             if connection is None:
                 connection = consumer.app.connection_for_read()
+                # Otherwise it would wait between its own tries, longer than a lease may be.
+                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
             channel = connection.default_channel
             # The own ones first: after a pause of the whole process they may be about to lapse.
             if time.monotonic() >= renew_at:
