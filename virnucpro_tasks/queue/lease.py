@@ -16,10 +16,10 @@ import time
 from typing import Any
 
 from celery import bootsteps
-from celery.worker import state
 from celery.worker.consumer.consumer import STOP_CONDITIONS
 
 from virnucpro_tasks.keys import LEASES, LOOKED
+from virnucpro_tasks.queue.held_messages import forget_orphans, held_tags, running_tasks
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
     """Renew the leases of `consumer` and look for lapsed ones until `stopping` is set; outlives Redis outages."""
     connection, failing = None, False
     missed: set[str] = set()
+    orphans: set[str] = set()
     renew_at = 0.0
     while not stopping.wait(look_seconds(lease_seconds)):
         try:
@@ -130,6 +131,7 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
             if time.monotonic() >= renew_at:
                 renew_at = time.monotonic() + lease_seconds / RENEWALS_PER_LEASE
                 missed = _renew_held(consumer, channel, missed)
+                orphans = forget_orphans(consumer, orphans)
             put_back_lapsed(channel, lease_seconds=lease_seconds)
             if failing:
                 log.warning("leases are renewed again")
@@ -149,18 +151,6 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
 def look_seconds(lease_seconds: float) -> float:
     """Seconds between two looks of one process for lapsed leases."""
     return min(LONGEST_LOOK_SECONDS, lease_seconds / LOOKS_PER_LEASE)
-
-
-def held_tags(consumer: Any) -> set[str]:
-    """Delivery tags of all messages this worker has taken and not acknowledged.
-
-    A reconnect gives a new channel that knows none of the tasks still running, so theirs are added.
-    """
-    if not consumer.task_consumer:
-        return set(_running())
-    # kombu has no public name for the unacknowledged tags of a channel; it clears those that are dirty later.
-    qos = consumer.task_consumer.channel.qos
-    return (set(qos._delivered) - qos._dirty) | set(_running())
 
 
 def renew(client: Any, index_key: str, tags: set[str]) -> set[str]:
@@ -188,12 +178,8 @@ def put_back_lapsed(channel: Any, *, lease_seconds: float) -> None:
 def _renew_held(consumer: Any, channel: Any, missed: set[str]) -> set[str]:
     """Renew what is held; returns which tasks run without their message, `missed` being those of the last time."""
     lost = renew(channel.client, channel.unacked_index_key, held_tags(consumer))
-    running = {tag: name for tag, name in _running().items() if tag in lost}
+    running = {tag: name for tag, name in running_tasks().items() if tag in lost}
     # At once it may have been acknowledged this very moment.
     for tag in sorted(running.keys() & missed):
         log.warning("%s has lost its lease and may have been started elsewhere", running[tag])
     return set(running)
-
-
-def _running() -> dict[str, str]:
-    return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}

@@ -1,0 +1,78 @@
+"""Which messages a worker holds, and which of them nobody works at."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from celery.worker import state
+from kombu.transport.virtual import Channel, QoS
+
+from virnucpro_tasks.queue.held_messages import forget_orphans, held_tags
+
+
+class Request:
+    """What is read of a Celery request; sets of Celery's state hold weak references."""
+
+    name, args = "virnucpro.embed_shard", ("job", 3)
+
+    def __init__(self, tag: str) -> None:
+        self.message = SimpleNamespace(delivery_tag=tag)
+
+
+@pytest.fixture
+def channel() -> SimpleNamespace:
+    """A channel that may hold one message at a time, as a worker's."""
+    channel = SimpleNamespace(do_restore=False)
+    channel.qos = QoS(channel, prefetch_count=1)
+    return channel
+
+
+def consumer_of(channel: SimpleNamespace | Channel) -> SimpleNamespace:
+    return SimpleNamespace(task_consumer=SimpleNamespace(channel=channel))
+
+
+def test_what_was_acknowledged_is_not_held(channel: SimpleNamespace) -> None:
+    for tag in ("taken", "acknowledged"):
+        channel.qos.append(None, tag)
+    channel.qos.ack("acknowledged")
+    assert held_tags(consumer_of(channel)) == {"taken"}
+
+
+def test_tasks_still_running_after_a_reconnect_are_held(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "active_requests", {Request("running")})
+    channel.qos.append(None, "delivered")
+    assert held_tags(consumer_of(channel)) == {"delivered", "running"}
+    assert held_tags(SimpleNamespace(task_consumer=None)) == {"running"}
+
+
+def test_a_message_of_no_task_is_let_go_the_second_time(
+    channel: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel.qos.append(None, "orphan")
+    consumer = consumer_of(channel)
+    known = forget_orphans(consumer, set())
+    assert known == {"orphan"}
+    assert held_tags(consumer) == {"orphan"}
+    assert not channel.qos.can_consume()
+    assert forget_orphans(consumer, known) == set()
+    assert held_tags(consumer) == set()
+    assert channel.qos.can_consume()
+    assert "message orphan" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["requests", "active_requests"])
+def test_a_message_that_a_task_waits_or_runs_for_is_kept(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    request = Request("taken")
+    monkeypatch.setattr(state, where, {"a task": request} if where == "requests" else {request})
+    channel.qos.append(None, "taken")
+    assert forget_orphans(consumer_of(channel), {"taken"}) == set()
+    assert held_tags(consumer_of(channel)) == {"taken"}
+
+
+def test_without_a_connection_there_is_nothing_to_forget() -> None:
+    assert forget_orphans(SimpleNamespace(task_consumer=None), {"orphan"}) == set()
