@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 from celery.worker import state
-from kombu.transport.virtual import Channel, QoS
+from kombu.transport.virtual import QoS
 
-from virnucpro_tasks.queue.held_messages import forget_orphans, held_tags
+from virnucpro_tasks.queue.held_messages import adopt, forget_orphans, held_tags
 
 
 class Request:
@@ -20,15 +20,19 @@ class Request:
         self.message = SimpleNamespace(delivery_tag=tag)
 
 
-@pytest.fixture
-def channel() -> SimpleNamespace:
+def new_channel() -> SimpleNamespace:
     """A channel that may hold one message at a time, as a worker's."""
     channel = SimpleNamespace(do_restore=False)
     channel.qos = QoS(channel, prefetch_count=1)
     return channel
 
 
-def consumer_of(channel: SimpleNamespace | Channel) -> SimpleNamespace:
+@pytest.fixture
+def channel() -> SimpleNamespace:
+    return new_channel()
+
+
+def consumer_of(channel: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(task_consumer=SimpleNamespace(channel=channel))
 
 
@@ -46,6 +50,23 @@ def test_tasks_still_running_after_a_reconnect_are_held(
     channel.qos.append(None, "delivered")
     assert held_tags(consumer_of(channel)) == {"delivered", "running"}
     assert held_tags(SimpleNamespace(task_consumer=None)) == {"running"}
+
+
+def test_messages_of_a_lost_channel_are_acknowledged_at_the_next_one_and_those_of_running_tasks_count_there(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, done = Request("running"), Request("done, but Redis was away")
+    for request in (running, done):
+        request.message.channel = channel
+        channel.qos.append(request.message, request.message.delivery_tag)
+    monkeypatch.setattr(state, "active_requests", {running})
+    new = new_channel()
+    adopt(channel, new)
+    assert running.message.channel is done.message.channel is new
+    assert held_tags(consumer_of(new)) == {"running"}
+    assert not new.qos.can_consume()
+    new.qos.ack("running")
+    assert new.qos.can_consume()
 
 
 def test_a_message_of_no_task_is_let_go_the_second_time(

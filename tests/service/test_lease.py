@@ -51,6 +51,13 @@ def work(seconds):
     with open(os.environ["PROBE_LOG"], "a") as log:
         log.write(f"{time.time()} {os.getppid()}\\n")
     time.sleep(seconds)
+
+@app.task(name="probe.wait")
+def wait(file):
+    with open(os.environ["PROBE_LOG"], "a") as log:
+        log.write(f"{time.time()} {os.getppid()}\\n")
+    while not os.path.exists(file):
+        time.sleep(0.05)
 """
 
 StartWorker = Callable[..., subprocess.Popen]
@@ -91,6 +98,9 @@ class Probe:
 
     def submit(self, seconds: float) -> None:
         self.app.send_task("probe.work", (seconds,), queue=self.queue)
+
+    def submit_one_that_waits_for(self, file: Path) -> None:
+        self.app.send_task("probe.wait", (str(file),), queue=self.queue)
 
     def said(self, name: str) -> str:
         return (self.folder / f"{name}.out").read_text(errors="replace")
@@ -179,6 +189,29 @@ def test_a_worker_goes_on_though_redis_was_away_when_it_acknowledged(probe: Prob
     assert "Couldn't ack" in probe.said("a")
     client = redis.Redis(unix_socket_path=str(broker.socket))
     wait_until(lambda: client.zcard("unacked_index") == 0)
+
+
+def test_a_task_that_outlives_its_connection_is_acknowledged(probe: Probe, broker: EmbeddedBroker) -> None:
+    # Given a worker at a task, whose connections are cut while Redis is there, as a proxy may do
+    workers = [probe.worker("a"), probe.worker("b")]
+    end = probe.folder / "end"
+    probe.submit_one_that_waits_for(end)
+    probe.wait_for_starts(1)
+    wait_until(lambda: all("ready." in probe.said(name) for name in "ab"))
+    client = redis.Redis(unix_socket_path=str(broker.socket))
+    for kind in ("pubsub", "normal"):
+        client.client_kill_filter(_type=kind, skipme=True)
+    wait_until(lambda: all(probe.said(name).count("Connected to redis") == 2 for name in "ab"))
+    # When the task ends on the new one
+    end.touch()
+    # Then it was run once, and nothing is left of it
+    wait_until(lambda: client.zcard("unacked_index") == 0)
+    assert len(probe.starts()) == 1
+    # And the worker goes on
+    probe.submit(0)
+    probe.submit(0)
+    probe.wait_for_starts(3)
+    assert [worker.poll() for worker in workers] == [None, None]
 
 
 def test_what_is_held_is_given_back_by_who_stops_not_with_a_lost_connection(broker: EmbeddedBroker) -> None:

@@ -1,4 +1,8 @@
-"""Which messages a worker holds: what its leases are for. Called from a thread beside the consumer's own."""
+"""Which messages a worker holds: what its leases are for.
+
+kombu has no public names for them: `_delivered` are the messages of a channel that were taken, `_dirty` the tags of
+those acknowledged since, which it clears away later.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ log = logging.getLogger(__name__)
 def held_tags(consumer: Any) -> set[str]:
     """Delivery tags of all messages this worker has taken and not acknowledged.
 
-    A reconnect gives a new channel that knows none of the tasks still running, so theirs are added.
+    While there is no connection it has those of the tasks still running.
     """
     return _delivered(consumer) | set(running_tasks())
 
@@ -22,6 +26,20 @@ def held_tags(consumer: Any) -> set[str]:
 def running_tasks() -> dict[str, str]:
     """The names and arguments of the tasks that this worker computes, by the delivery tags of their messages."""
     return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}
+
+
+def adopt(lost: Any, channel: Any) -> None:
+    """Make the messages of a channel that was lost with its connection those of its successor.
+
+    So a task that outlived the connection is acknowledged (on a closed channel kombu raises what ends the worker), and
+    counts among what the worker may take: no other shard waits behind it.
+    """
+    running = running_tasks()
+    for tag, message in list(lost.qos._delivered.items()):
+        message.channel = channel
+        if tag in running:
+            # Not the Redis one's own, which would write it to Redis: there it is, or was given to somebody else.
+            virtual.QoS.append(channel.qos, message, tag)
 
 
 def forget_orphans(consumer: Any, known: set[str]) -> set[str]:
@@ -43,6 +61,5 @@ def forget_orphans(consumer: Any, known: set[str]) -> set[str]:
 def _delivered(consumer: Any) -> set[str]:
     if not consumer.task_consumer:
         return set()
-    # kombu has no public name for the unacknowledged tags of a channel; it clears those that are dirty later.
     qos = consumer.task_consumer.channel.qos
     return set(qos._delivered) - qos._dirty

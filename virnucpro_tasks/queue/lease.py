@@ -19,7 +19,7 @@ from celery import bootsteps
 from celery.worker.consumer.consumer import STOP_CONDITIONS
 
 from virnucpro_tasks.keys import LEASES, LOOKED
-from virnucpro_tasks.queue.held_messages import forget_orphans, held_tags, running_tasks
+from virnucpro_tasks.queue.held_messages import adopt, forget_orphans, held_tags, running_tasks
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +89,13 @@ class LeaseKeeper(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._stopping: threading.Event | None = None
+        self._channel: Any = None
 
     def start(self, parent: Any) -> None:
-        parent.task_consumer.channel.do_restore = False
+        lost, self._channel = self._channel, parent.task_consumer.channel
+        self._channel.do_restore = False
+        if lost is not None:
+            adopt(lost, self._channel)
         if self._stopping is not None:
             return
         self._stopping = threading.Event()
@@ -108,8 +112,8 @@ class LeaseKeeper(bootsteps.StartStopStep):
             self.terminate(parent)
 
     def terminate(self, parent: Any) -> None:
-        if parent.task_consumer:
-            parent.task_consumer.channel.do_restore = True
+        if self._channel is not None:
+            self._channel.do_restore = True
         if self._stopping is not None:
             self._stopping.set()
 
