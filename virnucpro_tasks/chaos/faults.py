@@ -110,6 +110,17 @@ def redis_outage(scene: Scene) -> Hit:
     return set()
 
 
+def cut_connections(scene: Scene) -> Hit:
+    """All connections to Redis break, and it is there: a proxy or a firewall between was started again."""
+    try:
+        client = _client(scene)
+        for kind in ("pubsub", "normal"):
+            client.client_kill_filter(_type=kind, skipme=True)
+    except redis.RedisError:
+        return None
+    return set()
+
+
 def empty_redis(scene: Scene) -> Hit:
     """All of Redis is lost: queues, leases, counters of the chord."""
     try:
@@ -184,7 +195,7 @@ FAULTS: dict[str, Callable[[Scene], Hit]] = {
     function.__name__: function
     for function in (
         *(kill_child, kill_worker, lose_host, kill_coordinator, freeze_worker, restart_redis, redis_outage),
-        *(empty_redis, deliver_twice, flip_bit, truncate, fill_store, late_joiner, early_leaver),
+        *(cut_connections, empty_redis, deliver_twice, flip_bit, truncate, fill_store, late_joiner, early_leaver),
     )
 }
 
