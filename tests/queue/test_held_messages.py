@@ -95,5 +95,15 @@ def test_a_message_that_a_task_waits_or_runs_for_is_kept(
     assert held_tags(consumer_of(channel)) == {"taken"}
 
 
+@pytest.mark.parametrize("how", ["should_stop", "should_terminate"])
+def test_a_worker_that_stops_keeps_what_it_will_give_back(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(state, how, 0)
+    channel.qos.append(None, "orphan")
+    assert forget_orphans(consumer_of(channel), {"orphan"}) == set()
+    assert held_tags(consumer_of(channel)) == {"orphan"}
+
+
 def test_without_a_connection_there_is_nothing_to_forget() -> None:
     assert forget_orphans(SimpleNamespace(task_consumer=None), {"orphan"}) == set()
