@@ -47,8 +47,8 @@ def forget_orphans(consumer: Any, known: set[str]) -> set[str]:
 
     So it is with one that Redis did not take the acknowledgement of: Celery logs that and goes on, and kombu counts the
     message as taken for ever, so that the worker would take no other one. Its lease lapses, and whoever has it next
-    finds that it is done. One that was not known may only have come, or gone, this very moment. A worker that stops lets
-    go of nothing: it acknowledges and gives back when it is at its end.
+    finds that it is done. One that was not known may only have come, or gone, this very moment. A worker that stops
+    lets go of nothing: it acknowledges and gives back when it is at its end.
     """
     if state.should_stop is not None or state.should_terminate is not None:
         return set()
