@@ -32,3 +32,17 @@ def test_import_loads_no_torch_opens_no_socket_and_logs_nothing(module: str) -> 
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
+
+
+def test_a_worker_that_loads_its_models_does_not_load_the_compiler_of_torch() -> None:
+    # Two seconds at the start of every worker, for an operation on the meta device.
+    code = (
+        "import sys\n"
+        "from virnucpro_tasks.steps.embedding import prepare_engine\n"
+        "from virnucpro_tasks.settings import Settings\n"
+        "prepare_engine(Settings(bundle='demo'))\n"
+        "assert 'torch' in sys.modules\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr

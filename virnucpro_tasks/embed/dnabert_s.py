@@ -12,7 +12,7 @@ from torch.nn import functional
 from virnucpro_tasks.embed.alibi import alibi_bias, alibi_slopes
 from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, Demand, resolve_backend
 from virnucpro_tasks.embed.segments import Segments
-from virnucpro_tasks.embed.weights import CONFIG_FILE, parameter_shapes, read_sizes, read_tensors
+from virnucpro_tasks.embed.weights import CONFIG_FILE, embedding, parameter_shapes, read_sizes, read_tensors
 from virnucpro_tasks.errors import BundleError
 
 LAYER_NORM_EPS = 1e-12
@@ -24,8 +24,8 @@ class Embeddings(nn.Module):
 
     def __init__(self, vocabulary: int, width: int) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(vocabulary, width)
-        self.token_type_embeddings = nn.Embedding(TOKEN_TYPES, width)
+        self.word_embeddings = embedding(vocabulary, width)
+        self.token_type_embeddings = embedding(TOKEN_TYPES, width)
         self.LayerNorm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -13,7 +13,14 @@ from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, Demand, reso
 from virnucpro_tasks.embed.rotary import apply_rotary, inverse_frequencies, rotary_table
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import VOCABULARY_SIZE
-from virnucpro_tasks.embed.weights import CONFIG_FILE, WEIGHTS_FILE, parameter_shapes, read_sizes, read_tensors
+from virnucpro_tasks.embed.weights import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    embedding,
+    parameter_shapes,
+    read_sizes,
+    read_tensors,
+)
 from virnucpro_tasks.errors import BundleError
 
 LAYER_NORM_EPS = 1e-5
@@ -71,7 +78,7 @@ class Esm2(nn.Module):
         super().__init__()
         self.width = width
         self.attention = attention
-        self.embed_tokens = nn.Embedding(VOCABULARY_SIZE, width)
+        self.embed_tokens = embedding(VOCABULARY_SIZE, width)
         self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
         self.emb_layer_norm_after = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.register_buffer("inv_freq", inverse_frequencies(width // heads), persistent=False)

@@ -9,8 +9,9 @@ ROTARY_BASE = 10_000.0
 
 
 def inverse_frequencies(head_dim: int) -> Tensor:
-    """Exact base ** (-2i / head_dim) for i < head_dim / 2, FP32."""
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+    """Exact base ** (-2i / head_dim) for i < head_dim / 2, FP32 on the CPU."""
+    # Said here, for on the meta device torch would import its compiler for it, which takes two seconds.
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device="cpu") / head_dim
     return 1.0 / ROTARY_BASE**exponents
 
 

@@ -68,3 +68,11 @@ def read_tensors(
 def parameter_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a module's parameters; the module may be on the meta device."""
     return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+
+
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """An embedding (rows, width) whose values are still to come.
+
+    `nn.Embedding` draws some, and on the meta device that makes torch import its compiler, which takes two seconds.
+    """
+    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
