@@ -71,8 +71,11 @@ def parameter_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def embedding(rows: int, width: int) -> nn.Embedding:
-    """An embedding (rows, width) whose values are still to come.
+    """`nn.Embedding(rows, width)`, but on the meta device, where there is nothing to draw, no values are drawn.
 
-    `nn.Embedding` draws some, and on the meta device that makes torch import its compiler, which takes two seconds.
+    There torch would import its compiler for it, which takes two seconds.
     """
-    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    weight = torch.empty(rows, width)
+    if not weight.is_meta:
+        nn.init.normal_(weight)
+    return nn.Embedding.from_pretrained(weight, freeze=False)
