@@ -16,10 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def held_tags(consumer: Any) -> set[str]:
-    """Delivery tags of all messages this worker has taken and not acknowledged.
-
-    While there is no connection it has those of the tasks still running.
-    """
+    """Delivery tags of all messages this worker has taken and not acknowledged, and of all tasks it computes."""
     return _delivered(consumer) | set(running_tasks())
 
 
