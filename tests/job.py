@@ -7,7 +7,10 @@ from typing import Any
 
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.files import ShardVectors
+from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.steps.embedding import embed_shard_files
 from virnucpro_tasks.steps.finishing import finish_files
 from virnucpro_tasks.steps.splitting import split_files
@@ -32,3 +35,10 @@ def run_job(job: Job, settings: Settings) -> None:
     for shard in split_files(job):
         assert embed_shard_files(job, shard, settings) == {"shard": shard, "state": "embedded"}
     assert finish_files(job) == []
+
+
+def vectors_of(job: Job, shard: int = 0) -> ShardVectors:
+    """The vectors of a shard, which are there and valid."""
+    vectors = read_shard_vectors(job, read_plan(job.paths.plan), shard)
+    assert vectors is not None
+    return vectors

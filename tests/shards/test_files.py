@@ -15,7 +15,6 @@ from virnucpro_tasks.shards.files import (
     frames_digest,
     read_table,
     read_valid_vectors,
-    read_vectors,
     vectors_are_valid,
     vectors_digest,
     write_shard,
@@ -67,7 +66,9 @@ def test_vectors_read_back_and_are_valid_for_their_key_only(tmp_path: Path) -> N
     write_vectors(path, vectors, KEY)
     assert vectors_are_valid(path, KEY)
     assert not vectors_are_valid(path, replace(KEY, precision="fp16"))
-    for name, array in asdict_arrays(read_vectors(path)).items():
+    read = read_valid_vectors(path, KEY)
+    assert read is not None
+    for name, array in asdict_arrays(read).items():
         np.testing.assert_array_equal(array, getattr(vectors, name))
 
 

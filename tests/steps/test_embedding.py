@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from job import SAMPLE, make_job
+from job import SAMPLE, make_job, vectors_of
 
 from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
 from virnucpro_tasks.embed.parity import Parity
@@ -18,7 +18,7 @@ from virnucpro_tasks.jobs.attempts import History, read_attempts
 from virnucpro_tasks.jobs.job import Job, cancel_job, reopen_job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import NO_VECTOR, read_table, read_vectors
+from virnucpro_tasks.shards.files import NO_VECTOR, read_table
 from virnucpro_tasks.steps import embedding
 from virnucpro_tasks.steps.embedding import embed_frames, embed_shard_files, prepare_engine
 from virnucpro_tasks.steps.splitting import split_files
@@ -113,7 +113,7 @@ def test_a_record_at_fault_is_found_and_all_others_have_the_vectors_of_a_quiet_r
     assert states == ["failed", "failed", "failed", "quarantined", "quarantined"]
     (found,) = json.loads(job.paths.quarantined(0).read_bytes())["records"]
     assert (found["record_ordinal"], found["reason"]) == (victim, "2 attempts: MemoryError: no memory for a pack")
-    vectors, undisturbed = (read_vectors(one.paths.embedding(0)) for one in (job, quiet))
+    vectors, undisturbed = (vectors_of(one) for one in (job, quiet))
     for name in ("nucleotide", "protein"):
         rows, before = getattr(vectors, f"{name}_row"), getattr(undisturbed, f"{name}_row")
         assert (rows[at_fault] == NO_VECTOR).all()
@@ -127,14 +127,14 @@ def test_a_shard_whose_records_are_all_at_fault_is_finished_without_vectors(
     poison(monkeypatch, lambda protein: len(protein) > 3)
     states = [embed_shard_files(job, 0, settings)["state"] for _ in range(4)]
     assert states[-1] == "quarantined"
-    assert (read_vectors(job.paths.embedding(0)).protein_row == NO_VECTOR).all()
+    assert (vectors_of(job).protein_row == NO_VECTOR).all()
 
 
 def test_a_shard_that_is_sound_in_pieces_alone_loses_nothing(
     mixed: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embed_shard_files(mixed, 0, settings)
-    right = read_vectors(mixed.paths.embedding(0))
+    right = vectors_of(mixed)
     mixed.paths.embedding(0).unlink()
     mixed.paths.attempts(0).unlink()
     embed, most = Engine.embed, len(right.protein) - 1
@@ -146,7 +146,7 @@ def test_a_shard_that_is_sound_in_pieces_alone_loses_nothing(
 
     monkeypatch.setattr(Engine, "embed", small_only)
     assert [embed_shard_files(mixed, 0, settings)["state"] for _ in range(4)][-1] == "embedded"
-    vectors = read_vectors(mixed.paths.embedding(0))
+    vectors = vectors_of(mixed)
     np.testing.assert_allclose(
         vectors.protein[vectors.protein_row], right.protein[right.protein_row], rtol=1e-4, atol=1e-5
     )
@@ -239,7 +239,7 @@ def test_a_cancelled_job_is_left_before_and_within_a_shard(job: Job, settings: S
 
 def test_vectors_are_float32_of_the_bundles_widths(job: Job, settings: Settings) -> None:
     embed_shard_files(job, 0, settings)
-    vectors = read_vectors(job.paths.embedding(0))
+    vectors = vectors_of(job)
     assert vectors.nucleotide.dtype == vectors.protein.dtype == np.float32
     description = demo_bundle().description
     widths = (vectors.nucleotide.shape[1], vectors.protein.shape[1])

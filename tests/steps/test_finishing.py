@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from output.tables import read_table
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, reopen_job
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.steps import finishing
@@ -72,6 +74,30 @@ def test_the_report_tells_what_the_engine_did(small: Settings) -> None:
     assert 0 < engine["token_fill"] <= 1
     assert engine["recomputed_packs"] == engine["out_of_memory"] == 0
     assert engine["shards_by_attention"] == {"dnabert-s": {"sdpa": shards}, "esm2": {"sdpa": shards}}
+
+
+def test_what_happens_to_vectors_once_they_are_scored_does_not_show_in_the_report(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    write_results = finishing.write_results
+
+    def damaging(*arguments: Any, **options: Any) -> ResultCounts:
+        counts = write_results(*arguments, **options)
+        for file in job.paths.embeddings.iterdir():
+            file.write_bytes(file.read_bytes()[:9])
+        return counts
+
+    run_job(quiet, small)
+    monkeypatch.setattr(finishing, "write_results", damaging)
+    run_job(job, small)
+    assert report_of(job) == report_of(quiet)
+
+
+def report_of(job: Job) -> dict[str, Any]:
+    report = json.loads(job.paths.run.read_bytes())
+    del report["times"]
+    return report
 
 
 def test_a_second_finish_changes_nothing(small: Settings) -> None:

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from job import SAMPLE, make_job
+from job import SAMPLE, make_job, vectors_of
 
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import read_vectors
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.steps import scoring
 from virnucpro_tasks.steps.embedding import embed_shard_files
@@ -43,7 +42,7 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scores_of_a_shard_do_not_depend_on_how_many_are_joined_at_once(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vectors, head = read_vectors(job.paths.embedding(0)), Head.load(demo_bundle())
+    vectors, head = vectors_of(job), Head.load(demo_bundle())
     whole = frame_scores(head, vectors)
     monkeypatch.setattr(scoring, "SCORED_ROWS", 3)
     np.testing.assert_array_equal(frame_scores(head, vectors), whole)

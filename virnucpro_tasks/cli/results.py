@@ -13,11 +13,9 @@ import click
 
 from virnucpro_tasks.atomic import atomic_path, link_or_copy
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
-from virnucpro_tasks.errors import JobError, OutputError
+from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.jobs.job import Job, open_job
-
-COMMIT_MARK = "run.json"
-"""Copied last, so that a folder with it is complete."""
+from virnucpro_tasks.jobs.results import COMMIT_MARK, result_files
 
 
 def require_free(output: Path, *, force: bool) -> None:
@@ -29,11 +27,12 @@ def require_free(output: Path, *, force: bool) -> None:
 
 
 def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
-    """Copy the result files of a finished job into `output`, each atomically, run.json last. Raises OutputError."""
-    if not job.paths.run.exists():
-        raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
+    """Copy the result files of a finished job into `output`, each atomically, run.json last.
+
+    Raises OutputError, and as `result_files` does.
+    """
+    files = result_files(job)
     require_free(output, force=force)
-    files = sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name))
     with _told_of(output):
         output.mkdir(parents=True, exist_ok=True)
         (output / COMMIT_MARK).unlink(missing_ok=True)
@@ -87,16 +86,10 @@ def command(
     """Copy or name the result files of a finished job."""
     job = open_job(settings_of(context, **flags).store, job_id)
     if output == Path("-"):
-        if not job.paths.run.exists():
-            raise JobError("not finished: there are no results yet", job_id=job_id)
+        result_files(job)
         sys.stdout.buffer.write((job.paths.results / "records.tsv").read_bytes())
         return
-    if output is not None:
-        files = copy_results(job, output, force=force)
-    elif job.paths.run.exists():
-        files = sorted(job.paths.results.iterdir())
-    else:
-        raise JobError("not finished: there are no results yet", job_id=job_id, hint="see 'virnucpro status'")
+    files = result_files(job) if output is None else copy_results(job, output, force=force)
     if as_json:
         print_json({"job_id": job_id, "files": [str(file) for file in files]})
     else:

@@ -16,6 +16,7 @@ from virnucpro_tasks.fitting.kmers import kmer_scores
 from virnucpro_tasks.fitting.labels import Label, Labels
 from virnucpro_tasks.fitting.metrics import CALIBRATION_BINS, Metrics, by_length
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.results import result_files
 
 SCORED = "scored"
 LEAST_OF_A_TAXON = 5
@@ -43,7 +44,8 @@ class Scored:
 
 
 def read_scored(job: Job, labels: Labels) -> Scored:
-    """From records.tsv of a finished job."""
+    """From records.tsv of a finished job. Raises DamagedError if that is not what it was."""
+    result_files(job)
     ordinals = {entry.name: ordinal for ordinal, entry in enumerate(job.spec.inputs)}
     rows: list[tuple[str, int, Label, float, int]] = []
     unscored = unlabelled = 0

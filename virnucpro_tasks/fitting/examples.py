@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.fitting.labels import Label, Labels, unlabelled
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.shards.files import read_table, read_vectors
+from virnucpro_tasks.jobs.results import spoilt
+from virnucpro_tasks.jobs.vectors import read_shard_vectors
+from virnucpro_tasks.shards.files import read_table
 from virnucpro_tasks.shards.plan import read_plan
 
 
@@ -63,16 +65,16 @@ class Examples:
 def read_examples(job: Job, labels: Labels) -> Examples:
     """The examples of a finished job that kept its vectors.
 
-    Raises InputError if a record with open frames has no label, or if one of the classes is missing.
+    Raises InputError if a record with open frames has no label, or if one of the classes is missing; DamagedError if
+    a file of the job is not what it was.
     """
     nucleotide, protein, records = [], [], []
     facts: dict[int, tuple[str, int, Label]] = {}
     nameless: list[str] = []
     names = [entry.name for entry in job.spec.inputs]
-    for number, entry in enumerate(read_plan(job.paths.plan).shards):
-        if not entry.frames or not job.paths.embedding(number).exists():
-            # No frame is open, or the shard was given up.
-            continue
+    plan = read_plan(job.paths.plan)
+    for number in plan.to_embed:
+        entry = plan.shards[number]
         ledger = read_table(job.paths.ledger(number), sha256=entry.ledger_sha256)
         frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
         columns = (
@@ -86,7 +88,9 @@ def read_examples(job: Job, labels: Labels) -> Examples:
                     nameless.append(text)
                     label = Label(virus=False, group="", taxon="")
                 facts[ordinal] = (text, length, label)
-        vectors = read_vectors(job.paths.embedding(number))
+        vectors = read_shard_vectors(job, plan, number)
+        if vectors is None:
+            raise spoilt(job, job.paths.embedding(number))
         computed = vectors.nucleotide_row >= 0
         nucleotide.append(vectors.nucleotide[vectors.nucleotide_row[computed]])
         protein.append(vectors.protein[vectors.protein_row[computed]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from virnucpro_tasks.classify.consensus import ChunkScores, chunk_scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
+from virnucpro_tasks.shards.computed import Computed
 
 STATUSES = tuple(Status)
 """A status as a number is its place here."""
@@ -28,7 +29,7 @@ class ScoredShard:
 
     `ledger` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
     (frames,) tells which frames could not be computed, `reasons` why, by record ordinal. A chunk with such a frame is
-    quarantined.
+    quarantined. `computed` tells how the vectors were computed.
     """
 
     ledger: pa.Table
@@ -36,6 +37,7 @@ class ScoredShard:
     scores: npt.NDArray[np.float32]
     quarantined: npt.NDArray[np.bool_]
     reasons: Mapping[int, str]
+    computed: Computed = field(default_factory=Computed)
 
 
 @dataclass(frozen=True, slots=True)

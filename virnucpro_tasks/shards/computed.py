@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
-
-from safetensors import SafetensorError, safe_open
+from typing import Any
 
 COUNTED = ("packs", "recomputed_packs", "out_of_memory", "tokens", "capacity")
-ENTRY = "about"
-"""The only entry in the metadata of a file of vectors: safetensors writes several in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +23,6 @@ class Computed:
     tokens: int = 0
     capacity: int = 0
     attention: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Of a file of vectors; nothing for a file that does not say."""
-        try:
-            with safe_open(path, framework="numpy") as handle:
-                return cls(**json.loads((handle.metadata() or {})[ENTRY])["computed"])
-        except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
-            return cls()
 
 
 def summed(parts: Iterable[Computed]) -> dict[str, Any]:

@@ -18,13 +18,16 @@ from safetensors.numpy import save_file
 from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
-from virnucpro_tasks.shards.computed import ENTRY, Computed
+from virnucpro_tasks.shards.computed import Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
 DIGEST_BLOCK_BYTES = 2**22
 DIGEST_THREADS = 4
+ENTRY = "about"
+"""The only entry in the metadata of a file of vectors: safetensors writes several in any order."""
+
 NO_VECTOR = -1
 """The row of a frame of a quarantined record."""
 
@@ -138,13 +141,6 @@ def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
         return ShardVectors(**tensors, computed=Computed(**about["computed"]))
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-
-
-def read_vectors(path: Path) -> ShardVectors:
-    """Read pooled vectors, whatever they are of."""
-    with safe_open(path, framework="numpy") as handle:
-        tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    return ShardVectors(**tensors, computed=Computed.read(path))
 
 
 def vectors_digest(tensors: dict[str, np.ndarray], computed: dict[str, Any]) -> str:

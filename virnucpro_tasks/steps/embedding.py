@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.jobs.attempts import WHOLE, History, read_attempts, record
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
+from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import (
@@ -31,7 +32,6 @@ from virnucpro_tasks.steps.elsewhere import Elsewhere
 from virnucpro_tasks.steps.fp8_check import fp8_check
 from virnucpro_tasks.steps.quarantine import write_quarantine
 from virnucpro_tasks.steps.shard_vectors import embed_frames, embed_parts, is_sound, no_vectors, records_with
-from virnucpro_tasks.steps.splitting import embedding_key
 from virnucpro_tasks.steps.store_failure import failures_of_the_store, store_failure
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
 from virnucpro_tasks.errors import DamagedError, ExitCode, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256, read_description
+from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
 from virnucpro_tasks.shards.computed import Computed, summed
@@ -101,19 +103,28 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     description = read_description(job.paths.bundle)
     with closing(shard_parts(job, plan, processes=processes)) as parts:
         style = table_style(job, description)
+        computed: list[Computed] = []
+        noted = _noting(parts, computed)
         if description.has_head:
-            counts = write_results(parts, directory, style, demonstration=description.demonstration)
+            counts = write_results(noted, directory, style, demonstration=description.demonstration)
         else:
             # Encoders alone: the vectors are the result, and there is nothing to tabulate.
-            counts = count_embedded(parts, style)
+            counts = count_embedded(noted, style)
     digests = {file.name: file_sha256(file) for file in sorted(directory.iterdir())}
-    engine = summed(Computed.read(job.paths.embedding(number)) for number in plan.to_embed)
+    engine = summed(computed)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
     (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
     write_json(directory / RUN_FILE, report)
     for file in directory.iterdir():
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
+
+
+def _noting(parts: Iterable[ShardPart], computed: list[Computed]) -> Iterator[ShardPart]:
+    """The parts. How each was computed is noted as it passes: once it is scored, nobody vouches for its file."""
+    for part in parts:
+        computed.append(part.computed)
+        yield part
 
 
 def _move_into_place(staging: Path, results: Path) -> None:

@@ -14,14 +14,14 @@ import pyarrow as pa
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job, open_job
+from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
 from virnucpro_tasks.output.part import ShardPart, TableStyle, shard_part
 from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table, read_valid_vectors
+from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.steps.map_ahead import map_ahead
 from virnucpro_tasks.steps.quarantine import quarantine_reasons
-from virnucpro_tasks.steps.splitting import embedding_key
 
 RESTORE = "copy bundle.json and head/ of that bundle into this folder, then resume the job"
 
@@ -68,7 +68,7 @@ class Scorer:
         frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
         if not entry.frames:
             return ScoredShard(ledger, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
-        vectors = read_valid_vectors(job.paths.embedding(number), embedding_key(job, entry.digest))
+        vectors = read_shard_vectors(job, self.plan, number)
         if vectors is None:
             raise VectorsLostError
         quarantined = vectors.nucleotide_row == NO_VECTOR
@@ -76,7 +76,7 @@ class Scorer:
         scores = np.zeros((frames.num_rows, 2), np.float32)
         if self.head is not None:
             scores = frame_scores(self.head, vectors)
-        return ScoredShard(ledger, frames, scores, quarantined, reasons)
+        return ScoredShard(ledger, frames, scores, quarantined, reasons, vectors.computed)
 
     def _reasons(self, number: int, frames: pa.Table) -> dict[int, str]:
         ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, InputError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
+from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.bundle import file_sha256
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.shards.cut import cut_shards, with_finer_end
-from virnucpro_tasks.shards.files import EmbeddingKey, file_digest, vectors_are_valid, write_shard
+from virnucpro_tasks.shards.files import file_digest, vectors_are_valid, write_shard
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
 from virnucpro_tasks.steps.store_failure import store_failure
 
@@ -95,11 +96,6 @@ def missing_shards(job: Job, plan: Plan) -> list[int]:
         for number in plan.to_embed
         if not vectors_are_valid(job.paths.embedding(number), embedding_key(job, plan.shards[number].digest))
     ]
-
-
-def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
-    """The key of a shard's vectors in this job."""
-    return EmbeddingKey(shard_digest, job.spec.bundle_digest, job.spec.parameters.precision)
 
 
 def _cut(job: Job) -> Iterator[FrameBatch]:

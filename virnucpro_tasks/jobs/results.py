@@ -1,0 +1,33 @@
+"""The result files of a finished job, handed out only if they are what they were when they were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from virnucpro_tasks.errors import DamagedError, JobError
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import read_report
+from virnucpro_tasks.models.bundle import file_sha256
+
+COMMIT_MARK = "run.json"
+"""Of results that are copied, the last: a folder with it is complete. It tells the digests of the other files."""
+
+
+def result_files(job: Job) -> list[Path]:
+    """All result files of `job` by name, COMMIT_MARK last.
+
+    Raises JobError if it is not finished, DamagedError for a file that is missing or not the one that was written.
+    """
+    if not job.paths.run.exists():
+        raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
+    for name, sha256 in read_report(job.paths.run)["sha256"].items():
+        path = job.paths.results / name
+        if not path.is_file() or file_sha256(path) != sha256:
+            raise spoilt(job, path)
+    return sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name))
+
+
+def spoilt(job: Job, path: Path) -> DamagedError:
+    """The error for a file of a finished job that nobody computes again by himself."""
+    remove = f"'virnucpro remove {job.job_id}', or delete {job.paths.root}"
+    return DamagedError(path, hint=f"{remove}; the same command then computes it again")
