@@ -11,6 +11,7 @@
 | attempts/{n}.jsonl               | embed_shard       | the job's; one line before and after each attempt    |
 | attempts/{step}.jsonl            | split_job, finish | the job's; the same for splitting and finishing      |
 | embeddings/{n}.safetensors       | embed_shard       | until finished, unless keep_embeddings               |
+| scores/{n}.safetensors           | embed_shard       | until finished; never needed: finishing scores then  |
 | quarantine/{n}.json              | embed_shard       | the job's; which records have no vectors, and why    |
 | failed.json                      | split_job, finish | until `resume`: why the job cannot go on             |
 | cancelled                        | client            | until `resume`; an empty marker                      |
@@ -132,6 +133,13 @@ class JobPaths:
         return self.embeddings / f"{shard:06d}.safetensors"
 
     @property
+    def kept_scores(self) -> Path:
+        return self.root / "scores"
+
+    def scores(self, shard: int) -> Path:
+        return self.kept_scores / f"{shard:06d}.safetensors"
+
+    @property
     def quarantine(self) -> Path:
         return self.root / "quarantine"
 
@@ -156,5 +164,5 @@ class JobPaths:
 
     def make_folders(self) -> None:
         """Create the folders that tasks write to."""
-        for folder in (self.inputs, self.shards, self.embeddings, self.quarantine, self.root / "attempts"):
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.computed import Computed, summed
-from virnucpro_tasks.shards.files import EmbeddingKey, ShardVectors, read_valid_vectors, write_vectors
+from virnucpro_tasks.shards.files import ShardVectors, read_valid_vectors, write_vectors
 
 ONE = Computed(packs=3, recomputed_packs=1, out_of_memory=2, tokens=700, capacity=800, attention={"esm2": "triton"})
 

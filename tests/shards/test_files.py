@@ -8,15 +8,14 @@ import pyarrow as pa
 import pytest
 
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.shards.arrays import EmbeddingKey, arrays_digest
 from virnucpro_tasks.shards.files import (
-    EmbeddingKey,
     ShardVectors,
     asdict_arrays,
     frames_digest,
     read_table,
     read_valid_vectors,
     vectors_are_valid,
-    vectors_digest,
     write_shard,
     write_vectors,
 )
@@ -104,10 +103,10 @@ def test_a_flipped_bit_and_a_cut_end_anywhere_are_noticed(tmp_path: Path, place:
 
 
 def test_every_block_of_an_array_counts_and_so_does_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("virnucpro_tasks.shards.files.DIGEST_BLOCK_BYTES", 64)
+    monkeypatch.setattr("virnucpro_tasks.shards.arrays.DIGEST_BLOCK_BYTES", 64)
     array = np.arange(5 * 16 + 3, dtype=np.float32)
     swapped = np.concatenate([array[16:32], array[:16], array[32:]])
     changed = [array + (np.arange(array.size) == place) for place in (0, 15, 16, 79, 82)]
     versions = [array, swapped, array[:-1], array.astype(np.float64), *changed]
-    assert len({vectors_digest({"protein": version}, {}) for version in versions}) == len(versions)
-    assert vectors_digest({"protein": array}, {}) == vectors_digest({"protein": array.copy()}, {})
+    assert len({arrays_digest({"protein": version}, {}) for version in versions}) == len(versions)
+    assert arrays_digest({"protein": array}, {}) == arrays_digest({"protein": array.copy()}, {})

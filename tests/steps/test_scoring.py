@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -19,17 +20,23 @@ from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.steps import scoring
 from virnucpro_tasks.steps.embedding import embed_shard_files
 from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.scoring import VectorsLostError, frame_scores, shard_parts
+from virnucpro_tasks.steps.score_ahead import THREAD_NAME
+from virnucpro_tasks.steps.scoring import Scorer, VectorsLostError, frame_scores, shard_parts
 from virnucpro_tasks.steps.splitting import split_files
 
 
 @pytest.fixture
 def job(settings: Settings) -> Job:
-    """A job whose shards, several, are embedded."""
+    """A job whose shards, several, are embedded and none is scored."""
     small = replace(settings, shard_tokens=5_000)
     job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed_shard_files(job, shard, small)
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join()
+    for file in job.paths.kept_scores.iterdir():
+        file.unlink()
     return job
 
 
@@ -83,7 +90,7 @@ def test_an_error_of_another_process_is_told_as_it_is(job: Job) -> None:
 
 @pytest.mark.usefixtures("several")
 def test_a_killed_process_ends_the_job_with_what_to_do(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "_part", die)
+    monkeypatch.setattr(Scorer, "part", die)
     with pytest.raises(JobError, match=r"2 processes .* was killed .*finishing_processes"):
         list(shard_parts(job, read_plan(job.paths.plan), processes=2))
 

@@ -229,7 +229,9 @@ def _at_work(job: Job, pids: set[int]) -> set[int]:
 def _damage(scene: Scene, change: Callable[[bytearray], bytearray]) -> Hit:
     # Only while the plan of what is missing is still to be made: it is what looks at digests.
     job = scene.job
-    files = sorted(job.paths.embeddings.glob("[0-9]*.safetensors"))
+    files = sorted(
+        file for kind in (job.paths.embeddings, job.paths.kept_scores) for file in kind.glob("[0-9]*.safetensors")
+    )
     if not files or job.paths.results.exists():
         return None
     victim = scene.dice.choice(files)

@@ -177,6 +177,7 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
     if retry_quarantined and not job.paths.run.exists():
         for file in job.paths.quarantine.glob("*.json"):
             job.paths.attempts(int(file.stem)).unlink(missing_ok=True)
+            job.paths.scores(int(file.stem)).unlink(missing_ok=True)
             job.paths.embedding(int(file.stem)).unlink(missing_ok=True)
             file.unlink()
 

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
 from virnucpro_tasks.shards.computed import Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
-DIGEST_BLOCK_BYTES = 2**22
-DIGEST_THREADS = 4
-ENTRY = "about"
-"""The only entry in the metadata of a file of vectors: safetensors writes several in any order."""
+VECTOR_ARRAYS = ("nucleotide", "protein", "nucleotide_row", "protein_row")
 
 NO_VECTOR = -1
 """The row of a frame of a quarantined record."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingKey:
-    """What pooled vectors are a pure function of. Stored in their file; a file with another key is not valid."""
-
-    shard_digest: str
-    bundle_digest: str
-    precision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +102,7 @@ def file_digest(path: Path) -> str:
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
     """Write pooled vectors and their key atomically."""
-    tensors = {name: np.ascontiguousarray(array) for name, array in asdict_arrays(vectors).items()}
-    computed = asdict(vectors.computed)
-    about = {"key": asdict(key), "computed": computed, "sha256": vectors_digest(tensors, computed)}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
+    write_arrays(path, asdict_arrays(vectors), vectors.computed, key)
 
 
 def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
@@ -132,36 +112,10 @@ def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
 
 def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
     """The vectors for `key` in `path`; None if it is missing, of other work, cut off or changed since then."""
-    try:
-        with safe_open(path, framework="numpy") as handle:
-            about = json.loads(handle.metadata()[ENTRY])
-            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-        if about["key"] != asdict(key) or about["sha256"] != vectors_digest(tensors, about["computed"]):
-            return None
-        return ShardVectors(**tensors, computed=Computed(**about["computed"]))
-    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
-        return None
-
-
-def vectors_digest(tensors: dict[str, np.ndarray], computed: dict[str, Any]) -> str:
-    """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of how they were computed.
-
-    Blocks, because several threads then share the work: a GPU waits for it between two shards.
-    """
-    digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode())
-    with ThreadPoolExecutor(DIGEST_THREADS) as threads:
-        for name, array in sorted(tensors.items()):
-            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            blocks = np.split(content, range(DIGEST_BLOCK_BYTES, content.size, DIGEST_BLOCK_BYTES))
-            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-            digest.update(b"".join(threads.map(_sha256, blocks)))
-    return digest.hexdigest()
-
-
-def _sha256(block: np.ndarray) -> bytes:
-    return hashlib.sha256(block.data).digest()
+    found = read_valid_arrays(path, key, names=VECTOR_ARRAYS)
+    return found and ShardVectors(**found[0], computed=found[1])
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
     """The arrays of `vectors` by name, not copied."""
-    return {name: getattr(vectors, name) for name in ("nucleotide", "protein", "nucleotide_row", "protein_row")}
+    return {name: getattr(vectors, name) for name in VECTOR_ARRAYS}

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -93,8 +94,11 @@ def _finish(job: Job, plan: Plan, *, processes: int) -> None:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     write_bytes(job.paths.run, (job.paths.results / RUN_FILE).read_bytes())
+    needless = [job.paths.kept_scores]
     if not job.spec.parameters.keep_embeddings:
-        for file in job.paths.embeddings.glob("*.safetensors"):
+        needless.append(job.paths.embeddings)
+    for folder in needless:
+        for file in folder.glob("*.safetensors"):
             file.unlink(missing_ok=True)
 
 
@@ -110,14 +114,23 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         else:
             # Encoders alone: the vectors are the result, and there is nothing to tabulate.
             counts = count_embedded(noted, style)
-    digests = {file.name: file_sha256(file) for file in sorted(directory.iterdir())}
+    tables = sorted(directory.iterdir())
+    # The system's calls, not Python, take the time here.
+    with ThreadPoolExecutor(len(tables) or 1) as threads:
+        digests = dict(zip((file.name for file in tables), threads.map(_sealed, tables), strict=True))
     engine = summed(computed)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
     (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
     write_json(directory / RUN_FILE, report)
-    for file in directory.iterdir():
-        with file.open("rb+") as handle:
-            os.fsync(handle.fileno())
+    for name in (LOG_FILE, RUN_FILE):
+        _sealed(directory / name)
+
+
+def _sealed(file: Path) -> str:
+    """The digest of a file that is on the disk as a whole."""
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    return file_sha256(file)
 
 
 def _noting(parts: Iterable[ShardPart], computed: list[Computed]) -> Iterator[ShardPart]:

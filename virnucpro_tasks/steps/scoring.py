@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import BundleError, JobError
-from virnucpro_tasks.jobs.job import Job, open_job
-from virnucpro_tasks.jobs.vectors import read_shard_vectors
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
 from virnucpro_tasks.output.part import ShardPart, TableStyle, shard_part
 from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table
 from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores
 from virnucpro_tasks.steps.map_ahead import map_ahead
 from virnucpro_tasks.steps.quarantine import quarantine_reasons
 
@@ -29,7 +28,10 @@ SCORED_ROWS = 4_096
 """Frames whose joined vectors are in memory at once: 55 MB with the published head."""
 
 FRAMES_A_PROCESS = 4_096
-"""A process is worth its start if it has so many frames to score: half a second with the published head."""
+"""A process is worth its start if it has so many frames to score and write out: a second with the published head."""
+
+SCORED_SHARE = 0.5
+"""The work that is left of a frame that has been scored while others were embedded."""
 
 
 class VectorsLostError(Exception):
@@ -48,15 +50,8 @@ class Scorer:
     @classmethod
     def of(cls, job: Job) -> Scorer:
         """Read the plan and the head of `job`. Raises BundleError or DamagedError for files that were changed."""
-        description = read_description(job.paths.bundle)
-        if description.digest != job.spec.bundle_digest:
-            raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
-        return cls(
-            job,
-            read_plan(job.paths.plan),
-            Head.load(Bundle(job.paths.bundle, description)) if description.has_head else None,
-            table_style(job, description),
-        )
+        description = job_description(job)
+        return cls(job, read_plan(job.paths.plan), load_head(job, description), table_style(job, description))
 
     def scored(self, number: int) -> ScoredShard:
         """Shard `number` with its scores.
@@ -68,15 +63,20 @@ class Scorer:
         frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
         if not entry.frames:
             return ScoredShard(ledger, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
-        vectors = read_shard_vectors(job, self.plan, number)
+        found = self._scores(number)
+        reasons = self._reasons(number, frames) if found.quarantined.any() else {}
+        return ScoredShard(ledger, frames, found.scores, found.quarantined, reasons, found.computed)
+
+    def _scores(self, number: int) -> ShardScores:
+        """Those that a worker has kept, if they are valid; vectors that stay with the results are read anyway."""
+        key = embedding_key(self.job, self.plan.shards[number].digest)
+        kept = read_valid_scores(self.job.paths.scores(number), key)
+        if kept is not None and not self.job.spec.parameters.keep_embeddings:
+            return kept
+        vectors = read_shard_vectors(self.job, self.plan, number)
         if vectors is None:
             raise VectorsLostError
-        quarantined = vectors.nucleotide_row == NO_VECTOR
-        reasons = self._reasons(number, frames) if quarantined.any() else {}
-        scores = np.zeros((frames.num_rows, 2), np.float32)
-        if self.head is not None:
-            scores = frame_scores(self.head, vectors)
-        return ScoredShard(ledger, frames, scores, quarantined, reasons, vectors.computed)
+        return kept or shard_scores(self.head, vectors)
 
     def _reasons(self, number: int, frames: pa.Table) -> dict[int, str]:
         ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
@@ -86,6 +86,19 @@ class Scorer:
     def part(self, number: int) -> ShardPart:
         """The part of shard `number` of the result tables; raises as `scored` does."""
         return shard_part(self.scored(number), self.style)
+
+
+def job_description(job: Job) -> BundleDescription:
+    """The bundle of `job` as it lies in its folder. Raises BundleError for another one than it was submitted with."""
+    description = read_description(job.paths.bundle)
+    if description.digest != job.spec.bundle_digest:
+        raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
+    return description
+
+
+def load_head(job: Job, description: BundleDescription) -> Head | None:
+    """The head that travels with `job`; None if its bundle has none. Raises BundleError for one that was changed."""
+    return Head.load(Bundle(job.paths.bundle, description)) if description.has_head else None
 
 
 def table_style(job: Job, description: BundleDescription) -> TableStyle:
@@ -103,20 +116,32 @@ def shard_parts(job: Job, plan: Plan, *, processes: int) -> Generator[ShardPart]
 
     JobError too if one of several processes is killed.
     """
-    frames = sum(entry.frames for entry in plan.shards)
-    useful = max(1, min(processes, len(plan.shards), frames // FRAMES_A_PROCESS))
+    scorer = Scorer.of(job)
+    useful = max(1, min(processes, len(plan.shards), int(_frames_to_score(job, plan) // FRAMES_A_PROCESS)))
     numbers = range(len(plan.shards))
     if useful == 1:
-        yield from map(Scorer.of(job).part, numbers)
+        yield from map(scorer.part, numbers)
         return
     try:
-        yield from map_ahead(partial(_part, job.paths.store, job.job_id), numbers, processes=useful)
+        yield from map_ahead(scorer.part, numbers, processes=useful)
     except BrokenProcessPool:
         raise JobError(
             f"one of {useful} processes that scored its shards was killed",
             job_id=job.job_id,
             hint="with too little memory, set finishing_processes lower; then resume the job",
         ) from None
+
+
+def _frames_to_score(job: Job, plan: Plan) -> float:
+    """How many frames a job has, those that have been scored for their share."""
+    scored = {int(file.stem) for file in job.paths.kept_scores.glob("[0-9]*.safetensors")}
+    return sum(entry.frames * (SCORED_SHARE if number in scored else 1) for number, entry in enumerate(plan.shards))
+
+
+def shard_scores(head: Head | None, vectors: ShardVectors) -> ShardScores:
+    """The scores of all frames of a shard; without a head all are 0."""
+    scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32) if head is None else frame_scores(head, vectors)
+    return ShardScores(scores, vectors.nucleotide_row == NO_VECTOR, vectors.computed)
 
 
 def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
@@ -128,13 +153,3 @@ def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
         nucleotide, protein = vectors.nucleotide_row[rows], vectors.protein_row[rows]
         scores[rows] = head.scores(vectors.nucleotide[nucleotide], vectors.protein[protein])
     return scores
-
-
-@cache
-def _scorer(store: Path, job_id: str) -> Scorer:
-    """Read once a process, which `map_ahead` has started for this job."""
-    return Scorer.of(open_job(store, job_id))
-
-
-def _part(store: Path, job_id: str, number: int) -> ShardPart:
-    return _scorer(store, job_id).part(number)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
+from virnucpro_tasks.shards.computed import Computed
+
+KEY = EmbeddingKey("shard", "bundle", "fp16")
+ARRAYS = {"scores": np.arange(8, dtype=np.float32).reshape(4, 2), "quarantined": np.array([True, False, False, True])}
+COMPUTED = Computed(packs=3, tokens=700, capacity=800, attention={"esm2": "triton"})
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("arrays") / "000000.safetensors"
+    write_arrays(path, ARRAYS, COMPUTED, KEY)
+    return path
+
+
+def test_what_was_written_is_read(file: Path) -> None:
+    found = read_valid_arrays(file, KEY, names=ARRAYS)
+    assert found is not None
+    arrays, computed = found
+    assert computed == COMPUTED and arrays.keys() == ARRAYS.keys()
+    for name, array in arrays.items():
+        assert array.dtype == ARRAYS[name].dtype
+        np.testing.assert_array_equal(array, ARRAYS[name])
+
+
+@pytest.mark.parametrize("changed", ["shard_digest", "bundle_digest", "precision"])
+def test_arrays_of_other_work_are_not_valid(file: Path, changed: str) -> None:
+    other = {"shard_digest": "shard", "bundle_digest": "bundle", "precision": "fp16"} | {changed: "other"}
+    assert read_valid_arrays(file, EmbeddingKey(**other), names=ARRAYS) is None
+
+
+def test_a_missing_file_and_one_of_other_arrays_are_not_valid(file: Path) -> None:
+    assert read_valid_arrays(file.with_name("none"), KEY, names=ARRAYS) is None
+    assert read_valid_arrays(file, KEY, names=["scores"]) is None
+    assert read_valid_arrays(file, KEY, names=[*ARRAYS, "more"]) is None
+
+
+@given(st.data())
+def test_a_flipped_bit_and_a_cut_end_anywhere_are_noticed(file: Path, data: st.DataObject) -> None:
+    content = bytearray(file.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+    else:
+        del content[place:]
+    damaged = file.with_name("damaged")
+    damaged.write_bytes(content)
+    assert read_valid_arrays(damaged, KEY, names=ARRAYS) is None

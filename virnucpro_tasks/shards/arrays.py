@@ -1,0 +1,82 @@
+"""Arrays of a shard in a file that says of what they are: safetensors with a key and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.shards.computed import Computed
+
+DIGEST_BLOCK_BYTES = 2**22
+DIGEST_THREADS = 4
+ENTRY = "about"
+"""The only entry in the metadata of such a file: safetensors writes several in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingKey:
+    """What the vectors of a shard, and so its scores, are a pure function of: stored in their files.
+
+    A file with another key is not valid.
+    """
+
+    shard_digest: str
+    bundle_digest: str
+    precision: str
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], computed: Computed, key: EmbeddingKey) -> None:
+    """Write named arrays, how they were computed and their key atomically."""
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    told = asdict(computed)
+    about = {"key": asdict(key), "computed": told, "sha256": arrays_digest(tensors, told)}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
+
+
+def read_valid_arrays(
+    path: Path, key: EmbeddingKey, *, names: Collection[str]
+) -> tuple[dict[str, np.ndarray], Computed] | None:
+    """The arrays for `key` in `path`, which are called `names`, and how they were computed.
+
+    None if the file is missing, of other work, cut off or changed since then.
+    """
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            about = json.loads(handle.metadata()[ENTRY])
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+        if about["key"] != asdict(key) or about["sha256"] != arrays_digest(arrays, about["computed"]):
+            return None
+        computed = Computed(**about["computed"])
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return (arrays, computed) if arrays.keys() == set(names) else None
+
+
+def arrays_digest(arrays: dict[str, np.ndarray], computed: dict[str, Any]) -> str:
+    """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of how they were computed.
+
+    Blocks, because several threads then share the work: a GPU waits for it between two shards.
+    """
+    digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode())
+    with ThreadPoolExecutor(DIGEST_THREADS) as threads:
+        for name, array in sorted(arrays.items()):
+            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            blocks = np.split(content, range(DIGEST_BLOCK_BYTES, content.size, DIGEST_BLOCK_BYTES))
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(b"".join(threads.map(_sha256, blocks)))
+    return digest.hexdigest()
+
+
+def _sha256(block: np.ndarray) -> bytes:
+    return hashlib.sha256(block.data).digest()
