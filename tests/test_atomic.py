@@ -36,3 +36,18 @@ def test_a_file_is_linked_on_one_file_system_and_copied_to_another(
     monkeypatch.setattr(os, "link", elsewhere)
     link_or_copy(source, copied)
     assert copied.read_bytes() == b"vectors" and not copied.samefile(source)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_only_a_durable_file_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, durable: bool
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    final = tmp_path / "file"
+    with atomic_path(final, durable=durable) as temporary:
+        temporary.write_bytes(b"vectors")
+    assert final.read_bytes() == b"vectors"
+    assert synced == ([str(temporary), str(tmp_path)] if durable else [])

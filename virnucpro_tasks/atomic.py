@@ -18,9 +18,10 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 @contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `final`; on success fsync it and rename it to `final`.
 
+    One that is not `durable` is left to the system to write out: if the host crashes before, `final` may be empty.
     The caller writes and closes the temporary file, which is there and empty, or puts another in its place. Its mode is
     what the umask makes of 0666. On an exception it is removed and `final` is untouched. Two writers of one name are
     harmless: the last rename wins.
@@ -33,9 +34,11 @@ def atomic_path(final: Path) -> Iterator[Path]:
         with temporary.open("rb+") as handle:
             # safetensors puts a file there that only its owner may read; others of a group go on with the job.
             os.fchmod(handle.fileno(), stat.S_IMODE(mode))
-            os.fsync(handle.fileno())
+            if durable:
+                os.fsync(handle.fileno())
         temporary.replace(final)
-        sync_directory(final.parent)
+        if durable:
+            sync(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -72,7 +75,7 @@ def write_once(final: Path, content: bytes) -> None:
             if error.errno not in _NO_LINKS:
                 raise
             temporary.replace(final)
-        sync_directory(final.parent)
+        sync(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -90,9 +93,9 @@ def _beside(final: Path) -> Path:
     return final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
-def sync_directory(directory: Path) -> None:
-    """Make renames inside `directory` durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make the content of a file durable, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

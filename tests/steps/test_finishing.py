@@ -135,6 +135,23 @@ def test_embeddings_go_with_the_end_unless_they_are_kept(small: Settings) -> Non
         assert any(job.paths.embeddings.iterdir()) == keep
 
 
+def test_kept_embeddings_are_on_the_disk_before_the_commit_mark(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE, keep_embeddings=True)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    synced: list[Path] = []
+
+    def noting(path: Path) -> None:
+        assert not job.paths.run.exists()
+        synced.append(path)
+
+    monkeypatch.setattr(finishing, "sync", noting)
+    assert finish_files(job) == [] and job.paths.run.exists()
+    assert set(synced) >= {job.paths.embedding(shard) for shard in read_plan(job.paths.plan).to_embed}
+
+
 def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) -> None:
     job = make_job(small, SAMPLE)
     shards = list(split_files(job))

@@ -20,7 +20,7 @@ from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.steps import scoring
 from virnucpro_tasks.steps.embedding import embed_shard_files
 from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.score_ahead import THREAD_NAME
+from virnucpro_tasks.steps.follow_up import THREAD_NAME
 from virnucpro_tasks.steps.scoring import Scorer, VectorsLostError, frame_scores, shard_parts
 from virnucpro_tasks.steps.splitting import split_files
 

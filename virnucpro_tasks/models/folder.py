@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from virnucpro_tasks.atomic import sync_directory
+from virnucpro_tasks.atomic import sync
 from virnucpro_tasks.errors import OutputError
 
 NOT_EXECUTABLE = 0o666
@@ -34,18 +34,14 @@ def new_folder(output: Path) -> Iterator[Path]:
     try:
         yield temporary
         for place in [*temporary.rglob("*"), temporary]:
-            if place.is_dir():
-                sync_directory(place)
-            else:
-                # Some libraries make files that only their owner may read; workers may be others.
-                if place.stat().st_nlink == 1:
-                    place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
-                with place.open("rb") as handle:
-                    os.fsync(handle.fileno())
+            # Some libraries make files that only their owner may read; workers may be others.
+            if not place.is_dir() and place.stat().st_nlink == 1:
+                place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
+            sync(place)
         try:
             temporary.rename(output)
         except OSError as error:
             raise OutputError(f"{output} cannot be made: {error.strerror}", hint="name a new folder") from None
-        sync_directory(output.parent)
+        sync(output.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

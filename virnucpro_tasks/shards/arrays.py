@@ -36,11 +36,14 @@ class EmbeddingKey:
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], computed: Computed, key: EmbeddingKey) -> None:
-    """Write named arrays, how they were computed and their key atomically."""
+    """Write named arrays, how they were computed and their key atomically.
+
+    Nobody waits for the disk: what a crash of the host leaves of them is not valid.
+    """
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     told = asdict(computed)
     about = {"key": asdict(key), "computed": told, "sha256": arrays_digest(tensors, told)}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
 
 

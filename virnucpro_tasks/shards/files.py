@@ -101,7 +101,7 @@ def file_digest(path: Path) -> str:
 
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
-    """Write pooled vectors and their key atomically."""
+    """Write pooled vectors and their key atomically; not durable before they are synced."""
     write_arrays(path, asdict_arrays(vectors), vectors.computed, key)
 
 

@@ -26,7 +26,7 @@ class ShardScores:
 
 
 def write_scores(path: Path, scores: ShardScores, key: EmbeddingKey) -> None:
-    """Write scores and the key of their vectors atomically."""
+    """Write scores and the key of their vectors atomically; not durable."""
     write_arrays(path, {name: getattr(scores, name) for name in SCORE_ARRAYS}, scores.computed, key)
 
 

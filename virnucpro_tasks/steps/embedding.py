@@ -29,9 +29,9 @@ from virnucpro_tasks.shards.files import (
 from virnucpro_tasks.steps.bisecting import GIVEN_UP, PIECES, Step, next_step
 from virnucpro_tasks.steps.deadline import deadline
 from virnucpro_tasks.steps.elsewhere import Elsewhere
+from virnucpro_tasks.steps.follow_up import follow_up
 from virnucpro_tasks.steps.fp8_check import fp8_check
 from virnucpro_tasks.steps.quarantine import write_quarantine
-from virnucpro_tasks.steps.score_ahead import score_ahead
 from virnucpro_tasks.steps.shard_vectors import embed_frames, embed_parts, is_sound, no_vectors, records_with
 from virnucpro_tasks.steps.store_failure import failures_of_the_store, store_failure
 
@@ -254,7 +254,7 @@ def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:
     if step.culprits:
         write_quarantine(work.job.paths, work.number, step.culprits)
     write_vectors(work.job.paths.embedding(work.number), vectors, work.key)
-    score_ahead(work.job, work.number, vectors, work.key)
+    follow_up(work.job, work.number, vectors, work.key)
     return "quarantined" if step.culprits else "embedded"
 
 

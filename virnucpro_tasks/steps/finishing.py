@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from virnucpro_tasks.atomic import sync_directory, write_bytes, write_json
+from virnucpro_tasks.atomic import sync, write_bytes, write_json
 from virnucpro_tasks.errors import DamagedError, ExitCode, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256, read_description
@@ -26,6 +26,8 @@ from virnucpro_tasks.steps.splitting import mend_shards, missing_shards, sound_p
 from virnucpro_tasks.steps.store_failure import store_failure
 
 log = logging.getLogger(__name__)
+
+SYNCING_THREADS = 8
 
 
 def finish_files(job: Job, *, processes: int = 1) -> list[int]:
@@ -93,13 +95,14 @@ def _finish(job: Job, plan: Plan, *, processes: int) -> None:
             _move_into_place(staging, job.paths.results)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+    keep = job.spec.parameters.keep_embeddings
+    vectors, scores = (list(folder.glob("*.safetensors")) for folder in (job.paths.embeddings, job.paths.kept_scores))
+    if keep:
+        with ThreadPoolExecutor(SYNCING_THREADS) as threads:
+            list(threads.map(sync, vectors))
     write_bytes(job.paths.run, (job.paths.results / RUN_FILE).read_bytes())
-    needless = [job.paths.kept_scores]
-    if not job.spec.parameters.keep_embeddings:
-        needless.append(job.paths.embeddings)
-    for folder in needless:
-        for file in folder.glob("*.safetensors"):
-            file.unlink(missing_ok=True)
+    for file in scores if keep else scores + vectors:
+        file.unlink(missing_ok=True)
 
 
 def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
@@ -128,8 +131,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
 
 def _sealed(file: Path) -> str:
     """The digest of a file that is on the disk as a whole."""
-    with file.open("rb+") as handle:
-        os.fsync(handle.fileno())
+    sync(file)
     return file_sha256(file)
 
 
@@ -141,11 +143,11 @@ def _noting(parts: Iterable[ShardPart], computed: list[Computed]) -> Iterator[Sh
 
 
 def _move_into_place(staging: Path, results: Path) -> None:
-    sync_directory(staging)
+    sync(staging)
     try:
         staging.rename(results)
     except OSError:
         # Another process finished the same job first; its folder is complete and has the same content.
         if not results.exists():
             raise
-    sync_directory(results.parent)
+    sync(results.parent)

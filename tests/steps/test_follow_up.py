@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +17,10 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.scores import read_valid_scores, write_scores
-from virnucpro_tasks.steps import score_ahead as module
+from virnucpro_tasks.steps import follow_up as module
 from virnucpro_tasks.steps.embedding import embed_shard_files
 from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.score_ahead import score_ahead
+from virnucpro_tasks.steps.follow_up import follow_up
 from virnucpro_tasks.steps.scoring import Scorer, VectorsLostError, shard_scores
 from virnucpro_tasks.steps.splitting import split_files
 
@@ -94,11 +96,11 @@ def test_one_shard_at_a_time(settings: Settings, monkeypatch: pytest.MonkeyPatch
     job = scored_job(settings)
     held = threading.Event()
     monkeypatch.setattr(module, "shard_scores", lambda *_: held.wait())
-    first = score_ahead(job, 0, vectors_of(job), key_of(job, 0))
-    assert first is not None and score_ahead(job, 1, vectors_of(job, 1), key_of(job, 1)) is None
+    first = follow_up(job, 0, vectors_of(job), key_of(job, 0))
+    assert first is not None and follow_up(job, 1, vectors_of(job, 1), key_of(job, 1)) is None
     held.set()
     first.join()
-    assert score_ahead(job, 1, vectors_of(job, 1), key_of(job, 1)) is not None
+    assert follow_up(job, 1, vectors_of(job, 1), key_of(job, 1)) is not None
     wait_for_scores()
 
 
@@ -107,18 +109,41 @@ def test_what_goes_wrong_is_logged_and_left_to_finishing(settings: Settings, cap
     for file in job.paths.kept_scores.iterdir():
         file.unlink()
     job.paths.kept_scores.rmdir()
-    thread = score_ahead(job, 0, vectors_of(job), key_of(job, 0))
+    thread = follow_up(job, 0, vectors_of(job), key_of(job, 0))
     assert thread is not None
     thread.join()
     assert "left to be scored at the end" in caplog.text and not job.paths.kept_scores.exists()
     assert finish_files(job) == []
 
 
+def test_vectors_that_the_disk_refuses_are_computed_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = scored_job(settings)
+
+    def broken(file: Path) -> None:
+        raise OSError(errno.EIO, "input/output error", str(file))
+
+    monkeypatch.setattr(module, "sync", broken)
+    thread = follow_up(job, 1, vectors_of(job, 1), key_of(job, 1))
+    assert thread is not None
+    thread.join()
+    assert "shard=1 is to be computed again" in caplog.text and not job.paths.embedding(1).exists()
+    assert finish_files(job) == [1]
+
+
+def test_vectors_are_synced_behind_the_next_shard(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[Path, str]] = []
+    monkeypatch.setattr(module, "sync", lambda file: synced.append((file, threading.current_thread().name)))
+    job = scored_job(settings)
+    assert synced == [(job.paths.embedding(shard), module.THREAD_NAME) for shard in read_plan(job.paths.plan).to_embed]
+
+
 def test_nothing_is_scored_of_a_job_that_has_ended(settings: Settings) -> None:
     job = scored_job(settings)
     job.paths.scores(0).unlink()
     cancel_job(job)
-    thread = score_ahead(job, 0, vectors_of(job), key_of(job, 0))
+    thread = follow_up(job, 0, vectors_of(job), key_of(job, 0))
     assert thread is not None
     thread.join()
     assert not job.paths.scores(0).exists()
