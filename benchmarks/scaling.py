@@ -180,6 +180,8 @@ def measure(
     on_progress: Callable[[Run, float, ExitStack, Settings], None] | None = None,
 ) -> Run:
     """Run one job with a broker of its own and a worker for each device of `at_first`."""
+    # What the run before has written, or the bundle, would go to the disk during this one.
+    os.sync()
     with EmbeddedBroker() as broker, ExitStack() as stack:
         settings = replace(settings, broker_url=broker.url)
         app = make_app(settings)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+# Arrow imports pandas when it first makes an array: a third of a second, for which a GPU would wait at its first shard.
+import pandas  # noqa: F401
 from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
 from celery.exceptions import Reject

@@ -77,7 +77,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
         content = path.read_bytes()
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedError(path)
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
     except (FileNotFoundError, pa.ArrowException):
         raise DamagedError(path) from None
     except OSError as error:
