@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from job import SAMPLE
 
 CLIENT_MODULES = [
     "virnucpro_tasks.cli.main",
@@ -46,3 +48,25 @@ def test_a_worker_that_loads_its_models_does_not_load_the_compiler_of_torch() ->
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_first_shard_waits_for_no_import(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "import virnucpro_tasks.queue.tasks\n"
+        "from pathlib import Path\n"
+        "from virnucpro_tasks.reads.batches import ReadInput, frame_batches\n"
+        "from virnucpro_tasks.shards.cut import cut_shards\n"
+        "from virnucpro_tasks.shards.files import read_table, write_shard\n"
+        "batches = frame_batches([ReadInput(Path(sys.argv[1]), 'x')], chunk_length=500, min_length=0, strict=False)\n"
+        "frames, ledger = Path(sys.argv[2], 'frames'), Path(sys.argv[2], 'ledger')\n"
+        "before = set(sys.modules)\n"
+        "write_shard(next(iter(cut_shards(batches, first_budget=50_000))), frames=frames, ledger=ledger)\n"
+        "assert read_table(frames).num_rows and read_table(ledger).num_rows\n"
+        "print(*sorted({name for name in set(sys.modules) - before if name.split('.')[0] != 'pyarrow'}))\n"
+        "assert 'pyarrow.dataset' not in sys.modules\n"
+    )
+    arguments = [sys.executable, "-c", code, str(SAMPLE), str(tmp_path)]
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == ""
