@@ -11,8 +11,9 @@ from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.output.classic import CHUNKS_FILE, FRAMES_FILE
 from virnucpro_tasks.output.results import CHUNK_TABLE_FILE, DEMONSTRATION_FILE, RECORDS_FILE
-from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE
+from virnucpro_tasks.output.run_report import LOG_FILE
 from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
+from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.reads.tables import Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +24,7 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.parametrize(
     "name",
     [
-        *(RECORDS_FILE, CHUNK_TABLE_FILE, FRAMES_FILE, CHUNKS_FILE, RUN_FILE, LOG_FILE, DEMONSTRATION_FILE),
+        *(RECORDS_FILE, CHUNK_TABLE_FILE, FRAMES_FILE, CHUNKS_FILE, COMMIT_MARK, LOG_FILE, DEMONSTRATION_FILE),
         *RECORD_COLUMNS,
         *CHUNK_COLUMNS,
         *Status,

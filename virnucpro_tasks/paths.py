@@ -38,6 +38,9 @@ from virnucpro_tasks.errors import JobError
 SPLITTING, FINISHING = "splitting", "finishing"
 """The steps of a job besides its shards."""
 
+COMMIT_MARK = "run.json"
+"""In a job's folder it says that the job is finished, in a folder of results that it is complete."""
+
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_RANDOM_CHARACTERS = 16
 _ID_PATTERN = re.compile(r"\d{8}t\d{6}z-[a-z2-7]{16}")
@@ -160,7 +163,7 @@ class JobPaths:
 
     @property
     def run(self) -> Path:
-        return self.root / "run.json"
+        return self.root / COMMIT_MARK
 
     def make_folders(self) -> None:
         """Create the folders that tasks write to."""

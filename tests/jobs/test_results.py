@@ -6,7 +6,8 @@ import pytest
 from job import SAMPLE, make_job, run_job
 
 from virnucpro_tasks.errors import DamagedError, JobError
-from virnucpro_tasks.jobs.results import COMMIT_MARK, result_files
+from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.settings import Settings
 
 

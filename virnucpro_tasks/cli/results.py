@@ -15,7 +15,8 @@ from virnucpro_tasks.atomic import atomic_path, link_or_copy
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.jobs.job import Job, open_job
-from virnucpro_tasks.jobs.results import COMMIT_MARK, result_files
+from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.paths import COMMIT_MARK
 
 
 def require_free(output: Path, *, force: bool) -> None:

@@ -8,9 +8,7 @@ from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.models.bundle import file_sha256
-
-COMMIT_MARK = "run.json"
-"""Of results that are copied, the last: a folder with it is complete. It tells the digests of the other files."""
+from virnucpro_tasks.paths import COMMIT_MARK
 
 
 def result_files(job: Job) -> list[Path]:

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any
 
-# Arrow imports pandas when it first makes an array: a third of a second, for which a GPU would wait at its first shard.
-import pandas  # noqa: F401
 from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
 from celery.exceptions import Reject
@@ -28,6 +26,10 @@ from virnucpro_tasks.queue.store_trouble import enduring_store_failures
 from virnucpro_tasks.steps.embedding import TAKEN_OVER, embed_shard_files
 from virnucpro_tasks.steps.finishing import finish_files
 from virnucpro_tasks.steps.splitting import split_files
+
+with suppress(ImportError):
+    # Where it is installed Arrow imports it with its first array: a third of a second, for which a GPU would wait.
+    import pandas  # noqa: F401
 
 REQUEST = "virnucpro_tasks.queue.counted_request:CountedRequest"
 

@@ -18,7 +18,8 @@ from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.models.bundle import file_sha256, read_description
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
-from virnucpro_tasks.output.run_report import LOG_FILE, RUN_FILE, log_text, run_report
+from virnucpro_tasks.output.run_report import LOG_FILE, log_text, run_report
+from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.shards.computed import Computed, summed
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.steps.scoring import VectorsLostError, shard_parts, table_style
@@ -100,7 +101,7 @@ def _finish(job: Job, plan: Plan, *, processes: int) -> None:
     if keep:
         with ThreadPoolExecutor(SYNCING_THREADS) as threads:
             list(threads.map(sync, vectors))
-    write_bytes(job.paths.run, (job.paths.results / RUN_FILE).read_bytes())
+    write_bytes(job.paths.run, (job.paths.results / COMMIT_MARK).read_bytes())
     for file in scores if keep else scores + vectors:
         file.unlink(missing_ok=True)
 
@@ -124,8 +125,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     engine = summed(computed)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
     (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
-    write_json(directory / RUN_FILE, report)
-    for name in (LOG_FILE, RUN_FILE):
+    write_json(directory / COMMIT_MARK, report)
+    for name in (LOG_FILE, COMMIT_MARK):
         _sealed(directory / name)
 
 
