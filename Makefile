@@ -17,7 +17,7 @@ demo: $(VENV)/worker
 	@echo "0.90; 4-mers 0.74 to 0.83; docs/demonstration.md). None of these five viruses was in its training set."
 
 test: $(VENV)/dev lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # Slow: the service tests twenty times, and a million inputs for all that reads bytes.
 flaky: $(VENV)/dev
