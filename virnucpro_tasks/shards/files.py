@@ -78,7 +78,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedError(path)
         table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
-    except (FileNotFoundError, pa.ArrowException):
+    except (FileNotFoundError, UnicodeDecodeError, pa.ArrowException):
         raise DamagedError(path) from None
     except OSError as error:
         # Arrow says so of a page or a footer that it cannot read; what the system says has a number.
