@@ -36,8 +36,6 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, proc
                 waiting.append(pool.submit(_call, item))
                 if len(waiting) == 2 * processes:
                     yield waiting.popleft().result()
-            # Each process ends with its last item; dozens take as long to end as some of the work that is left here.
-            pool.shutdown(wait=False)
             while waiting:
                 yield waiting.popleft().result()
         finally:
