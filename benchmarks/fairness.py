@@ -29,7 +29,7 @@ from noop_workers import done_times, finish_started, new_job, noop_workers
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job, cancel_job
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import drop_waiting, enqueue
+from virnucpro_tasks.queue.client import drop_waiting, enqueue
 from virnucpro_tasks.settings import Settings
 
 SHARD_SECONDS = 0.05

@@ -25,18 +25,18 @@ import numpy as np
 from fingerprint import fingerprint, write_result
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.jobs.job import Job, open_job
-from virnucpro_tasks.jobs.submitting import submit
-from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE, file_sha256
+from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import HeadSizes
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import embedding_key, split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import ShardVectors, read_table, write_vectors
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.splitting import embedding_key, split_files
 
 NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, SDPA, TRITON, Demand, resolve_backend
+from virnucpro_tasks.embed.attention import BACKEND_NAMES, SDPA, TRITON, AttentionRequirements, resolve_backend
 from virnucpro_tasks.embed.kernels.attention import rotary_attention
 from virnucpro_tasks.embed.rotary import RotaryCache, inverse_frequencies
 from virnucpro_tasks.embed.segments import Segments
@@ -64,7 +64,7 @@ def measure(lengths: list[int]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in BACKEND_NAMES:
         try:
-            attend = resolve_backend(name, DEVICE, Demand(torch.float16, HEAD_DIM, biased=False)).attend
+            attend = resolve_backend(name, DEVICE, AttentionRequirements(torch.float16, HEAD_DIM, biased=False)).attend
         except BackendError as error:
             found[name] = {"absent": str(error)}
             continue

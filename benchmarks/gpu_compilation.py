@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.embed.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
+from virnucpro_tasks.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
 from virnucpro_tasks.embed.encoder import Encoder
 from virnucpro_tasks.embed.engine import fused
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
@@ -52,7 +52,7 @@ def one_start(model: str) -> None:
         )
         skip = int(name != "dnabert-s")
         encoder = Encoder(
-            name, fused(made), load_exact=None, device=device, token_budget=None, skip_first=skip, skip_last=skip
+            name, fused(made), load_fp32=None, device=device, token_budget=None, skip_first=skip, skip_last=skip
         )
         seconds, at_start = time.perf_counter() - started, compiled()
         for lengths in LENGTHS:

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.embed.bench import ESM2_NAMES, PROTEIN_TOKENS, bench
+from virnucpro_tasks.bench import ESM2_NAMES, PROTEIN_TOKENS, bench
 from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 from virnucpro_tasks.models.sizes import Esm2Sizes
 

@@ -41,7 +41,7 @@ DEVICE = torch.device("cuda")
 
 def vectors(model: PackedModel, proteins: Sequence[str]) -> Tensor:
     """As the engine makes them."""
-    encoder = Encoder("esm2", model, load_exact=None, device=DEVICE, token_budget=16_384, skip_first=1, skip_last=1)
+    encoder = Encoder("esm2", model, load_fp32=None, device=DEVICE, token_budget=16_384, skip_first=1, skip_last=1)
     return torch.from_numpy(encoder.encode(tokenize_proteins(proteins), should_stop=lambda: False)[0])
 
 

@@ -25,20 +25,20 @@ import torch
 from fingerprint import fingerprint, write_result
 from safetensors.torch import save_file
 
+from virnucpro_tasks.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.embed.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.models.bundle import describe_bundle
 from virnucpro_tasks.models.sizes import CLASSES, HeadSizes
+from virnucpro_tasks.pipeline.embed_shard import embed_frames, prepare_engine
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import read_table
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.steps.embedding import embed_frames, prepare_engine
-from virnucpro_tasks.steps.splitting import split_files
 
 HIDDEN = 512
 

@@ -21,11 +21,11 @@ from typing import Any
 from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.jobs.attempts import read_attempts
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
+from virnucpro_tasks.recovery.attempts import read_attempts
 from virnucpro_tasks.settings import Settings
 
 FAULTS = Path(__file__).resolve().parents[1] / "tests" / "service" / "faults"

@@ -29,7 +29,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.keys import priority_lists
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue
+from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.settings import Settings
 
 LONGEST_SECONDS = 3_600

@@ -24,7 +24,7 @@ import virnucpro_workers.process as process_module
 
 import virnucpro_tasks.queue.tasks as tasks
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.settings import Settings
 
 GIANT_BYTES = 20_000_000

@@ -30,9 +30,9 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import Hosts, send
 from virnucpro_tasks.chaos.network import Network
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 
 FINISHED_BEFORE_HARM = 3

@@ -37,13 +37,13 @@ from fingerprint import fingerprint, write_result
 from gpu_predict import Sampler
 from gpu_queue import write_bundle
 
+from virnucpro_tasks.bench import ESM2_NAMES
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.embed.bench import ESM2_NAMES
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
-from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -149,7 +149,7 @@ def worker(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[byt
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=tied_to_parent(),
+        preexec_fn=die_with_parent(),
     )
     try:
         yield process

@@ -26,14 +26,14 @@ from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
+from virnucpro_tasks.pipeline.embed_shard import embed_frames, embed_shard_files, prepare_engine
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import read_table
-from virnucpro_tasks.steps.embedding import embed_frames, embed_shard_files, prepare_engine
-from virnucpro_tasks.steps.splitting import split_files
 
 MILLISECONDS = 1e3
 

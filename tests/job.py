@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
+from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import ShardVectors
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.steps.embedding import embed_shard_files
-from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.splitting import split_files
 
 SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample.fasta"
 

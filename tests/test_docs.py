@@ -9,7 +9,7 @@ import pytest
 
 from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.output.classic import CHUNKS_FILE, FRAMES_FILE
+from virnucpro_tasks.output.legacy import CHUNKS_FILE, FRAMES_FILE
 from virnucpro_tasks.output.results import CHUNK_TABLE_FILE, DEMONSTRATION_FILE, RECORDS_FILE
 from virnucpro_tasks.output.run_report import LOG_FILE
 from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS

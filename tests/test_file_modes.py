@@ -14,24 +14,24 @@ from click.testing import CliRunner
 from job import SAMPLE, make_job
 from virnucpro_workers import __main__ as supervisor
 
-from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.cli.results import copy_results
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.files import atomic_path
+from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import cancel_job, fail_job
-from virnucpro_tasks.jobs.same_work import find_same_work
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.steps.embedding import embed_shard_files
-from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.splitting import split_files
 
 UMASKS = (0o022, 0o002, 0o077)
 KINDS = {
     *("job.json", "plan.json", "run.json", "failed.json", "cancelled", "0000", "bundle.json", "model.safetensors"),
-    *("000000.frames.parquet", "000000.ledger.parquet", "000000.jsonl", "000000.json", "000001.safetensors"),
+    *("000000.frames.parquet", "000000.chunks.parquet", "000000.jsonl", "000000.json", "000001.safetensors"),
     *("records.tsv", "chunks.tsv", "prediction_results.txt", "virnucpro.log"),
 }
 """Files of which each must be among those that were looked at."""
@@ -63,7 +63,7 @@ def test_all_files_of_jobs_and_results_respect_the_umask(settings: Settings, tmp
     reads = tmp_path / "reads.fasta"
     reads.write_bytes(SAMPLE.read_bytes())
     job = make_job(settings, reads, keep_embeddings=True)
-    find_same_work(settings.store, job)
+    deduplicate(settings.store, job)
     shards = list(split_files(job))
     lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
     job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))

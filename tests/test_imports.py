@@ -40,7 +40,7 @@ def test_a_worker_that_loads_its_models_does_not_load_the_compiler_of_torch() ->
     # Two seconds at the start of every worker, for an operation on the meta device.
     code = (
         "import sys\n"
-        "from virnucpro_tasks.steps.embedding import prepare_engine\n"
+        "from virnucpro_tasks.pipeline.embed_shard import prepare_engine\n"
         "from virnucpro_tasks.settings import Settings\n"
         "prepare_engine(Settings(bundle='demo'))\n"
         "assert 'torch' in sys.modules\n"
@@ -59,10 +59,10 @@ def test_a_first_shard_waits_for_no_import(tmp_path: Path) -> None:
         "from virnucpro_tasks.shards.cut import cut_shards\n"
         "from virnucpro_tasks.shards.files import read_table, write_shard\n"
         "batches = frame_batches([ReadInput(Path(sys.argv[1]), 'x')], chunk_length=500, min_length=0, strict=False)\n"
-        "frames, ledger = Path(sys.argv[2], 'frames'), Path(sys.argv[2], 'ledger')\n"
+        "frames, chunks = Path(sys.argv[2], 'frames'), Path(sys.argv[2], 'chunks')\n"
         "before = set(sys.modules)\n"
-        "write_shard(next(iter(cut_shards(batches, first_budget=50_000))), frames=frames, ledger=ledger)\n"
-        "assert read_table(frames).num_rows and read_table(ledger).num_rows\n"
+        "write_shard(next(iter(cut_shards(batches, first_budget=50_000))), frames=frames, chunks=chunks)\n"
+        "assert read_table(frames).num_rows and read_table(chunks).num_rows\n"
         "print(*sorted({name for name in set(sys.modules) - before if name.split('.')[0] != 'pyarrow'}))\n"
         "assert 'pyarrow.dataset' not in sys.modules\n"
     )

@@ -20,9 +20,9 @@ import numpy as np
 from training.corpus import CORPUS_FILE, TEST_FILE, Corpus
 from training.sampling import record_weights
 from training.splits import TEST, TRAIN, VALIDATION
-from virnucpro_tasks.fitting.labels import CALIBRATE, JUDGE, STOP, Label
-from virnucpro_tasks.fitting.labels import TRAIN as FIT
-from virnucpro_tasks.fitting.splits import split_records
+from virnucpro_tasks.heads.labels import CALIBRATE, JUDGE, STOP, Label
+from virnucpro_tasks.heads.labels import TRAIN as FIT
+from virnucpro_tasks.heads.splits import split_records
 
 PART = {TRAIN: FIT, VALIDATION: CALIBRATE, TEST: JUDGE}
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from training.encoders import CHUNK_LENGTH, LICENCE, NAME
 from training.splits import TEST, TRAIN, VALIDATION
 from virnucpro_tasks.cli.labelled import embedded
-from virnucpro_tasks.fitting.bundles import HeadRequest, fit_bundle
-from virnucpro_tasks.fitting.examples import read_examples
-from virnucpro_tasks.fitting.labels import Labels
-from virnucpro_tasks.fitting.train import HeadKind
+from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
+from virnucpro_tasks.heads.examples import read_examples
+from virnucpro_tasks.heads.labels import Labels
+from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.locate import DEMONSTRATION, find_bundle
 from virnucpro_tasks.settings import Settings
 

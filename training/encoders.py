@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from training.corpus import TOKENIZER_FILE
-from virnucpro_tasks.atomic import write_json
+from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import NO_HEAD, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.processes import spawn
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 SOCKET_PATH_BYTES = 107
@@ -95,16 +95,7 @@ class EmbeddedBroker:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = self.socket.parent / "server.log"
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [str(server), "-"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=data,
-                process_group=0,
-                umask=PRIVATE_UMASK,
-                preexec_fn=tied_to_parent(),
-            )
+            self._process = spawn([server, "-"], stdin=subprocess.PIPE, output=output, cwd=data, umask=PRIVATE_UMASK)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(configuration(self.socket, data).encode())

@@ -49,7 +49,7 @@ UNACKED = "unacked"
 LEASES = "virnucpro.leases"
 """Taken messages by delivery tag, each scored by when its lease was last renewed, in seconds of the server's clock."""
 
-LOOKED = "virnucpro.looked"
+LAST_SWEEP = "virnucpro.last-sweep"
 """When somebody last looked for lapsed leases, on the same clock."""
 
 WATCH = "virnucpro.watch"

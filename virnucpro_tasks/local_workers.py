@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import BackendError, ExitCode
-from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.processes import spawn
 from virnucpro_tasks.settings import Settings
 
 WORKER_MODULE = "virnucpro_workers"
@@ -49,16 +49,10 @@ class LocalWorkers:
         self._settings.store.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices, *self._flags],
-                env=os.environ | self._settings.environment() | OF_ONE_RUN,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # A group of its own: Ctrl-C reaches us, and we stop the workers in order.
-                start_new_session=True,
-                # kill -9 of this process must not leave workers that nobody stops.
-                preexec_fn=tied_to_parent(),
+                environment=os.environ | self._settings.environment() | OF_ONE_RUN,
+                output=log,
             )
         return self
 

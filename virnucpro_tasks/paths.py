@@ -6,7 +6,7 @@
 | input/{nnnn}                     | client            | the job's                                            |
 | bundle/bundle.json, bundle/head/ | client            | the job's: the head that classifies                  |
 | shards/{n}.frames.parquet        | split_job         | the job's                                            |
-| shards/{n}.ledger.parquet        | split_job         | the job's                                            |
+| shards/{n}.chunks.parquet        | split_job         | the job's                                            |
 | plan.json                        | split_job         | the job's; written when splitting is complete        |
 | attempts/{n}.jsonl               | embed_shard       | the job's; one line before and after each attempt    |
 | attempts/{step}.jsonl            | split_job, finish | the job's; the same for splitting and finishing      |
@@ -18,8 +18,8 @@
 | results/                         | finish_job        | the job's; moved in complete                         |
 | run.json                         | finish_job        | the job's; the commit mark, written last             |
 
-Beside the folders of jobs, same-work/{key} in the store names the job that did, or does, the work of that key
-(`jobs/same_work.py`); written by the client, never needed: without it the work is done anew. The file store-id names
+Beside the folders of jobs, submissions/{key} in the store names the job that did, or does, the work of that key
+(`jobs/deduplicate.py`); written by the client, never needed: without it the work is done anew. The file store-id names
 the store itself (`jobs/store_id.py`); written once, by whoever comes first.
 
 Temporary names begin with a dot. A file under its final name is complete.
@@ -64,9 +64,9 @@ def checked_job_id(job_id: object) -> str:
     return job_id
 
 
-def same_work_file(store: Path, key: str) -> Path:
+def submission_file(store: Path, key: str) -> Path:
     """Where the id of the job with this content key is noted."""
-    return store / "same-work" / key
+    return store / "submissions" / key
 
 
 def store_id_file(store: Path) -> Path:
@@ -115,8 +115,8 @@ class JobPaths:
     def frames(self, shard: int) -> Path:
         return self.shards / f"{shard:06d}.frames.parquet"
 
-    def ledger(self, shard: int) -> Path:
-        return self.shards / f"{shard:06d}.ledger.parquet"
+    def chunks(self, shard: int) -> Path:
+        return self.shards / f"{shard:06d}.chunks.parquet"
 
     @property
     def plan(self) -> Path:
@@ -125,7 +125,7 @@ class JobPaths:
     def attempts(self, shard: int) -> Path:
         return self.root / "attempts" / f"{shard:06d}.jsonl"
 
-    def step_attempts(self, step: str) -> Path:
+    def stage_attempts(self, step: str) -> Path:
         return self.root / "attempts" / f"{step}.jsonl"
 
     @property

@@ -18,7 +18,7 @@ from virnucpro_tasks.classify.consensus import (
     mean_virus_score,
     record_is_virus,
 )
-from virnucpro_tasks.shards.plan import MAX_LEDGER_ROWS
+from virnucpro_tasks.shards.plan import MAX_CHUNK_ROWS
 
 STORED = (
     "reference_vanilla_output",
@@ -100,7 +100,7 @@ def test_the_call_of_a_record_is_its_mean() -> None:
 
 
 def test_the_sum_of_the_largest_shard_fits() -> None:
-    frames = 6 * MAX_LEDGER_ROWS
+    frames = 6 * MAX_CHUNK_ROWS
     one = int(chunk_scores(np.ones((1, 2), np.float32), np.array([1])).virus_sum[0])
     assert one == 1 << SUM_BITS
     assert frames * one <= np.iinfo(np.int64).max

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from virnucpro_tasks.classify.head import BLOCK_ROWS, Head
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import Bundle, file_sha256
+from virnucpro_tasks.files import file_sha256
+from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import demo_bundle
 
 NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512

@@ -18,8 +18,8 @@ from job import SAMPLE, make_job, run_job
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.results import copy_results
 from virnucpro_tasks.errors import ExitCode, OutputError, StoreError
+from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import list_jobs
-from virnucpro_tasks.jobs.same_work import find_same_work
 from virnucpro_tasks.settings import Settings
 
 PAGE = 4_096
@@ -54,7 +54,7 @@ def test_a_job_is_taken_whole_or_not_at_all_wherever_the_disk_ends(settings: Set
     for pages in range(DISK_PAGES):
         leave(disk, pages)
         try:
-            job = find_same_work(settings.store, make_job(settings, SAMPLE)).job
+            job = deduplicate(settings.store, make_job(settings, SAMPLE)).job
         except StoreError as error:
             assert (error.exit_code, error.what.count("No space left on device")) == (ExitCode.JOB_FAILED, 1)
             assert str(settings.store) in str(error)

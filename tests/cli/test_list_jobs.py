@@ -12,9 +12,9 @@ from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import fail_job
 from virnucpro_tasks.keys import STORE_REASONS
-from virnucpro_tasks.queue import store_trouble
+from virnucpro_tasks.queue import store_failures
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.store_trouble import enduring_store_failures
+from virnucpro_tasks.queue.store_failures import counted_store_failures
 from virnucpro_tasks.settings import Settings
 
 UNREACHABLE = "redis://127.0.0.1:1/0"
@@ -35,15 +35,15 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     run_job(done, settings)
     client = make_app(settings).backend.client
     client.flushall()
-    monkeypatch.setattr(store_trouble, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(store_failures, "PAUSE_SECONDS", 0)
     full = StoreError("the store fails: No space left on device", hint="make room\x1b[2J")
-    monkeypatch.setattr(store_trouble, "fail_job", lambda *_, **__: (_ for _ in ()).throw(OSError("read-only")))
+    monkeypatch.setattr(store_failures, "fail_job", lambda *_, **__: (_ for _ in ()).throw(OSError("read-only")))
     for job, times in ((failed, 3), (held_up, 1)):
         for _ in range(times):
             try:
-                with enduring_store_failures(client, job):
+                with counted_store_failures(client, job):
                     raise full
-            except store_trouble.Reject:
+            except store_failures.Reject:
                 pass
     assert not failed.paths.failed.exists()
     client.config_resetstat()

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from virnucpro_workers.__main__ import STOP_GRACE_SECONDS
-from virnucpro_workers.job_queues import SWEEP_SECONDS
+from virnucpro_workers.consumer.follow import SWEEP_SECONDS
+from virnucpro_workers.consumer.lease import RENEWALS_PER_LEASE, poll_seconds
 from virnucpro_workers.supervisor import STOP_SIGNALS, Policy
 
 from virnucpro_tasks.cli.main import cli
@@ -28,7 +29,6 @@ from virnucpro_tasks.keys import (
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.queue import app as app_module
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.lease import RENEWALS_PER_LEASE, look_seconds
 from virnucpro_tasks.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
@@ -97,7 +97,7 @@ def test_a_lost_host_is_noticed_as_soon_as_it_says() -> None:
     number = {4: "four"}[RENEWALS_PER_LEASE]
     assert f"renewed {number} times in that time" in PAGE
     lease_seconds = Settings().lease_seconds
-    assert f"at most\n{lease_seconds + look_seconds(lease_seconds):.0f} s with the defaults" in PAGE
+    assert f"at most\n{lease_seconds + poll_seconds(lease_seconds):.0f} s with the defaults" in PAGE
     assert f"(`{LEASES}`)" in PAGE
 
 

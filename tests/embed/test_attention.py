@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from virnucpro_tasks.embed.alibi import alibi_bias, alibi_slopes
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, Demand, attend_sdpa, resolve_backend
+from virnucpro_tasks.embed.attention import BACKEND_NAMES, AttentionRequirements, attend_sdpa, resolve_backend
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.errors import BackendError
 
@@ -58,9 +58,9 @@ def test_an_absent_package_is_refused_with_how_to_install_it(monkeypatch):
 @pytest.mark.parametrize(
     ("demand", "reason"),
     [
-        (Demand(dtype=torch.float16, head_dim=64, biased=True), "ALiBi"),
-        (Demand(dtype=torch.float32, head_dim=64, biased=False), "FP16 or BF16"),
-        (Demand(dtype=torch.float16, head_dim=10, biased=False), "heads of 10"),
+        (AttentionRequirements(dtype=torch.float16, head_dim=64, biased=True), "ALiBi"),
+        (AttentionRequirements(dtype=torch.float32, head_dim=64, biased=False), "FP16 or BF16"),
+        (AttentionRequirements(dtype=torch.float16, head_dim=10, biased=False), "heads of 10"),
     ],
 )
 @pytest.mark.parametrize("name", ["flash-attn", "torch"])
@@ -72,7 +72,7 @@ def test_what_a_kernel_cannot_compute_is_refused_when_named_and_sdpa_when_automa
 
 def test_automatic_takes_the_varlen_kernel_of_torch_where_flash_attention_is_absent(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "flash_attn", None)
-    demand = Demand(dtype=torch.float16, head_dim=64, biased=False)
+    demand = AttentionRequirements(dtype=torch.float16, head_dim=64, biased=False)
     backend = resolve_backend("auto", "cuda", demand)
     assert backend.name == "torch"
     with pytest.raises(BackendError, match="ALiBi"):

@@ -30,11 +30,11 @@ class TokenModel:
         return states
 
 
-def encoder_of(model, load_exact=None):
+def encoder_of(model, load_fp32=None):
     return Encoder(
         "esm2",
         model,
-        load_exact=load_exact,
+        load_fp32=load_fp32,
         device=torch.device("cpu"),
         token_budget=12,
         skip_first=1,
@@ -60,11 +60,11 @@ def test_vectors_come_in_input_order_with_a_true_report():
 def test_a_pack_with_infinity_is_recomputed_and_counted():
     loaded = []
 
-    def load_exact():
+    def load_fp32():
         loaded.append(TokenModel())
         return loaded[-1]
 
-    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_exact)
+    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_fp32)
     for _ in range(2):
         vectors, report = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
         np.testing.assert_allclose(vectors[:, 0], expected_vectors(), rtol=1e-6)
@@ -74,8 +74,8 @@ def test_a_pack_with_infinity_is_recomputed_and_counted():
 
 @pytest.mark.parametrize("reduced", [False, True])
 def test_infinity_in_fp32_names_the_sequences(reduced):
-    load_exact = (lambda: TokenModel(broken=(CYSTEINE,))) if reduced else None
-    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_exact)
+    load_fp32 = (lambda: TokenModel(broken=(CYSTEINE,))) if reduced else None
+    encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_fp32)
     with pytest.raises(NonFiniteError, match="esm2 gives NaN or infinity in FP32 for sequences 2") as caught:
         encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
     assert caught.value.indices == [2]
@@ -127,7 +127,7 @@ def test_without_a_budget_a_cpu_takes_its_own():
     encoder = Encoder(
         "esm2",
         TokenModel(),
-        load_exact=None,
+        load_fp32=None,
         device=torch.device("cpu"),
         token_budget=None,
         skip_first=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from virnucpro_tasks.embed.bench import bench
+from virnucpro_tasks.bench import bench
 from virnucpro_tasks.embed.engine import Engine, EngineOptions
 from virnucpro_tasks.embed.parity import Parity
 from virnucpro_tasks.embed.self_check import PrecisionError

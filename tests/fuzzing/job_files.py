@@ -10,17 +10,17 @@ from pathlib import Path
 
 from fuzzing.target import Target, folder, json_bytes, written
 
-from virnucpro_tasks.jobs.attempts import History, read_attempts
+from virnucpro_tasks.files import SEAL, checksum
+from virnucpro_tasks.jobs.deduplicate import content_key
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import FINAL_STATES, job_progress
-from virnucpro_tasks.jobs.same_work import content_key
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
-from virnucpro_tasks.sealed import SEAL, seal_of
+from virnucpro_tasks.recovery.attempts import History, read_attempts
+from virnucpro_tasks.recovery.bisect import next_step
+from virnucpro_tasks.recovery.quarantine import read_quarantine
 from virnucpro_tasks.shards.files import read_table, write_shard
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.steps.bisecting import next_step
-from virnucpro_tasks.steps.quarantine import read_quarantine
 
 JOB_ID = "20250101t000000z-abcdefghijklmnop"
 JOB = {
@@ -114,15 +114,15 @@ def read_parquet(data: bytes) -> None:
 
 
 def sealed(content: dict[str, object]) -> bytes:
-    return json_bytes(content | {SEAL: seal_of(content)})
+    return json_bytes(content | {SEAL: checksum(content)})
 
 
 def tables() -> tuple[bytes, bytes, bytes]:
     """The two tables of a shard, and its entry in a plan."""
     reads = written(b">one\n" + b"ACGTTGCAGG" * 12 + b"\n>two\nNN\n", "seed.fasta")
     (batch,) = frame_batches([ReadInput(reads, "reads")], chunk_length=60)
-    places: list[Path] = [folder() / "seed.frames.parquet", folder() / "seed.ledger.parquet"]
-    entry = write_shard(batch, frames=places[0], ledger=places[1])
+    places: list[Path] = [folder() / "seed.frames.parquet", folder() / "seed.chunks.parquet"]
+    entry = write_shard(batch, frames=places[0], chunks=places[1])
     return places[0].read_bytes(), places[1].read_bytes(), json_bytes([asdict(entry)])
 
 

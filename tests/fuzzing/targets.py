@@ -32,7 +32,7 @@ from safetensors.numpy import save
 
 from virnucpro_tasks.classify.head import HEAD_FILE, Head
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.fitting.labels import Labels
+from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
 from virnucpro_tasks.models.card import check_card, check_chunk_length, check_weights, read_card
 from virnucpro_tasks.models.locate import demo_bundle
@@ -57,10 +57,10 @@ PACKERS: tuple[Callable[[bytes], bytes], ...] = (
 
 
 def read_sequences(data: bytes) -> None:
-    """An input file, in whatever way it is compressed; every record of it is in the ledger."""
+    """An input file, in whatever way it is compressed; every record of it is in the chunk table."""
     inputs = [ReadInput(written(data, "reads"), "reads")]
     for batch in frame_batches(inputs, chunk_length=300, limits=LIMITS):
-        assert batch.frames.num_rows == sum(batch.ledger["frames"].to_pylist())
+        assert batch.frames.num_rows == sum(batch.chunks["frames"].to_pylist())
 
 
 def read_packed(data: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, FLASH_ATTENTION, SDPA, Demand, resolve_backend
+from virnucpro_tasks.embed.attention import BACKEND_NAMES, FLASH_ATTENTION, SDPA, AttentionRequirements, resolve_backend
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.errors import BackendError
 
@@ -18,7 +18,7 @@ LENGTHS = [3, 5, 64, 65, 17, 130, 52, 1_024, 300, 128, 192, 1]
 @pytest.mark.parametrize("name", BACKEND_NAMES)
 def test_as_in_fp32(cuda: torch.device, name: str, head_dim: int) -> None:
     try:
-        attend = resolve_backend(name, cuda, Demand(torch.float16, head_dim, biased=False)).attend
+        attend = resolve_backend(name, cuda, AttentionRequirements(torch.float16, head_dim, biased=False)).attend
     except BackendError:
         assert name == FLASH_ATTENTION, "all others come with torch"
         pytest.skip("flash-attn is not installed")

@@ -11,8 +11,8 @@ from gpu.conftest import relative_error
 from gpu.test_fused_models import LENGTHS, least_centred_cosine
 from torch.nn import functional
 
+from virnucpro_tasks.bench import random_esm2
 from virnucpro_tasks.embed import parity
-from virnucpro_tasks.embed.bench import random_esm2
 from virnucpro_tasks.embed.calibration import LayerMeans, input_means, zero_means
 from virnucpro_tasks.embed.engine import FP8_CAPABILITY, Engine, EngineOptions
 from virnucpro_tasks.embed.esm2 import Esm2
@@ -22,7 +22,7 @@ from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import Esm2Sizes
-from virnucpro_tasks.steps.fp8_check import fp8_check
+from virnucpro_tasks.pipeline.fp8_check import fp8_check
 
 pytestmark = pytest.mark.gpu
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from virnucpro_tasks.embed.bench import ESM2_NAMES, random_esm2
+from virnucpro_tasks.bench import ESM2_NAMES, random_esm2
 from virnucpro_tasks.embed.budget import LEAST_GPU_TOKENS, MOST_GPU_TOKENS
 from virnucpro_tasks.embed.encoder import Encoder
 from virnucpro_tasks.embed.engine import fused
@@ -36,7 +36,7 @@ def only(cuda: torch.device) -> Iterator[Callable[[int], None]]:
 
 def encoder(sizes: Esm2Sizes, device: torch.device, token_budget: int | None) -> Encoder:
     model = fused(random_esm2(sizes, device, torch.float16, "triton"))
-    return Encoder("esm2", model, load_exact=None, device=device, token_budget=token_budget, skip_first=1, skip_last=1)
+    return Encoder("esm2", model, load_fp32=None, device=device, token_budget=token_budget, skip_first=1, skip_last=1)
 
 
 def proteins(count: int, *, length: int = 168) -> RaggedTokens:

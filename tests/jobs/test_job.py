@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from job import make_job
 
@@ -83,7 +84,7 @@ def test_no_flipped_bit_in_its_description_makes_another_job(settings: Settings,
 
 def described(job: Job, **changed: Any) -> None:
     """Write the description of `job` as versions without a digest did."""
-    job.paths.job.write_text(json.dumps(asdict(job.spec) | changed))
+    job.paths.job.write_text(json.dumps(msgspec.to_builtins(job.spec) | changed))
 
 
 def test_a_description_from_before_there_were_digests_is_read(settings: Settings, reads: Path) -> None:

@@ -10,10 +10,10 @@ from job import SAMPLE, make_job, run_job
 from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.steps.embedding import embed_shard_files
-from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.splitting import split_files
 
 
 def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:

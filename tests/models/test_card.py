@@ -17,9 +17,9 @@ from torch import save as torch_save
 
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.fitting.bundles import HeadRequest, write_trained
-from virnucpro_tasks.fitting.tensors import HeadTensors
-from virnucpro_tasks.fitting.train import HeadKind
+from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
+from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, NO_HEAD, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.bundle import verify_bundle as verify
 from virnucpro_tasks.models.card import encoder_weights, weights_sha256

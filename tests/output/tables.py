@@ -14,12 +14,12 @@ from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import TableStyle, shard_part
 from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One ledger row: P(virus) of each of its frames, or no frame at all."""
+    """One chunk row: P(virus) of each of its frames, or no frame at all."""
 
     record: int
     record_id: bytes
@@ -30,12 +30,12 @@ class Chunk:
     virus: list[float] = field(default_factory=list)
     status: str = "scored"
     reason: str = ""
-    spoilt: bool = False
+    quarantined: bool = False
 
 
 def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
-    """A shard whose frames are F1, F2, … of each chunk; those of a `spoilt` chunk are quarantined."""
-    ledger: list[dict[str, Any]] = [
+    """A shard whose frames are F1, F2, … of each chunk; those of a `quarantined` chunk are quarantined."""
+    rows: list[dict[str, Any]] = [
         {
             "input_ordinal": 0,
             "record_ordinal": chunk.record,
@@ -57,10 +57,10 @@ def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
     ]
     scores = np.array([[1 - value, value] for chunk in chunks for value in chunk.virus], np.float32).reshape(-1, 2)
     return ScoredShard(
-        pa.Table.from_pylist(ledger, schema=LEDGER_SCHEMA),
+        pa.Table.from_pylist(rows, schema=CHUNK_SCHEMA),
         pa.Table.from_pylist(frames, schema=FRAME_SCHEMA),
         scores,
-        np.array([chunk.spoilt for chunk in chunks for _ in chunk.virus], bool),
+        np.array([chunk.quarantined for chunk in chunks for _ in chunk.virus], bool),
         {chunk.record: reason for chunk in chunks} if reason else {},
     )
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from output.tables import Chunk, shard_of
 
-from virnucpro_tasks.output.records import RecordRoll, RecordSummary, record_summaries
+from virnucpro_tasks.output.records import RecordMerger, RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
@@ -16,7 +16,7 @@ STOPS = "no frame without a stop codon"
 
 
 def summaries(*shards: list[Chunk], reason: str = "") -> list[RecordSummary]:
-    roll = RecordRoll()
+    roll = RecordMerger()
     rows = [ScoredRows.of(shard_of(shard, reason=reason)) for shard in shards]
     found = [summary for part in rows for summary in roll.add(record_summaries(part))]
     return found + list(roll.end())
@@ -60,14 +60,14 @@ def test_overlap_with_an_unscored_chunk_counts() -> None:
 
 
 def test_a_part_in_quarantine_is_told_beside_the_score_of_the_rest() -> None:
-    spoilt = Chunk(0, b"contig", 2, 450, 950, 1800, [0.2, 0.3], spoilt=True)
-    (contig,) = summaries([CONTIG[0], spoilt], CONTIG[2:], reason="3 attempts: killed")
+    quarantined = Chunk(0, b"contig", 2, 450, 950, 1800, [0.2, 0.3], quarantined=True)
+    (contig,) = summaries([CONTIG[0], quarantined], CONTIG[2:], reason="3 attempts: killed")
     assert contig.status == Status.SCORED
     assert contig.note == "1 of 4 chunks quarantined: 3 attempts: killed"
     assert (contig.frames, contig.quarantined_chunks) == (3, 1)
-    (whole,) = summaries([spoilt], reason="3 attempts: killed")
+    (whole,) = summaries([quarantined], reason="3 attempts: killed")
     assert (whole.status, whole.note, whole.frames) == (Status.QUARANTINED, "3 attempts: killed", 0)
-    (mixed,) = summaries([CONTIG[2], spoilt], reason="3 attempts: killed")
+    (mixed,) = summaries([CONTIG[2], quarantined], reason="3 attempts: killed")
     assert (mixed.status, mixed.note) == (Status.QUARANTINED, "3 attempts: killed")
 
 

@@ -8,7 +8,7 @@ from virnucpro_tasks.reads.tables import Status
 
 CHUNKS = [
     Chunk(0, b"contig", 1, 0, 500, 950, [0.75, 0.5]),
-    Chunk(0, b"contig", 2, 450, 950, 950, [0.1], spoilt=True),
+    Chunk(0, b"contig", 2, 450, 950, 950, [0.1], quarantined=True),
     Chunk(1, b"short", 0, 0, 0, 20, [], "too_short", "length 20"),
     Chunk(2, b"read", 1, 0, 150, 150, [0.25]),
     Chunk(3, b"stops", 1, 0, 500, 500, [], "no_open_frame", "no frame without a stop codon"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from job import make_job
 
@@ -59,11 +60,11 @@ def test_the_summary_accounts_for_every_record(spec: JobSpec) -> None:
 
 
 def test_two_runs_of_equal_work_differ_in_times_alone(spec: JobSpec) -> None:
-    other = replace(
+    other = msgspec.structs.replace(
         spec,
         job_id="20260101t000000z-aaaaaaaaaaaaaaaa",
         created_at="2026-01-01T00:00:00+00:00",
-        parameters=replace(spec.parameters, priority=0, shard_tokens=5, max_attempts=9),
+        parameters=msgspec.structs.replace(spec.parameters, priority=0, shard_tokens=5, max_attempts=9),
     )
     one, two = (report_of(each, counts_of(scored=3)) for each in (spec, other))
     assert one.pop("times") != two.pop("times")
@@ -75,7 +76,7 @@ def test_what_lies_outside_the_training_is_warned_about(spec: JobSpec) -> None:
     assert report_of(spec, counts_of(scored=10, short=5))["warnings"] == []
     (warning,) = report_of(spec, counts_of(scored=10, short=6))["warnings"]
     assert "6 of 10 scored records are shorter than half a chunk of 500 bases" in warning
-    other = replace(spec, parameters=replace(spec.parameters, chunk_length=300))
+    other = msgspec.structs.replace(spec, parameters=msgspec.structs.replace(spec.parameters, chunk_length=300))
     (warning,) = report_of(other, counts_of(scored=10))["warnings"]
     assert warning == "chunks are 300 bases long, the head was trained on 500"
 

@@ -19,7 +19,7 @@ from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.embed import attention, budget, encoder
 from virnucpro_tasks.embed.engine import Embedded, Engine, EngineOptions
 from virnucpro_tasks.embed.segments import Segments
-from virnucpro_tasks.fitting.metrics import Metrics
+from virnucpro_tasks.heads.metrics import Metrics
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 

@@ -7,10 +7,10 @@ import pytest
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.errors import ExitCode, JobError
-from virnucpro_tasks.jobs.attempts import record
 from virnucpro_tasks.jobs.job import Job, reopen_job
 from virnucpro_tasks.paths import SPLITTING
 from virnucpro_tasks.queue.counted_attempt import counted_attempt
+from virnucpro_tasks.recovery.attempts import record
 from virnucpro_tasks.settings import Settings
 
 
@@ -25,7 +25,7 @@ def attempt(job: Job) -> None:
 
 
 def lost(job: Job, *, noted: bool) -> None:
-    file = job.paths.step_attempts(SPLITTING)
+    file = job.paths.stage_attempts(SPLITTING)
     record(file, SPLITTING, parent=os.getppid(), limit_seconds=10)
     if noted:
         record(file, SPLITTING, failed="its worker was killed by SIGKILL")

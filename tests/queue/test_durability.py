@@ -11,7 +11,7 @@ import redis
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.durability import check_durable, shortcomings
+from virnucpro_tasks.queue.redis_checks import check_durable, shortcomings
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service

@@ -10,28 +10,28 @@ from typing import Any
 import pyarrow as pa
 
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
-from virnucpro_tasks.reads.tables import FRAME_NAMES, FRAME_SCHEMA, LEDGER_SCHEMA
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_NAMES, FRAME_SCHEMA
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All ledger rows and all frame rows of some inputs."""
+    """All chunk rows and all frame rows of some inputs."""
 
-    ledger: list[Row]
+    chunks: list[Row]
     frames: list[Row]
 
     @property
     def statuses(self) -> dict[str, int]:
-        """Ledger rows that a person counts as one each: a record is scored if any of its chunks is."""
+        """Chunk rows that a person counts as one each: a record is scored if any of its chunks is."""
         return dict(Counter(str(row["status"]) for row in self.records))
 
     @property
     def records(self) -> list[Row]:
-        """One ledger row a record: its first scored one, or else its first."""
+        """One chunk row a record: its first scored one, or else its first."""
         best: dict[int, Row] = {}
-        for row in self.ledger:
+        for row in self.chunks:
             known = best.setdefault(row["record_ordinal"], row)
             if known["status"] != "scored" and row["status"] == "scored":
                 best[row["record_ordinal"]] = row
@@ -51,24 +51,24 @@ def read_files(*paths: Path, chunk_length: int = 500, **options: Any) -> Reading
     inputs = [ReadInput(path, path.name) for path in paths]
     batches = list(frame_batches(inputs, chunk_length=chunk_length, **options))
     reading = Reading(
-        pa.concat_tables([batch.ledger for batch in batches]).to_pylist() if batches else [],
+        pa.concat_tables([batch.chunks for batch in batches]).to_pylist() if batches else [],
         pa.concat_tables([batch.frames for batch in batches]).to_pylist() if batches else [],
     )
     for batch in batches:
-        assert batch.ledger.schema == LEDGER_SCHEMA
+        assert batch.chunks.schema == CHUNK_SCHEMA
         assert batch.frames.schema == FRAME_SCHEMA
     check_accounting(reading)
     return reading
 
 
 def check_accounting(reading: Reading) -> None:
-    """Every record is there, in order; its chunks are numbered and cover it; frame rows follow the ledger's counts."""
-    ordinals = list(dict.fromkeys(row["record_ordinal"] for row in reading.ledger))
+    """Every record is there, in order; its chunks are numbered and cover it; frame rows follow the counts of chunks."""
+    ordinals = list(dict.fromkeys(row["record_ordinal"] for row in reading.chunks))
     assert ordinals == list(range(len(ordinals)))
-    counted = [(row["record_ordinal"], row["chunk"]) for row in reading.ledger for _ in range(row["frames"])]
+    counted = [(row["record_ordinal"], row["chunk"]) for row in reading.chunks for _ in range(row["frames"])]
     assert [(row["record_ordinal"], row["chunk"]) for row in reading.frames] == counted
     last: Row = {"record_ordinal": -1, "chunk": 0, "end": 0}
-    for row in reading.ledger:
+    for row in reading.chunks:
         assert row["status"] in {"scored", "no_open_frame", "too_short", "invalid"}
         assert (row["status"] == "scored") == (row["frames"] > 0)
         assert (row["status"] == "scored") == (row["reason"] == "")
@@ -81,7 +81,7 @@ def check_accounting(reading: Reading) -> None:
             assert row["start"] == 0 if new else row["start"] <= last["end"]
             assert row["end"] <= row["record_length"]
         last = row
-    for row, following in zip(reading.ledger, [*reading.ledger[1:], None], strict=True):
+    for row, following in zip(reading.chunks, [*reading.chunks[1:], None], strict=True):
         is_last = following is None or following["record_ordinal"] != row["record_ordinal"]
         if is_last and row["chunk"]:
             assert row["end"] == row["record_length"]

@@ -1,4 +1,4 @@
-"""Whole inputs to ledger and frames: accounting, statuses, several files, and no influence of how they are batched."""
+"""Whole inputs to chunks and frames: accounting, statuses, several files, and no influence of how they are batched."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_status(tmp_path: Path) -> None:
         b">open\n" + OPEN + b"\n>stopped\n" + STOPPED + b"\n>n\n" + b"N" * 90 + b"\n>short\nACGT\n>bad\nAC-GT\n",
     )
     reading = read_files(file)
-    assert [(row["record_id"], row["status"], row["reason"]) for row in reading.ledger] == [
+    assert [(row["record_id"], row["status"], row["reason"]) for row in reading.chunks] == [
         (b"open", "scored", ""),
         (b"stopped", "no_open_frame", "no frame without a stop codon"),
         (b"n", "no_open_frame", "no unambiguous codon"),
@@ -47,19 +47,19 @@ def test_every_status(tmp_path: Path) -> None:
             "(record begins on line 9)",
         ),
     ]
-    assert reading.ledger[0]["frames"] == len(reading.frames) > 0
+    assert reading.chunks[0]["frames"] == len(reading.frames) > 0
 
 
 def test_the_minimum_is_inclusive_and_nought_scores_everything(tmp_path: Path) -> None:
     file = write(tmp_path, "in.fa", b">a\n" + OPEN[:59] + b"\n>b\n" + OPEN[:60] + b"\n>c\nATG\n")
-    assert [row["status"] for row in read_files(file).ledger] == ["too_short", "scored", "too_short"]
-    assert [row["status"] for row in read_files(file, min_length=0).ledger] == ["scored"] * 3
+    assert [row["status"] for row in read_files(file).chunks] == ["too_short", "scored", "too_short"]
+    assert [row["status"] for row in read_files(file, min_length=0).chunks] == ["scored"] * 3
 
 
 def test_several_files_are_one_sequence_of_records(tmp_path: Path) -> None:
     one = write(tmp_path, "one.fa", b">a\n" + OPEN + b"\n>b\n" + OPEN)
     two = write(tmp_path, "two.fq", b"@a\n" + OPEN + b"\n+\n" + b"I" * len(OPEN) + b"\n")
-    rows = read_files(one, two, one).ledger
+    rows = read_files(one, two, one).chunks
     assert [(row["input_ordinal"], row["record_ordinal"], row["record_id"]) for row in rows] == [
         (0, 0, b"a"),
         (0, 1, b"b"),
@@ -128,19 +128,19 @@ def test_equal_to_the_plain_reading(
     content = "".join(f">r{number}\n{sequence}\n" for number, sequence in enumerate(sequences))
     file = write(tmp_path_factory.mktemp("reads"), "in.fa", content.encode())
     reading = read_files(file, chunk_length=chunk_length, min_length=min_length, batch_bases=batch_bases)
-    ledger, frames = [], []
+    chunks, frames = [], []
     for record, sequence in enumerate(sequences):
         if not sequence or len(sequence) < min_length:
-            ledger.append((record, 0, 0, 0, 0, "too_short" if sequence else "invalid"))
+            chunks.append((record, 0, 0, 0, 0, "too_short" if sequence else "invalid"))
             continue
         for chunk, (start, end) in enumerate(plain_chunks(len(sequence), chunk_length), 1):
             rows = plain_frames(sequence[start:end])
-            ledger.append((record, chunk, start, end, len(rows), "scored" if rows else "no_open_frame"))
+            chunks.append((record, chunk, start, end, len(rows), "scored" if rows else "no_open_frame"))
             frames += [(record, f"{chunk}{name}", nucleotides, protein) for name, protein, nucleotides in rows]
-            told = reading.ledger[len(ledger) - 1]["reason"] == "no unambiguous codon"
+            told = reading.chunks[len(chunks) - 1]["reason"] == "no unambiguous codon"
             assert told == (not has_codon(sequence[start:end]))
     columns = ("record_ordinal", "chunk", "start", "end", "frames", "status")
-    assert [tuple(row[column] for column in columns) for row in reading.ledger] == ledger
+    assert [tuple(row[column] for column in columns) for row in reading.chunks] == chunks
     assert [(number, *row) for number in range(len(sequences)) for row in reading.frames_of(number)] == frames
 
 
@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, monkeypatch: pytest
         file = write(tmp_path, "in.fa", b"".join(b">r%05d\n%b\n" % (number, OPEN[:150]) for number in range(reads)))
         tracemalloc.start()
         for batch in frame_batches([ReadInput(file, "in.fa")], chunk_length=500, batch_bases=10_000):
-            assert batch.ledger.num_rows
+            assert batch.chunks.num_rows
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used

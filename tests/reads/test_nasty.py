@@ -74,7 +74,7 @@ IDS = [b"gi|123|ref|NC_1.1|", b"path/like/../id", b"tab", b'comma,quote"semi;', 
 
 
 BIG = {"many30": (100_000, 100_000), "big5m": (1, 10_000), "wrap1_1m": (1, 2_000), "many_contigs": (20_000, 44_935)}
-"""Records and ledger rows of the generated inputs."""
+"""Records and chunk rows of the generated inputs."""
 
 
 def read(shared: Path, name: str) -> Reading:
@@ -101,7 +101,7 @@ def test_every_record_has_its_status(shared: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", REASONS)
 def test_the_invalid_record_is_named_with_its_reason(shared: Path, name: str) -> None:
-    (bad,) = (row for row in read(shared, name).ledger if row["status"] == "invalid")
+    (bad,) = (row for row in read(shared, name).chunks if row["status"] == "invalid")
     record_id, reason, line = REASONS[name]
     assert bad["record_id"] == record_id
     assert reason in bad["reason"]
@@ -156,14 +156,14 @@ def make_big(shared: Path, folder: Path, kind: str) -> Path:
 def test_generated_inputs(shared: Path, tmp_path: Path, kind: str) -> None:
     source = make_big(shared, tmp_path, kind)
     batches = frame_batches([ReadInput(source, source.name)], chunk_length=500)
-    ledger = pa.concat_tables(batch.ledger for batch in batches)
-    columns = [ledger[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length")]
+    chunks = pa.concat_tables(batch.chunks for batch in batches)
+    columns = [chunks[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length")]
     found = dict.fromkeys(zip(*columns, strict=True))
     records, rows = BIG[kind]
-    assert (len(found), ledger.num_rows) == (records, rows)
+    assert (len(found), chunks.num_rows) == (records, rows)
     expected = [(record.id.encode(), len(record)) for record in SeqIO.parse(source, "fasta")]
     assert list(found) == [(number, *record) for number, record in enumerate(expected)]
-    assert (set(ledger["status"].to_pylist()) == {"too_short"}) == (kind == "many30")
+    assert (set(chunks["status"].to_pylist()) == {"too_short"}) == (kind == "many30")
 
 
 def test_every_kind_of_generated_input_is_tried(shared: Path) -> None:

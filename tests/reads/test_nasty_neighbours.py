@@ -84,7 +84,7 @@ INVALID = {
 @pytest.mark.parametrize("kind", INVALID)
 def test_one_record_is_listed_and_the_next_one_scored(tmp_path: Path, kind: str) -> None:
     content, reason = INVALID[kind]
-    bad, good = read_files(write(tmp_path, content + NEXT), limits=Limits(bases=3_000)).ledger
+    bad, good = read_files(write(tmp_path, content + NEXT), limits=Limits(bases=3_000)).chunks
     assert (bad["status"], good["record_id"], good["status"]) == ("invalid", b"b", "scored")
     assert bad["record_id"] == (b"" if reason == "empty id" else b"a")
     assert reason in bad["reason"]
@@ -104,7 +104,7 @@ OTHERS = {
 @pytest.mark.parametrize("batch_bases", [1, 1_000])
 def test_a_valid_record_of_any_letters_has_its_status(tmp_path: Path, kind: str, batch_bases: int) -> None:
     sequence, status, reason = OTHERS[kind]
-    row, good = read_files(write(tmp_path, b">a\n" + sequence + NEXT), batch_bases=batch_bases).ledger
+    row, good = read_files(write(tmp_path, b">a\n" + sequence + NEXT), batch_bases=batch_bases).chunks
     assert (row["record_id"], row["status"], row["reason"]) == (b"a", status, reason)
     assert (good["record_id"], good["status"]) == (b"b", "scored")
 
@@ -112,12 +112,12 @@ def test_a_valid_record_of_any_letters_has_its_status(tmp_path: Path, kind: str,
 @pytest.mark.parametrize("record_id", [b"\xff\xfe", b"a\0b", b"a\x1b[31m", "é\u2003x".encode(), b">a", b"x" * 60_000])
 def test_ids_are_kept_byte_for_byte(tmp_path: Path, record_id: bytes) -> None:
     file = write(tmp_path, b">" + record_id + b"\ttext\n" + A + NEXT)
-    assert [row["record_id"] for row in read_files(file).ledger] == [record_id, b"b"]
+    assert [row["record_id"] for row in read_files(file).chunks] == [record_id, b"b"]
 
 
 def test_equal_ids_stay_apart_within_and_across_files(tmp_path: Path) -> None:
     file = write(tmp_path, FASTA + FASTA)
-    rows = read_files(file, file).ledger
+    rows = read_files(file, file).chunks
     assert [row["record_id"] for row in rows] == [b"a", b"b"] * 4
     assert [row["input_ordinal"] for row in rows] == [0] * 4 + [1] * 4
     assert [row["record_ordinal"] for row in rows] == list(range(8))

@@ -16,20 +16,20 @@ SETS = {"test_fixed_500bp": 6, "test_with_orfs": 2, "test_sequences_small": 5}
 each_set = pytest.mark.parametrize("name", SETS)
 
 
-def chunk_file(ledger: list[Row], source: Path) -> str:
-    """The ledger's chunks as the original writes them: wrapped at 60 columns."""
+def chunk_file(chunks: list[Row], source: Path) -> str:
+    """The chunks as the original writes them: wrapped at 60 columns."""
     sequences = {record.id: str(record.seq) for record in SeqIO.parse(source, "fasta")}
     return "".join(
         f">{row['record_id'].decode()}_chunk_{row['chunk']}\n"
         + "\n".join(textwrap.wrap(sequences[row["record_id"].decode()][row["start"] : row["end"]], 60))
         + "\n"
-        for row in ledger
+        for row in chunks
     )
 
 
-def frame_file(ledger: list[Row], frames: list[Row], column: str) -> str:
+def frame_file(chunks: list[Row], frames: list[Row], column: str) -> str:
     """One column of the frame table as the original writes it: one line a sequence."""
-    ids = {row["record_ordinal"]: row["record_id"].decode() for row in ledger}
+    ids = {row["record_ordinal"]: row["record_id"].decode() for row in chunks}
     return "".join(
         f">{ids[row['record_ordinal']]}_chunk_{row['chunk']}{FRAME_NAMES[row['frame']]}\n{row[column]}\n"
         for row in frames
@@ -40,8 +40,8 @@ def frame_file(ledger: list[Row], frames: list[Row], column: str) -> str:
 def test_chunk_file(shared: Path, name: str) -> None:
     source = shared / "reference" / f"{name}.fa"
     stored = shared / "reference" / f"{name}_chunked500.fa"
-    ledger = read_files(source, chunk_length=CHUNK_LENGTH, min_length=0).ledger
-    assert chunk_file(ledger, source).encode() == stored.read_bytes()
+    chunks = read_files(source, chunk_length=CHUNK_LENGTH, min_length=0).chunks
+    assert chunk_file(chunks, source).encode() == stored.read_bytes()
 
 
 @each_set
@@ -53,4 +53,4 @@ def test_frame_file(shared: Path, name: str, column: str, suffix: str) -> None:
     source = shared / "reference" / f"{name}.fa"
     stored = shared / "reference" / f"{name}_{suffix}"
     reading = read_files(source, chunk_length=CHUNK_LENGTH, min_length=0)
-    assert frame_file(reading.ledger, reading.frames, column).encode() == stored.read_bytes()
+    assert frame_file(reading.chunks, reading.frames, column).encode() == stored.read_bytes()

@@ -8,7 +8,7 @@ import time
 import pytest
 from service.deployment import PATIENCE_SECONDS, SAMPLE, Deployment, fault_variables, wait_until
 
-from virnucpro_tasks.jobs.attempts import History, read_attempts
+from virnucpro_tasks.recovery.attempts import History, read_attempts
 
 pytestmark = pytest.mark.service
 

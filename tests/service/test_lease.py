@@ -18,11 +18,11 @@ from celery import Celery
 from celery.bootsteps import CLOSE, RUN
 from celery.worker import state
 from service.deployment import PATIENCE_SECONDS, wait_until
+from virnucpro_workers.consumer.lease import RENEWALS_PER_LEASE, LeaseKeeper, keep_leases, lapsed, renew
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.keys import LEASES, LOOKED, UNACKED
+from virnucpro_tasks.keys import LAST_SWEEP, LEASES, UNACKED
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.lease import RENEWALS_PER_LEASE, LeaseKeeper, keep_leases, lapsed, renew
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -31,10 +31,12 @@ LEASE_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 PROBE = """
 import os, time
-from virnucpro_tasks.queue import lease
+from virnucpro_workers.consumer import lease
+from virnucpro_workers.consumer.install import install
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 app = make_app(Settings(broker_url=os.environ["PROBE_URL"], lease_seconds=2.0))
+install(app)
 app.conf.update(include=[])
 if os.environ["PROBE_KEEPER"] == "no":
     lease.renew = lambda client, index_key, tags: set()
@@ -255,7 +257,7 @@ class Leases:
 
     def look(self) -> list[str]:
         """A look that nobody has forestalled, and the last one was not long ago."""
-        self.client.set(LOOKED, str(float(self.client.get(LOOKED) or 0) - LOOK_SECONDS))
+        self.client.set(LAST_SWEEP, str(float(self.client.get(LAST_SWEEP) or 0) - LOOK_SECONDS))
         return lapsed(self.client, "unacked_index", lease_seconds=LEASE_SECONDS)
 
 
@@ -299,7 +301,7 @@ def test_no_lease_runs_while_nobody_looks(leases: Leases) -> None:
     assert leases.look() == []
     # Redis, or every worker, was away for ten leases
     leases.age("held", 10 * LEASE_SECONDS)
-    leases.client.set(LOOKED, str(float(leases.client.get(LOOKED)) - 10 * LEASE_SECONDS))
+    leases.client.set(LAST_SWEEP, str(float(leases.client.get(LAST_SWEEP)) - 10 * LEASE_SECONDS))
     assert leases.look() == []
     leases.age("held", LEASE_SECONDS + 1)
     assert leases.look() == ["held"]

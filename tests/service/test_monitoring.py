@@ -14,7 +14,7 @@ from deploy.redis_server import free_port
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import workers
+from virnucpro_tasks.queue.client import workers
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service

@@ -13,7 +13,7 @@ from service.deployment import Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.network import Network
-from virnucpro_tasks.jobs.attempts import History, read_attempts
+from virnucpro_tasks.recovery.attempts import History, read_attempts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

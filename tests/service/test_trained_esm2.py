@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.fitting.labels import PARTS
+from virnucpro_tasks.heads.labels import PARTS
 from virnucpro_tasks.models.bundle import NO_HEAD, read_bundle
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.arrays import EmbeddingKey, arrays_digest
 from virnucpro_tasks.shards.files import (
     ShardVectors,
@@ -33,12 +33,12 @@ def frames_of(*pairs: tuple[str, str]) -> pa.Table:
 
 def test_shard_tables_read_back(tmp_path: Path) -> None:
     frames = frames_of(("ATGA", "M"), ("GGGC", "G"))
-    batch = FrameBatch(LEDGER_SCHEMA.empty_table(), frames)
-    # A ledger row for the two frames, so that the counts agree.
-    row = dict.fromkeys(LEDGER_SCHEMA.names, 0) | {"record_id": b"r", "frames": 2, "status": "scored", "reason": ""}
-    batch = replace(batch, ledger=pa.Table.from_pylist([row], LEDGER_SCHEMA))
-    entry = write_shard(batch, frames=tmp_path / "f.parquet", ledger=tmp_path / "l.parquet")
-    assert (entry.ledger_rows, entry.frames, entry.tokens) == (1, 2, 6)
+    batch = FrameBatch(CHUNK_SCHEMA.empty_table(), frames)
+    # A chunk row for the two frames, so that the counts agree.
+    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {"record_id": b"r", "frames": 2, "status": "scored", "reason": ""}
+    batch = replace(batch, chunks=pa.Table.from_pylist([row], CHUNK_SCHEMA))
+    entry = write_shard(batch, frames=tmp_path / "f.parquet", chunks=tmp_path / "l.parquet")
+    assert (entry.chunk_rows, entry.frames, entry.tokens) == (1, 2, 6)
     assert read_table(tmp_path / "f.parquet").equals(frames)
     assert entry.digest == frames_digest(read_table(tmp_path / "f.parquet"))
 

@@ -8,8 +8,8 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.shards.plan import ShardEntry, read_plan, shard_token_budget, write_plan
 
 
-def entry(ledger_rows: int, frames: int, tokens: int) -> ShardEntry:
-    return ShardEntry(ledger_rows, frames, tokens, digest="aa", frames_sha256="bb", ledger_sha256="cc")
+def entry(chunk_rows: int, frames: int, tokens: int) -> ShardEntry:
+    return ShardEntry(chunk_rows, frames, tokens, digest="aa", frames_sha256="bb", chunks_sha256="cc")
 
 
 @pytest.mark.parametrize("before, after", [(b"100", b"101"), (b'"aa"', b'"ab"'), (b"}", b""), (b"shards", b"shardz")])

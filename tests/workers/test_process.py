@@ -6,14 +6,14 @@ import billiard
 import pytest
 from virnucpro_workers.process import Role, allow_children, transport_options
 
+from virnucpro_tasks.processes import ordered_process_map
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.steps.map_ahead import map_ahead
 
 
 def finish_with_processes(answers: billiard.Queue) -> None:
     allow_children()
-    answers.put(list(map_ahead(abs, [-1, 2, -3], processes=2)))
+    answers.put(list(ordered_process_map(abs, [-1, 2, -3], processes=2)))
 
 
 def test_a_pool_child_may_start_processes() -> None:

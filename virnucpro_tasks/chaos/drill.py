@@ -16,9 +16,9 @@ from virnucpro_tasks.chaos.report import Drill, Outcome, compare
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.queueing import enqueue, wait_for
+from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 
 GAP_SECONDS = (0.5, 3.5)

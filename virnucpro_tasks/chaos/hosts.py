@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from virnucpro_tasks.lifeline import tied_to_parent
 from virnucpro_tasks.local_workers import WORKER_MODULE
+from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.settings import Settings
 
 STOP_SECONDS = 20.0
@@ -103,7 +103,7 @@ class Hosts:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=tied_to_parent(),
+                preexec_fn=die_with_parent(),
             )
 
 

@@ -30,7 +30,7 @@ def command(*, models: str, device: str, precision: str, attention: str, as_json
     """Measure the engine on this host: published sizes, random weights, nothing to download."""
     require_worker_extra()
     # Imported here: it loads torch.
-    from virnucpro_tasks.embed.bench import bench
+    from virnucpro_tasks.bench import bench
 
     rows = []
     for row in bench(models.split(","), device=device, precision=precision, attention=attention):

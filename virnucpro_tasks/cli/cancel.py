@@ -9,7 +9,7 @@ import click
 from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import cancel_job, open_job
-from virnucpro_tasks.queue.queueing import drop_waiting
+from virnucpro_tasks.queue.client import drop_waiting
 
 
 @click.command("cancel")

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.atomic import write_bytes
 from virnucpro_tasks.broker import find_server
 from virnucpro_tasks.cli.options import (
     app_of,
@@ -23,12 +22,12 @@ from virnucpro_tasks.cli.options import (
     settings_of,
 )
 from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.files import write_bytes
 from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.queue.claim import check_claim
-from virnucpro_tasks.queue.durability import check_durable
-from virnucpro_tasks.queue.queueing import workers
+from virnucpro_tasks.queue.client import workers
+from virnucpro_tasks.queue.redis_checks import check_redis
 from virnucpro_tasks.settings import Settings
 
 GIGABYTE = 1e9
@@ -109,10 +108,12 @@ def _server(_: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    app = app_of(settings)
-    said = check_durable(app, redis_check=settings.redis_check)
-    check_claim(app)
-    return f"answers, serves this store, but {said}" if said else "answers, serves this store, keeps what it is given"
+    warning = check_redis(app_of(settings))
+    return (
+        f"answers, serves this store, but {warning}"
+        if warning
+        else "answers, serves this store, keeps what it is given"
+    )
 
 
 def _workers(settings: Settings) -> str:

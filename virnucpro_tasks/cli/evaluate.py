@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.atomic import atomic_path, write_json
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.options import print_json
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.fitting.evaluation import evaluation, read_scored, write_picture, write_table
+from virnucpro_tasks.files import atomic_path, write_json
+from virnucpro_tasks.heads.evaluation import evaluation, read_scored, write_picture, write_table
 from virnucpro_tasks.jobs.sequences import input_sequences
 
 

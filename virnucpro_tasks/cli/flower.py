@@ -11,7 +11,7 @@ import click
 
 from virnucpro_tasks.cli.options import app_of, broker_option, say, settings_of
 from virnucpro_tasks.errors import BackendError
-from virnucpro_tasks.queue.queueing import check_broker
+from virnucpro_tasks.queue.redis_checks import check_reachable
 
 MAX_TASKS = 20_000
 """Tasks that Flower keeps in memory; its own default of 100,000 takes gigabytes."""
@@ -40,7 +40,7 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     if find_spec("flower") is None:
         raise BackendError("Flower is not installed", hint="pip install 'virnucpro-tasks[flower]'")
     app = app_of(settings_of(context, **flags))
-    check_broker(app)
+    check_reachable(app)
     if not os.environ.get(PASSWORD_VARIABLE):
         password = secrets.token_urlsafe(12)
         # By the environment, not the command line, where any user of the host could read it.

@@ -11,7 +11,7 @@ from celery import Celery
 from virnucpro_tasks.cli.options import say
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
-from virnucpro_tasks.queue.queueing import wait_for
+from virnucpro_tasks.queue.client import wait_for
 
 BAR_CHARACTERS = 24
 PLAIN_LINE_SECONDS = 30.0

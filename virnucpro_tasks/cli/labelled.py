@@ -21,12 +21,12 @@ from virnucpro_tasks.cli.options import (
 )
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import BackendError, ExitCode, JobError
-from virnucpro_tasks.fitting.labels import Labels
-from virnucpro_tasks.fitting.splits import split_records
+from virnucpro_tasks.heads.labels import Labels
+from virnucpro_tasks.heads.splits import split_records
+from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.same_work import find_same_work
 from virnucpro_tasks.jobs.sequences import record_ids
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
@@ -140,7 +140,7 @@ def embedded(
         priority=0,
         scored=scored,
     )
-    found = find_same_work(settings.store, job)
+    found = deduplicate(settings.store, job)
     job = found.job
     if job.paths.run.exists():
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)

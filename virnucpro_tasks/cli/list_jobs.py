@@ -13,7 +13,7 @@ from virnucpro_tasks.cli.options import app_of, deployment_options, json_option,
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
-from virnucpro_tasks.queue.queueing import all_told_by_redis
+from virnucpro_tasks.queue.client import all_with_store_failures
 
 
 @click.command("list")
@@ -23,7 +23,7 @@ from virnucpro_tasks.queue.queueing import all_told_by_redis
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """List the jobs of the store, oldest first; works without Redis too."""
     settings = settings_of(context, **flags)
-    snapshots = all_told_by_redis(app_of(settings), list(_readable(settings.store)))
+    snapshots = all_with_store_failures(app_of(settings), list(_readable(settings.store)))
     if as_json:
         print_json([progress.as_dict() for progress in snapshots])
         return

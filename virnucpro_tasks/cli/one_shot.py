@@ -10,7 +10,7 @@ from virnucpro_tasks.cli.options import app_of
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.queue.queueing import enqueue
+from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.settings import Settings
 
 

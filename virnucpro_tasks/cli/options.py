@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.queue import redis_checks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.claim import check_claim
-from virnucpro_tasks.queue.durability import check_durable
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,14 +76,10 @@ def app_of(settings: Settings) -> VirnucproApp:
     return make_app(settings)
 
 
-def require_our_redis(app: VirnucproApp) -> None:
-    """Raise BrokerError for a Redis that does not answer, serves another store, or would lose jobs.
-
-    Of the last it only warns, if the settings say so.
-    """
-    if said := check_durable(app, redis_check=app.settings.redis_check):
-        say(f"warning: {said}")
-    check_claim(app)
+def check_redis(app: VirnucproApp) -> None:
+    """`redis_checks.check_redis`, with its warning printed."""
+    if warning := redis_checks.check_redis(app):
+        say(f"warning: {warning}")
 
 
 def describe_bundle_line(bundle: Bundle) -> str:

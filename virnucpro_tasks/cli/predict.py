@@ -23,8 +23,8 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.results import copy_embeddings, copy_results, require_free
 from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
-from virnucpro_tasks.jobs.same_work import find_same_work
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.deduplicate import deduplicate
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle
 
 WORK_FOLDER = ".virnucpro-work"
@@ -85,7 +85,7 @@ def command(
         keep_embeddings=keep_embeddings,
         priority=0,
     )
-    job = find_same_work(settings.store, job).job
+    job = deduplicate(settings.store, job).job
     progress = run_here(settings, job, devices=devices, quiet=quiet)
     if job.paths.run.exists():
         if keep_embeddings:

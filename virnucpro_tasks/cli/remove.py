@@ -11,8 +11,8 @@ from virnucpro_tasks.errors import BrokerError, JobDamagedError
 from virnucpro_tasks.jobs.job import open_job, remove_folder, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.paths import JobPaths
-from virnucpro_tasks.queue.queueing import drop_waiting
-from virnucpro_tasks.queue.store_trouble import forget_trouble
+from virnucpro_tasks.queue.client import drop_waiting
+from virnucpro_tasks.queue.store_failures import clear_store_failures
 
 
 @click.command("remove")
@@ -35,7 +35,7 @@ def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any
         try:
             app = app_of(settings)
             drop_waiting(app, job)
-            forget_trouble(app.backend.client, job)
+            clear_store_failures(app.backend.client, job)
         except BrokerError as error:
             say(f"warning: {error}")
     say(f"job {job_id} is removed")

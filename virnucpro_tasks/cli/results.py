@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.atomic import atomic_path, link_or_copy
 from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.files import atomic_path, link_or_copy
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.paths import COMMIT_MARK
@@ -34,7 +34,7 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
     """
     files = result_files(job)
     require_free(output, force=force)
-    with _told_of(output):
+    with _as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
         (output / COMMIT_MARK).unlink(missing_ok=True)
         return _copies(files, output)
@@ -42,7 +42,7 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
 
 def copy_embeddings(job: Job, output: Path) -> list[Path]:
     """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
-    with _told_of(output):
+    with _as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
         return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output, put=link_or_copy)
 
@@ -59,7 +59,7 @@ def _copies(
 
 
 @contextmanager
-def _told_of(output: Path) -> Iterator[None]:
+def _as_output_error(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

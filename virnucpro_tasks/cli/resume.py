@@ -8,7 +8,7 @@ import click
 
 from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
 from virnucpro_tasks.jobs.job import open_job, reopen_job
-from virnucpro_tasks.queue.queueing import enqueue
+from virnucpro_tasks.queue.client import enqueue
 
 
 @click.command("resume")

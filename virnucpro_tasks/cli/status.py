@@ -12,7 +12,7 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.queue.queueing import told_by_redis, workers
+from virnucpro_tasks.queue.client import with_store_failures, workers
 
 
 @click.command("status")
@@ -28,7 +28,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     progress = job_progress(job)
     app = app_of(settings)
     if ask_workers:
-        progress = told_by_redis(app, job, progress)
+        progress = with_store_failures(app, job, progress)
     report = progress.as_dict() | {"inputs": [entry.name for entry in job.spec.inputs]}
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)

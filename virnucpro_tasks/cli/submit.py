@@ -10,25 +10,25 @@ import click
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.options import (
     app_of,
+    check_redis,
     deployment_options,
     job_options,
     json_option,
     print_json,
-    require_our_redis,
     say,
     settings_of,
     warn_of_chunk_length,
 )
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
 from virnucpro_tasks.jobs.progress import JobState
-from virnucpro_tasks.jobs.same_work import Found, find_same_work, supersede
-from virnucpro_tasks.jobs.submitting import submit
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.queue.app import VirnucproApp
-from virnucpro_tasks.queue.queueing import enqueue, requeue_if_lost
+from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 
 
 @click.command("submit")
@@ -71,7 +71,7 @@ def command(
     """
     settings = settings_of(context, **flags)
     app = app_of(settings)
-    require_our_redis(app)
+    check_redis(app)
     if output is not None:
         require_free(output, force=force)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle))
@@ -84,13 +84,13 @@ def command(
         keep_embeddings=keep_embeddings,
         priority=priority,
     )
-    found = Found(job, None) if force_new else find_same_work(settings.store, job)
+    submission = Submission(job, None) if force_new else deduplicate(settings.store, job)
     if force_new:
-        supersede(settings.store, job)
-    job = found.job
-    start(app, found)
+        replace_submission(settings.store, job)
+    job = submission.job
+    start(app, submission)
     if not wait and output is None:
-        print_json({"job_id": job.job_id, "found": found.state}) if as_json else click.echo(job.job_id)
+        print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)
         return ExitCode.OK
     say(f"job {job.job_id}")
     progress = follow(app, job, lease_seconds=settings.lease_seconds)
@@ -101,19 +101,19 @@ def command(
     return progress.exit_code
 
 
-def start(app: VirnucproApp, found: Found) -> None:
+def start(app: VirnucproApp, submission: Submission) -> None:
     """Queue a new job, or say what was found and queue it again where it needs that."""
-    job = found.job
-    if found.state is None:
+    job = submission.job
+    if submission.state is None:
         try:
             enqueue(app, job)
         except BaseException:
             remove_job(job, force=True)
             raise
         return
-    said = "has its results" if found.state is JobState.DONE else f"was {found.state}, and goes on"
+    said = "has its results" if submission.state is JobState.DONE else f"was {submission.state}, and goes on"
     say(f"the same work is there already: job {job.job_id} {said} (--force-new computes it again)")
-    if found.state in (JobState.CANCELLED, JobState.FAILED):
+    if submission.state in (JobState.CANCELLED, JobState.FAILED):
         enqueue(app, job)
-    elif found.state is not JobState.DONE:
+    elif submission.state is not JobState.DONE:
         requeue_if_lost(app, job)

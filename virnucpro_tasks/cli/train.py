@@ -10,9 +10,9 @@ import click
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.options import print_json
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.fitting.bundles import HeadRequest, fit_bundle
-from virnucpro_tasks.fitting.examples import read_examples
-from virnucpro_tasks.fitting.train import HeadKind
+from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
+from virnucpro_tasks.heads.examples import read_examples
+from virnucpro_tasks.heads.train import HeadKind
 
 HIDDEN = 512
 """Of the published classifiers."""

@@ -13,9 +13,9 @@ import click
 from virnucpro_tasks.cli.options import (
     app_of,
     bundle_option,
+    check_redis,
     deployment_options,
     engine_options,
-    require_our_redis,
     settings_of,
 )
 from virnucpro_tasks.errors import BackendError
@@ -64,7 +64,7 @@ def command(
     if devices != NO_DEVICES:
         require_worker_extra()
         find_bundle(settings.bundle)
-    require_our_redis(app_of(settings))
+    check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec, so that the supervisor is the process that the caller started and signals.
     os.execve(

@@ -47,7 +47,7 @@ class AttentionBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class AttentionRequirements:
     """What a model asks of a backend."""
 
     dtype: torch.dtype
@@ -55,7 +55,9 @@ class Demand:
     biased: bool
 
 
-def resolve_backend(name: str, device: torch.device | str, demand: Demand | None = None) -> AttentionBackend:
+def resolve_backend(
+    name: str, device: torch.device | str, demand: AttentionRequirements | None = None
+) -> AttentionBackend:
     """The backend called `name` on `device`; `auto` gives the best one that is present there.
 
     With `demand`, it must also serve a model of that dtype, head size and bias. Raises BackendError if the named one
@@ -82,7 +84,7 @@ def attend_sdpa(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *
     return torch.cat(parts)
 
 
-def _present(name: str, device_kind: str, demand: Demand | None) -> AttentionBackend:
+def _present(name: str, device_kind: str, demand: AttentionRequirements | None) -> AttentionBackend:
     if name == SDPA:
         return AttentionBackend(SDPA, attend_sdpa)
     makers: dict[str, Callable[[], Attend]] = {
@@ -103,7 +105,7 @@ def _present(name: str, device_kind: str, demand: Demand | None) -> AttentionBac
     return AttentionBackend(name, makers[name]())
 
 
-def _check(name: str, demand: Demand) -> None:
+def _check(name: str, demand: AttentionRequirements) -> None:
     if demand.biased and name != TRITON:
         raise BackendError(f"attention backend {name!r} adds no ALiBi bias", hint="use 'sdpa' for this model")
     if demand.dtype not in _KERNEL_DTYPES:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from virnucpro_tasks.embed.alibi import alibi_bias, alibi_slopes
-from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, Demand, resolve_backend
+from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, AttentionRequirements, resolve_backend
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.weights import CONFIG_FILE, embedding, parameter_shapes, read_sizes, read_tensors
 from virnucpro_tasks.errors import BundleError
@@ -120,7 +120,7 @@ class DnabertS(nn.Module):
         if rest:
             raise BundleError("width must be a multiple of heads", path=directory / CONFIG_FILE)
         device = torch.device(device)
-        backend = resolve_backend(attention, device, Demand(dtype=dtype, head_dim=head_dim, biased=True))
+        backend = resolve_backend(attention, device, AttentionRequirements(dtype=dtype, head_dim=head_dim, biased=True))
         with torch.device("meta"):
             model = cls(**sizes, attention=backend)
         tensors = read_tensors(directory, parameter_shapes(model), optional={}, device=device, dtype=dtype)

@@ -18,7 +18,7 @@ from virnucpro_tasks.embed.packing import Pack, capacity, pack_lengths
 from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
-from virnucpro_tasks.embed.transfer import Fetched, to_device
+from virnucpro_tasks.embed.transfer import PendingCopy, to_device
 from virnucpro_tasks.errors import VirnucproError
 
 TRIAL_LENGTH = 128
@@ -89,7 +89,7 @@ class ModelReport:
 class Encoder:
     """A model with its pooling rule and its guard against NaN and infinity.
 
-    `load_exact` loads the same model in FP32, or is None if `model` is already so; it is called once, when the first
+    `load_fp32` loads the same model in FP32, or is None if `model` is already so; it is called once, when the first
     pack needs it, and the model is kept. Without a `token_budget` it is measured, see `pack_budget`.
     """
 
@@ -98,7 +98,7 @@ class Encoder:
         name: str,
         model: PackedModel,
         *,
-        load_exact: Callable[[], PackedModel] | None,
+        load_fp32: Callable[[], PackedModel] | None,
         device: torch.device,
         token_budget: int | None,
         skip_first: int,
@@ -108,7 +108,7 @@ class Encoder:
         self.width = model.width
         self.attention = model.attention.name
         self._model = model
-        self._load_exact = load_exact
+        self._load_exact = load_fp32
         self._exact: PackedModel | None = None
         self._device = device
         self._skip_first = skip_first
@@ -127,9 +127,9 @@ class Encoder:
         packs = deque(pack_lengths(tokens.lengths, token_budget=self.token_budget))
         vectors = np.empty((tokens.lengths.size, self.width), dtype=np.float32)
         budget, recomputed, out_of_memory = self.token_budget, 0, 0
-        computing: tuple[Pack, Fetched] | None = None
+        computing: tuple[Pack, PendingCopy] | None = None
         done: list[Pack] = []
-        spoilt: list[int] = []
+        damaged_result: list[int] = []
         while packs or computing:
             started = None
             if packs:
@@ -148,12 +148,12 @@ class Encoder:
                 if not np.isfinite(pooled).all():
                     pooled = self._recompute(tokens, pack, pooled)
                     recomputed += 1
-                    spoilt += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
+                    damaged_result += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
                 vectors[pack.indices] = pooled
                 done.append(pack)
             computing = started
-        if spoilt:
-            raise NonFiniteError(self.name, sorted(spoilt))
+        if damaged_result:
+            raise NonFiniteError(self.name, sorted(damaged_result))
         return vectors, ModelReport(
             model=self.name,
             attention=self.attention,
@@ -172,12 +172,12 @@ class Encoder:
         trial = RaggedTokens(np.full(lengths.sum(), FIRST_RESIDUE_ID, dtype=np.int64), lengths)
         self._run(self._model, trial, Pack(np.arange(lengths.size), int(lengths.sum()))).numpy()
 
-    def _run(self, model: PackedModel, tokens: RaggedTokens, pack: Pack) -> Fetched:
+    def _run(self, model: PackedModel, tokens: RaggedTokens, pack: Pack) -> PendingCopy:
         segments = Segments.of(tokens.lengths[pack.indices], device=self._device)
         states = model(to_device(tokens.select(pack.indices), self._device), segments)
         # The finite check is made on the pooled vectors, which are fetched anyway: a mean is finite only if every
         # state in it is.
-        return Fetched.of(segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last))
+        return PendingCopy.of(segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last))
 
     def _halves(self, tokens: RaggedTokens, pack: Pack) -> list[Pack]:
         """Two parts of a pack that did not fit; later packs are made smaller too. Raises for a single sequence."""

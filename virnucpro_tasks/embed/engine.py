@@ -163,7 +163,7 @@ class Engine:
         nucleotide = Encoder(
             NUCLEOTIDE_FOLDER,
             fused(dnabert_s),
-            load_exact=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
+            load_fp32=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
             if reduced
             else None,
             device=device,
@@ -181,7 +181,7 @@ class Engine:
         protein = Encoder(
             PROTEIN_FOLDER,
             packed,
-            load_exact=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
+            load_fp32=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
             device=device,
             token_budget=options.token_budget,
             skip_first=1,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, Demand, resolve_backend
+from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, AttentionRequirements, resolve_backend
 from virnucpro_tasks.embed.rotary import apply_rotary, inverse_frequencies, rotary_table
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import VOCABULARY_SIZE
@@ -96,7 +96,9 @@ class Esm2(nn.Module):
         if rest or head_dim % 2:
             raise BundleError("width / heads must be an even number", path=directory / CONFIG_FILE)
         device = torch.device(device)
-        backend = resolve_backend(attention, device, Demand(dtype=dtype, head_dim=head_dim, biased=False))
+        backend = resolve_backend(
+            attention, device, AttentionRequirements(dtype=dtype, head_dim=head_dim, biased=False)
+        )
         with torch.device("meta"):
             model = cls(**sizes, attention=backend)
         stored = {f"layers.{layer}.self_attn.rot_emb.inv_freq": (head_dim // 2,) for layer in range(sizes["layers"])}

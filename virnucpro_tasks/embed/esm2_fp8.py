@@ -30,7 +30,7 @@ class HalfAttention:
     qkv_bias: Tensor
     out: Tensor
 
-    def __call__(self, states: Tensor, added: Tensor | None, mix: Mix) -> Tensor | None:
+    def __call__(self, states: Tensor, added: Tensor | None, mix: PackAttention) -> Tensor | None:
         states.addmm_(mix(self.norm(states, added=added) @ self.qkv, self.qkv_bias), self.out)
         return None
 
@@ -43,7 +43,7 @@ class ScaledAttention:
     qkv: ScaledLinear
     out: ScaledLinear
 
-    def __call__(self, states: Tensor, added: Tensor | None, mix: Mix) -> Tensor | None:
+    def __call__(self, states: Tensor, added: Tensor | None, mix: PackAttention) -> Tensor | None:
         mixed = mix(self.qkv(self.norm.rows(states, added=added)), self.qkv.bias)
         return self.out(scaled_rows(mixed, self.out.mean))
 
@@ -61,7 +61,7 @@ class ScaledLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class PackAttention:
     """Attention inside the sequences of a pack."""
 
     segments: Segments
@@ -97,7 +97,7 @@ class Fp8Esm2:
 
     def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
         """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
-        mix = Mix(segments, self._rotary.table(segments.max_seqlen), self.heads)
+        mix = PackAttention(segments, self._rotary.table(segments.max_seqlen), self.heads)
         states = functional.embedding(tokens, self._embedding)
         added: Tensor | None = None
         for layer in self._layers:

@@ -82,7 +82,7 @@ def checked_fp8(
 
 def _vectors(model: PackedModel, proteins: Sequence[str], device: torch.device) -> NDArray[np.float32]:
     encoder = Encoder(
-        "esm2", model, load_exact=None, device=device, token_budget=CHECK_TOKENS, skip_first=1, skip_last=1
+        "esm2", model, load_fp32=None, device=device, token_budget=CHECK_TOKENS, skip_first=1, skip_last=1
     )
     return encoder.encode(tokenize_proteins(proteins), should_stop=lambda: False)[0]
 

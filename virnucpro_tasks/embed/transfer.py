@@ -20,14 +20,14 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class PendingCopy:
     """A tensor on its way to the host."""
 
     host: Tensor
     arrived: torch.cuda.Event | None
 
     @classmethod
-    def of(cls, tensor: Tensor) -> Fetched:
+    def of(cls, tensor: Tensor) -> PendingCopy:
         """Queue the copy; returns at once."""
         if not tensor.is_cuda:
             return cls(tensor, None)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from virnucpro_tasks.atomic import write_bytes
-from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError, StoreError
+import msgspec
+
+from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
+from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
-from virnucpro_tasks.sealed import read_sealed, typed, write_sealed
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
 """The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobParameters:
+class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything besides input and bundle that the results depend on, and how the job is run.
 
     `chunk_length` and `min_length` are bases; `shard_tokens` is ESM-2 tokens; `priority` is 0 (first) to 9.
@@ -40,9 +40,8 @@ class JobParameters:
     max_attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class JobSpec:
-    """The content of job.json, sealed: written first, never changed. `owner` is in whose name it was submitted."""
+class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of job.json: written first, never changed. `owner` is the user in whose name it was submitted."""
 
     job_id: str
     created_at: str
@@ -55,6 +54,13 @@ class JobSpec:
     @property
     def input_bytes(self) -> int:
         return sum(entry.bytes for entry in self.inputs)
+
+
+class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of failed.json: why the job cannot go on, and the exit code of a command that waits for it."""
+
+    message: str
+    exit_code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +103,14 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         (paths.bundle / "head").mkdir(parents=True)
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
-        write_sealed(paths.job, asdict(spec))
+        write_checked(paths.job, spec)
     except OSError as error:
         shutil.rmtree(paths.root, ignore_errors=True)
-        raise not_taken(error, paths.root) from error
+        raise store_write_error(error, paths.root) from error
     except BaseException:
         shutil.rmtree(paths.root, ignore_errors=True)
         raise
     return Job(paths, spec)
-
-
-def not_taken(error: OSError, place: Path) -> StoreError:
-    """What a client says of a store that does not let it write `place`."""
-    return StoreError(
-        f"{error.filename or place}: {error.strerror or error}: the store does not take the job",
-        hint="make room, or mount it writable, and submit again",
-    )
 
 
 def open_job(store: Path, job_id: str) -> Job:
@@ -121,10 +119,7 @@ def open_job(store: Path, job_id: str) -> Job:
     """
     paths = JobPaths.of(store, job_id)
     try:
-        content = read_sealed(paths.job)
-        content["inputs"] = tuple(typed(StagedInput, entry) for entry in content["inputs"])
-        content["parameters"] = typed(JobParameters, content["parameters"])
-        spec = typed(JobSpec, content)
+        spec = read_checked(paths.job, JobSpec)
         if spec.job_id != job_id:
             raise DamagedError(paths.job)
         return Job(paths, spec)
@@ -132,7 +127,7 @@ def open_job(store: Path, job_id: str) -> Job:
         raise JobError(
             f"not in the store {store}", job_id=job_id, hint="see 'virnucpro list'; is --store right?"
         ) from None
-    except (DamagedError, KeyError, TypeError):
+    except DamagedError:
         raise JobDamagedError(
             f"{paths.job} is damaged", job_id=job_id, hint="restore it, or remove the job and submit the input again"
         ) from None
@@ -173,7 +168,7 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
     job.paths.cancelled.unlink(missing_ok=True)
     job.paths.failed.unlink(missing_ok=True)
     for step in (SPLITTING, FINISHING):
-        job.paths.step_attempts(step).unlink(missing_ok=True)
+        job.paths.stage_attempts(step).unlink(missing_ok=True)
     if retry_quarantined and not job.paths.run.exists():
         for file in job.paths.quarantine.glob("*.json"):
             job.paths.attempts(int(file.stem)).unlink(missing_ok=True)
@@ -203,7 +198,7 @@ def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
 
 def record_failure(paths: JobPaths, message: str, *, exit_code: ExitCode) -> None:
     """`fail_job` for a job that cannot be opened."""
-    write_sealed(paths.failed, {"message": message, "exit_code": int(exit_code)})
+    write_checked(paths.failed, Failure(message, int(exit_code)))
 
 
 def is_stopped(paths: JobPaths) -> bool:

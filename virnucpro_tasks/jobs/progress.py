@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, printable
-from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.sealed import read_object, read_sealed, typed
+from virnucpro_tasks.files import read_checked, read_object
+from virnucpro_tasks.jobs.job import Failure, Job
 from virnucpro_tasks.shards.plan import read_plan
 
 
@@ -123,19 +123,11 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """The content of failed.json, sealed."""
-
-    message: str
-    exit_code: int
-
-
 def _failure(path: Path) -> tuple[str, ExitCode]:
     try:
-        failure = typed(_Failure, read_sealed(path))
+        failure = read_checked(path, Failure)
         return printable(failure.message), ExitCode(failure.exit_code)
-    except (DamagedError, TypeError, ValueError):
+    except (DamagedError, ValueError):
         return f"{path} is damaged: why is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
 
 

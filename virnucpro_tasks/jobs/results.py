@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
+from virnucpro_tasks.files import file_matches
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import read_report
-from virnucpro_tasks.models.bundle import file_sha256
 from virnucpro_tasks.paths import COMMIT_MARK
 
 
@@ -20,12 +20,12 @@ def result_files(job: Job) -> list[Path]:
         raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
     for name, sha256 in read_report(job.paths.run)["sha256"].items():
         path = job.paths.results / name
-        if not path.is_file() or file_sha256(path) != sha256:
-            raise spoilt(job, path)
+        if not file_matches(path, sha256):
+            raise damaged_result(job, path)
     return sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name))
 
 
-def spoilt(job: Job, path: Path) -> DamagedError:
+def damaged_result(job: Job, path: Path) -> DamagedError:
     """The error for a file of a finished job that nobody computes again by himself."""
     remove = f"'virnucpro remove {job.job_id}', or delete {job.paths.root}"
     return DamagedError(path, hint=f"{remove}; the same command then computes it again")

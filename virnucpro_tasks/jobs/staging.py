@@ -7,21 +7,20 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from virnucpro_tasks.atomic import atomic_path
+import msgspec
+
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.models.bundle import READ_BLOCK_BYTES, file_sha256
+from virnucpro_tasks.files import READ_BLOCK_BYTES, atomic_path, file_sha256
 from virnucpro_tasks.paths import JobPaths
 
 STANDARD_INPUT = Path("-")
 STANDARD_INPUT_NAME = "standard input"
 
 
-@dataclass(frozen=True, slots=True)
-class StagedInput:
+class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input file of a job: its name as given, size in bytes and SHA-256 (hex) as stored."""
 
     name: str

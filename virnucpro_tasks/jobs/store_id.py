@@ -6,9 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
-from virnucpro_tasks.atomic import write_once
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.jobs.job import not_taken
+from virnucpro_tasks.files import store_write_error, write_once
 from virnucpro_tasks.paths import store_id_file
 
 ID_BYTES = 10
@@ -27,7 +26,7 @@ def store_id(store: Path) -> str:
             write_once(file, f"{secrets.token_hex(ID_BYTES)}\n".encode())
         found = file.read_text(errors="replace").strip()
     except OSError as error:
-        raise not_taken(error, file) from error
+        raise store_write_error(error, file) from error
     if not _ID.fullmatch(found):
         raise StoreError(
             f"the id of the store is damaged: {file}",

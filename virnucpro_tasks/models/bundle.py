@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
 from virnucpro_tasks.models.jsonfile import read_json
@@ -43,7 +43,6 @@ MEMBER_FILES = (*ENCODER_FILES, *HEAD_FILES)
 CARD_FILE = "head/card.json"
 NO_HEAD = "no head"
 PRECISIONS = ("fp32", "fp16", "bf16")
-READ_BLOCK_BYTES = 1 << 20
 LONGEST_CHUNK = 1_000_000
 
 _TEXTS = ("name", "nucleotide_model", "protein_model", "head")
@@ -187,15 +186,6 @@ def describe_bundle(path: Path, **facts: Any) -> Bundle:
     description = BundleDescription(sha256=digests, **facts)
     write_json(path / DESCRIPTION_FILE, asdict(description))
     return Bundle(path, description)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(READ_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _is_file(path: Path) -> bool:

@@ -12,8 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import BundleError, OutputError
+from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.models.bundle import (
     CARD_FILE,
     DESCRIPTION_FILE,
@@ -23,7 +23,6 @@ from virnucpro_tasks.models.bundle import (
     PRECISIONS,
     Bundle,
     describe_bundle,
-    file_sha256,
     is_text,
     read_bundle,
 )

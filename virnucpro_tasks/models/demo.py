@@ -17,8 +17,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
-from virnucpro_tasks.atomic import write_json
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, Shapes

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from virnucpro_tasks.atomic import sync
 from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.files import sync
 
 NOT_EXECUTABLE = 0o666
 

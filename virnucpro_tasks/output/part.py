@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import fsencode
 
-from virnucpro_tasks.output.classic import chunk_lines, frame_lines
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.fields import text_field
+from virnucpro_tasks.output.legacy import chunk_lines, frame_lines
 from virnucpro_tasks.output.records import RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.tables import chunk_rows, record_row

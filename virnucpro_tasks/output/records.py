@@ -69,7 +69,7 @@ class RecordSummary:
         return ""
 
 
-class RecordRoll:
+class RecordMerger:
     """Takes the summaries of a job's shards in order and yields each record when it is complete. Keeps one at most."""
 
     def __init__(self) -> None:

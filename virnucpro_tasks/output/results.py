@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from virnucpro_tasks.output.classic import CHUNKS_FILE, CHUNKS_HEADERS, FRAMES_FILE, FRAMES_HEADER, ORIGINAL
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.fields import header_line
+from virnucpro_tasks.output.legacy import CHUNKS_FILE, CHUNKS_HEADERS, FRAMES_FILE, FRAMES_HEADER, ORIGINAL
 from virnucpro_tasks.output.part import ShardPart, TableStyle, written_records
-from virnucpro_tasks.output.records import RecordRoll
+from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.sorted_lines import SortedLines
 from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
 
@@ -70,7 +70,7 @@ def _with_records(
     parts: Iterable[ShardPart], style: TableStyle
 ) -> Iterator[tuple[ShardPart | None, bytes, ResultCounts]]:
     """Each part with lines and counts of the records that are complete with it; None with those of the last one."""
-    roll = RecordRoll()
+    roll = RecordMerger()
     for part in parts:
         lines, counts = written_records([*roll.add(part.first), *(roll.end() if part.last else ())], style)
         if part.last:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
+
+import msgspec
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
@@ -46,7 +47,7 @@ def run_report(
         "demonstration": description.demonstration,
         "warnings": warnings(spec, description, counts),
         "problems": counts.problems,
-        "inputs": [asdict(entry) for entry in spec.inputs],
+        "inputs": [msgspec.to_builtins(entry) for entry in spec.inputs],
         "parameters": {name: getattr(spec.parameters, name) for name in RESULT_PARAMETERS},
         "model": {
             "name": description.name,

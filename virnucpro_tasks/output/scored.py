@@ -27,12 +27,12 @@ _FRAME_SUFFIXES = tuple(name.encode() for name in FRAME_NAMES)
 class ScoredShard:
     """One shard.
 
-    `ledger` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
+    `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
     (frames,) tells which frames could not be computed, `reasons` why, by record ordinal. A chunk with such a frame is
     quarantined. `computed` tells how the vectors were computed.
     """
 
-    ledger: pa.Table
+    chunks: pa.Table
     frames: pa.Table
     scores: npt.NDArray[np.float32]
     quarantined: npt.NDArray[np.bool_]
@@ -42,9 +42,9 @@ class ScoredShard:
 
 @dataclass(frozen=True, slots=True)
 class ScoredRows:
-    """The ledger rows of one shard, column by column, n each, with what scoring adds to them.
+    """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
-    Columns are as in the ledger, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
+    Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
     `reasons` go with it. `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
     of each scored frame to which row it belongs, its name and its scores.
     """
@@ -66,29 +66,29 @@ class ScoredRows:
     @classmethod
     def of(cls, shard: ScoredShard) -> ScoredRows:
         """Take the columns out of the tables and gather the scores by chunk."""
-        ledger = shard.ledger
-        counts = _integers(ledger["frames"])
+        chunks = shard.chunks
+        counts = _integers(chunks["frames"])
         frame_rows = np.repeat(np.arange(len(counts)), counts)
-        spoilt = np.zeros(len(counts), bool)
-        spoilt[frame_rows[shard.quarantined]] = True
-        usable = ~spoilt[frame_rows]
-        status = _integers(pc.index_in(ledger["status"], pa.array([str(status) for status in STATUSES])))
-        status[spoilt] = STATUSES.index(Status.QUARANTINED)
-        reasons = ledger["reason"].to_pylist()
-        for row in np.flatnonzero(spoilt).tolist():
-            reasons[row] = shard.reasons.get(ledger["record_ordinal"][row].as_py(), UNKNOWN_REASON)
+        is_quarantined = np.zeros(len(counts), bool)
+        is_quarantined[frame_rows[shard.quarantined]] = True
+        usable = ~is_quarantined[frame_rows]
+        status = _integers(pc.index_in(chunks["status"], pa.array([str(status) for status in STATUSES])))
+        status[is_quarantined] = STATUSES.index(Status.QUARANTINED)
+        reasons = chunks["reason"].to_pylist()
+        for row in np.flatnonzero(is_quarantined).tolist():
+            reasons[row] = shard.reasons.get(chunks["record_ordinal"][row].as_py(), UNKNOWN_REASON)
         frame_scores = shard.scores[usable]
         return cls(
-            inputs=ledger["input_ordinal"].to_pylist(),
-            records=_integers(ledger["record_ordinal"]),
-            ids=ledger["record_id"].to_pylist(),
-            lengths=_integers(ledger["record_length"]),
-            chunks=_integers(ledger["chunk"]),
-            starts=_integers(ledger["start"]),
-            ends=_integers(ledger["end"]),
+            inputs=chunks["input_ordinal"].to_pylist(),
+            records=_integers(chunks["record_ordinal"]),
+            ids=chunks["record_id"].to_pylist(),
+            lengths=_integers(chunks["record_length"]),
+            chunks=_integers(chunks["chunk"]),
+            starts=_integers(chunks["start"]),
+            ends=_integers(chunks["end"]),
             status=status,
             reasons=reasons,
-            scores=chunk_scores(frame_scores, np.where(spoilt, 0, counts)),
+            scores=chunk_scores(frame_scores, np.where(is_quarantined, 0, counts)),
             frame_rows=frame_rows[usable].tolist(),
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
             frame_scores=frame_scores,

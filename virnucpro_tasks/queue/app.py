@@ -9,12 +9,14 @@ from celery import Celery
 from kombu.entity import Queue
 
 from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS, SMALL_QUEUE
-from virnucpro_tasks.queue.lease import NEVER_SECONDS, LeaseKeeper
 from virnucpro_tasks.settings import Settings
 
 PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
 """Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
 
+
+VISIBILITY_TIMEOUT_SECONDS = 10 * 365 * 86_400.0
+"""Practically never: the leases of the workers decide when a taken message is delivered again, not kombu."""
 
 CONNECT_SECONDS = 5.0
 """After so long a Redis that does not answer is away; the system's own limit is minutes."""
@@ -57,9 +59,8 @@ def make_app(settings: Settings) -> VirnucproApp:
         worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
         worker_hijack_root_logger=True,
         broker_transport_options={
-            "visibility_timeout": NEVER_SECONDS,
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
             "priority_steps": list(PRIORITY_STEPS),
-            "queue_order_strategy": "virnucpro_tasks.queue.turns:FairTurns",
         },
         task_publish_retry_policy=PUBLISH_RETRIES,
         broker_connection_retry_on_startup=True,
@@ -69,5 +70,4 @@ def make_app(settings: Settings) -> VirnucproApp:
         result_expires=timedelta(days=RESULT_DAYS),
         result_chord_expires=timedelta(days=RESULT_DAYS),
     )
-    app.steps["consumer"].add(LeaseKeeper)
     return app

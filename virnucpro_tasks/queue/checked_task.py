@@ -14,7 +14,7 @@ from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
 log = logging.getLogger(__name__)
 
 
-class LeftToOthers(Ignore):
+class MessageReassigned(Ignore):
     """Somebody else has this task's message now: there is no result, and the message is not ours to acknowledge."""
 
 

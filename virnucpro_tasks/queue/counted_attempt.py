@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from virnucpro_tasks.errors import ExitCode, JobError
-from virnucpro_tasks.jobs.attempts import History, read_attempts, record
+from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
-from virnucpro_tasks.steps.store_failure import failures_of_the_store
+from virnucpro_tasks.recovery.attempts import History, read_attempts, record
 
 
 @contextmanager
@@ -22,8 +22,8 @@ def counted_attempt(job: Job, step: str, *, limit_seconds: float) -> Iterator[No
     if is_stopped(job.paths):
         yield
         return
-    file = job.paths.step_attempts(step)
-    with failures_of_the_store():
+    file = job.paths.stage_attempts(step)
+    with raising_store_errors():
         history = History.of(read_attempts(file))
         if history.weight(step) >= job.spec.parameters.max_attempts:
             message = f"{step} was given up after {history.verdict(step)}"

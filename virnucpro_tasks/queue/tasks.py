@@ -19,22 +19,20 @@ from redis.exceptions import RedisError
 from virnucpro_tasks.jobs.job import Job, open_for_work
 from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
 from virnucpro_tasks.paths import FINISHING, SPLITTING
-from virnucpro_tasks.queue.checked_task import CheckedTask, LeftToOthers
+from virnucpro_tasks.pipeline.embed_shard import TAKEN_OVER, embed_shard_files
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.queue.checked_task import CheckedTask, MessageReassigned
 from virnucpro_tasks.queue.counted_attempt import counted_attempt
 from virnucpro_tasks.queue.job_queues import announcing, empty, entity
-from virnucpro_tasks.queue.store_trouble import enduring_store_failures
-from virnucpro_tasks.steps.embedding import TAKEN_OVER, embed_shard_files
-from virnucpro_tasks.steps.finishing import finish_files
-from virnucpro_tasks.steps.splitting import split_files
+from virnucpro_tasks.queue.store_failures import counted_store_failures
 
 with suppress(ImportError):
     # Where it is installed Arrow imports it with its first array: a third of a second, for which a GPU would wait.
     import pandas  # noqa: F401
 
-REQUEST = "virnucpro_tasks.queue.counted_request:CountedRequest"
 
-
-@shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job", Request=REQUEST)
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.split_job")
 def split_job(self: Task, job_id: str) -> None:
     """Cut the input into shards and start the chord of those without embeddings, published while reading."""
     job = open_for_work(self.app.settings.store, job_id)
@@ -43,20 +41,20 @@ def split_job(self: Task, job_id: str) -> None:
         next_step(self.app, job, split_files(job)).apply_async()
 
 
-@shared_task(bind=True, base=CheckedTask, name="virnucpro.embed_shard", Request=REQUEST)
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.embed_shard")
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. What went wrong is a file of the job. The result is deterministic."""
     job = open_for_work(self.app.settings.store, job_id)
     tag = (self.request.properties or {}).get("delivery_tag", "")
     done = {"shard": shard, "state": "failed"}
-    with given_back_in_an_outage(), enduring_store_failures(self.app.backend.client, job):
+    with given_back_in_an_outage(), counted_store_failures(self.app.backend.client, job):
         done = embed_shard_files(job, shard, self.app.settings, message=tag)
     if done["state"] == TAKEN_OVER:
-        raise LeftToOthers
+        raise MessageReassigned
     return done
 
 
-@shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job", Request=REQUEST)
+@shared_task(bind=True, base=CheckedTask, name="virnucpro.finish_job")
 def finish_job(self: Task, job_id: str) -> None:
     """Write the results if every shard is in; otherwise start the chord of what is missing."""
     job = open_for_work(self.app.settings.store, job_id)
@@ -77,7 +75,7 @@ def counted_step(app: Celery, job: Job, step: str) -> Iterator[None]:
     """A step that can be lost with its process, failed by the store, or cut off by an outage."""
     with (
         given_back_in_an_outage(),
-        enduring_store_failures(app.backend.client, job),
+        counted_store_failures(app.backend.client, job),
         counted_attempt(job, step, limit_seconds=app.settings.split_time_limit_seconds),
     ):
         yield

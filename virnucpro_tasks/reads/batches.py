@@ -1,4 +1,4 @@
-"""Input files to batches of ledger and frame rows: everything that reading does, in bounded memory."""
+"""Input files to batches of chunk table and frame rows: everything that reading does, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
 from virnucpro_tasks.reads.record import shown
 from virnucpro_tasks.reads.records import Limits, Record, read_records
 from virnucpro_tasks.reads.sources import open_input
-from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch, Status
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
 
 DEFAULT_MIN_LENGTH = 60
 """Bases below which a record is reported as too short, not scored; 0 scores everything, as the original did."""
@@ -46,7 +46,7 @@ def frame_batches(
     batch_bases: int = DEFAULT_BATCH_BASES,
     strict: bool = False,
 ) -> Iterator[FrameBatch]:
-    """Read all inputs in order and yield their ledger and frame rows; record ordinals count over all inputs.
+    """Read all inputs in order and yield their chunks and frame rows; record ordinals count over all inputs.
 
     A record too long for one batch comes in several, cut between chunks: memory is that of the longest record plus a
     few times `batch_bases`. Raises InputError for a file that cannot be read as FASTA or FASTQ, if there is no record
@@ -166,7 +166,7 @@ class _Batch:
             fault_statuses, fault_reasons = zip(*self.faults.values(), strict=True)
             statuses = pa.concat_arrays([statuses, pa.array(fault_statuses)]).take(pa.array(order))
             reasons = pa.concat_arrays([reasons, pa.array(fault_reasons)]).take(pa.array(order))
-        ledger = _ledger_table(
+        table = _chunk_table(
             inputs=np.array(self.inputs, np.int32)[rows],
             records=ordinals[rows],
             ids=pa.array(self.ids, pa.binary()).take(pa.array(rows)),
@@ -175,7 +175,7 @@ class _Batch:
             counts=counts,
             outcomes=(statuses, reasons),
         )
-        return FrameBatch(ledger, frame_rows)
+        return FrameBatch(table, frame_rows)
 
 
 def _windows(
@@ -191,7 +191,7 @@ def _windows(
         ends = np.minimum(starts + chunk_length, record.length)
         frames = open_frames(record.sequence[starts[0] : ends[-1]], starts - starts[0], ends - starts[0])
         records = np.full(len(chunks), record_ordinal, np.int64)
-        ledger = _ledger_table(
+        table = _chunk_table(
             inputs=np.full(len(chunks), input_ordinal, np.int32),
             records=records,
             ids=pa.array([record.record_id], pa.binary()).take(pa.array(np.zeros(len(chunks), np.int64))),
@@ -200,7 +200,7 @@ def _windows(
             counts=frames.counts,
             outcomes=_outcomes(frames),
         )
-        yield FrameBatch(ledger, _frame_table(frames, records, chunks + 1))
+        yield FrameBatch(table, _frame_table(frames, records, chunks + 1))
 
 
 def _outcomes(frames: OpenFrames) -> tuple[pa.Array, pa.Array]:
@@ -210,7 +210,7 @@ def _outcomes(frames: OpenFrames) -> tuple[pa.Array, pa.Array]:
     return statuses.take(kinds), pa.array(["", NO_OPEN_FRAME, NO_CODON]).take(kinds)
 
 
-def _ledger_table(
+def _chunk_table(
     *,
     inputs: npt.NDArray[np.int32],
     records: npt.NDArray[np.int64],
@@ -232,7 +232,7 @@ def _ledger_table(
         pa.array(counts.astype(np.int8)),
         *outcomes,
     ]
-    return pa.Table.from_arrays(columns, schema=LEDGER_SCHEMA)
+    return pa.Table.from_arrays(columns, schema=CHUNK_SCHEMA)
 
 
 def _frame_table(

@@ -1,4 +1,4 @@
-"""The two tables that reading produces: the ledger (what became of every chunk) and the frames (what is embedded)."""
+"""The two tables that reading produces: one row for every chunk with its status, one row for every open frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Status(StrEnum):
 #: One row a chunk, in input order. A record without chunks (too_short, invalid) has one row with chunk 0, start 0 and
 #: end 0. `status` is SCORED where `frames` > 0: it becomes true once the frames are embedded.
 #: Ids are bytes exactly as in the input: the header up to the first white space.
-LEDGER_SCHEMA = pa.schema(
+CHUNK_SCHEMA = pa.schema(
     [
         ("input_ordinal", pa.int32()),  # 0-based index of the input file in the job
         ("record_ordinal", pa.int64()),  # 0-based, over all inputs of the job
@@ -36,7 +36,7 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 
-#: One row an open frame, ordered like the ledger and by frame name within a chunk.
+#: One row an open frame, ordered like the chunk table and by frame name within a chunk.
 FRAME_SCHEMA = pa.schema(
     [
         ("record_ordinal", pa.int64()),
@@ -52,7 +52,7 @@ FRAME_NAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
 
 @dataclass(frozen=True, slots=True)
 class FrameBatch:
-    """Some consecutive chunks of a job: their ledger rows and the frame rows that belong to them."""
+    """Some consecutive chunks of a job: their chunk rows and the frame rows that belong to them."""
 
-    ledger: pa.Table
+    chunks: pa.Table
     frames: pa.Table

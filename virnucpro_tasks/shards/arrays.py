@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.atomic import atomic_path
+from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.shards.computed import Computed
 
 DIGEST_BLOCK_BYTES = 2**22

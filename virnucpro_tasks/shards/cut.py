@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.reads.tables import FrameBatch
-from virnucpro_tasks.shards.plan import MAX_LEDGER_ROWS, shard_token_budget
+from virnucpro_tasks.shards.plan import MAX_CHUNK_ROWS, shard_token_budget
 
 SPECIAL_TOKENS = 2
 """<cls> and <eos> around every protein."""
@@ -23,23 +23,23 @@ def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[
     """Regroup `batches` into shards, in order; the frames of a chunk stay together.
 
     A shard is closed by the chunk with which it reaches its token budget (see `shard_token_budget`) or
-    MAX_LEDGER_ROWS rows. Where the cuts fall depends on the input alone, not on how it was batched.
+    MAX_CHUNK_ROWS rows. Where the cuts fall depends on the input alone, not on how it was batched.
     """
     pending: list[FrameBatch] = []
     tokens = rows = number = 0
     for batch in batches:
         cost = np.cumsum(chunk_tokens(batch))
-        frame_end = np.cumsum(batch.ledger["frames"].to_numpy().astype(np.int64))
+        frame_end = np.cumsum(batch.chunks["frames"].to_numpy().astype(np.int64))
         start = 0
-        while start < batch.ledger.num_rows:
+        while start < batch.chunks.num_rows:
             spent = int(cost[start - 1]) if start else 0
             budget = shard_token_budget(number, first_budget=first_budget)
             full = int(np.searchsorted(cost, spent + budget - tokens)) + 1
-            end = min(full, start + MAX_LEDGER_ROWS - rows, batch.ledger.num_rows)
+            end = min(full, start + MAX_CHUNK_ROWS - rows, batch.chunks.num_rows)
             pending.append(_part(batch, frame_end, start, end))
             tokens += int(cost[end - 1]) - spent
             rows += end - start
-            if tokens >= budget or rows >= MAX_LEDGER_ROWS:
+            if tokens >= budget or rows >= MAX_CHUNK_ROWS:
                 yield _joined(pending)
                 pending, tokens, rows, number = [], 0, 0, number + 1
             start = end
@@ -47,7 +47,7 @@ def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[
         yield _joined(pending)
 
 
-def with_finer_end(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
+def split_tail(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
     """`shards`, of which the last TAIL_SHARDS are cut into TAIL_PIECES parts of equal cost each, if there are many.
 
     Workers are done at the same time, up to the cost of one shard: a small one at the end leaves none idle for long.
@@ -68,23 +68,23 @@ def with_finer_end(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
 
 
 def chunk_tokens(batch: FrameBatch) -> np.ndarray:
-    """ESM-2 tokens of each ledger row, int64, shape (ledger rows,)."""
+    """ESM-2 tokens of each chunk row, int64, shape (chunk rows,)."""
     lengths = pc.binary_length(batch.frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
     totals = np.concatenate([[0], np.cumsum(lengths)])
-    ends = np.cumsum(batch.ledger["frames"].to_numpy().astype(np.int64))
+    ends = np.cumsum(batch.chunks["frames"].to_numpy().astype(np.int64))
     return np.diff(totals[np.concatenate([[0], ends])])
 
 
 def _part(batch: FrameBatch, frame_end: np.ndarray, start: int, end: int) -> FrameBatch:
     first = int(frame_end[start - 1]) if start else 0
     return FrameBatch(
-        ledger=batch.ledger.slice(start, end - start),
+        chunks=batch.chunks.slice(start, end - start),
         frames=batch.frames.slice(first, int(frame_end[end - 1]) - first),
     )
 
 
 def _joined(parts: list[FrameBatch]) -> FrameBatch:
     return FrameBatch(
-        ledger=pa.concat_tables([part.ledger for part in parts]),
+        chunks=pa.concat_tables([part.chunks for part in parts]),
         frames=pa.concat_tables([part.frames for part in parts]),
     )

@@ -1,4 +1,4 @@
-"""Shard files: frames and ledger as Parquet, pooled vectors as safetensors."""
+"""Shard files: frames and chunks as Parquet, pooled vectors as safetensors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from virnucpro_tasks.atomic import atomic_path
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.reads.tables import FRAME_SCHEMA, LEDGER_SCHEMA, FrameBatch
+from virnucpro_tasks.files import atomic_path, file_sha256
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
 from virnucpro_tasks.shards.computed import Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
@@ -40,18 +40,18 @@ class ShardVectors:
     computed: Computed = field(default_factory=Computed)
 
 
-def write_shard(batch: FrameBatch, *, frames: Path, ledger: Path) -> ShardEntry:
+def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
-    for table, path in ((batch.ledger, ledger), (batch.frames, frames)):
+    for table, path in ((batch.chunks, chunks), (batch.frames, frames)):
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression=COMPRESSION, write_page_checksum=True)
     return ShardEntry(
-        ledger_rows=batch.ledger.num_rows,
+        chunk_rows=batch.chunks.num_rows,
         frames=batch.frames.num_rows,
         tokens=int(chunk_tokens(batch).sum()),
         digest=frames_digest(batch.frames),
-        frames_sha256=file_digest(frames),
-        ledger_sha256=file_digest(ledger),
+        frames_sha256=file_sha256(frames),
+        chunks_sha256=file_sha256(chunks),
     )
 
 
@@ -69,7 +69,7 @@ def frames_digest(frames: pa.Table) -> str:
 
 
 def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
-    """Read a frame or ledger table, checked by its page checksums, and by its digest if that is given.
+    """Read a frame or chunk table, checked by its page checksums, and by its digest if that is given.
 
     Raises DamagedError for a file that is missing, cut off or changed.
     """
@@ -86,18 +86,9 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
             raise DamagedError(path) from None
         raise
     # Names and types of columns stand in the footer, which has no checksum.
-    if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(LEDGER_SCHEMA)):
+    if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(CHUNK_SCHEMA)):
         raise DamagedError(path)
     return table
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file; "" if it is missing."""
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:

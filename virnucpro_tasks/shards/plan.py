@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from virnucpro_tasks.atomic import write_json
-from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.sealed import read_object, typed
+import msgspec
+
+from virnucpro_tasks.files import read_checked, write_checked
 
 SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""
 
-MAX_LEDGER_ROWS = 500_000
-"""Ledger rows of one shard, so that input without open frames is written in bounded memory too."""
+MAX_CHUNK_ROWS = 500_000
+"""chunk rows of one shard, so that input without open frames is written in bounded memory too."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShardEntry:
-    """One shard: rows of its ledger, frames, ESM-2 tokens (two more than residues, a frame), SHA-256 of the sequences
-    of its frames, and of both files.
+class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One shard: rows of its chunk table, frames, ESM-2 tokens (residues and two more a frame), SHA-256 of its
+    sequences and of both files.
     """
 
-    ledger_rows: int
+    chunk_rows: int
     frames: int
     tokens: int
     digest: str
     frames_sha256: str
-    ledger_sha256: str
+    chunks_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of plan.json; a shard's number is its place in `shards`."""
 
     shards: tuple[ShardEntry, ...]
@@ -57,20 +51,9 @@ def shard_token_budget(shard: int, *, first_budget: int) -> int:
 
 def write_plan(path: Path, shards: Sequence[ShardEntry]) -> None:
     """Write plan.json atomically: splitting is complete."""
-    entries = [asdict(entry) for entry in shards]
-    write_json(path, {"shards": entries, "sha256": _digest(entries)})
+    write_checked(path, Plan(tuple(shards)))
 
 
 def read_plan(path: Path) -> Plan:
     """Read plan.json. Raises FileNotFoundError while splitting is not complete, DamagedError if it was changed."""
-    try:
-        content = read_object(path)
-        if content["sha256"] != _digest(content["shards"]):
-            raise DamagedError(path)
-        return Plan(tuple(typed(ShardEntry, entry) for entry in content["shards"]))
-    except (KeyError, TypeError):
-        raise DamagedError(path) from None
-
-
-def _digest(entries: list[dict[str, Any]]) -> str:
-    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+    return read_checked(path, Plan)

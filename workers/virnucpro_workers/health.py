@@ -20,8 +20,8 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
-from virnucpro_tasks.atomic import write_bytes
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.files import write_bytes
 
 BEAT_SECONDS = 5.0
 SUFFIX = ".beat"

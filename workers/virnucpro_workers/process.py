@@ -21,14 +21,15 @@ from celery.signals import worker_process_init
 
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, gpu_queue
-from virnucpro_tasks.lifeline import tied_to_parent
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
+from virnucpro_workers.consumer.install import install
+from virnucpro_workers.consumer.watchdog import Watchdog
 from virnucpro_workers.health import HeartbeatStep, Phase, heartbeat_file, write_heartbeat
-from virnucpro_workers.job_queues import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.loading import LoadingState
-from virnucpro_workers.watchdog import Watchdog
 
 LOADING_SECONDS = 1800.0
 """Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
@@ -101,14 +102,14 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
         app.steps["consumer"].add(type("Heartbeat", (HeartbeatStep,), {"file": file}))
     loading = LoadingState()
     app.steps["consumer"].add(queue_step(role, queues, loading))
-    app.conf.broker_transport_options |= transport_options(role)
+    install(app, transport_options=transport_options(role))
     if role is Role.COORDINATE:
         app.steps["consumer"].add(Watchdog)
     parent_pid = os.getpid()
 
     def start_child(**_: Any) -> None:
         # A child busy on a device would otherwise hold it after its parent was killed.
-        tied_to_parent(parent_pid)()
+        die_with_parent(parent_pid)()
         allow_children()
         if role is Role.EMBED:
             loading.run(lambda: load_models(settings), name=name)
@@ -124,13 +125,13 @@ def run_worker(role: Role, device: str, host: str, run_dir: Path | None) -> int:
 
 def allow_children() -> None:
     """Let this pool child start processes. The pool marks its children as daemons, which must have none that could be
-    left behind; those of `map_ahead` end with it."""
+    left behind; those of `ordered_process_map` end with it."""
     billiard.current_process().daemon = False
 
 
 def load_models(settings: Settings) -> None:
     """Load the models onto this process's device; the only place where a worker touches torch or CUDA."""
-    from virnucpro_tasks.steps.embedding import prepare_engine
+    from virnucpro_tasks.pipeline.embed_shard import prepare_engine
 
     prepare_engine(settings)
 

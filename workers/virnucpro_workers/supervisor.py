@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.lifeline import tied_to_parent
+from virnucpro_tasks.processes import spawn
 from virnucpro_workers.health import heartbeat_file, read_heartbeat
 
 PERMANENT_EXITS = frozenset({ExitCode.USAGE, ExitCode.BAD_INPUT})
@@ -139,14 +139,7 @@ class Supervisor:
         return max(0.0, min([LONGEST_WAIT_SECONDS, *due]))
 
     def _start(self, worker: _Worker) -> None:
-        # A session of its own: Ctrl-C in the terminal must not reach it, and it is killed with its pool child.
-        worker.process = subprocess.Popen(
-            worker.spec.command,
-            env=worker.spec.environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=tied_to_parent(),
-        )
+        worker.process = spawn(worker.spec.command, environment=worker.spec.environment)
         worker.started_at = time.monotonic()
         self.say(f"{worker.spec.name} started, pid {worker.process.pid}")
 

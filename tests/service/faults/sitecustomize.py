@@ -40,7 +40,7 @@ def poison(encoder_module):
 
     def poisoned(self, tokens, *, should_stop):
         if self.name == "esm2":
-            spoilt = []
+            damaged_result = []
             start = 0
             active = active_faults()
             for index, length in enumerate(tokens.lengths.tolist()):
@@ -49,9 +49,9 @@ def poison(encoder_module):
                 for mark, fault in marks.items():
                     if fault in active and mark in ids:
                         strike(fault)
-                        spoilt.append(index)
-            if spoilt:
-                raise encoder_module.NonFiniteError(self.name, spoilt)
+                        damaged_result.append(index)
+            if damaged_result:
+                raise encoder_module.NonFiniteError(self.name, damaged_result)
         delay_seconds = float(os.environ.get("TEST_SLOW_SECONDS", "0"))
         if delay_seconds and self.name == "esm2" and tokens.lengths.size > 1:
             time.sleep(delay_seconds)
@@ -80,7 +80,7 @@ def strike(fault):
             time.sleep(3600)
 
 
-WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.steps.splitting": break_splitting}
+WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.pipeline.split": break_splitting}
 
 
 class Finder(importlib.abc.MetaPathFinder):

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from job import SAMPLE, make_job, run_job
+
+from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.files import file_sha256
+from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.settings import Settings
+
+
+def test_a_head_that_does_not_fit_its_models_is_found_before_any_work(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    bundle = tmp_path / "bundle"
+    shutil.copytree(demo_bundle().path, bundle)
+    head = bundle / "head" / "model.safetensors"
+    tensors = load_file(head)
+    tensors["hidden_layer.weight"] = tensors["hidden_layer.weight"][:, :-1].copy()
+    save_file(tensors, head)
+    description = json.loads((bundle / "bundle.json").read_text())
+    description["sha256"]["head/model.safetensors"] = file_sha256(head)
+    (bundle / "bundle.json").write_text(json.dumps(description))
+    settings = Settings(store=tmp_path / "store", bundle=str(bundle))
+    with pytest.raises(BundleError, match="this head takes 319"):
+        submit(
+            settings,
+            [SAMPLE],
+            chunk_length=None,
+            min_length=None,
+            strict=False,
+            keep_embeddings=False,
+            priority=0,
+        )
+    assert not (tmp_path / "store").exists()
+
+
+def without_head(folder: Path) -> Path:
+    """The demonstration's encoders as a bundle of their own."""
+    shutil.copytree(demo_bundle().path, folder, ignore=shutil.ignore_patterns("head"))
+    description = json.loads((folder / "bundle.json").read_text())
+    description["sha256"] = {name: digest for name, digest in description["sha256"].items() if "head" not in name}
+    (folder / "bundle.json").write_text(json.dumps(description | {"head": "no head"}))
+    return folder
+
+
+def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path / "store", bundle=str(without_head(tmp_path / "encoders")))
+    with pytest.raises(BundleError, match="has no head, so it scores nothing"):
+        make_job(settings, SAMPLE)
+    assert not (tmp_path / "store").exists()
+    job = make_job(settings, SAMPLE, scored=False, keep_embeddings=True)
+    run_job(job, settings)
+    report = json.loads(job.paths.run.read_bytes())
+    assert report["summary"] == "14 records: 13 embedded, 1 without an open frame [demonstration (DEMONSTRATION)]"
+    assert report["counts"]["virus_chunks"] == report["counts"]["virus_records"] == 0
+    assert report["counts"]["frames_scored"] == report["counts"]["frames"] > 0
+    assert "nothing is scored" in report["warnings"][0]
+    assert sorted(file.name for file in job.paths.results.iterdir()) == ["run.json", "virnucpro.log"]
+    assert job.paths.embedding(0).exists()

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from job import SAMPLE, make_job, run_job
+from output.tables import read_table
+
+from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.jobs.job import Job, reopen_job
+from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.pipeline import finish
+from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
+from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import read_plan
+
+SCORE_COLUMNS = ("highest_viral_score", "mean_viral_score")
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    return replace(settings, shard_tokens=5_000)
+
+
+def results_of(job: Job) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in job.paths.results.iterdir() if file.name != "run.json"}
+
+
+def test_what_is_missing_is_named_and_nothing_is_written(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    assert finish_files(job) == shards
+    for shard in shards[:-1]:
+        embed_shard_files(job, shard, small)
+    assert finish_files(job) == shards[-1:]
+    assert not job.paths.results.exists()
+    assert not job.paths.run.exists()
+
+
+def test_nothing_happens_before_the_plan_is_there(small: Settings) -> None:
+    assert finish_files(make_job(small, SAMPLE)) == []
+
+
+def test_results_do_not_depend_on_the_size_of_shards(small: Settings, settings: Settings) -> None:
+    small_shards, one_shard = make_job(small, SAMPLE), make_job(settings, SAMPLE)
+    run_job(small_shards, small)
+    run_job(one_shard, settings)
+    assert len(read_plan(one_shard.paths.plan).shards) == 1
+    # Which sequences share a pack may move a vector by some 1e-7; everything else is equal.
+    for name in ("records.tsv", "chunks.tsv"):
+        rows, others = (read_table(job.paths.results / name) for job in (small_shards, one_shard))
+        for row, other in zip(rows, others, strict=True):
+            scores = [(row.pop(column), other.pop(column)) for column in SCORE_COLUMNS]
+            assert row == other
+            assert all(one == two or float(one) == pytest.approx(float(two), abs=1e-5) for one, two in scores)
+
+
+def test_the_report_tells_what_the_engine_did(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    run_job(job, small)
+    engine = json.loads(job.paths.run.read_bytes())["engine"]
+    shards = len(read_plan(job.paths.plan).to_embed)
+    assert engine["packs"] >= 2 * shards and engine["tokens"] > read_plan(job.paths.plan).tokens
+    assert engine["token_fill"] == pytest.approx(engine["tokens"] / engine["capacity"], abs=1e-4)
+    assert 0 < engine["token_fill"] <= 1
+    assert engine["recomputed_packs"] == engine["out_of_memory"] == 0
+    assert engine["shards_by_attention"] == {"dnabert-s": {"sdpa": shards}, "esm2": {"sdpa": shards}}
+
+
+def test_what_happens_to_vectors_once_they_are_scored_does_not_show_in_the_report(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    write_results = finish.write_results
+
+    def damaging(*arguments: Any, **options: Any) -> ResultCounts:
+        counts = write_results(*arguments, **options)
+        for file in job.paths.embeddings.iterdir():
+            file.write_bytes(file.read_bytes()[:9])
+        return counts
+
+    run_job(quiet, small)
+    monkeypatch.setattr(finish, "write_results", damaging)
+    run_job(job, small)
+    assert report_of(job) == report_of(quiet)
+
+
+def report_of(job: Job) -> dict[str, Any]:
+    report = json.loads(job.paths.run.read_bytes())
+    del report["times"]
+    return report
+
+
+def test_a_second_finish_changes_nothing(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    run_job(job, small)
+    before = results_of(job)
+    assert finish_files(job) == []
+    job.paths.run.unlink()
+    assert finish_files(job) == []
+    assert results_of(job) == before
+    assert job.paths.run.read_bytes() == (job.paths.results / "run.json").read_bytes()
+
+
+def test_two_finishes_at_once_leave_one_complete_folder(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job(small, SAMPLE, keep_embeddings=True)
+    write = finish._write
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        monkeypatch.setattr(finish, "_write", write)
+        assert finish_files(job) == []  # another process, from start to end
+        write(*arguments, **options)  # type: ignore[arg-type]
+
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    monkeypatch.setattr(finish, "_write", interrupted)
+    assert finish_files(job) == []
+    assert not job.paths.failed.exists()
+    assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_embeddings_go_with_the_end_unless_they_are_kept(small: Settings) -> None:
+    for keep in (False, True):
+        job = make_job(small, SAMPLE, keep_embeddings=keep)
+        run_job(job, small)
+        assert any(job.paths.embeddings.iterdir()) == keep
+
+
+def test_kept_embeddings_are_on_the_disk_before_the_commit_mark(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE, keep_embeddings=True)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    synced: list[Path] = []
+
+    def noting(path: Path) -> None:
+        assert not job.paths.run.exists()
+        synced.append(path)
+
+    monkeypatch.setattr(finish, "sync", noting)
+    assert finish_files(job) == [] and job.paths.run.exists()
+    assert set(synced) >= {job.paths.embedding(shard) for shard in read_plan(job.paths.plan).to_embed}
+
+
+def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    # The first shard holds a piece of one record, whose worker was lost nine times.
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    assert finish_files(job) == []
+    report = json.loads(job.paths.run.read_bytes())
+    assert report["exit_code"] == ExitCode.INCOMPLETE
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    lost = [row for row in chunks if row["status"] == "quarantined"]
+    assert len(lost) == report["counts"]["chunks"]["quarantined"] > 0
+    assert {row["reason"] for row in lost} == {"9 attempts: its worker died each time"}
+    assert any(row["status"] == "scored" for row in chunks)
+
+
+def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    job.paths.quarantined(shards[0]).write_text("{")
+    job.paths.attempts(shards[0]).unlink()
+    assert finish_files(job) == []
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    assert {row["reason"] for row in chunks if row["status"] == "quarantined"} == {"its reason is lost"}
+
+
+@pytest.mark.parametrize("how", ["removed", "cut off", "another reason", "another record"])
+def test_reasons_that_were_damaged_are_made_again_from_the_attempts(small: Settings, how: str) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    file = job.paths.quarantined(shards[0])
+    whole = file.read_bytes()
+    harmed = {
+        "cut off": whole[: len(whole) // 2],
+        "another reason": whole.replace(b"9 attempts", b"8 attempts"),
+        "another record": whole.replace(b'"record_ordinal": 0', b'"record_ordinal": 1'),
+    }
+    file.unlink() if how == "removed" else file.write_bytes(harmed[how])
+    assert how == "removed" or file.read_bytes() != whole
+    assert finish_files(job) == []
+    chunks = read_table(job.paths.results / "chunks.tsv")
+    assert {row["reason"] for row in chunks if row["status"] == "quarantined"} == {
+        "9 attempts: its worker died each time"
+    }
+    assert file.read_bytes() == whole
+
+
+def test_quarantined_records_get_their_attempts_back_on_request(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    shards = list(split_files(job))
+    job.paths.attempts(shards[0]).write_text("{}\n" * 9)
+    for shard in shards:
+        embed_shard_files(job, shard, small)
+    reopen_job(job, retry_quarantined=True)
+    assert finish_files(job) == shards[:1]
+    assert embed_shard_files(job, shards[0], small)["state"] == "embedded"
+    assert finish_files(job) == []
+    assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK
+
+
+def shorter(file: Path) -> None:
+    pq.write_table(pq.read_table(file).slice(1), file)
+
+
+def truncated(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", [shorter, truncated, flipped, Path.unlink])
+@pytest.mark.parametrize("table", ["frames", "chunks"])
+def test_a_table_that_was_damaged_is_cut_again_from_the_input(
+    small: Settings, table: str, harm: Callable[[Path], None]
+) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    run_job(quiet, small)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    harm(getattr(job.paths, table)(1))
+    assert finish_files(job) == []
+    assert results_of(job) == results_of(quiet)
+
+
+@pytest.mark.parametrize("harm", [truncated, flipped])
+def test_a_table_that_was_damaged_before_it_was_embedded_is_cut_again(
+    small: Settings, harm: Callable[[Path], None]
+) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    run_job(quiet, small)
+    shards = list(split_files(job))
+    harm(job.paths.frames(shards[1]))
+    states = [embed_shard_files(job, shard, small)["state"] for shard in shards]
+    # A bit in a statistic that nobody reads does no harm before the digest is compared.
+    assert states[0] == "embedded" and (states[1] == "failed" or harm is flipped)
+    for shard in finish_files(job):
+        assert embed_shard_files(job, shard, small)["state"] == "embedded"
+    assert finish_files(job) == []
+    assert results_of(job) == results_of(quiet)
+
+
+@pytest.mark.parametrize("harm", [truncated, flipped])
+def test_a_plan_that_was_damaged_is_made_again(small: Settings, harm: Callable[[Path], None]) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    run_job(quiet, small)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    harm(job.paths.plan)
+    assert job_progress(job).shards_total is None
+    for shard in finish_files(job):
+        assert embed_shard_files(job, shard, small)["state"] == "embedded"
+    assert finish_files(job) == []
+    assert results_of(job) == results_of(quiet)
+
+
+def test_a_table_that_cannot_be_cut_again_ends_the_job_with_its_path(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+    truncated(job.paths.chunks(0))
+    job.paths.input(0).unlink()
+    job.paths.input(0).write_text(">other\nACGT\n")
+    assert finish_files(job) == []
+    message = json.loads(job.paths.failed.read_bytes())["message"]
+    assert str(job.paths.chunks(0)) in message and "submit it again" in message
+    assert not job.paths.results.exists()
+
+
+def test_a_head_or_description_that_was_changed_ends_the_job_with_its_path(small: Settings) -> None:
+    for harm, name in ((flipped, "head/model.safetensors"), (renamed, "bundle.json")):
+        job = make_job(small, SAMPLE)
+        for shard in split_files(job):
+            embed_shard_files(job, shard, small)
+        harm(job.paths.bundle / name)
+        assert finish_files(job) == []
+        assert str(job.paths.bundle) in json.loads(job.paths.failed.read_bytes())["message"]
+        assert not job.paths.results.exists()
+
+
+def renamed(file: Path) -> None:
+    file.write_text(file.read_text().replace('"name": "', '"name": "x'))
+
+
+def test_an_error_in_finishing_is_recorded_and_leaves_nothing_half_written(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        embed_shard_files(job, shard, small)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no idea")
+
+    # A store that fails says nothing against the job
+    monkeypatch.setattr(finish, "write_results", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        finish_files(job)
+    assert not job.paths.failed.exists()
+    # Anything else does
+    monkeypatch.setattr(finish, "write_results", broken)
+    assert finish_files(job) == []
+    assert "no idea" in json.loads(job.paths.failed.read_bytes())["message"]
+    assert not job.paths.results.exists()
+    assert not job.paths.run.exists()
+    assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path: Path) -> None:
+    job = make_job(settings, SAMPLE)
+    run_job(job, settings)
+    files = results_of(job) | {"run.json": job.paths.run.read_bytes()}
+    silent = {name for name, content in files.items() if b"demonstration" not in content.lower()}
+    # Their columns are fixed; DEMONSTRATION.txt beside them names them.
+    assert silent == {"prediction_results.txt", "prediction_results_highestscore.csv"}
+    assert all(name.encode() in files["DEMONSTRATION.txt"] for name in silent)

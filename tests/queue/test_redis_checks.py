@@ -1,0 +1,80 @@
+"""Workers of one store must not take the messages of another one: they would find no such job, and drop them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from job import SAMPLE, make_job
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.jobs.store_id import store_id
+from virnucpro_tasks.keys import STORE
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
+from virnucpro_tasks.queue.messages import jobs_with_messages
+from virnucpro_tasks.queue.redis_checks import bind_store, check_redis
+from virnucpro_tasks.settings import Settings
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def client(broker: EmbeddedBroker) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(broker.socket))
+
+
+def test_the_first_store_has_it_and_others_are_told_whose_it_is(client: redis.Redis, tmp_path: Path) -> None:
+    bind_store(client, tmp_path / "ours")
+    bind_store(client, tmp_path / "ours")
+    with pytest.raises(BrokerError, match=f"serves another store: {tmp_path}/ours.*database of its own") as refused:
+        bind_store(client, tmp_path / "theirs")
+    assert refused.value.exit_code == ExitCode.UNREACHABLE
+    # And it stays as it is
+    assert json.loads(client.get(STORE))["id"] == store_id(tmp_path / "ours")
+
+
+def test_the_same_store_in_another_place_is_no_other(client: redis.Redis, tmp_path: Path) -> None:
+    bind_store(client, tmp_path / "ours")
+    (tmp_path / "ours").rename(tmp_path / "mounted")
+    bind_store(client, tmp_path / "mounted")
+
+
+def test_after_redis_was_emptied_or_the_key_deleted_it_is_said_anew(client: redis.Redis, tmp_path: Path) -> None:
+    bind_store(client, tmp_path / "gone")
+    client.delete(STORE)
+    bind_store(client, tmp_path / "new")
+
+
+def test_no_job_is_queued_where_another_store_is_served(
+    client: redis.Redis, broker: EmbeddedBroker, settings: Settings, tmp_path: Path
+) -> None:
+    bind_store(client, tmp_path / "theirs")
+    job = make_job(settings, SAMPLE)
+    app = make_app(replace(settings, broker_url=broker.url))
+    with pytest.raises(BrokerError, match="serves another store"):
+        enqueue(app, job)
+    assert not requeue_if_lost(app, job)
+    assert jobs_with_messages(client) == set()
+    app.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b"[]", b"3", b'{"id": "0"}', b"\xff"])
+def test_what_is_not_readable_is_another_store(client: redis.Redis, tmp_path: Path, said: bytes) -> None:
+    client.set(STORE, said or b"null")
+    with pytest.raises(BrokerError, match=r"serves another store: what virnucpro\.store says is not readable"):
+        bind_store(client, tmp_path)
+
+
+def test_a_redis_that_refuses_the_question_is_told(
+    client: redis.Redis, broker: EmbeddedBroker, settings: Settings
+) -> None:
+    client.lpush(STORE, "a list")
+    app = make_app(replace(settings, broker_url=broker.url))
+    with pytest.raises(BrokerError, match="does not tell which store it serves: WRONGTYPE"):
+        check_redis(app)
+    app.close()

@@ -1,0 +1,108 @@
+"""Which messages a worker holds, and which of them nobody works at."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from celery.worker import state
+from kombu.transport.virtual import QoS
+from virnucpro_workers.consumer.kombu_internals import drop_orphaned, held_tags, rebind_channel
+
+
+class Request:
+    """What is read of a Celery request; sets of Celery's state hold weak references."""
+
+    name, args = "virnucpro.embed_shard", ("job", 3)
+
+    def __init__(self, tag: str) -> None:
+        self.message = SimpleNamespace(delivery_tag=tag)
+
+
+def new_channel() -> SimpleNamespace:
+    """A channel that may hold one message at a time, as a worker's."""
+    channel = SimpleNamespace(do_restore=False)
+    channel.qos = QoS(channel, prefetch_count=1)
+    return channel
+
+
+@pytest.fixture
+def channel() -> SimpleNamespace:
+    return new_channel()
+
+
+def consumer_of(channel: SimpleNamespace) -> SimpleNamespace:
+    return SimpleNamespace(task_consumer=SimpleNamespace(channel=channel))
+
+
+def test_what_was_acknowledged_is_not_held(channel: SimpleNamespace) -> None:
+    for tag in ("taken", "acknowledged"):
+        channel.qos.append(None, tag)
+    channel.qos.ack("acknowledged")
+    assert held_tags(consumer_of(channel)) == {"taken"}
+
+
+def test_tasks_still_running_after_a_reconnect_are_held(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "active_requests", {Request("running")})
+    channel.qos.append(None, "delivered")
+    assert held_tags(consumer_of(channel)) == {"delivered", "running"}
+    assert held_tags(SimpleNamespace(task_consumer=None)) == {"running"}
+
+
+def test_messages_of_a_lost_channel_are_acknowledged_at_the_next_one_and_those_of_running_tasks_count_there(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, done = Request("running"), Request("done, but Redis was away")
+    for request in (running, done):
+        request.message.channel = channel
+        channel.qos.append(request.message, request.message.delivery_tag)
+    monkeypatch.setattr(state, "active_requests", {running})
+    new = new_channel()
+    rebind_channel(channel, new)
+    assert running.message.channel is done.message.channel is new
+    assert held_tags(consumer_of(new)) == {"running"}
+    assert not new.qos.can_consume()
+    new.qos.ack("running")
+    assert new.qos.can_consume()
+
+
+def test_a_message_of_no_task_is_let_go_the_second_time(
+    channel: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel.qos.append(None, "orphan")
+    consumer = consumer_of(channel)
+    known = drop_orphaned(consumer, set())
+    assert known == {"orphan"}
+    assert held_tags(consumer) == {"orphan"}
+    assert not channel.qos.can_consume()
+    assert drop_orphaned(consumer, known) == set()
+    assert held_tags(consumer) == set()
+    assert channel.qos.can_consume()
+    assert "message orphan" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["requests", "active_requests"])
+def test_a_message_that_a_task_waits_or_runs_for_is_kept(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    request = Request("taken")
+    monkeypatch.setattr(state, where, {"a task": request} if where == "requests" else {request})
+    channel.qos.append(None, "taken")
+    assert drop_orphaned(consumer_of(channel), {"taken"}) == set()
+    assert held_tags(consumer_of(channel)) == {"taken"}
+
+
+@pytest.mark.parametrize("how", ["should_stop", "should_terminate"])
+def test_a_worker_that_stops_keeps_what_it_will_give_back(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(state, how, 0)
+    channel.qos.append(None, "orphan")
+    assert drop_orphaned(consumer_of(channel), {"orphan"}) == set()
+    assert held_tags(consumer_of(channel)) == {"orphan"}
+
+
+def test_without_a_connection_there_is_nothing_to_forget() -> None:
+    assert drop_orphaned(SimpleNamespace(task_consumer=None), {"orphan"}) == set()

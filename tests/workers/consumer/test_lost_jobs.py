@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from job import SAMPLE, make_job, run_job
+from virnucpro_workers.consumer.lost_jobs import Watch, is_watcher
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.jobs.job import cancel_job, remove_job
+from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.queue.messages import jobs_with_messages
+from virnucpro_tasks.settings import Settings
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+@pytest.fixture
+def client(broker: EmbeddedBroker) -> Iterator[redis.Redis]:
+    client = redis.Redis(unix_socket_path=str(broker.socket))
+    yield client
+    client.flushall()
+
+
+@pytest.fixture
+def app(settings: Settings, broker: EmbeddedBroker) -> Iterator[VirnucproApp]:
+    app = make_app(replace(settings, broker_url=broker.url))
+    yield app
+    app.close()
+
+
+def test_a_lost_job_is_queued_at_the_second_look_and_those_with_messages_never(
+    app: VirnucproApp, client: redis.Redis, settings: Settings
+) -> None:
+    lost, queued = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
+    enqueue(app, queued)
+    watch = Watch(settings.store)
+    assert watch.look(app, client) == []
+    assert watch.look(app, client) == [lost.job_id]
+    assert jobs_with_messages(client) == {lost.job_id, queued.job_id}
+    assert watch.look(app, client) == watch.look(app, client) == []
+    # And should it be lost again
+    client.flushall()
+    watch.look(app, client)
+    assert watch.look(app, client) == sorted([lost.job_id, queued.job_id])
+
+
+def test_what_is_over_or_no_job_is_left_alone(app: VirnucproApp, client: redis.Redis, settings: Settings) -> None:
+    finished, cancelled, removed, damaged = (make_job(settings, SAMPLE) for _ in range(4))
+    run_job(finished, settings)
+    cancel_job(cancelled)
+    remove_job(removed, force=True)
+    damaged.paths.job.write_text("{")
+    (settings.store / "jobs" / "notes").mkdir()
+    watch = Watch(settings.store)
+    assert [watch.look(app, client) for _ in range(4)] == [[]] * 4
+    assert jobs_with_messages(client) == set()
+
+
+def test_a_store_without_jobs_is_no_error(app: VirnucproApp, client: redis.Redis, tmp_path: Path) -> None:
+    assert Watch(tmp_path / "none").look(app, client) == []
+
+
+def test_one_process_watches_until_it_is_silent(client: redis.Redis) -> None:
+    assert is_watcher(client, "a", every_seconds=10)
+    assert not is_watcher(client, "b", every_seconds=10)
+    assert is_watcher(client, "a", every_seconds=0.001)
+    while not is_watcher(client, "b", every_seconds=10):
+        pass
+    assert not is_watcher(client, "a", every_seconds=10)

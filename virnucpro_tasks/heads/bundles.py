@@ -1,0 +1,109 @@
+"""A bundle with the encoders of another one and a fitted head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save_file
+
+from virnucpro_tasks.files import link_or_copy, write_json
+from virnucpro_tasks.heads.card import model_card
+from virnucpro_tasks.heads.examples import Examples
+from virnucpro_tasks.heads.mlp import Epoch
+from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.heads.train import HeadKind, fit_head
+from virnucpro_tasks.jobs.staging import StagedInput
+from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.sizes import CLASSES
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRequest:
+    """Which head to fit, and what its bundle says of it. `hidden` units are the MLP's; `chunk_length` is in bases."""
+
+    kind: HeadKind
+    hidden: int
+    seed: int
+    chunk_length: int
+    name: str
+    licence: str
+    intended_use: str
+    demonstration: bool = False
+
+
+def fit_bundle(
+    output: Path,
+    encoders: Bundle,
+    examples: Examples,
+    request: HeadRequest,
+    *,
+    inputs: Sequence[StagedInput],
+    say: Callable[[Epoch], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Fit a head to `examples`, vectors by `encoders`, and write it with them as the new folder `output`.
+
+    Returns the card. Raises InputError if there are too few groups, BundleError if `encoders` are damaged, OutputError
+    if `output` exists.
+    """
+    fitted = fit_head(examples, kind=request.kind, hidden=request.hidden, seed=request.seed, say=say)
+    card = model_card(
+        examples,
+        fitted.parts,
+        fitted.scores,
+        kind=request.kind,
+        encoders=encoders,
+        inputs=inputs,
+        chunk_length=request.chunk_length,
+        seed=request.seed,
+        intended_use=request.intended_use,
+    )
+    write_trained(
+        output, encoders, fitted.head, request, card=card, head_name=f"{request.kind}, {len(examples.ids)} records"
+    )
+    return card
+
+
+def write_trained(
+    output: Path, encoders: Bundle, head: HeadTensors, request: HeadRequest, *, card: dict[str, Any], head_name: str
+) -> Bundle:
+    """Write the new folder `output`; files of the encoders are hard links where that is possible.
+
+    Raises BundleError if `encoders` are damaged, OutputError if `output` exists.
+    """
+    verify_bundle(encoders)
+    description = encoders.description
+    with new_folder(output) as folder:
+        for member in ENCODER_FILES:
+            (folder / member).parent.mkdir(exist_ok=True)
+            link_or_copy(encoders.path / member, folder / member)
+        (folder / "head").mkdir()
+        save_file(head.state(), folder / "head" / "model.safetensors")
+        write_json(
+            folder / "head" / "config.json",
+            {
+                "nucleotide_width": description.nucleotide_width,
+                "protein_width": description.protein_width,
+                "hidden": len(head.hidden),
+                "classes": list(CLASSES),
+            },
+        )
+        write_json(folder / CARD_FILE, card)
+        describe_bundle(
+            folder,
+            name=request.name,
+            demonstration=request.demonstration,
+            chunk_length=request.chunk_length,
+            precision=description.precision,
+            nucleotide_model=description.nucleotide_model,
+            protein_model=description.protein_model,
+            head=head_name,
+            nucleotide_width=description.nucleotide_width,
+            protein_width=description.protein_width,
+            licences=description.licences | {"head": request.licence},
+        )
+        read_bundle(folder)
+    return read_bundle(output)

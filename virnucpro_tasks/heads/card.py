@@ -1,0 +1,67 @@
+"""The model card of a fitted head, kept in its bundle: what it was made from, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.heads.examples import Examples
+from virnucpro_tasks.heads.labels import JUDGE
+from virnucpro_tasks.heads.metrics import Metrics, by_length
+from virnucpro_tasks.jobs.staging import StagedInput
+from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
+from virnucpro_tasks.models.card import encoder_weights
+
+GROUPS_IN_CARD = 500
+"""More groups than that are only counted."""
+
+
+def model_card(
+    examples: Examples,
+    parts: Mapping[str, NDArray[np.int64]],
+    scores: NDArray[np.float64],
+    *,
+    kind: str,
+    encoders: Bundle,
+    inputs: Sequence[StagedInput],
+    chunk_length: int,
+    seed: int,
+    intended_use: str,
+) -> dict[str, Any]:
+    """The card as plain values. `scores` (records,) are of all of `examples`; the figures are of the judging part."""
+    judge = parts[JUDGE]
+    virus = examples.virus
+    description = encoders.description
+    return {
+        "intended_use": intended_use,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": version("virnucpro-tasks"),
+        "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},
+        "scores_are_right_for": "as many viruses as others",
+        "encoders": {
+            "nucleotide": description.nucleotide_model,
+            "protein": description.protein_model,
+            "sha256": {name: description.sha256[name] for name in ENCODER_FILES},
+            "weights": encoder_weights(encoders.path),
+            "licences": {part: text for part, text in description.licences.items() if part != "head"},
+        },
+        # Where a file lay is nobody's business to whom the bundle goes.
+        "data": [{"name": Path(entry.name).name, "bytes": entry.bytes, "sha256": entry.sha256} for entry in inputs],
+        "parts": {
+            part: {
+                "records": len(records),
+                "viruses": int(virus[records].sum()),
+                "groups": len({examples.labels[record].group for record in records}),
+            }
+            for part, records in parts.items()
+        },
+        "unseen_groups": Metrics.of(scores[judge], virus[judge]).as_dict(),
+        "unseen_groups_by_length": by_length(scores[judge], virus[judge], examples.lengths[judge]),
+        "judged_groups": sorted({examples.labels[record].group for record in judge})[:GROUPS_IN_CARD],
+    }

@@ -1,0 +1,52 @@
+"""The baseline that any head has to beat: logistic regression on counts of 4-mers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.heads.labels import Label
+
+K = 4
+FOLDS = 5
+_CODES = np.full(256, -1, np.int64)
+_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
+
+
+def kmer_frequencies(sequence: bytes) -> NDArray[np.float64]:
+    """Shares of the 256 words of four bases, (256,), both strands; words with other letters are left out."""
+    codes = _CODES[np.frombuffer(sequence, np.uint8)]
+    counts = np.zeros(4**K)
+    for strand in (codes, np.where(codes >= 0, 3 - codes, -1)[::-1]):
+        windows = np.lib.stride_tricks.sliding_window_view(strand, K) if len(strand) >= K else np.empty((0, K), int)
+        words = windows[(windows >= 0).all(axis=1)] @ 4 ** np.arange(K)
+        counts += np.bincount(words, minlength=4**K)
+    return counts / max(counts.sum(), 1)
+
+
+def kmer_scores(sequences: Sequence[bytes], labels: Sequence[Label], *, seed: int) -> NDArray[np.float64]:
+    """P(virus) of each record by a model that saw none of its group: five folds of groups, (n,).
+
+    NaN for all if there are too few groups to divide.
+    """
+    # Imported here: a client has no scikit-learn.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    virus = np.array([label.virus for label in labels])
+    groups = [label.group for label in labels]
+    of_class = [len({group for group, one in zip(groups, virus, strict=True) if one == kind}) for kind in (True, False)]
+    scores = np.full(len(labels), np.nan)
+    if min(of_class) < FOLDS:
+        return scores
+    inputs = np.stack([kmer_frequencies(sequence) for sequence in sequences])
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for train, test in folds.split(inputs, virus, groups):
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000, class_weight="balanced"))
+        model.fit(inputs[train], virus[train])
+        scores[test] = model.predict_proba(inputs[test])[:, 1]
+    return scores

@@ -1,0 +1,109 @@
+"""The MLP of VirNucPro (hidden layer, batch normalization, ReLU, dropout 0.5, two outputs) fitted to vectors."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.heads.examples import Examples
+from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.heads.threads import threads_for
+from virnucpro_tasks.heads.weights import frame_weights, standardisation
+
+DROPOUT = 0.5
+LEARNING_RATE, DECAY = 1e-3, 1e-2
+BATCH_FRAMES = 256
+PATIENCE = 8
+"""Epochs without a better loss on the records that stop training."""
+
+MOST_EPOCHS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Mean losses in nats, over training frames and over those that stop."""
+
+    number: int
+    training: float
+    stopping: float
+
+
+def fit_mlp(
+    train: Examples, stop: Examples, *, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
+) -> HeadTensors:
+    """The head of the epoch with the least loss on `stop`. The same arguments give the same head on one machine.
+
+    Each class counts alike, and in it each record, whatever its number of frames.
+    """
+    mean, deviation = standardisation(train.joined)
+    # Before the limit, which holds for what is loaded by then.
+    import_module("torch")
+    with threads_for(train.joined):
+        return _fit(train, stop, mean, deviation, hidden=hidden, seed=seed, say=say)
+
+
+def _fit(
+    train: Examples,
+    stop: Examples,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    *,
+    hidden: int,
+    seed: int,
+    say: Callable[[Epoch], None],
+) -> HeadTensors:
+    # Imported here: only fitting needs torch.
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+
+    def tensors(examples: Examples) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        inputs = ((examples.joined - mean) / deviation).astype(np.float32)
+        target = examples.virus[examples.record].astype(np.int64)
+        weights = frame_weights(examples).astype(np.float32)
+        return torch.from_numpy(inputs), torch.from_numpy(target), torch.from_numpy(weights)
+
+    model = nn.Sequential(
+        nn.Linear(len(mean), hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(hidden, 2)
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
+    inputs, target, weights = tensors(train)
+    stop_inputs, stop_target, stop_weights = tensors(stop)
+    best, kept, since = np.inf, copy.deepcopy(model.state_dict()), 0
+    for number in range(1, MOST_EPOCHS + 1):
+        model.train()
+        total = 0.0
+        # The last few frames of an epoch are left out: batch normalization needs two.
+        for rows in torch.randperm(len(inputs), generator=generator).split(BATCH_FRAMES):
+            if len(rows) < 2:
+                continue
+            losses = functional.cross_entropy(model(inputs[rows]), target[rows], reduction="none")
+            loss = (losses * weights[rows]).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        model.eval()
+        with torch.no_grad():
+            losses = functional.cross_entropy(model(stop_inputs), stop_target, reduction="none")
+        stopping = float((losses * stop_weights).mean())
+        say(Epoch(number, total / len(inputs), stopping))
+        since += 1
+        if stopping < best:
+            best, kept, since = stopping, copy.deepcopy(model.state_dict()), 0
+        elif since >= PATIENCE:
+            break
+    return _tensors(kept).standardised(mean, deviation)
+
+
+def _tensors(state: dict[str, NDArray[np.float32]]) -> HeadTensors:
+    names = ("0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "4.weight", "4.bias")
+    return HeadTensors(*(np.asarray(state[name], dtype=np.float64) for name in names))

@@ -1,0 +1,51 @@
+"""From vectors of labelled records to a calibrated head and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.heads.calibration import calibrate, sigmoid
+from virnucpro_tasks.heads.examples import Examples
+from virnucpro_tasks.heads.labels import CALIBRATE, STOP, TRAIN
+from virnucpro_tasks.heads.logistic import fit_logistic
+from virnucpro_tasks.heads.mlp import Epoch, fit_mlp
+from virnucpro_tasks.heads.splits import split_records
+from virnucpro_tasks.heads.tensors import HeadTensors
+
+
+class HeadKind(StrEnum):
+    """What can be fitted."""
+
+    MLP = "mlp"
+    LOGISTIC = "logistic"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A calibrated head, the parts of the records it was made with, and the score of each record."""
+
+    head: HeadTensors
+    parts: dict[str, NDArray[np.int64]]
+    scores: NDArray[np.float64]
+
+
+def fit_head(
+    examples: Examples, *, kind: HeadKind, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
+) -> Fitted:
+    """Fit on one part, stop by a second, calibrate on a third; the fourth is left for judging.
+
+    Raises InputError if there are too few groups.
+    """
+    parts = split_records(examples.labels, seed=seed)
+    train, stop = examples.of(parts[TRAIN]), examples.of(parts[STOP])
+    if kind is HeadKind.MLP:
+        head = fit_mlp(train, stop, hidden=hidden, seed=seed, say=say)
+    else:
+        head = fit_logistic(train, stop)
+    head = calibrate(head, examples.of(parts[CALIBRATE]))
+    return Fitted(head, parts, examples.means(sigmoid(head.log_odds(examples.joined))))

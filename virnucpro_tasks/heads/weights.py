@@ -1,0 +1,38 @@
+"""How much each frame counts, and how vectors are brought to one scale, before anything is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.heads.examples import Examples
+
+LEAST_DEVIATION = 1e-6
+
+
+def frame_weights(examples: Examples) -> NDArray[np.float64]:
+    """(n,): the classes count alike, in a class its records, in a record its frames; the mean is 1."""
+    frames = np.bincount(examples.record, minlength=len(examples.ids))
+    classes = examples.virus.astype(np.int64)
+    of_class = np.bincount(classes, minlength=2)
+    weights = (1 / frames / of_class[classes])[examples.record]
+    return weights / weights.mean()
+
+
+def group_weights(examples: Examples) -> tuple[NDArray[np.float64], int]:
+    """By record (n,), sum 1: the classes count alike, in a class its groups, in a group its records.
+
+    Beside it how many observations that is: twice the groups of the class that has fewer.
+    """
+    groups = np.unique([label.group for label in examples.labels], return_inverse=True)[1]
+    classes = examples.virus.astype(np.int64)
+    records = np.zeros((2, groups.max() + 1))
+    np.add.at(records, (classes, groups), 1)
+    of_class = (records > 0).sum(axis=1)
+    return 0.5 / of_class[classes] / records[classes, groups], 2 * int(of_class.min())
+
+
+def standardisation(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column of (n, width), both (width,)."""
+    deviation = vectors.std(axis=0, dtype=np.float64)
+    return vectors.mean(axis=0, dtype=np.float64), np.maximum(deviation, LEAST_DEVIATION)

@@ -1,0 +1,131 @@
+"""Child processes that end with their parent, a time limit, and an ordered map over processes."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+PR_SET_PDEATHSIG = 1
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def die_with_parent(parent_pid: int | None = None) -> Callable[[], None]:
+    """Return a function that makes the calling process get SIGKILL when its parent dies, even by `kill -9`.
+
+    It is meant as a `preexec_fn`. `parent_pid` is the expected parent, by default the process that calls
+    `die_with_parent`. Linux only (prctl); elsewhere the function does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    # Resolved before the fork: the child may only make the system call.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    expected = os.getpid() if parent_pid is None else parent_pid
+
+    def set_death_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != expected:  # the parent died before the system call
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return set_death_signal
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    stdin: int | None = subprocess.DEVNULL,
+    output: IO[bytes] | None = None,
+    cwd: Path | None = None,
+    umask: int = -1,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own that ends with this one; stdout and stderr go to `output`.
+
+    In a session of its own Ctrl-C in the terminal does not reach it, and its process group can be killed as a whole.
+    """
+    return subprocess.Popen(
+        list(map(str, command)),
+        env=environment,
+        stdin=stdin,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        umask=umask,
+        start_new_session=True,
+        preexec_fn=die_with_parent(),
+    )
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """End this process by SIGALRM unless the block is left within `seconds`.
+
+    The kernel does it, so a loop in C code that never returns to Python is ended too. One at a time in a process.
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def ordered_process_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, processes: int
+) -> Iterator[Result]:
+    """Apply `function` to `items` on several processes and yield the results in order.
+
+    At most twice `processes` results are in memory. Items and results are pickled; `function` is sent to a process
+    once, at its start. The processes end with this one. An error of `function` is raised in its place and no further
+    item is started, nor after the iterator is closed. Raises BrokenProcessPool if a process was killed.
+    """
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context(start_method()),
+        initializer=_start,
+        initargs=(os.getpid(), function),
+    ) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(_call, item))
+                if len(waiting) == 2 * processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def start_method() -> str:
+    """`fork`, which takes no time, where no other thread could hold a lock; otherwise `spawn`, which takes a second."""
+    single_threaded = sys.platform.startswith("linux") and threading.active_count() == 1
+    return "fork" if single_threaded else "spawn"
+
+
+_function: Callable[[Any], Any] | None = None
+"""In a process of `ordered_process_map`: the function that it applies."""
+
+
+def _start(parent_pid: int, function: Callable[[Any], Any]) -> None:
+    global _function
+    die_with_parent(parent_pid)()
+    _function = function
+
+
+def _call(item: Any) -> Any:
+    assert _function is not None
+    return _function(item)

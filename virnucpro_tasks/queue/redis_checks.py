@@ -1,0 +1,101 @@
+"""Checks before work begins: Redis answers, keeps what it is given, and serves the store of the settings."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs.store_id import store_id
+from virnucpro_tasks.keys import STORE
+from virnucpro_tasks.queue.app import VirnucproApp
+from virnucpro_tasks.settings import masked_url
+
+CONNECT_RETRIES = 2
+DURABILITY_HINT = "see deploy/redis.conf; with VIRNUCPRO_REDIS_CHECK=warn it is used all the same"
+
+
+def check_reachable(app: Celery) -> None:
+    """Raise BrokerError unless Redis answers."""
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=CONNECT_RETRIES, interval_start=0.2, interval_max=0.5)
+    except (OperationalError, RedisError, OSError) as error:
+        raise BrokerError(
+            f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
+            hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
+        ) from None
+
+
+def check_redis(app: VirnucproApp) -> str:
+    """Check that Redis answers, serves this store and keeps what it is given; returns a warning, "" if there is none.
+
+    Raises BrokerError. An eviction policy or a missing append-only file is a warning only if the setting `redis_check`
+    is "warn".
+    """
+    check_reachable(app)
+    warning = check_durable(app, redis_check=app.settings.redis_check)
+    try:
+        bind_store(app.backend.client, app.settings.store)
+    except RedisError as error:
+        raise BrokerError(
+            f"Redis at {masked_url(app.conf.broker_url)} does not tell which store it serves: {error}",
+            hint="does its user lack rights? see docs/operations.md",
+        ) from error
+    return warning
+
+
+def check_durable(app: Celery, *, redis_check: str) -> str:
+    """Check persistence and eviction of Redis; returns what is wrong, "" if nothing is.
+
+    Raises BrokerError for what is wrong, unless `redis_check` is "warn".
+    """
+    try:
+        with app.connection_for_read() as connection:
+            faults = shortcomings(connection.default_channel.client.info())
+    except (OperationalError, RedisError) as error:
+        faults = [f"does not tell how it keeps data ({error})"]
+    message = f"Redis at {masked_url(app.conf.broker_url)} {' and '.join(faults)}" if faults else ""
+    if message and redis_check != "warn":
+        raise BrokerError(message, hint=DURABILITY_HINT)
+    return message
+
+
+def shortcomings(info: dict[str, Any]) -> list[str]:
+    """List what makes a Redis lose jobs, from its answer to INFO: an active eviction policy, no append-only file."""
+    found = []
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and int(info.get("maxmemory", 0)):
+        found.append(f"evicts under memory pressure, shards among it (maxmemory-policy {policy}, not noeviction)")
+    if not int(info.get("aof_enabled", 0)):
+        found.append("forgets the queue when it restarts (appendonly no)")
+    return found
+
+
+def bind_store(client: Any, store: Path) -> None:
+    """Record in Redis that it serves `store`, unless it is bound already. `client` is a redis-py client.
+
+    A Redis serves one store: workers of another store would take its messages, find no such job, and drop them.
+    Raises BrokerError if it serves another store, StoreError for a store without a readable id, redis.RedisError.
+    """
+    ours = {"id": store_id(store), "folder": str(store.absolute()), "host": socket.gethostname()}
+    binding = json.dumps(ours)
+    if client.set(STORE, binding, nx=True):
+        return
+    try:
+        theirs = json.loads(client.get(STORE) or binding)
+        is_ours, named = theirs["id"] == ours["id"], f"{theirs['folder']}, as {theirs['host']} named it first"
+    except (ValueError, TypeError, KeyError):
+        is_ours, named = False, f"what {STORE} says is not readable"
+    if not is_ours:
+        raise BrokerError(
+            f"this Redis serves another store: {named}, not {store}",
+            hint=f"give that store, or this one a database of its own (as redis://host:6379/1); "
+            f"if the other is gone for good, delete the key {STORE} there",
+        )

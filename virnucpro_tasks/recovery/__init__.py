@@ -1,0 +1,1 @@
+"""What happens when work is lost: attempts, bisection to the records at fault, quarantine, takeover by others."""
