@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "reads": SAID_ONCE | {"reads"},
     "shards": SAID_ONCE | {"shards", "reads"},
     "models": SAID_ONCE | {"models"},
-    "embed": SAID_ONCE | {"embed", "models"},
+    "embed": SAID_ONCE | {"embed", "models", "shards"},
     "classify": SAID_ONCE | {"classify", "models"},
     "jobs": SAID_ONCE | {"jobs", "classify", "models", "reads", "shards"},
     "recovery": SAID_ONCE | {"recovery", "jobs", "reads", "shards"},

@@ -185,8 +185,8 @@ def _rate(encoder: Encoder, tokens: int, device: torch.device) -> tuple[float, f
 
     def run() -> None:
         nonlocal fill
-        _, report = encoder.encode(ragged, should_stop=lambda: False)
-        fill = report.token_fill
+        _, stats = encoder.encode(ragged, should_stop=lambda: False)
+        fill = stats.token_fill or 0.0
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

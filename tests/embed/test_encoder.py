@@ -47,14 +47,14 @@ def expected_vectors():
     return np.array([row[1:-1].mean() for row in np.split(ragged.ids, np.cumsum(ragged.lengths)[:-1])], np.float32)
 
 
-def test_vectors_come_in_input_order_with_a_true_report():
+def test_vectors_come_in_input_order_with_a_true_stats():
     model = TokenModel()
-    vectors, report = encoder_of(model).encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    vectors, stats = encoder_of(model).encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
     np.testing.assert_allclose(vectors, np.repeat(expected_vectors()[:, None], 4, axis=1), rtol=1e-6)
     assert vectors.dtype == np.float32
-    assert (report.sequences, report.tokens, report.packs) == (5, 31, model.calls)
-    assert report.token_fill == pytest.approx(31 / (12 * report.packs))
-    assert report.recomputed_packs == 0 and report.attention == "sdpa"
+    assert (len(vectors), stats.tokens, stats.packs) == (5, 31, model.calls)
+    assert stats.token_fill == pytest.approx(31 / (12 * stats.packs))
+    assert stats.recomputed_packs == 0 and stats.attention == {"esm2": "sdpa"}
 
 
 def test_a_pack_with_infinity_is_recomputed_and_counted():
@@ -66,9 +66,9 @@ def test_a_pack_with_infinity_is_recomputed_and_counted():
 
     encoder = encoder_of(TokenModel(broken=(CYSTEINE,)), load_fp32)
     for _ in range(2):
-        vectors, report = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+        vectors, stats = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
         np.testing.assert_allclose(vectors[:, 0], expected_vectors(), rtol=1e-6)
-        assert report.recomputed_packs == 1
+        assert stats.recomputed_packs == 1
     assert len(loaded) == 1 and loaded[0].calls == 2
 
 
@@ -90,8 +90,8 @@ def test_stopping_is_asked_before_every_pack():
 
 
 def test_nothing_gives_an_empty_matrix():
-    vectors, report = encoder_of(TokenModel()).encode(tokenize_proteins([]), should_stop=lambda: True)
-    assert vectors.shape == (0, 4) and report.packs == 0
+    vectors, stats = encoder_of(TokenModel()).encode(tokenize_proteins([]), should_stop=lambda: True)
+    assert vectors.shape == (0, 4) and stats.packs == 0
 
 
 class SmallModel(TokenModel):
@@ -109,11 +109,11 @@ class SmallModel(TokenModel):
 
 def test_a_pack_too_large_for_the_device_is_halved_and_no_sequence_is_lost():
     encoder = encoder_of(SmallModel(10))
-    vectors, report = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
+    vectors, stats = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
     np.testing.assert_allclose(vectors[:, 0], expected_vectors(), rtol=1e-6)
-    assert report.out_of_memory > 0
+    assert stats.out_of_memory > 0
     # The next list is packed smaller from the start.
-    assert encoder.token_budget == 12 // 2**report.out_of_memory
+    assert encoder.token_budget == 12 // 2**stats.out_of_memory
     _, again = encoder.encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
     assert again.out_of_memory == 0
 

@@ -51,15 +51,16 @@ def test_the_same_input_gives_the_same_bytes(bundle, random_proteins):
     assert first.protein.tobytes() == second.protein.tobytes()
 
 
-def test_the_report_tells_what_was_computed(bundle, random_proteins):
+def test_the_stats_tell_what_was_computed(bundle, random_proteins):
     engine = Engine.load(bundle, OPTIONS)
-    report = engine.embed(NUCLEOTIDES, random_proteins([10, 300, 10]), should_stop=never).report
-    assert report.attention == engine.attention == {"dnabert-s": "sdpa", "esm2": "sdpa"}
-    assert report.protein.tokens == 326 and report.protein.packs == 2
-    assert report.protein.token_fill == pytest.approx(326 / (302 + 256))
-    assert report.tokens == report.nucleotide.tokens + 326
-    assert report.packs == report.nucleotide.packs + 2
-    assert report.recomputed_packs == 0
+    embedded = engine.embed(NUCLEOTIDES, random_proteins([10, 300, 10]), should_stop=never)
+    stats = embedded.stats
+    assert stats.attention == engine.attention == {"dnabert-s": "sdpa", "esm2": "sdpa"}
+    assert embedded.protein_stats.tokens == 326 and embedded.protein_stats.packs == 2
+    assert embedded.protein_stats.token_fill == pytest.approx(326 / (302 + 256))
+    assert stats.tokens == embedded.nucleotide_stats.tokens + 326
+    assert stats.packs == embedded.nucleotide_stats.packs + 2
+    assert stats.recomputed_packs == 0
     assert engine.bundle_digest == bundle.digest
 
 
@@ -87,8 +88,8 @@ def test_what_overflows_fp16_is_recomputed_in_fp32(bundle, random_proteins):
     proteins = random_proteins([20, 100, 250])
     exact = Engine.load(bundle, OPTIONS).embed([], proteins, should_stop=never)
     guarded = Engine.load(bundle, options(precision="fp16")).embed(["ACGT"], proteins, should_stop=never)
-    assert guarded.report.protein.recomputed_packs == guarded.report.protein.packs == 2
-    assert guarded.report.nucleotide.recomputed_packs == 0
+    assert guarded.protein_stats.recomputed_packs == guarded.protein_stats.packs == 2
+    assert guarded.nucleotide_stats.recomputed_packs == 0
     assert np.array_equal(guarded.protein, exact.protein)
 
 

@@ -139,7 +139,7 @@ def test_an_engine_that_passes_its_check(fp8: torch.device, monkeypatch: pytest.
     )
     difference = relative_error(torch.from_numpy(found.protein), torch.from_numpy(exact.protein))
     assert 1e-4 < difference < 0.2
-    assert found.report.attention["esm2"] == "triton"
+    assert found.stats.attention["esm2"] == "triton"
 
 
 def test_an_engine_that_does_not(fp8: torch.device) -> None:

@@ -49,9 +49,9 @@ def test_eight_gigabytes(cuda: torch.device, only: Callable[[int], None], name: 
     only(8 * GIGABYTE)
     small = encoder(ESM2_NAMES[name], cuda, None)
     assert LEAST_GPU_TOKENS <= small.token_budget <= MOST_GPU_TOKENS
-    vectors, report = small.encode(proteins(3 * small.token_budget // 168), should_stop=lambda: False)
+    vectors, stats = small.encode(proteins(3 * small.token_budget // 168), should_stop=lambda: False)
     assert np.isfinite(vectors).all()
-    assert report.out_of_memory == 0 and report.packs >= 3
+    assert stats.out_of_memory == 0 and stats.packs >= 3
 
 
 def test_a_pack_that_does_not_fit_is_halved_and_nothing_is_lost(
@@ -63,7 +63,7 @@ def test_a_pack_that_does_not_fit_is_halved_and_nothing_is_lost(
     large = encoder(sizes, cuda, 65_536)
     torch.cuda.empty_cache()
     only(GIGABYTE)
-    found, report = large.encode(tokens, should_stop=lambda: False)
-    assert report.out_of_memory > 0 and large.token_budget < 65_536
+    found, stats = large.encode(tokens, should_stop=lambda: False)
+    assert stats.out_of_memory > 0 and large.token_budget < 65_536
     np.testing.assert_allclose(found, expected, atol=2e-2)
     assert np.isfinite(found).all()

@@ -58,7 +58,7 @@ def test_kept_scores_are_those_of_the_vectors(settings: Settings) -> None:
         made = shard_scores(head, vectors_of(job, shard))
         np.testing.assert_array_equal(kept.scores, made.scores)
         np.testing.assert_array_equal(kept.quarantined, made.quarantined)
-        assert kept.computed == made.computed
+        assert kept.stats == made.stats
 
 
 def test_finishing_needs_no_vectors_of_what_is_scored(settings: Settings) -> None:

@@ -8,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 KEY = EmbeddingKey("shard", "bundle", "fp16")
 ARRAYS = {"scores": np.arange(8, dtype=np.float32).reshape(4, 2), "quarantined": np.array([True, False, False, True])}
-COMPUTED = Computed(packs=3, tokens=700, capacity=800, attention={"esm2": "triton"})
+STATS = EngineStats(packs=3, tokens=700, capacity=800, attention={"esm2": "triton"})
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("arrays") / "000000.safetensors"
-    write_arrays(path, ARRAYS, COMPUTED, KEY)
+    write_arrays(path, ARRAYS, STATS, KEY)
     return path
 
 
 def test_what_was_written_is_read(file: Path) -> None:
     found = read_valid_arrays(file, KEY, names=ARRAYS)
     assert found is not None
-    arrays, computed = found
-    assert computed == COMPUTED and arrays.keys() == ARRAYS.keys()
+    arrays, stats = found
+    assert stats == STATS and arrays.keys() == ARRAYS.keys()
     for name, array in arrays.items():
         assert array.dtype == ARRAYS[name].dtype
         np.testing.assert_array_equal(array, ARRAYS[name])

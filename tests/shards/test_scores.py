@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.files import ShardVectors, write_vectors
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
 
@@ -13,10 +13,10 @@ KEY = EmbeddingKey("shard", "bundle", "fp16")
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    scores = ShardScores(np.full((3, 2), 0.5, np.float32), np.array([True, False, False]), Computed(packs=2))
+    scores = ShardScores(np.full((3, 2), 0.5, np.float32), np.array([True, False, False]), EngineStats(packs=2))
     write_scores(tmp_path / "s", scores, KEY)
     read = read_valid_scores(tmp_path / "s", KEY)
-    assert read is not None and read.computed == scores.computed
+    assert read is not None and read.stats == scores.stats
     np.testing.assert_array_equal(read.scores, scores.scores)
     np.testing.assert_array_equal(read.quarantined, scores.quarantined)
 

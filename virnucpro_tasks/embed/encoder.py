@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
 from virnucpro_tasks.embed.transfer import PendingCopy, to_device
 from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 TRIAL_LENGTH = 128
 """Tokens of each sequence of a trial pack."""
@@ -63,29 +63,6 @@ class NonFiniteError(VirnucproError):
         self.indices = indices
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReport:
-    """What one model did for one list of sequences.
-
-    `capacity` is the tokens that its packs could hold; `recomputed_packs` had NaN or infinity in them at first;
-    `out_of_memory` packs were too large for the device and computed in parts.
-    """
-
-    model: str
-    attention: str
-    sequences: int
-    tokens: int
-    packs: int
-    capacity: int
-    recomputed_packs: int
-    out_of_memory: int
-
-    @property
-    def token_fill(self) -> float:
-        """Tokens over capacity, 0 to 1; 1 for no packs."""
-        return self.tokens / self.capacity if self.capacity else 1.0
-
-
 class Encoder:
     """A model with its pooling rule and its guard against NaN and infinity.
 
@@ -118,8 +95,8 @@ class Encoder:
     @torch.inference_mode()
     def encode(
         self, tokens: RaggedTokens, *, should_stop: Callable[[], bool]
-    ) -> tuple[NDArray[np.float32], ModelReport]:
-        """Pooled vectors, (S, width) float32 in the order of `tokens`, and what was done.
+    ) -> tuple[NDArray[np.float32], EngineStats]:
+        """Pooled vectors, (S, width) float32 in the order of `tokens`, and the counters.
 
         `should_stop` is asked before every pack. A pack that does not fit into the device's memory is halved, and so
         is the budget of later packs. Raises EmbeddingStopped, NonFiniteError and DeviceMemoryError.
@@ -154,15 +131,13 @@ class Encoder:
             computing = started
         if damaged_result:
             raise NonFiniteError(self.name, sorted(damaged_result))
-        return vectors, ModelReport(
-            model=self.name,
-            attention=self.attention,
-            sequences=tokens.lengths.size,
-            tokens=int(tokens.lengths.sum()),
+        return vectors, EngineStats(
             packs=len(done),
-            capacity=capacity(done, token_budget=budget),
             recomputed_packs=recomputed,
             out_of_memory=out_of_memory,
+            tokens=int(tokens.lengths.sum()),
+            capacity=capacity(done, token_budget=budget),
+            attention={self.name: self.attention},
         )
 
     @torch.inference_mode()

@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA, TRITON
 from virnucpro_tasks.embed.dnabert_s import DnabertS
-from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, ModelReport, NonFiniteError, PackedModel
+from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, NonFiniteError, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.self_check import FP8_ATTENTION, SelfCheck, checked_fp8
 from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 __all__ = [
-    "EmbedReport",
     "Embedded",
     "EmbeddingStopped",
     "Engine",
     "EngineOptions",
-    "ModelReport",
     "NonFiniteError",
     "SequenceError",
 ]
@@ -72,46 +71,19 @@ class EngineOptions:
                 raise SettingsError(f"{name} must be at least 1, not {value}")
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedReport:
-    """What was computed, per model and in all."""
-
-    nucleotide: ModelReport
-    protein: ModelReport
-
-    @property
-    def attention(self) -> dict[str, str]:
-        """The attention backend that each model used."""
-        return {part.model: part.attention for part in (self.nucleotide, self.protein)}
-
-    @property
-    def tokens(self) -> int:
-        return self.nucleotide.tokens + self.protein.tokens
-
-    @property
-    def capacity(self) -> int:
-        return self.nucleotide.capacity + self.protein.capacity
-
-    @property
-    def packs(self) -> int:
-        return self.nucleotide.packs + self.protein.packs
-
-    @property
-    def recomputed_packs(self) -> int:
-        return self.nucleotide.recomputed_packs + self.protein.recomputed_packs
-
-    @property
-    def out_of_memory(self) -> int:
-        return self.nucleotide.out_of_memory + self.protein.out_of_memory
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
     """Vectors in input order: `nucleotide` (n, nucleotide width), `protein` (m, protein width), both float32."""
 
     nucleotide: NDArray[np.float32]
     protein: NDArray[np.float32]
-    report: EmbedReport
+    nucleotide_stats: EngineStats
+    protein_stats: EngineStats
+
+    @property
+    def stats(self) -> EngineStats:
+        """Of both models together."""
+        return self.nucleotide_stats + self.protein_stats
 
 
 class Engine:
@@ -227,13 +199,13 @@ class Engine:
         with ThreadPoolExecutor(1) as beside:
             # Tokenized while the device is busy with the proteins, the longer part.
             nucleotide_tokens = beside.submit(self._tokenizer.encode, nucleotides)
-            protein, protein_report = self._protein.encode(
+            protein, protein_stats = self._protein.encode(
                 tokenize_proteins(proteins).masked(masked_proteins), should_stop=should_stop
             )
-            nucleotide, nucleotide_report = self._nucleotide.encode(
+            nucleotide, nucleotide_stats = self._nucleotide.encode(
                 nucleotide_tokens.result().masked(masked_nucleotides), should_stop=should_stop
             )
-        return Embedded(nucleotide, protein, EmbedReport(nucleotide_report, protein_report))
+        return Embedded(nucleotide, protein, nucleotide_stats, protein_stats)
 
 
 def fused(model: DnabertS | Esm2) -> PackedModel:

@@ -12,7 +12,7 @@ from virnucpro_tasks.output.legacy import chunk_lines, frame_lines
 from virnucpro_tasks.output.records import RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.tables import chunk_rows, record_row
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ShardPart:
     `chunk_rows` and `frame_lines` are lines of chunks.tsv and prediction_results.txt, `chunk_lines` those of
     prediction_results_highestscore.csv, each in input order. `record_rows` are the lines of records.tsv for the
     records that lie in this shard as a whole, and `counts` counts these; `first` and `last` may go on in other shards.
-    `computed` tells how its vectors were computed.
+    `stats` are of the engine that computed its vectors.
     """
 
     chunk_rows: bytes
@@ -46,7 +46,7 @@ class ShardPart:
     record_rows: bytes
     counts: ResultCounts
     last: tuple[RecordSummary, ...]
-    computed: Computed
+    stats: EngineStats
 
 
 def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
@@ -62,7 +62,7 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
         record_rows=inside,
         counts=counts,
         last=tuple(records[1:][-1:]),
-        computed=shard.computed,
+        stats=shard.stats,
     )
 
 

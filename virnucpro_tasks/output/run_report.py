@@ -35,7 +35,7 @@ def run_report(
     """The content of run.json. Everything that may differ between two runs of the same work on equal devices is under
     `times`.
 
-    `engine` is what `shards.computed.summed` gives; `digests` maps result files to SHA-256 (hex); `started_at` is when
+    `engine` is what `engine_report` gives; `digests` maps result files to SHA-256 (hex); `started_at` is when
     finishing began, in seconds since the epoch.
     """
     incomplete = counts.records[Status.INVALID] + counts.chunks[Status.QUARANTINED]

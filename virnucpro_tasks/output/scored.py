@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from virnucpro_tasks.classify.consensus import ChunkScores, chunk_scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 STATUSES = tuple(Status)
 """A status as a number is its place here."""
@@ -29,7 +29,7 @@ class ScoredShard:
 
     `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
     (frames,) tells which frames could not be computed, `reasons` why, by record ordinal. A chunk with such a frame is
-    quarantined. `computed` tells how the vectors were computed.
+    quarantined. `stats` are of the engine that computed its vectors.
     """
 
     chunks: pa.Table
@@ -37,7 +37,7 @@ class ScoredShard:
     scores: npt.NDArray[np.float32]
     quarantined: npt.NDArray[np.bool_]
     reasons: Mapping[int, str]
-    computed: Computed = field(default_factory=Computed)
+    stats: EngineStats = field(default_factory=EngineStats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from virnucpro_tasks.output.run_report import LOG_FILE, log_text, run_report
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.pipeline.score import VectorsLostError, shard_parts, table_style
 from virnucpro_tasks.pipeline.split import load_plan, missing_shards, rebuild_shards, split_files
-from virnucpro_tasks.shards.computed import Computed, summed
+from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     description = read_description(job.paths.bundle)
     with closing(shard_parts(job, plan, processes=processes)) as parts:
         style = table_style(job, description)
-        computed: list[Computed] = []
-        noted = _noting(parts, computed)
+        stats: list[EngineStats] = []
+        noted = _noting(parts, stats)
         if description.has_head:
             counts = write_results(noted, directory, style, demonstration=description.demonstration)
         else:
@@ -121,7 +121,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     # The system's calls, not Python, take the time here.
     with ThreadPoolExecutor(len(tables) or 1) as threads:
         digests = dict(zip((file.name for file in tables), threads.map(_sealed, tables), strict=True))
-    engine = summed(computed)
+    engine = engine_report(stats)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
     (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
     write_json(directory / COMMIT_MARK, report)
@@ -135,10 +135,10 @@ def _sealed(file: Path) -> str:
     return file_sha256(file)
 
 
-def _noting(parts: Iterable[ShardPart], computed: list[Computed]) -> Iterator[ShardPart]:
-    """The parts. How each was computed is noted as it passes: once it is scored, nobody vouches for its file."""
+def _noting(parts: Iterable[ShardPart], stats: list[EngineStats]) -> Iterator[ShardPart]:
+    """The parts. The stats of each are kept as it passes: once it is scored, its file may be gone."""
     for part in parts:
-        computed.append(part.computed)
+        stats.append(part.stats)
         yield part
 
 

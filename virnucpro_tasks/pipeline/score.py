@@ -65,7 +65,7 @@ class Scorer:
             return ScoredShard(chunks, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
         found = self._scores(number)
         reasons = self._reasons(number, frames) if found.quarantined.any() else {}
-        return ScoredShard(chunks, frames, found.scores, found.quarantined, reasons, found.computed)
+        return ScoredShard(chunks, frames, found.scores, found.quarantined, reasons, found.stats)
 
     def _scores(self, number: int) -> ShardScores:
         """Those that a worker has kept, if they are valid; vectors that stay with the results are read anyway."""
@@ -141,7 +141,7 @@ def _frames_to_score(job: Job, plan: Plan) -> float:
 def shard_scores(head: Head | None, vectors: ShardVectors) -> ShardScores:
     """The scores of all frames of a shard; without a head all are 0."""
     scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32) if head is None else frame_scores(head, vectors)
-    return ShardScores(scores, vectors.nucleotide_row == NO_VECTOR, vectors.computed)
+    return ShardScores(scores, vectors.nucleotide_row == NO_VECTOR, vectors.stats)
 
 
 def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:

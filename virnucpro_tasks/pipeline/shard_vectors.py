@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from virnucpro_tasks.shards.computed import COUNTED, Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
 
 if TYPE_CHECKING:
-    from virnucpro_tasks.embed.engine import EmbedReport, Engine, NonFiniteError
+    from virnucpro_tasks.embed.engine import Engine, NonFiniteError
 
 
 def embed_frames(
@@ -47,19 +47,7 @@ def embed_frames(
         protein=embedded.protein,
         nucleotide_row=np.where(left_out, np.int32(NO_VECTOR), rows[0]),
         protein_row=np.where(left_out, np.int32(NO_VECTOR), rows[1]),
-        computed=computed_of(embedded.report),
-    )
-
-
-def computed_of(report: EmbedReport) -> Computed:
-    """What the engine reports, as it is kept."""
-    return Computed(
-        packs=report.packs,
-        recomputed_packs=report.recomputed_packs,
-        out_of_memory=report.out_of_memory,
-        tokens=report.tokens,
-        capacity=report.capacity,
-        attention=report.attention,
+        stats=embedded.stats,
     )
 
 
@@ -88,10 +76,7 @@ def embed_parts(
         protein=np.concatenate([one.protein for one in found]),
         nucleotide_row=whole.nucleotide_row,
         protein_row=whole.protein_row,
-        computed=Computed(
-            **{name: sum(getattr(one.computed, name) for one in found) for name in COUNTED},
-            attention=found[0].computed.attention,
-        ),
+        stats=sum((one.stats for one in found), EngineStats()),
     )
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from virnucpro_tasks.files import atomic_path
-from virnucpro_tasks.shards.computed import Computed
+from virnucpro_tasks.shards.engine_stats import EngineStats
 
 DIGEST_BLOCK_BYTES = 2**22
 DIGEST_THREADS = 4
@@ -35,21 +35,21 @@ class EmbeddingKey:
     precision: str
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], computed: Computed, key: EmbeddingKey) -> None:
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, key: EmbeddingKey) -> None:
     """Write named arrays, how they were computed and their key atomically.
 
     Nobody waits for the disk: what a crash of the host leaves of them is not valid.
     """
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    told = asdict(computed)
-    about = {"key": asdict(key), "computed": told, "sha256": arrays_digest(tensors, told)}
+    counters = asdict(stats)
+    about = {"key": asdict(key), "computed": counters, "sha256": arrays_digest(tensors, counters)}
     with atomic_path(path, durable=False) as temporary:
         save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
 
 
 def read_valid_arrays(
     path: Path, key: EmbeddingKey, *, names: Collection[str]
-) -> tuple[dict[str, np.ndarray], Computed] | None:
+) -> tuple[dict[str, np.ndarray], EngineStats] | None:
     """The arrays for `key` in `path`, which are called `names`, and how they were computed.
 
     None if the file is missing, of other work, cut off or changed since then.
@@ -60,18 +60,18 @@ def read_valid_arrays(
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
         if about["key"] != asdict(key) or about["sha256"] != arrays_digest(arrays, about["computed"]):
             return None
-        computed = Computed(**about["computed"])
+        stats = EngineStats(**about["computed"])
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return (arrays, computed) if arrays.keys() == set(names) else None
+    return (arrays, stats) if arrays.keys() == set(names) else None
 
 
-def arrays_digest(arrays: dict[str, np.ndarray], computed: dict[str, Any]) -> str:
+def arrays_digest(arrays: dict[str, np.ndarray], counters: dict[str, Any]) -> str:
     """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of how they were computed.
 
     Blocks, because several threads then share the work: a GPU waits for it between two shards.
     """
-    digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(counters, sort_keys=True).encode())
     with ThreadPoolExecutor(DIGEST_THREADS) as threads:
         for name, array in sorted(arrays.items()):
             content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -14,8 +14,8 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.files import atomic_path, file_sha256
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
-from virnucpro_tasks.shards.computed import Computed
 from virnucpro_tasks.shards.cut import chunk_tokens
+from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
@@ -37,7 +37,7 @@ class ShardVectors:
     protein: np.ndarray
     nucleotide_row: np.ndarray
     protein_row: np.ndarray
-    computed: Computed = field(default_factory=Computed)
+    stats: EngineStats = field(default_factory=EngineStats)
 
 
 def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
@@ -93,7 +93,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
 
 def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
     """Write pooled vectors and their key atomically; not durable before they are synced."""
-    write_arrays(path, asdict_arrays(vectors), vectors.computed, key)
+    write_arrays(path, asdict_arrays(vectors), vectors.stats, key)
 
 
 def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
@@ -104,7 +104,7 @@ def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
 def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
     """The vectors for `key` in `path`; None if it is missing, of other work, cut off or changed since then."""
     found = read_valid_arrays(path, key, names=VECTOR_ARRAYS)
-    return found and ShardVectors(**found[0], computed=found[1])
+    return found and ShardVectors(**found[0], stats=found[1])
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
