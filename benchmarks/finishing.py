@@ -17,10 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from fingerprint import fingerprint, write_result
 from safetensors.numpy import save_file
@@ -59,13 +59,13 @@ def wide_bundle(folder: Path) -> Path:
     ):
         file = folder / name / "config.json"
         write_json(file, json.loads(file.read_bytes()) | sizes)
-    description = replace(
+    description = msgspec.structs.replace(
         shipped.description,
         nucleotide_width=NUCLEOTIDE,
         protein_width=PROTEIN,
         sha256={name: file_sha256(folder / name) for name in shipped.description.sha256 if (folder / name).exists()},
     )
-    write_json(folder / DESCRIPTION_FILE, asdict(description))
+    write_json(folder / DESCRIPTION_FILE, msgspec.structs.asdict(description))
     return folder
 
 

@@ -17,9 +17,10 @@ import shutil
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from fingerprint import fingerprint, write_result
@@ -48,8 +49,8 @@ def write_bundle(folder: Path, model: str, tokenizer: Path, *, device: str = "cu
     sizes = ESM2_NAMES[model]
     place = torch.device(device)
     parts = {
-        "esm2": (random_esm2(sizes, place, torch.float16, "sdpa"), asdict(sizes)),
-        "dnabert-s": (random_dnabert_s(DNABERT_S, place, torch.float16, "sdpa"), asdict(DNABERT_S)),
+        "esm2": (random_esm2(sizes, place, torch.float16, "sdpa"), msgspec.structs.asdict(sizes)),
+        "dnabert-s": (random_dnabert_s(DNABERT_S, place, torch.float16, "sdpa"), msgspec.structs.asdict(DNABERT_S)),
     }
     for name, (module, configuration) in parts.items():
         (folder / name).mkdir(parents=True)

@@ -62,6 +62,13 @@ def test_what_is_no_object_is_damage(tmp_path: Path, content: bytes) -> None:
 
 def test_fields_have_the_declared_types(tmp_path: Path) -> None:
     assert decode({"number": 3}, Kind, path=tmp_path) == Kind(3)
-    for wrong in ({"number": True}, {"number": "3"}, {"number": 3, "text": None}, {"number": 3, "more": 1}, {}):
+    for wrong in (
+        {"number": True},
+        {"number": "3"},
+        {"number": 3, "text": None},
+        {"number": 3, "more": 1},
+        {"number": 3, "\ud800": 1},
+        {},
+    ):
         with pytest.raises(DamagedError):
             decode(wrong, Kind, path=tmp_path)

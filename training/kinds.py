@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Kind:
     def model(self) -> nn.Module:
         """The package's own module with fresh weights."""
         module = {"esm2": Esm2, "dnabert-s": DnabertS}[self.name]
-        return module(**asdict(self.sizes), attention=resolve_backend("sdpa", "cpu"))
+        return module(**msgspec.structs.asdict(self.sizes), attention=resolve_backend("sdpa", "cpu"))
 
     def tokenizer(self, folder: Path) -> Tokenize:
         """Frames to the tokens of this encoder."""

@@ -16,10 +16,10 @@ import json
 import math
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -143,9 +143,12 @@ class Run:
         print(self.options.name, found, flush=True)
         place = self.options.output / self.options.name
         stated = {name: str(value) for name, value in vars(self.options).items()}
-        report = {"options": stated, "sizes": asdict(self.kind.sizes), "looks": self.history}
+        report = {"options": stated, "sizes": msgspec.structs.asdict(self.kind.sizes), "looks": self.history}
         place.with_suffix(".json").write_text(json.dumps(report, indent=1))
-        torch.save({"kind": self.kind.name, "sizes": asdict(self.kind.sizes)} | self.saved, place.with_suffix(".pt"))
+        torch.save(
+            {"kind": self.kind.name, "sizes": msgspec.structs.asdict(self.kind.sizes)} | self.saved,
+            place.with_suffix(".pt"),
+        )
 
     def weights(self) -> dict[str, Tensor]:
         """The running means, FP16 on the host: `encoder.` by the names of a bundle, and `virus.`"""
@@ -195,7 +198,7 @@ def rate_at(progress: float) -> float:
 def sized(kind: Kind, options: argparse.Namespace) -> Kind:
     """`kind` with other sizes, for a trial on a small machine."""
     given = {name: getattr(options, name) for name in ("layers", "width", "heads") if getattr(options, name)}
-    sizes = replace(kind.sizes, **given)
+    sizes = msgspec.structs.replace(kind.sizes, **given)
     return esm2_kind(sizes) if isinstance(sizes, Esm2Sizes) else dnabert_s_kind(sizes)
 
 

@@ -178,7 +178,8 @@ def decode(content: Any, kind: type[T], *, path: Path) -> T:
     """Convert parsed JSON to a `kind`, types checked strictly. Raises DamagedError naming `path`."""
     try:
         return msgspec.convert(content, kind)
-    except msgspec.ValidationError:
+    # An entry's name may be a lone surrogate, which has no UTF-8 form.
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise DamagedError(path) from None
 
 

@@ -7,9 +7,10 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -172,7 +173,7 @@ def write_trained() -> Iterator[Path]:
     tensors, sizes = canonical_esm2(read_weights(files[0]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "config.json").write_text(json.dumps(asdict(sizes)))
+        (folder / "config.json").write_text(json.dumps(msgspec.structs.asdict(sizes)))
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
         yield folder
 

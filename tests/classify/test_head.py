@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -60,7 +60,7 @@ def bundle_of(folder: Path, tensors: dict[str, torch.Tensor], nucleotide: int, p
     file.parent.mkdir(parents=True)
     save_file(tensors, file)
     shipped = demo_bundle().description
-    description = dataclasses.replace(
+    description = msgspec.structs.replace(
         shipped,
         nucleotide_width=nucleotide,
         protein_width=protein,

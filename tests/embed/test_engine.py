@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -158,7 +159,7 @@ def test_cuda_without_a_device_is_refused(bundle):
 
 
 def test_widths_that_differ_from_the_description_are_refused(bundle):
-    description = dataclasses.replace(bundle.description, protein_width=64)
+    description = msgspec.structs.replace(bundle.description, protein_width=64)
     with pytest.raises(BundleError, match="esm2 is 32 wide"):
         Engine.load(dataclasses.replace(bundle, description=description), OPTIONS)
 

@@ -1,16 +1,15 @@
-"""The files of a job, which a broken disk or another program may have changed, as targets."""
+"""Targets: the files of a job, which a broken disk or another program may have changed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from fuzzing.target import Target, folder, json_bytes, written
 
-from virnucpro_tasks.files import SEAL, checksum
+from virnucpro_tasks.files import CHECKSUM, checksum
 from virnucpro_tasks.jobs.deduplicate import content_key
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import FINAL_STATES, job_progress
@@ -65,7 +64,7 @@ def read_history(data: bytes) -> None:
 
 
 def of_job(data: bytes, name: str) -> JobPaths:
-    """A folder of a job that has nothing but a description and the file `name`, or that alone."""
+    """A job folder that holds job.json and the file `name`, or job.json alone."""
     paths = JobPaths.of(folder() / "store", JOB_ID)
     for file in (paths.run, paths.failed):
         file.unlink(missing_ok=True)
@@ -75,14 +74,14 @@ def of_job(data: bytes, name: str) -> JobPaths:
 
 
 def read_job(data: bytes) -> None:
-    """A job's description; what is derived from it can be."""
+    """A job's description; every property of it can be computed."""
     of_job(data, "job.json")
     job = open_job(folder() / "store", JOB_ID)
     assert job.queue.endswith(JOB_ID) and len(content_key(job.spec)) == 64 and job.spec.input_bytes is not None
 
 
 def read_end(data: bytes, *, name: str) -> None:
-    """What is left of a job that has ended."""
+    """The file that ends a job, run.json or failed.json."""
     of_job(data, name)
     progress = job_progress(open_job(folder() / "store", JOB_ID))
     assert progress.state in FINAL_STATES
@@ -90,31 +89,30 @@ def read_end(data: bytes, *, name: str) -> None:
 
 
 def read_shards(data: bytes) -> None:
-    """A plan whose digest is right, if it is the list of its shards."""
+    """A plan with a right checksum if `data` is a list of shards."""
     try:
         shards = json.loads(data)
     except (ValueError, RecursionError):
         shards = None
     if isinstance(shards, list):
-        digest = hashlib.sha256(json.dumps(shards, sort_keys=True).encode()).hexdigest()
-        data = json_bytes({"shards": shards, "sha256": digest})
+        data = with_checksum({"shards": shards})
     plan = read_plan(written(data, "plan.json"))
     assert plan.tokens is not None and len(plan.to_embed) <= len(plan.shards)
 
 
 def read_reasons(data: bytes) -> None:
-    """What is quarantined of a shard."""
+    """The quarantine file of a shard."""
     reasons = read_quarantine(of_job(data, "quarantine/000000.json"), 0)
     assert all(type(ordinal) is int and isinstance(reason, str) for ordinal, reason in reasons.items())
 
 
 def read_parquet(data: bytes) -> None:
-    """A table of a shard without its digest; every value of it can be used."""
+    """A table of a shard, its digest unchecked; every value of it can be used."""
     read_table(written(data, "table.parquet")).to_pylist()
 
 
-def sealed(content: dict[str, object]) -> bytes:
-    return json_bytes(content | {SEAL: checksum(content)})
+def with_checksum(content: dict[str, object]) -> bytes:
+    return json_bytes(content | {CHECKSUM: checksum(content)})
 
 
 def tables() -> tuple[bytes, bytes, bytes]:
@@ -123,17 +121,17 @@ def tables() -> tuple[bytes, bytes, bytes]:
     (batch,) = frame_batches([ReadInput(reads, "reads")], chunk_length=60)
     places: list[Path] = [folder() / "seed.frames.parquet", folder() / "seed.chunks.parquet"]
     entry = write_shard(batch, frames=places[0], chunks=places[1])
-    return places[0].read_bytes(), places[1].read_bytes(), json_bytes([asdict(entry)])
+    return places[0].read_bytes(), places[1].read_bytes(), json_bytes([msgspec.to_builtins(entry)])
 
 
 *TABLES, PLAN = tables()
 
 JOB_TARGETS = {
     "attempts": Target(read_history, (ATTEMPTS,)),
-    "job.json": Target(read_job, (json_bytes(JOB), sealed(JOB))),
+    "job.json": Target(read_job, (json_bytes(JOB), with_checksum(JOB))),
     "run.json": Target(partial(read_end, name="run.json"), (json_bytes(REPORT),)),
-    "failed.json": Target(partial(read_end, name="failed.json"), (json_bytes(FAILED), sealed(FAILED))),
+    "failed.json": Target(partial(read_end, name="failed.json"), (json_bytes(FAILED), with_checksum(FAILED))),
     "plan.json": Target(read_shards, (PLAN, b"[]")),
-    "quarantine": Target(read_reasons, (json_bytes(QUARANTINE), sealed(QUARANTINE))),
+    "quarantine": Target(read_reasons, (json_bytes(QUARANTINE), with_checksum(QUARANTINE))),
     "tables": Target(read_parquet, tuple(TABLES)),
 }

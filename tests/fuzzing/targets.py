@@ -18,11 +18,11 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 import zstandard
@@ -104,7 +104,7 @@ def read_head(data: bytes) -> None:
     path = written(data, "headed/head/model.safetensors").parents[1]
     digests = description.sha256 | {HEAD_FILE: hashlib.sha256(data).hexdigest()}
     widths = {"nucleotide_width": 2, "protein_width": 3}
-    Head.load(Bundle(path, replace(description, sha256=digests, **widths)))
+    Head.load(Bundle(path, msgspec.structs.replace(description, sha256=digests, **widths)))
 
 
 def read_foreign_weights(data: bytes) -> None:

@@ -36,7 +36,7 @@ def test_good_bytes_with_changes(name: str) -> None:
     assert any(survives(target, seed) for seed in target.seeds)
 
 
-ODD = (None, True, -1, 10**400, 0.5, float("nan"), "", "\ud800\x1b", [], [[]], {}, {"": {}})
+ODD = (None, True, -1, 10**400, 0.5, float("nan"), "", "\ud800\x1b", [], [[]], {}, {"": {}}, {"\ud800": 1})
 JSON_FILES = (
     "job.json",
     "run.json",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import MEMBER_FILES, BundleDescription, read_bundle, read_description, verify_bundle
+from virnucpro_tasks.models.bundle import MEMBER_FILES, describe_bundle, read_bundle, read_description, verify_bundle
 from virnucpro_tasks.models.locate import demo_bundle
 
 
@@ -106,11 +106,16 @@ def test_cut_off_anywhere(copied: Path, refused: Callable) -> None:
         refused(copied / "bundle.json", read_description, copied)
 
 
-def test_own_descriptions_are_held_to_the_same() -> None:
+def test_own_descriptions_are_held_to_the_same(copied: Path) -> None:
     facts = described()
-    BundleDescription(**facts)
+    assert describe_bundle(copied, **facts).digest == demo_bundle().digest
     with pytest.raises(BundleError, match="chunk_length"):
-        BundleDescription(**facts | {"chunk_length": 0})
+        describe_bundle(copied, **facts | {"chunk_length": 0})
+
+
+def test_the_digest_of_the_demonstration() -> None:
+    """Jobs in a store name it; it does not change with the code that computes it."""
+    assert demo_bundle().digest == "be2d39e395f3e42ecacd9b9d9f61fcd5ed0ec2d2e31e59c14c5686f4c747529e"
 
 
 @pytest.mark.parametrize("name", ["absent", "with\0zero", "n" * 300, "file", "pipe", "folder"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import Plan, ShardEntry
 
-REAL = replace(demo_bundle().description, demonstration=False, name="real")
+REAL = msgspec.structs.replace(demo_bundle().description, demonstration=False, name="real")
 PLAN = Plan((ShardEntry(10, 12, 2000, *["0" * 64] * 3),))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -23,7 +23,7 @@ from virnucpro_tasks.models.weights import Weights
 
 
 def _write(directory: Path, tensors: dict[str, torch.Tensor], sizes: object) -> Path:
-    (directory / "config.json").write_text(json.dumps(asdict(sizes)))
+    (directory / "config.json").write_text(json.dumps(msgspec.structs.asdict(sizes)))
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, directory / "model.safetensors")
     return directory
 

@@ -76,8 +76,8 @@ def _usable(store: Path, job_id: str) -> Job | None:
         report = read_report(job.paths.run)
     except DamagedError:
         return None
-    complete = all((job.paths.results / name).is_file() for name in report["sha256"])
-    quarantined = report["counts"]["records"]["quarantined"] or report["counts"]["chunks"].get("quarantined")
+    complete = all((job.paths.results / name).is_file() for name in report.sha256)
+    quarantined = report.counts.records.quarantined or report.counts.chunks.quarantined
     return job if complete and not quarantined else None
 
 

@@ -1,4 +1,4 @@
-"""How far a job is, read from its files alone."""
+"""The progress of a job, read from its files alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from virnucpro_tasks.errors import DamagedError, ExitCode, printable
-from virnucpro_tasks.files import read_checked, read_object
+from virnucpro_tasks.files import decode, read_checked, read_object
 from virnucpro_tasks.jobs.job import Failure, Job
 from virnucpro_tasks.shards.plan import read_plan
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The stage that a job has reached."""
 
     QUEUED = "queued"
     SPLITTING = "splitting"
@@ -29,11 +31,43 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
+class RecordCounts(msgspec.Struct, frozen=True):
+    """Numbers of records without a score."""
+
+    invalid: int
+    quarantined: int
+
+
+class ChunkCounts(msgspec.Struct, frozen=True):
+    """Number of chunks without a score because their record is quarantined."""
+
+    quarantined: int = 0
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """The entry `counts` of run.json."""
+
+    records: RecordCounts
+    chunks: ChunkCounts
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """The entries of run.json that clients read; it has others. `sha256` maps result files to their digests."""
+
+    exit_code: ExitCode
+    summary: str
+    warnings: list[str]
+    problems: list[str]
+    counts: Counts
+    sha256: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot. Totals are None while splitting goes on; tokens are ESM-2 tokens.
+    """The progress of a job at one moment. Totals are None until splitting is complete; tokens are ESM-2 tokens.
 
-    `shards_quarantined` are those with quarantined records; they count as done as soon as all others are embedded.
+    `shards_quarantined` counts the shards with quarantined records; each counts as done once its other records are
+    embedded.
     """
 
     job_id: str
@@ -57,15 +91,15 @@ class Progress:
 
 
 def job_progress(job: Job) -> Progress:
-    """Read a job's progress. `exit_code` is what a command that waits for the job ends with.
+    """Read a job's progress. `exit_code` is the one of a command that waits for the job.
 
-    Raises DamagedError for a run.json that is not what was written.
+    Raises DamagedError for a damaged run.json.
     """
     paths = job.paths
     done = {int(file.stem) for file in paths.embeddings.glob("[0-9]*.safetensors")}
     quarantined = {int(file.stem) for file in paths.quarantine.glob("[0-9]*.json")}
     shards_total = tokens_total = tokens_done = None
-    with suppress(FileNotFoundError, DamagedError):  # it is made again if it was damaged
+    with suppress(FileNotFoundError, DamagedError):  # finishing makes a damaged plan again
         plan = read_plan(paths.plan)
         if paths.run.exists():
             done = set(plan.to_embed)
@@ -90,7 +124,7 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     paths = job.paths
     if paths.run.exists():
         report = read_report(paths.run)
-        return JobState.DONE, _final_message(report), ExitCode(report["exit_code"])
+        return JobState.DONE, _final_message(report), report.exit_code
     if paths.failed.exists():
         return JobState.FAILED, *_failure(paths.failed)
     if paths.cancelled.exists():
@@ -103,24 +137,12 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     return JobState.FINISHING, "", ExitCode.OK
 
 
-def read_report(path: Path) -> dict[str, Any]:
-    """The content of run.json. Raises FileNotFoundError; DamagedError if what is read of it is not all there."""
+def read_report(path: Path) -> RunReport:
+    """Read run.json. Raises FileNotFoundError; DamagedError if an entry of RunReport is missing or of another type."""
     try:
-        report = read_object(path)
-        counts = report["counts"]["records"]
-        sound = (
-            report["exit_code"] in set(ExitCode)
-            and isinstance(report["summary"], str)
-            and all(isinstance(text, str) for text in [*report["warnings"], *report["problems"]])
-            and all(type(counts[name]) is int for name in ("invalid", "quarantined"))
-            and isinstance(report["counts"]["chunks"], dict)
-            and isinstance(report["sha256"], dict)
-        )
-    except (DamagedError, KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise DamagedError(path, hint="delete it, and 'virnucpro resume' writes it again")
-    return report
+        return decode(read_object(path), RunReport, path=path)
+    except DamagedError:
+        raise DamagedError(path, hint="delete it, and 'virnucpro resume' writes it again") from None
 
 
 def _failure(path: Path) -> tuple[str, ExitCode]:
@@ -131,9 +153,8 @@ def _failure(path: Path) -> tuple[str, ExitCode]:
         return f"{path} is damaged: why is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
 
 
-def _final_message(report: dict[str, Any]) -> str:
-    """The summary, and what is wrong with the first records that have no score for it."""
-    lines = [report["summary"], *(f"warning: {text}" for text in report["warnings"]), *report["problems"]]
-    counts = report["counts"]["records"]
-    more = counts["invalid"] + counts["quarantined"] - len(report["problems"])
+def _final_message(report: RunReport) -> str:
+    """The summary, the warnings, and the problems of the first records that have no score."""
+    lines = [report.summary, *(f"warning: {text}" for text in report.warnings), *report.problems]
+    more = report.counts.records.invalid + report.counts.records.quarantined - len(report.problems)
     return "\n".join([*map(printable, lines), *([f"and {more:,} more: see records.tsv"] if more > 0 else [])])

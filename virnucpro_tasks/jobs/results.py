@@ -18,7 +18,7 @@ def result_files(job: Job) -> list[Path]:
     """
     if not job.paths.run.exists():
         raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
-    for name, sha256 in read_report(job.paths.run)["sha256"].items():
+    for name, sha256 in read_report(job.paths.run).sha256.items():
         path = job.paths.results / name
         if not file_matches(path, sha256):
             raise damaged_result(job, path)

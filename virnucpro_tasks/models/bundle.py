@@ -18,16 +18,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
-from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.jsonfile import checked, read_json
+from virnucpro_tasks.models.sizes import Width
 
 DESCRIPTION_FILE = "bundle.json"
 FORMAT_VERSION = 1
@@ -46,54 +49,47 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 LONGEST_CHUNK = 1_000_000
 
 _TEXTS = ("name", "nucleotide_model", "protein_model", "head")
-_LARGEST_NUMBERS = {"chunk_length": LONGEST_CHUNK, "nucleotide_width": 65_536, "protein_width": 65_536}
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "copy or convert the bundle again"
 
 
-@dataclass(frozen=True, slots=True)
-class BundleDescription:
+class _Version(Struct):
+    format_version: Annotated[int, Meta(ge=FORMAT_VERSION, le=FORMAT_VERSION)]
+
+
+class BundleDescription(Struct, frozen=True, forbid_unknown_fields=True):
     """The content of bundle.json.
 
     `chunk_length` (bases) is the length the head was trained on, or without a head what `train` cuts records into by
     default; `precision` the one used when a job names none; `nucleotide_width` and `protein_width` are the vector
-    widths; `sha256` maps each member file to its hex digest.
-    Texts are printable, because they stand beside every result. Raises BundleError for a value that cannot be.
+    widths; `sha256` maps each member file to its hex digest. Texts are printable, because results show them.
     """
 
     name: str
     demonstration: bool
-    chunk_length: int
-    precision: str
+    chunk_length: Annotated[int, Meta(ge=1, le=LONGEST_CHUNK)]
+    precision: Annotated[str, Meta(pattern=rf"^({'|'.join(PRECISIONS)})\Z")]
     nucleotide_model: str
     protein_model: str
     head: str
-    nucleotide_width: int
-    protein_width: int
+    nucleotide_width: Width
+    protein_width: Width
     licences: dict[str, str]
-    sha256: dict[str, str]
+    sha256: dict[str, Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]]
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
-            _demand(is_text(getattr(self, name)), f"{name} must be printable text")
-        for name, largest in _LARGEST_NUMBERS.items():
-            value = getattr(self, name)
-            _demand(type(value) is int and 1 <= value <= largest, f"{name} must be a whole number from 1 to {largest}")
-        _demand(type(self.demonstration) is bool, "demonstration must be true or false")
-        _demand(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
-        _demand(_is_text_by_text(self.licences), "licences must be printable text by part")
-        _demand(
-            _is_text_by_text(self.sha256)
-            and (set(self.sha256) - {CARD_FILE} == set(MEMBER_FILES) or set(self.sha256) == set(ENCODER_FILES)),
-            "sha256 must list exactly the files of a bundle",
-        )
-        _demand(all(map(_DIGEST.fullmatch, self.sha256.values())), "a digest in sha256 is none")
+            if not is_text(getattr(self, name)):
+                raise ValueError(f"{name} must be printable text")
+        if not all(map(is_text, [*self.licences, *self.licences.values()])):
+            raise ValueError("licences must be printable text by part")
+        if set(self.sha256) - {CARD_FILE} != set(MEMBER_FILES) and set(self.sha256) != set(ENCODER_FILES):
+            raise ValueError("sha256 must list exactly the files of a bundle")
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the description; it covers the digests of all files."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(msgspec.structs.asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def has_head(self) -> bool:
@@ -154,18 +150,13 @@ def read_description(path: Path) -> BundleDescription:
             hint="make a bundle with 'virnucpro models convert' or 'models demo'",
         )
     content = read_json(file, hint=_AGAIN)
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if type(version) is not int or version != FORMAT_VERSION:
+    try:
+        msgspec.convert(content, _Version)
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise BundleError(
             f"this is not a bundle of format version {FORMAT_VERSION}", path=file, hint="convert it again"
-        )
-    known = {field.name for field in fields(BundleDescription)}
-    if strange := sorted(set(content) ^ known):
-        raise BundleError(f"missing or unknown entries: {', '.join(map(repr, strange))}", path=file, hint=_AGAIN)
-    try:
-        return BundleDescription(**content)
-    except BundleError as error:
-        raise BundleError(error.what, path=file, hint=error.hint) from None
+        ) from None
+    return checked(content, BundleDescription, path=file, hint=_AGAIN)
 
 
 def verify_bundle(bundle: Bundle) -> None:
@@ -180,11 +171,15 @@ def verify_bundle(bundle: Bundle) -> None:
 
 
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
-    """Hash the member files under `path`, write bundle.json last, and return the bundle."""
+    """Hash the member files under `path`, write bundle.json last, and return the bundle.
+
+    Raises BundleError for a fact that does not fit BundleDescription.
+    """
     optional = [name for name in (*HEAD_FILES, CARD_FILE) if (path / name).exists()]
     digests = {name: file_sha256(path / name) for name in (*ENCODER_FILES, *optional)}
-    description = BundleDescription(sha256=digests, **facts)
-    write_json(path / DESCRIPTION_FILE, asdict(description))
+    file = path / DESCRIPTION_FILE
+    description = checked(facts | {"sha256": digests}, BundleDescription, path=file, hint=_AGAIN)
+    write_json(file, msgspec.structs.asdict(description))
     return Bundle(path, description)
 
 
@@ -195,15 +190,6 @@ def _is_file(path: Path) -> bool:
         raise BundleError(error.strerror or "cannot be read", path=path, hint="check the path") from None
 
 
-def is_text(value: object) -> bool:
+def is_text(value: str) -> bool:
     """Whether `value` is printable and not blank, as every text in bundle.json must be."""
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
-
-
-def _is_text_by_text(value: object) -> bool:
-    return isinstance(value, dict) and all(is_text(part) for pair in value.items() for part in pair)
-
-
-def _demand(met: object, rule: str) -> None:
-    if not met:
-        raise BundleError(rule, hint=_AGAIN)
+    return bool(value.strip()) and value.isprintable()

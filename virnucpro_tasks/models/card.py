@@ -1,8 +1,8 @@
-"""What a head's card says of the encoders it was fitted to, and whether others will do.
+"""A head's card names the encoders that the head was fitted to; checks whether given encoders are these.
 
-A head knows only the vectors of its own encoders: another ESM-2 of the same width gives numbers of the same shape that
-mean nothing to it. So the card keeps the digests of the encoders' files, and for encoders stored anew (another file
-format or type) a digest of their weights, which is the same for all of these.
+Vectors of other encoders mean nothing to a head, even if they have the same width. So the card keeps the digests of the
+encoders' files and, for encoders converted to another file format or number type, a digest of their weights, which the
+conversion does not change.
 """
 
 from __future__ import annotations
@@ -12,24 +12,48 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.jsonfile import read_struct
 
 ENCODERS = ("dnabert-s", "esm2")
 _COMPUTED = "inv_freq"
-"""Rotary frequencies follow from the sizes, and some files leave them out."""
+"""Rotary frequencies are computed from the sizes; some files leave them out."""
 
 _SHOWN = 12
 _AGAIN = "copy or convert the bundle again"
+_HINT = "give these encoders, or fit a head to yours with 'virnucpro train'"
+
+
+class FittedHead(msgspec.Struct, frozen=True):
+    """The head of a card; `chunk_length` is in bases."""
+
+    chunk_length: int
+
+
+class FittedEncoders(msgspec.Struct, frozen=True):
+    """The encoders of a card: their names, the digests of their files, and of their weights by part."""
+
+    sha256: dict[str, str]
+    weights: dict[str, str] = {}
+    nucleotide: Any = None
+    protein: Any = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """The entries of card.json that tell what a head goes with; it has others."""
+
+    head: FittedHead
+    encoders: FittedEncoders
 
 
 def weights_sha256(file: Path) -> str:
     """SHA-256 (hex) of the weights in a model.safetensors of a bundle: names, shapes and values rounded to FP16.
 
-    So it is the same whether they are stored as FP32 or FP16. Raises BundleError.
+    It is the same for weights stored as FP32 and as FP16. Raises BundleError.
     """
     digest = hashlib.sha256()
     try:
@@ -50,39 +74,23 @@ def encoder_weights(folder: Path) -> dict[str, str]:
     return {part: weights_sha256(folder / part / "model.safetensors") for part in ENCODERS}
 
 
-def read_card(file: Path) -> dict[str, Any]:
-    """A head's card. Raises BundleError if it does not say what the head was fitted to."""
-    card = read_json(file, hint=_AGAIN)
-    try:
-        encoders = card["encoders"]
-        sound = (
-            type(card["head"]["chunk_length"]) is int
-            and isinstance(encoders["sha256"], dict)
-            and isinstance(encoders.get("weights", {}), dict)
-            and all(isinstance(digest, str) for digest in encoders.get("weights", {}).values())
-        )
-    except (KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise BundleError(
-            "it does not say which encoders and chunk length its head was fitted to", path=file, hint=_AGAIN
-        )
-    return card
+def read_card(file: Path) -> Card:
+    """Read a head's card. Raises BundleError if it does not say what the head was fitted to."""
+    return read_struct(file, Card, hint=_AGAIN)
 
 
-def check_card(file: Path, card: Mapping[str, Any], *, chunk_length: int, sha256: Mapping[str, str]) -> None:
+def check_card(file: Path, card: Card, *, chunk_length: int, sha256: Mapping[str, str]) -> None:
     """Raise BundleError unless the head was fitted to chunks of `chunk_length` and encoders of the digests `sha256`."""
     check_chunk_length(file, card, chunk_length)
-    fitted = card["encoders"]["sha256"]
-    if strange := [name for name, digest in sha256.items() if fitted.get(name) != digest]:
+    if other := [name for name, digest in sha256.items() if card.encoders.sha256.get(name) != digest]:
         raise BundleError(
-            f"this head was fitted to other encoders: {strange[0]} differs; {what_fits(card)}", path=file, hint=_hint()
+            f"this head was fitted to other encoders: {other[0]} differs; {what_fits(card)}", path=file, hint=_HINT
         )
 
 
-def check_chunk_length(file: Path, card: Mapping[str, Any], chunk_length: int) -> None:
+def check_chunk_length(file: Path, card: Card, chunk_length: int) -> None:
     """Raise BundleError unless the head was fitted to chunks of `chunk_length`."""
-    if (fitted := card["head"]["chunk_length"]) != chunk_length:
+    if (fitted := card.head.chunk_length) != chunk_length:
         raise BundleError(
             f"this head was fitted to chunks of {fitted} bases, not {chunk_length}",
             path=file,
@@ -90,28 +98,20 @@ def check_chunk_length(file: Path, card: Mapping[str, Any], chunk_length: int) -
         )
 
 
-def check_weights(file: Path, card: Mapping[str, Any], weights: Mapping[str, str]) -> None:
+def check_weights(file: Path, card: Card, weights: Mapping[str, str]) -> None:
     """Raise BundleError unless the head was fitted to encoders of these `encoder_weights`."""
-    fitted = card["encoders"].get("weights", {})
     for part, digest in weights.items():
-        if fitted.get(part) != digest:
+        if card.encoders.weights.get(part) != digest:
             raise BundleError(
                 f"this head was fitted to other encoders: your {part} has weights {digest[:_SHOWN]}; {what_fits(card)}",
                 path=file,
-                hint=_hint(),
+                hint=_HINT,
             )
 
 
-def what_fits(card: Mapping[str, Any]) -> str:
+def what_fits(card: Card) -> str:
     """The encoders that the head of `card` goes with, for a message."""
-    encoders = card["encoders"]
-    weights = encoders.get("weights", {})
-    named = [
-        f"{encoders.get(name)} ({part}, weights {weights[part][:_SHOWN] if part in weights else 'not stated'})"
-        for part, name in zip(ENCODERS, ("nucleotide", "protein"), strict=True)
-    ]
-    return f"it fits {' with '.join(named)}, chunks of {card['head']['chunk_length']}"
-
-
-def _hint() -> str:
-    return "give these encoders, or fit a head to yours with 'virnucpro train'"
+    names = (card.encoders.nucleotide, card.encoders.protein)
+    weights = (card.encoders.weights.get(part, "not stated")[:_SHOWN] for part in ENCODERS)
+    named = [f"{name} ({part}, weights {sha256})" for name, part, sha256 in zip(names, ENCODERS, weights, strict=True)]
+    return f"it fits {' with '.join(named)}, chunks of {card.head.chunk_length}"

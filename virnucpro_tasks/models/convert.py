@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -27,17 +27,27 @@ from virnucpro_tasks.models.bundle import (
     read_bundle,
 )
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
-from virnucpro_tasks.models.card import check_chunk_length, check_weights, encoder_weights, read_card, what_fits
+from virnucpro_tasks.models.card import Card, check_chunk_length, check_weights, encoder_weights, read_card, what_fits
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
-from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, fitting_esm2, misfit
+from virnucpro_tasks.models.sizes import (
+    CLASSES,
+    DnabertSizes,
+    Esm2Sizes,
+    HeadConfiguration,
+    HeadSizes,
+    fitting_esm2,
+    misfit,
+)
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.weights import read_weights
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 LICENCE_PARTS = ("dnabert-s", "esm2", "head")
 NOT_STATED = "not stated"
+_AGAIN = "copy or convert the bundle again"
 CHUNK_LENGTH = 500
 """Bases; what a bundle without a head suggests to 'virnucpro train'."""
 TOKENIZER_FILE = "tokenizer.json"
@@ -93,19 +103,15 @@ def convert_bundle(
     if fitted is not None:
         _check_widths(fitted, dnabert_sizes, esm2_sizes, card)
     with new_folder(output) as folder:
-        _write_part(folder / "dnabert-s", dnabert_tensors, asdict(dnabert_sizes), dtype, dnabert)
+        _write_part(folder / "dnabert-s", dnabert_tensors, dnabert_sizes, dtype, dnabert)
         words.save(str(folder / "dnabert-s" / TOKENIZER_FILE))
-        _write_part(folder / "esm2", esm2_tensors, asdict(esm2_sizes), dtype, esm2)
+        _write_part(folder / "esm2", esm2_tensors, esm2_sizes, dtype, esm2)
         if fitted is not None:
-            configuration = {
-                "nucleotide_width": dnabert_sizes.width,
-                "protein_width": esm2_sizes.width,
-                "hidden": fitted.sizes.hidden,
-                "classes": list(CLASSES),
-            }
+            configuration = HeadConfiguration(dnabert_sizes.width, esm2_sizes.width, fitted.sizes.hidden, CLASSES)
             _write_part(folder / "head", fitted.tensors, configuration, "fp32", fitted.path)
         if card is not None:
-            _write_card(folder, card, card_file)
+            check_weights(card_file, card, encoder_weights(folder))
+            _write_card(folder, card_file)
         describe_bundle(
             folder,
             name=name,
@@ -129,16 +135,16 @@ def _part(path: Path, part: str) -> Path:
     return path / part if (path / DESCRIPTION_FILE).is_file() else path
 
 
-def _card_beside(head: Path | None) -> tuple[Path, dict[str, Any] | None]:
+def _card_beside(head: Path | None) -> tuple[Path, Card | None]:
     file = (head or Path()) / Path(CARD_FILE).name
     return file, read_card(file) if head is not None and file.is_file() else None
 
 
-def _chunk_length(stated: int | None, head: Path | None, card: dict[str, Any] | None) -> int:
+def _chunk_length(stated: int | None, head: Path | None, card: Card | None) -> int:
     if stated is not None:
         return stated
     if card is not None:
-        return int(card["head"]["chunk_length"])
+        return card.head.chunk_length
     if head is not None:
         raise BundleError(
             "how long were the chunks that it was trained on?",
@@ -148,11 +154,11 @@ def _chunk_length(stated: int | None, head: Path | None, card: dict[str, Any] | 
     return CHUNK_LENGTH
 
 
-def _write_card(folder: Path, card: dict[str, Any], source: Path) -> None:
-    """The card, with the digests of the encoders as they are stored here; their weights must be those it names."""
-    check_weights(source, card, encoder_weights(folder))
-    digests = {name: file_sha256(folder / name) for name in ENCODER_FILES}
-    write_json(folder / CARD_FILE, card | {"encoders": card["encoders"] | {"sha256": digests}})
+def _write_card(folder: Path, source: Path) -> None:
+    """Write the card `source` with the digests of the encoder files in `folder`."""
+    card = read_json(source, hint=_AGAIN)
+    card["encoders"]["sha256"] = {name: file_sha256(folder / name) for name in ENCODER_FILES}
+    write_json(folder / CARD_FILE, card)
 
 
 def _head_name(head: Path) -> str:
@@ -182,7 +188,7 @@ def _check_options(
         )
 
 
-def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: dict[str, Any] | None) -> None:
+def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: Card | None) -> None:
     width = head.sizes.width
     if width == dnabert.width + esm2.width:
         return
@@ -195,7 +201,7 @@ def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: d
     )
 
 
-def _write_part(folder: Path, tensors: Tensors, configuration: dict[str, object], dtype: str, source: Path) -> None:
+def _write_part(folder: Path, tensors: Tensors, configuration: msgspec.Struct, dtype: str, source: Path) -> None:
     folder.mkdir()
     stored: Tensors = {}
     places: set[int] = set()
@@ -208,7 +214,7 @@ def _write_part(folder: Path, tensors: Tensors, configuration: dict[str, object]
         save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
     except SafetensorError as error:
         raise OutputError(f"{folder} cannot be written: {error}", hint="is the disk full?") from None
-    write_json(folder / "config.json", configuration)
+    write_json(folder / "config.json", msgspec.to_builtins(configuration))
 
 
 def _stored(name: str, tensor: torch.Tensor, dtype: str, source: Path) -> torch.Tensor:

@@ -6,9 +6,9 @@ Its answers mean nothing; it shows that everything runs. The shipped demonstrati
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer
@@ -21,7 +21,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, Shapes
+from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadConfiguration, HeadSizes, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
 
 NAME = "random"
@@ -49,15 +49,10 @@ def build_demo_bundle(output: Path, *, sequences: Iterable[str], seed: int = SEE
     """
     random = np.random.default_rng(seed)
     with new_folder(output) as folder:
-        _write_part(folder / "dnabert-s", _dnabert_s_weights(random), asdict(DNABERT_S), np.float16)
+        _write_part(folder / "dnabert-s", _dnabert_s_weights(random), DNABERT_S, np.float16)
         train_tokenizer(sequences).save(str(folder / "dnabert-s" / "tokenizer.json"))
-        _write_part(folder / "esm2", _esm2_weights(random), asdict(ESM2), np.float16)
-        configuration = {
-            "nucleotide_width": DNABERT_S.width,
-            "protein_width": ESM2.width,
-            "hidden": HEAD.hidden,
-            "classes": list(CLASSES),
-        }
+        _write_part(folder / "esm2", _esm2_weights(random), ESM2, np.float16)
+        configuration = HeadConfiguration(DNABERT_S.width, ESM2.width, HEAD.hidden, CLASSES)
         _write_part(folder / "head", _head_weights(random), configuration, np.float32)
         describe_bundle(
             folder,
@@ -115,11 +110,11 @@ def _pieces(sequences: Iterable[str], length: int = 100) -> Iterable[str]:
         yield from (kept[start : start + length] for start in range(0, len(kept), length))
 
 
-def _write_part(folder: Path, arrays: Arrays, configuration: dict[str, object], dtype: type[np.floating]) -> None:
+def _write_part(folder: Path, arrays: Arrays, configuration: msgspec.Struct, dtype: type[np.floating]) -> None:
     folder.mkdir()
     stored = {name: array.astype(np.float32 if name.endswith("inv_freq") else dtype) for name, array in arrays.items()}
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
-    write_json(folder / "config.json", configuration)
+    write_json(folder / "config.json", msgspec.to_builtins(configuration))
 
 
 def _random_weights(random: np.random.Generator, shapes: Shapes, *, norms: Sequence[str]) -> Arrays:

@@ -1,16 +1,20 @@
-"""JSON files that may come from anywhere."""
+"""Reading JSON files that may come from anywhere: their size is bounded, their content checked against a Struct."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.filekind import open_file
 
 MAX_BYTES = 64 << 20
-"""More than any tokenizer or index has; what is larger is no such file."""
+"""More than any tokenizer or index of weights has."""
+
+T = TypeVar("T")
 
 
 def read_json(path: Path, *, hint: str) -> Any:
@@ -27,3 +31,18 @@ def read_json(path: Path, *, hint: str) -> Any:
     # Nesting without end exhausts the parser's stack.
     except (ValueError, RecursionError) as error:
         raise BundleError(f"it is not JSON ({error})", path=path, hint=hint) from None
+
+
+def read_struct(path: Path, kind: type[T], *, hint: str) -> T:
+    """The content of `path` as a `kind`. Raises BundleError as `read_json` and `checked` do."""
+    return checked(read_json(path, hint=hint), kind, path=path, hint=hint)
+
+
+def checked(content: Any, kind: type[T], *, path: Path, hint: str) -> T:
+    """Convert parsed JSON to a `kind`, types checked strictly. Raises BundleError naming the entry at fault."""
+    try:
+        return msgspec.convert(content, kind)
+    # An entry's name may be a lone surrogate, which has no UTF-8 form.
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        reason = str(error)
+        raise BundleError(reason[0].lower() + reason[1:], path=path, hint=hint) from None

@@ -1,8 +1,11 @@
-"""Sizes of the three networks, and the names and shapes of their tensors in a bundle."""
+"""Sizes of the three networks, as config.json states them, and the names and shapes of their tensors in a bundle."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 ESM2_VOCABULARY = 33
 FEED_FORWARD_FACTOR = 4
@@ -23,14 +26,20 @@ PUBLISHED_DNABERT_S_HEADS = {(12, 768): 12}
 
 Shapes = dict[str, tuple[int, ...]]
 
+# The bounds are several times the largest published model: a model of any size would be built until memory ends.
+Layers = Annotated[int, Meta(ge=1, le=512)]
+Width = Annotated[int, Meta(ge=1, le=65_536)]
+Heads = Annotated[int, Meta(ge=1, le=4_096)]
+FeedForward = Annotated[int, Meta(ge=1, le=262_144)]
+Vocabulary = Annotated[int, Meta(ge=1, le=1_048_576)]
 
-@dataclass(frozen=True, slots=True)
-class Esm2Sizes:
+
+class Esm2Sizes(Struct, frozen=True, forbid_unknown_fields=True):
     """The content of esm2/config.json; the feed-forward width is four times `width`."""
 
-    layers: int
-    width: int
-    heads: int
+    layers: Layers
+    width: Width
+    heads: Heads
 
     @property
     def label(self) -> str:
@@ -57,15 +66,14 @@ class Esm2Sizes:
         return {f"layers.{number}.self_attn.rot_emb.inv_freq": (length,) for number in range(self.layers)}
 
 
-@dataclass(frozen=True, slots=True)
-class DnabertSizes:
+class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
     """The content of dnabert-s/config.json; `vocabulary` is the number of embedding rows."""
 
-    layers: int
-    width: int
-    heads: int
-    feed_forward: int
-    vocabulary: int
+    layers: Layers
+    width: Width
+    heads: Heads
+    feed_forward: FeedForward
+    vocabulary: Vocabulary
 
     @property
     def label(self) -> str:
@@ -89,6 +97,19 @@ class DnabertSizes:
             shapes |= _linear(f"{layer}mlp.wo", width, self.feed_forward)
             shapes |= _norm(f"{layer}mlp.layernorm", width)
         return shapes
+
+
+class HeadConfiguration(Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of head/config.json."""
+
+    nucleotide_width: Width
+    protein_width: Width
+    hidden: Width
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.classes != CLASSES:
+            raise ValueError(f"classes must be {', '.join(CLASSES)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,49 @@
-"""The DNABERT-S tokenizer file: checked, and freed of what training left in it."""
+"""The tokenizer file of DNABERT-S: checked, and read without the padding and truncation that training left in it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from msgspec import Struct
 from tokenizers import Tokenizer
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.filekind import file_kind
-from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.jsonfile import checked, read_json
 
 BASES = "ACGT"
 FIRST_TOKEN, LAST_TOKEN, UNKNOWN_TOKEN = "[CLS]", "[SEP]", "[UNK]"
 
-_PIPELINE = {
-    "normalizer": (None,),
-    "pre_tokenizer": (None, "Whitespace", "WhitespaceSplit"),
-    "model": ("BPE",),
-    "post_processor": (None, "TemplateProcessing"),
-}
-"""What DNABERT-S uses. Others can write a sequence anew, to any length."""
-
-_GIVEN_UP = "PanicException"
+_RUST_PANIC = "PanicException"
 _PUBLISHED = "give the tokenizer.json published with DNABERT-S"
 
 
+class _Model(Struct):
+    type: Literal["BPE"]
+    dropout: float | None = None
+
+
+class _PreTokenizer(Struct):
+    type: Literal["Whitespace", "WhitespaceSplit"]
+
+
+class _PostProcessor(Struct):
+    type: Literal["TemplateProcessing"]
+
+
+class _Pipeline(Struct):
+    """The steps that DNABERT-S uses. Others could replace a sequence by another one of any length."""
+
+    model: _Model
+    normalizer: None = None
+    pre_tokenizer: _PreTokenizer | None = None
+    post_processor: _PostProcessor | None = None
+
+
 def read_tokenizer(path: Path, *, rows: int) -> Tokenizer:
-    """A tokenizer.json with padding and truncation switched off; `rows` is the number of embedding rows.
+    """Read a tokenizer.json, padding and truncation switched off; `rows` is the number of embedding rows.
 
     Raises BundleError if its pipeline is not that of DNABERT-S, if it does not put [CLS] before and [SEP] behind a
     sequence, does not know the four bases, or has more tokens than there are rows.
@@ -41,9 +56,9 @@ def read_tokenizer(path: Path, *, rows: int) -> Tokenizer:
         unknown = tokenizer.token_to_id(UNKNOWN_TOKEN)
         empty, bases = tokenizer.encode("").ids, tokenizer.encode(BASES).ids
         tokens = max(tokenizer.get_vocab().values(), default=0) + 1
-    # The library raises plain Exception for every kind of bad file, and its own BaseException where it gives up.
+    # The library raises Exception itself for every kind of bad file, and a BaseException of its own if it panics.
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != _GIVEN_UP:
+        if not isinstance(error, Exception) and type(error).__name__ != _RUST_PANIC:
             raise
         raise BundleError(f"this is not a tokenizer file ({error})", path=path, hint=_PUBLISHED) from None
     if None in frame or empty != frame or [bases[0], bases[-1]] != frame:
@@ -60,14 +75,7 @@ def read_tokenizer(path: Path, *, rows: int) -> Tokenizer:
 
 
 def _checked_pipeline(content: Any, path: Path) -> dict[str, Any]:
-    """`content` without padding and truncation."""
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise BundleError("this is not a tokenizer file", path=path, hint=_PUBLISHED)
-    for part, kinds in _PIPELINE.items():
-        stated = content.get(part)
-        kind = stated.get("type") if isinstance(stated, dict) else stated
-        if kind not in kinds:
-            raise BundleError(f"its {part} is not one of DNABERT-S", path=path, hint=_PUBLISHED)
-    if content["model"].get("dropout"):
+    """`content` without padding and truncation. Raises BundleError if it is not the pipeline of DNABERT-S."""
+    if checked(content, _Pipeline, path=path, hint=_PUBLISHED).model.dropout:
         raise BundleError("it drops merges at random, a leftover of training", path=path, hint=_PUBLISHED)
-    return content | {"padding": None, "truncation": None}
+    return dict(content, padding=None, truncation=None)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.filekind import FileKind, file_kind
-from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.jsonfile import read_struct
 from virnucpro_tasks.models.pickled import Allowed, Tensors, read_torch_file
 
 _FOLDER_NAMES = (
@@ -23,11 +24,22 @@ _FOLDER_NAMES = (
 )
 _INDEX_ENDING = ".index.json"
 _CONTACT_ENDING = "-contact-regression.pt"
-_HEADS = ("num_attention_heads", "heads")
-"""As Hugging Face writes it, and as a bundle does."""
 _AGAIN = "download it again"
 _REAL_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _WHOLE_TYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+
+
+class _Index(msgspec.Struct):
+    """The part that is read of the index of a sharded file: the file that holds each tensor."""
+
+    weight_map: dict[str, str]
+
+
+class _Configuration(msgspec.Struct):
+    """The part that is read of a config.json: the number of heads, as Hugging Face and as a bundle name it."""
+
+    num_attention_heads: int | None = None
+    heads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +106,7 @@ def _read_safetensors(file: Path) -> Tensors:
 
 def _read_sharded(index: Path, allowed: Allowed) -> Tensors:
     file_kind(index)
-    content = read_json(index, hint=_AGAIN)
-    places = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
-        raise BundleError("this index has no weight_map of file names", path=index, hint=_AGAIN)
+    places = read_struct(index, _Index, hint=_AGAIN).weight_map
     tensors: Tensors = {}
     for name in sorted(set(places.values())):
         if name in ("", "..") or Path(name).name != name or name.endswith(_INDEX_ENDING):
@@ -128,13 +137,10 @@ def _check_stored(tensors: Iterable[tuple[str, torch.Tensor]], file: Path) -> No
 
 
 def _configured_heads(folder: Path) -> int | None:
-    """The number of heads in the config.json of a folder, Hugging Face's or a bundle's."""
+    """The number of heads in the config.json of `folder`, if it has one and that tells."""
     file = folder / "config.json"
     if not file.is_file():
         return None
     file_kind(file)
-    content = read_json(file, hint=_AGAIN)
-    heads = next((content[name] for name in _HEADS if name in content), None) if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not (heads is None or type(heads) is int):
-        raise BundleError("this is not a model configuration", path=file, hint=_AGAIN)
-    return heads
+    stated = read_struct(file, _Configuration, hint=_AGAIN)
+    return stated.heads if stated.num_attention_heads is None else stated.num_attention_heads
