@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.follow import describe
 from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
@@ -42,7 +42,7 @@ def _readable(store: Path) -> Iterator[Progress]:
 
 def _line(progress: Progress) -> str:
     """One line about a job; why it has failed, or what holds it up, is part of it."""
-    line = f"{progress.job_id}  {describe(progress, None)}"
+    line = f"{progress.job_id}  {describe(progress)}"
     if not progress.message or progress.state in (JobState.DONE, JobState.CANCELLED):
         return line
     return f"{line}: {progress.message}"

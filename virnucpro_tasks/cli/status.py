@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.follow import describe
 from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import job_progress
@@ -44,7 +44,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     if as_json:
         print_json(report)
         return
-    click.echo(f"{job_id}  {describe(progress, None)}")
+    click.echo(f"{job_id}  {describe(progress)}")
     if progress.message:
         click.echo(progress.message)
     if "workers" in report and report["workers"] is not None:

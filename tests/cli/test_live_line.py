@@ -1,0 +1,94 @@
+"""The redrawn line, on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import pytest
+from cli.terminal import lines_shown, run_on_terminal
+
+SHOW = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from cli.snapshots import TOKENS, split, unsplit
+from virnucpro_tasks.cli.progress import progress_display
+from virnucpro_tasks.jobs.progress import JobState
+with progress_display() as show:
+    show(unsplit(JobState.QUEUED))
+    show(unsplit(JobState.SPLITTING, shards_done=3))
+    show(split(JobState.EMBEDDING, shards_done=4, tokens_done=123_456))
+    time.sleep(0.01)
+    show(split(JobState.EMBEDDING, shards_done=13, tokens_done=523_456))
+    show(split(JobState.FINISHING, shards_done=31, tokens_done=TOKENS))
+    show(split(JobState.DONE, shards_done=31, tokens_done=TOKENS))
+print("the message", file=sys.stderr)
+"""
+
+
+def facts_shown(written: str) -> list[str]:
+    """The lines without their bars, each fact once."""
+    texts: list[str] = []
+    for line in lines_shown(written):
+        text = " ".join(line.translate(dict.fromkeys(map(ord, "━╸╺"))).split())
+        if not texts or texts[-1] != text:
+            texts.append(text)
+    return texts
+
+
+@pytest.mark.parametrize(("columns", "total"), [(40, ""), (80, " of 1,234,567 tokens"), (200, " of 1,234,567 tokens")])
+def test_one_line_is_redrawn_whatever_the_width(columns: int, total: str) -> None:
+    written = run_on_terminal(SHOW, columns=columns)
+    shown = facts_shown(written)
+    assert [line for line in shown if not line.startswith("embedding")] == [
+        "queued 0 shards embedded so far",
+        "splitting 3 shards embedded so far",
+        f"finishing 100%{total}, 31/31 shards",
+        f"done 100%{total}, 31/31 shards",
+        "the message",
+    ]
+    assert any(line.startswith(f"embedding 10%{total}, 4/31 shards") for line in shown)
+    assert all(len(line) < columns for line in lines_shown(written))
+    # The cursor leaves the line twice: after the last snapshot, and after the message.
+    assert written.count("\n") == 2
+    assert written.count("━") > 0 or columns < 80
+
+
+def test_a_bar_says_nothing_about_the_share_while_it_is_unknown() -> None:
+    shown = lines_shown(run_on_terminal(SHOW, columns=80, NO_COLOR="1"))
+    assert not any("%" in line or "left" in line for line in shown if line.startswith(("queued", "splitting")))
+    assert next(line for line in shown if line.startswith("embedding")).count("━") == pytest.approx(3, abs=1)
+
+
+def test_without_colour_the_line_is_redrawn_all_the_same() -> None:
+    written = run_on_terminal(SHOW, columns=80, NO_COLOR="1")
+    assert "\x1b[3" not in written
+    assert facts_shown(written)[-1] == "the message"
+
+
+def test_a_dumb_terminal_gets_plain_lines() -> None:
+    written = run_on_terminal(SHOW, columns=80, TERM="dumb")
+    assert "\x1b" not in written
+    assert lines_shown(written) == [
+        "queued, 0 shards embedded so far",
+        "splitting, 3 shards embedded so far",
+        "embedding: 10% of 1,234,567 tokens, 4/31 shards",
+        "finishing: 100% of 1,234,567 tokens, 31/31 shards",
+        "done: 100% of 1,234,567 tokens, 31/31 shards",
+        "the message",
+    ]
+
+
+def test_an_encoding_without_box_characters_is_served() -> None:
+    written = run_on_terminal(SHOW, columns=80, PYTHONUTF8="0", PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert written.isascii()
+    assert "done" in written
+
+
+def test_an_error_ends_the_line_and_gives_the_cursor_back() -> None:
+    code = (
+        SHOW.split("    show(split(JobState.FINISHING")[0]
+        + "    sys.exit('virnucpro: error: the workers have stopped')"
+    )
+    code = f"import os\ntry:\n    exec({code!r})\nexcept SystemExit as error:\n    print(error, file=sys.stderr)"
+    written = run_on_terminal(code, columns=80)
+    assert lines_shown(written)[-1] == "virnucpro: error: the workers have stopped"
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
