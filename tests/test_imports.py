@@ -13,11 +13,14 @@ CLIENT_MODULES = [
     "virnucpro_tasks.cli.main",
     *(f"virnucpro_tasks.cli.{name}" for name in
       ("submit", "status", "watch", "list_jobs", "results", "cancel", "resume", "remove", "predict", "worker",
-       "flower", "doctor", "config", "models")),
+       "flower", "doctor", "config", "models", "bench", "chaos", "train", "evaluate", "live_line")),
     "virnucpro_tasks.queue.tasks",
     "virnucpro_workers.launch",
     "virnucpro_workers.devices",
 ]  # fmt: skip
+
+WITHOUT_REDIS = ["--help", "--version", "config show", "results --help", "models list"]
+"""Commands that need neither Redis nor Celery."""
 
 
 @pytest.mark.parametrize("module", CLIENT_MODULES)
@@ -34,6 +37,25 @@ def test_import_loads_no_torch_opens_no_socket_and_logs_nothing(module: str) -> 
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [*WITHOUT_REDIS, "submit --help", "status --help", "predict --help"])
+def test_a_command_starts_without_the_packages_it_does_not_need(arguments: str) -> None:
+    code = (
+        "import sys\n"
+        "from virnucpro_tasks.cli.main import main\n"
+        f"sys.argv = ['virnucpro', *{arguments.split()}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        "    assert not ended.code, ended.code\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    loaded = {name.split(".")[0] for name in result.stderr.split()}
+    heavy = {"torch", "pandas", "pyarrow", "transformers", "rich"}
+    assert loaded & (heavy | {"celery", "kombu", "redis"} if arguments in WITHOUT_REDIS else heavy) == set()
 
 
 def test_a_worker_that_loads_its_models_does_not_load_the_compiler_of_torch() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from training.encoders import CHUNK_LENGTH, LICENCE, NAME
 from training.splits import TEST, TRAIN, VALIDATION
-from virnucpro_tasks.cli.labelled import embedded
+from virnucpro_tasks.cli.one_shot import embed_here
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.labels import Labels
@@ -52,7 +52,7 @@ def main() -> None:
     contigs = [options.contigs / f"{split}.fasta" for split in (TRAIN, VALIDATION, TEST)]
     labels = Labels.read(*(file.with_suffix(".labels.tsv") for file in contigs))
     settings = Settings(store=options.work, bundle=str(encoders.path))
-    job = embedded(settings, tuple(contigs), devices="cpu,cpu", quiet=False, scored=False)
+    job = embed_here(settings, tuple(contigs), devices="cpu,cpu", quiet=False, scored=False)
     card = fit_bundle(options.output, encoders, read_examples(job, labels), REQUEST, inputs=job.spec.inputs, say=print)
     print(card["unseen_groups"])
 

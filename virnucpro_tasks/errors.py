@@ -1,4 +1,4 @@
-"""Every error a user can meet, with its data, and the exit codes."""
+"""The errors that a user can meet, with their data, and the exit codes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class ExitCode(IntEnum):
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for what does not print: what others put into files and names must not steer a terminal."""
+    """`text` with control characters escaped: text from files and file names must not control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class VirnucproError(Exception):
-    """Base of all errors meant for a user: what went wrong and what to do about it; `str` is printable."""
+    """Base of all errors meant for a user: `what` went wrong, and a `hint` what to do. `str` is safe to print."""
 
     exit_code: ExitCode = ExitCode.UNEXPECTED
     is_final: bool = False
-    """Whether the same will be said by every other worker."""
+    """Whether every other worker would fail in the same way."""
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(what)
@@ -44,16 +44,16 @@ class VirnucproError(Exception):
 
     @property
     def where(self) -> str:
-        """What it is about, as the beginning of the message."""
+        """The place of the error, such as a file or a job, as the beginning of the message."""
         return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By default an exception is made again from its positional arguments alone.
+        # The default calls the class with the positional arguments alone, and its keyword arguments would be missing.
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class InputError(VirnucproError):
-    """An input file is not what it claims to be."""
+    """An input file cannot be read, or is malformed."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -82,7 +82,7 @@ class SettingsError(VirnucproError):
 
 
 class OutputError(VirnucproError):
-    """The output folder cannot be used as asked."""
+    """The output folder cannot be used."""
 
     exit_code = ExitCode.USAGE
 
@@ -114,13 +114,13 @@ class BundleError(VirnucproError):
 
 
 class StoreError(VirnucproError):
-    """The store does not take or give files: a full disk, a read-only mount, missing rights, a broken disk."""
+    """The store cannot be written or read: a full disk, a read-only mount, missing rights, a broken disk."""
 
     exit_code = ExitCode.JOB_FAILED
 
 
 class DamagedError(VirnucproError):
-    """A file of a job is missing or is not what it was when it was written."""
+    """A file of a job is missing, or is not as it was written."""
 
     exit_code = ExitCode.JOB_FAILED
 
@@ -144,4 +144,4 @@ class JobError(VirnucproError):
 
 
 class JobDamagedError(JobError):
-    """The description of a job is not what it was when it was written."""
+    """The description of a job, job.json, is not as it was written."""

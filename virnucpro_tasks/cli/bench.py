@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import json_option, print_json, say
-from virnucpro_tasks.cli.worker import require_worker_extra
+from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.options import json_option
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, PRECISIONS
 
 DEFAULT_MODELS = "3B,dnabert-s"
@@ -20,15 +21,22 @@ HEADINGS = (
 
 @click.command("bench")
 @click.option(
-    "--models", default=DEFAULT_MODELS, show_default=True, help="dnabert-s and sizes of ESM-2: 8M, 35M, … 15B."
+    "--models",
+    default=DEFAULT_MODELS,
+    show_default=True,
+    help="Comma-separated: dnabert-s, and sizes of ESM-2 from 8M to 15B.",
 )
 @click.option("--device", default="cuda", show_default=True, help="cuda, cuda:1 or cpu.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True)
-@click.option("--attention", type=click.Choice(ATTENTION_BACKENDS), default="auto", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="Precision of the models."
+)
+@click.option(
+    "--attention", type=click.Choice(ATTENTION_BACKENDS), default="auto", show_default=True, help="Attention backend."
+)
 @json_option
 def command(*, models: str, device: str, precision: str, attention: str, as_json: bool) -> None:
-    """Measure the engine on this host: published sizes, random weights, nothing to download."""
-    require_worker_extra()
+    """Measure the speed of the models on this host: published sizes, random weights, nothing is downloaded."""
+    require_extra("worker")
     # Imported here: it loads torch.
     from virnucpro_tasks.bench import bench
 

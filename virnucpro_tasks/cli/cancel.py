@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import cancel_job, open_job
 from virnucpro_tasks.queue.client import drop_waiting
@@ -17,10 +19,13 @@ from virnucpro_tasks.queue.client import drop_waiting
 @deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
-    """Stop a job: no shard of it starts any more, and workers leave it within one pack. 'resume' takes it back."""
+    """Stop a job: no further shard is started, and workers stop before their next pack.
+
+    'virnucpro resume' continues it.
+    """
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)
-    # The mark is what counts. Without Redis the shards that wait are thrown away by the workers, one by one.
+    # The marker file is what counts: without Redis, the workers discard the waiting shards one by one.
     cancel_job(job)
     try:
         dropped = f", {drop_waiting(app_of(settings), job):,} waiting shards were dropped"

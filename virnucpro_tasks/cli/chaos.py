@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import bundle_option, json_option, print_json, say, settings_of
-from virnucpro_tasks.cli.worker import require_worker_extra
+from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.options import bundle_option, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.models.locate import DEMONSTRATION
 
@@ -21,9 +22,17 @@ SOFT_SHUTDOWN_SECONDS = 1.0
 
 @click.command("chaos")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--faults", type=click.IntRange(min=1), default=50, show_default=True, help="How many to inject.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Chooses kinds, victims and times.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Hosts with a CPU worker.")
+@click.option("--faults", type=click.IntRange(min=1), default=50, show_default=True, help="Number of faults to inject.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Seed of the kinds, targets and times of the faults."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Number of hosts, each with one CPU worker.",
+)
 @bundle_option
 @json_option
 @click.pass_context
@@ -39,12 +48,12 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Drill: faults on a private Redis and CPU workers while INPUT is classified again and again.
+    """Inject faults into a private Redis and CPU workers while INPUT is classified again and again.
 
-    Ends with 1 if the results of any job differ from those of an undisturbed one. Touches no deployment.
+    Exits with 1 if the results of any job differ from those of an undisturbed one. Touches no deployment.
     """
-    require_worker_extra()
-    # Imported here, so that the other commands do not load it.
+    require_extra("worker")
+    # Imported here: it needs packages that a client does not have.
     from virnucpro_tasks.chaos.drill import run_drill
 
     with tempfile.TemporaryDirectory(prefix="virnucpro-chaos-") as folder:

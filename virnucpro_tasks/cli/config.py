@@ -7,20 +7,14 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import (
-    bundle_option,
-    deployment_options,
-    engine_options,
-    json_option,
-    print_json,
-    settings_of,
-)
+from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, json_option, settings_of
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, Settings
 
 
 @click.group("config")
 def command() -> None:
-    """Settings: file < VIRNUCPRO_* environment < flags."""
+    """The settings: flags override VIRNUCPRO_* variables, and these override the settings file."""
 
 
 @command.command("show")

@@ -13,14 +13,9 @@ from typing import Any
 import click
 
 from virnucpro_tasks.broker import find_server
-from virnucpro_tasks.cli.options import (
-    app_of,
-    bundle_option,
-    deployment_options,
-    json_option,
-    print_json,
-    settings_of,
-)
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.files import write_bytes
 from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
@@ -48,7 +43,7 @@ class Finding:
 @json_option
 @click.pass_context
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> int:
-    """Check packages, store, bundle, Redis and workers. Ends with 4 if something a deployed job needs is missing."""
+    """Check packages, store, bundle, Redis and workers. Exits with 4 if a deployed job would miss something."""
     settings = settings_of(context, **flags)
     findings = [_checked(name, check, settings) for name, check in CHECKS.items()]
     if as_json:
@@ -109,21 +104,17 @@ def _server(_: Settings) -> str:
 
 def _redis(settings: Settings) -> str:
     warning = check_redis(app_of(settings))
-    return (
-        f"answers, serves this store, but {warning}"
-        if warning
-        else "answers, serves this store, keeps what it is given"
-    )
+    return f"answers, serves this store, but {warning}" if warning else "answers, serves this store, keeps its data"
 
 
 def _workers(settings: Settings) -> str:
     found = workers(app_of(settings))
     wanted = {CPU_QUEUE, gpu_queue(find_bundle(settings.bundle).digest)}
     missing = wanted - {queue for worker in found for queue in worker.queues}
-    names = ", ".join(worker.name for worker in found) or "none answers"
+    names = ", ".join(worker.name for worker in found) or "no worker answers"
     if missing:
         raise VirnucproError(
-            f"{names}; nobody takes from {', '.join(sorted(missing))}", hint="start 'virnucpro worker'"
+            f"{names}; no worker takes from {', '.join(sorted(missing))}", hint="start 'virnucpro worker'"
         )
     return names
 
@@ -137,4 +128,4 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "workers": _workers,
 }
 ONE_SHOT_ONLY = frozenset({"embedded server"})
-"""Checks of what 'virnucpro predict' alone needs."""
+"""Checks of what only 'virnucpro predict' needs."""

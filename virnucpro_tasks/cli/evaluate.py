@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
-from virnucpro_tasks.cli.options import print_json
+from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.files import atomic_path, write_json
 from virnucpro_tasks.heads.evaluation import evaluation, read_scored, write_picture, write_table
@@ -20,23 +20,24 @@ from virnucpro_tasks.jobs.sequences import input_sequences
 @labelled_options
 @click.pass_context
 def command(context: click.Context, /, *, output: Path, as_json: bool, **arguments: Any) -> None:
-    """Measure a bundle on labelled INPUTS: two files, viruses and then others, or any with --labels.
+    """Measure a bundle on labelled INPUTS: two files, viruses and then others, or any number with --labels.
 
-    Writes evaluation.json, .tsv and .svg, with a baseline beside it: 4-mers, fitted on other groups of the records.
+    Writes evaluation.json, .tsv and .svg. For comparison they hold a baseline too: a classifier of 4-mers, fitted to
+    other groups of the records.
     """
     labelled = Labelled.of(context, **arguments)
     description = labelled.bundle.description
     job = labelled.embedded(scored=True)
-    found = read_scored(job, labelled.labels)
-    if not found.ids:
+    scored = read_scored(job, labelled.labels)
+    if not scored.ids:
         raise InputError("no record is both labelled and scored", file=", ".join(map(str, labelled.inputs)))
-    report, baseline = evaluation(found, input_sequences(job), seed=labelled.seed)
+    report, baseline = evaluation(scored, input_sequences(job), seed=labelled.seed)
     report = {"bundle": description.name, "digest": description.digest} | report
     output.mkdir(parents=True, exist_ok=True)
     with atomic_path(output / "evaluation.tsv") as temporary:
         write_table(temporary, report)
     with atomic_path(output / "evaluation.svg") as temporary:
-        write_picture(temporary, found, baseline, title=description.label)
+        write_picture(temporary, scored, baseline, title=description.label)
     write_json(output / "evaluation.json", report)
     if as_json:
         print_json(report)

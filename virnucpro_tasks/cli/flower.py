@@ -9,31 +9,35 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, broker_option, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import broker_option, settings_of
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.queue.redis_checks import check_reachable
 
 MAX_TASKS = 20_000
-"""Tasks that Flower keeps in memory; its own default of 100,000 takes gigabytes."""
+"""Tasks that Flower keeps in memory; its default of 100,000 takes gigabytes."""
 
 PURGE_SECONDS = 600
+"""Workers that have been offline for so long are no longer listed."""
+
 USER = "virnucpro"
 PASSWORD_VARIABLE = "FLOWER_BASIC_AUTH"
 
 
 @click.command("flower")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Port to listen on.")
 @click.option(
     "--read-only/--read-write",
     default=True,
     show_default=True,
-    help="Whether workers can be stopped from it.",
+    help="Whether workers can only be watched, or also be stopped.",
 )
 @broker_option
 @click.pass_context
 def command(context: click.Context, /, *, address: str, port: int, read_only: bool, **flags: Any) -> None:
-    """Start Flower. Set FLOWER_BASIC_AUTH=user:password, or a password is made up and printed.
+    """Start Flower. Set FLOWER_BASIC_AUTH=user:password, or a random password is made and printed.
 
     Flower's /metrics and /healthcheck need no password.
     """
@@ -43,7 +47,7 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     check_reachable(app)
     if not os.environ.get(PASSWORD_VARIABLE):
         password = secrets.token_urlsafe(12)
-        # By the environment, not the command line, where any user of the host could read it.
+        # In the environment: any user of the host can read a command line.
         os.environ[PASSWORD_VARIABLE] = f"{USER}:{password}"
         say(f"user {USER}, password {password}")
     say(f"Flower at http://{address}:{port}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from virnucpro_tasks.cli.options import say
+from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import progress_display
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import job_ids, open_job
@@ -21,7 +23,7 @@ from virnucpro_tasks.queue.client import all_with_store_failures
 @json_option
 @click.pass_context
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
-    """List the jobs of the store, oldest first; works without Redis too."""
+    """List the jobs of the store, oldest first; works without Redis."""
     settings = settings_of(context, **flags)
     snapshots = all_with_store_failures(app_of(settings), list(_readable(settings.store)))
     if as_json:
@@ -32,7 +34,7 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
 
 
 def _readable(store: Path) -> Iterator[Progress]:
-    """The jobs that can be read; of others it is said why not."""
+    """Snapshots of the jobs that can be read; about each of the others a warning is printed."""
     for job_id in job_ids(store):
         try:
             yield job_progress(open_job(store, job_id))
@@ -41,7 +43,7 @@ def _readable(store: Path) -> Iterator[Progress]:
 
 
 def _line(progress: Progress) -> str:
-    """One line about a job; why it has failed, or what holds it up, is part of it."""
+    """One line about a job, with the reason if it has failed or cannot go on."""
     line = f"{progress.job_id}  {describe(progress)}"
     if not progress.message or progress.state in (JobState.DONE, JobState.CANCELLED):
         return line

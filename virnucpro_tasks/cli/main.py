@@ -1,4 +1,4 @@
-"""`virnucpro`: the commands, and what becomes of errors."""
+"""`virnucpro`: the group of commands, and the translation of errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE
 
 COMMANDS = {
-    "predict": "Classify reads and contigs here and now; needs no server.",
+    "predict": "Classify reads and contigs on this host; needs no server.",
     "submit": "Submit a job to a running deployment.",
     "status": "Show one job.",
     "watch": "Follow one job until it ends.",
     "list": "List the jobs of a store.",
     "results": "Copy the results of a finished job.",
     "cancel": "Stop a job.",
-    "resume": "Go on with a job from what is on disk.",
+    "resume": "Continue a job from what is on disk.",
     "remove": "Delete a job and its files.",
-    "worker": "Start workers on this host, one process a device.",
+    "worker": "Start workers on this host, one process per device.",
     "flower": "Start Flower, on loopback and with a password.",
     "models": "Make, check and list model bundles.",
     "train": "Fit a head to labelled records.",
     "evaluate": "Measure a bundle on labelled records.",
     "bench": "Measure the speed of the models on this host.",
-    "chaos": "Drill: faults on a private instance, results compared.",
+    "chaos": "Inject faults into a private instance and compare results.",
     "doctor": "Check this installation and deployment.",
     "config": "Show the effective settings.",
 }
-"""Each command is the function `command` of the module of its name."""
+"""The commands and what --help says of them. Each is the function `command` in the module of its name."""
 
 MODULES = {"list": "list_jobs"}
+"""Modules whose name is not that of their command."""
+
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""They end a command like Ctrl-C does: a one-shot run must take its processes with it."""
+"""Signals that end a command as Ctrl-C does, so that a one-shot run stops its processes first."""
 
 
 class LazyGroup(click.Group):
-    """Loads the module of a command when it is used, so that `--help` is quick."""
+    """Imports the module of a command when the command is used, so that `--help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -68,14 +70,14 @@ class LazyGroup(click.Group):
 def cli(config: Path | None) -> None:
     """Which of these reads and contigs are viral?
 
-    Settings come from --config, VIRNUCPRO_* variables and flags, in rising order; 'virnucpro config show' lists them.
+    Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
     """
 
 
 def main() -> None:
     """Run the command line; every error ends with one message on standard error and a documented exit code."""
     for number in ENDING_SIGNALS:
-        # nohup has SIGHUP ignored, and that is to stay.
+        # nohup ignores SIGHUP, and that must stay so.
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import json_option, print_json
+from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import json_option
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, PRECISIONS, Bundle, read_bundle, verify_bundle
 from virnucpro_tasks.models.folder import new_folder
@@ -33,17 +34,31 @@ def command() -> None:
 @click.option(
     "--head",
     type=_FOLDER,
-    help="VirNucPro classifier, such as 500_model.pth, or a bundle; without it the result is for 'virnucpro train'.",
+    help="VirNucPro classifier, such as 500_model.pth, or a bundle; a bundle without head is for 'virnucpro train'.",
 )
 @click.option(
     "--chunk-length",
     type=click.IntRange(min=6),
-    help="Bases of the chunks the head was trained on; needed unless its card tells.",
+    help="Bases of the chunks that the head was trained on; needed unless its card says.",
 )
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="What jobs use.")
-@click.option("--dtype", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True, help="What is stored.")
-@click.option("--licence", "licences", multiple=True, metavar="PART=TEXT", help="For dnabert-s, esm2 or head.")
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="Precision of the jobs."
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Precision of the stored weights.",
+)
+@click.option(
+    "--licence",
+    "licences",
+    multiple=True,
+    metavar="PART=TEXT",
+    help="Licence of dnabert-s, esm2 or head; may be given again.",
+)
 @json_option
 def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_json: bool, **files: Any) -> None:
     """Make the bundle folder OUTPUT from published files, or from parts of other bundles."""
@@ -70,7 +85,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
 @click.argument("folders", nargs=-1, type=_FOLDER)
 @json_option
 def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
-    """List the bundles in FOLDERS (themselves bundles, or holding some) and the shipped demonstration."""
+    """List the shipped demonstration and the bundles in FOLDERS: each is a bundle, or a folder of bundles."""
     bundles = [demo_bundle(), *(bundle for folder in folders for bundle in _bundles_in(folder))]
     if as_json:
         print_json([_facts(bundle) for bundle in bundles])
@@ -85,12 +100,12 @@ def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
     "--rebuild",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FASTA",
-    help="Random weights instead, and a tokenizer trained on these sequences.",
+    help="Make random weights instead, and a tokenizer trained on these sequences.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights of --rebuild.")
 @json_option
 def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool) -> None:
-    """Put the demonstration bundle into the new folder OUTPUT, or with --rebuild one of random weights."""
+    """Copy the demonstration bundle into the new folder OUTPUT; with --rebuild, make one of random weights."""
     if rebuild is None:
         if seed is not None:
             raise click.UsageError("--seed needs --rebuild")
@@ -117,7 +132,7 @@ def _bundles_in(folder: Path) -> list[Bundle]:
         raise BundleError("no such folder", path=folder)
     if (folder / DESCRIPTION_FILE).exists():
         return [read_bundle(folder)]
-    # A name with a dot in front is a bundle that is still being written.
+    # A name that begins with a dot is a bundle that is still being written.
     return [
         read_bundle(file.parent)
         for file in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))

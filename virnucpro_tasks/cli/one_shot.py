@@ -1,21 +1,31 @@
-"""Running one job on this host with a private Redis and workers that end with it."""
+"""Running one job on this host, with a private Redis and workers that end with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.options import app_of
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.errors import ExitCode, JobError
+from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
+from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.settings import Settings
 
 
 def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:
-    """Run `job` to its end on `devices`, or only say how it ended if it has; shows progress unless `quiet`."""
+    """Run `job` on `devices` until it is final, and show its progress unless `quiet`; returns the last snapshot.
+
+    A finished job is not run again.
+    """
     if job.paths.run.exists():
         return job_progress(job)
     with EmbeddedBroker() as broker:
@@ -24,3 +34,39 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
         with LocalWorkers(settings, devices=devices) as workers:
             enqueue(app, job)
             return follow(app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check)
+
+
+def embed_here(
+    settings: Settings,
+    inputs: Sequence[Path],
+    *,
+    devices: str,
+    quiet: bool,
+    scored: bool,
+    chunk_length: int | None = None,
+) -> Job:
+    """A finished job over `inputs` that kept its vectors, run here unless an earlier command has done that.
+
+    The bundle needs a head only if the records are to be `scored`. Raises BackendError, and JobError if the job fails.
+    """
+    require_extra("worker")
+    job = submit(
+        settings,
+        list(inputs),
+        chunk_length=chunk_length,
+        min_length=None,
+        strict=False,
+        keep_embeddings=True,
+        priority=0,
+        scored=scored,
+    )
+    submission = deduplicate(settings.store, job)
+    job = submission.job
+    if job.paths.run.exists():
+        say(f"the vectors of job {job.job_id} are used", quiet=quiet)
+    elif submission.state is not None:
+        say(f"an earlier command was interrupted: job {job.job_id} goes on", quiet=quiet)
+    progress = run_here(settings, job, devices=devices, quiet=quiet)
+    if progress.exit_code not in (ExitCode.OK, ExitCode.INCOMPLETE):
+        raise JobError(progress.message or "it did not end well", job_id=job.job_id)
+    return job

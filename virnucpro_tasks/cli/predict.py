@@ -1,4 +1,4 @@
-"""`virnucpro predict`: the whole deployment for one job, on this host."""
+"""`virnucpro predict`: one job with a deployment of its own on this host."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ from typing import Any
 import click
 
 from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.messages import bundle_line, print_json, say, warn_of_chunk_length
 from virnucpro_tasks.cli.one_shot import run_here
-from virnucpro_tasks.cli.options import (
-    describe_bundle_line,
-    engine_options,
-    job_options,
-    json_option,
-    print_json,
-    say,
-    settings_of,
-    warn_of_chunk_length,
-)
+from virnucpro_tasks.cli.options import engine_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_embeddings, copy_results, require_free
-from virnucpro_tasks.cli.worker import require_worker_extra
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle
 
 WORK_FOLDER = ".virnucpro-work"
-"""Holds the job inside the output folder while it runs; a repeated command goes on from it."""
+"""Folder of the job inside the output folder while it runs; the same command given again continues from it."""
 
 
 @click.command("predict")
@@ -44,7 +36,7 @@ WORK_FOLDER = ".virnucpro-work"
 )
 @click.option("-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @engine_options
 @json_option
 @click.pass_context
@@ -65,15 +57,15 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Classify INPUTS (FASTA or FASTQ, plain or compressed) with a private Redis and workers that end with it."""
+    """Classify INPUTS (FASTA or FASTQ, plain or compressed) with a private Redis and private workers."""
     work = output / WORK_FOLDER
     settings = settings_of(context, **flags, store=work)
-    require_worker_extra()
+    require_extra("worker")
     require_free(output, force=force)
     bundle = find_bundle(settings.bundle)
-    # Read for its errors, before a folder is made.
+    # Loaded for its errors, before a folder is made.
     Head.load(bundle)
-    say(describe_bundle_line(bundle), quiet=quiet)
+    say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     _make_folder(output)
     job = submit(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from virnucpro_tasks.cli.options import say
+from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.jobs.progress import JobState, Progress
 
 PLAIN_LINE_SECONDS = 30.0

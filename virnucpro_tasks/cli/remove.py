@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.errors import BrokerError, JobDamagedError
 from virnucpro_tasks.jobs.job import open_job, remove_folder, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
@@ -17,7 +19,7 @@ from virnucpro_tasks.queue.store_failures import clear_store_failures
 
 @click.command("remove")
 @click.argument("job_id")
-@click.option("-f", "--force", is_flag=True, help="Also a job that is under way.")
+@click.option("-f", "--force", is_flag=True, help="Remove a job even while it is under way.")
 @deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any) -> None:

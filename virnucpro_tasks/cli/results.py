@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import json_option, print_json, settings_of, store_option
+from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.files import atomic_path, link_or_copy
 from virnucpro_tasks.jobs.job import Job, open_job
@@ -34,7 +35,7 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
     """
     files = result_files(job)
     require_free(output, force=force)
-    with _as_output_error(output):
+    with as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
         (output / COMMIT_MARK).unlink(missing_ok=True)
         return _copies(files, output)
@@ -42,7 +43,7 @@ def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
 
 def copy_embeddings(job: Job, output: Path) -> list[Path]:
     """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
-    with _as_output_error(output):
+    with as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
         return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output, put=link_or_copy)
 
@@ -59,7 +60,8 @@ def _copies(
 
 
 @contextmanager
-def _as_output_error(output: Path) -> Iterator[None]:
+def as_output_error(output: Path) -> Iterator[None]:
+    """Raise OSErrors of the block as OutputError."""
     try:
         yield
     except OSError as error:
@@ -75,7 +77,7 @@ def _as_output_error(output: Path) -> Iterator[None]:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Copy all files into this folder; '-' prints records.tsv.",
+    help="Folder for the results; '-' prints records.tsv.",
 )
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @store_option
@@ -84,7 +86,7 @@ def _as_output_error(output: Path) -> Iterator[None]:
 def command(
     context: click.Context, /, job_id: str, *, output: Path | None, force: bool, as_json: bool, **flags: Any
 ) -> None:
-    """Copy or name the result files of a finished job."""
+    """Copy the result files of a finished job to --output, or print their paths."""
     job = open_job(settings_of(context, **flags).store, job_id)
     if output == Path("-"):
         result_files(job)

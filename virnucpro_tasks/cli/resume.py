@@ -6,18 +6,20 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, deployment_options, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.jobs.job import open_job, reopen_job
 from virnucpro_tasks.queue.client import enqueue
 
 
 @click.command("resume")
 @click.argument("job_id")
-@click.option("--retry-quarantined", is_flag=True, help="Try quarantined shards again.")
+@click.option("--retry-quarantined", is_flag=True, help="Try quarantined records again.")
 @deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, *, retry_quarantined: bool, **flags: Any) -> None:
-    """Go on with a job that was cancelled, has failed, or was lost with Redis; nothing done is done again."""
+    """Continue a job that was cancelled, has failed, or was lost with Redis; finished shards are kept."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)
     if job.paths.run.exists():

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, say, settings_of
+from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import open_job
@@ -17,12 +19,14 @@ from virnucpro_tasks.queue.client import with_store_failures, workers
 
 @click.command("status")
 @click.argument("job_id")
-@click.option("--workers/--no-workers", "ask_workers", default=True, help="Also ask Redis and the workers about it.")
+@click.option(
+    "--workers/--no-workers", "ask_workers", default=True, help="Also ask Redis and the workers about the job."
+)
 @deployment_options
 @json_option
 @click.pass_context
 def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_json: bool, **flags: Any) -> None:
-    """Show where a job stands; read from the store, so it works without Redis too."""
+    """Show the progress of a job. It is read from the store, so this works without Redis."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)
     progress = job_progress(job)

@@ -7,18 +7,10 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.options import (
-    app_of,
-    check_redis,
-    deployment_options,
-    job_options,
-    json_option,
-    print_json,
-    say,
-    settings_of,
-    warn_of_chunk_length,
-)
+from virnucpro_tasks.cli.messages import print_json, say, warn_of_chunk_length
+from virnucpro_tasks.cli.options import deployment_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
@@ -39,12 +31,12 @@ from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
     type=click.IntRange(HIGHEST, LOWEST),
     default=DEFAULT_PRIORITY,
     show_default=True,
-    help="Among the jobs of the same owner; 0 is served first.",
+    help="Priority among the jobs of the same owner; 0 is served first.",
 )
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Copy the results here; implies --wait.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; implies --wait.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
-@click.option("--force-new", is_flag=True, help="Compute it even if the same was submitted before.")
+@click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
 @json_option
 @click.pass_context
 def command(
@@ -67,7 +59,7 @@ def command(
 ) -> int:
     """Submit INPUTS (FASTA or FASTQ, plain or compressed) as one job; prints its id.
 
-    What was submitted before, with the same parameters and bundle, is found and gone on with.
+    If the same input was submitted before, with the same parameters and bundle, that job is continued instead.
     """
     settings = settings_of(context, **flags)
     app = app_of(settings)
@@ -102,7 +94,7 @@ def command(
 
 
 def start(app: VirnucproApp, submission: Submission) -> None:
-    """Queue a new job, or say what was found and queue it again where it needs that."""
+    """Queue a new job; of an earlier one print what was found, and queue it again if it does not run."""
     job = submission.job
     if submission.state is None:
         try:
@@ -111,8 +103,8 @@ def start(app: VirnucproApp, submission: Submission) -> None:
             remove_job(job, force=True)
             raise
         return
-    said = "has its results" if submission.state is JobState.DONE else f"was {submission.state}, and goes on"
-    say(f"the same work is there already: job {job.job_id} {said} (--force-new computes it again)")
+    found = "has its results" if submission.state is JobState.DONE else f"was {submission.state}, and goes on"
+    say(f"the same input was submitted before: job {job.job_id} {found} (--force-new computes it again)")
     if submission.state in (JobState.CANCELLED, JobState.FAILED):
         enqueue(app, job)
     elif submission.state is not JobState.DONE:

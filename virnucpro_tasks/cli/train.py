@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
-from virnucpro_tasks.cli.options import print_json
+from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.train import HeadKind
 
 HIDDEN = 512
-"""Of the published classifiers."""
+"""Hidden units of the published classifiers."""
 
 
 @click.command("train")
@@ -26,6 +26,7 @@ HIDDEN = 512
     type=click.Choice([kind.value for kind in HeadKind]),
     default=HeadKind.MLP.value,
     show_default=True,
+    help="Kind of head.",
 )
 @click.option(
     "--hidden", type=click.IntRange(min=1), default=HIDDEN, show_default=True, help="Hidden units of the MLP."
@@ -33,11 +34,11 @@ HIDDEN = 512
 @click.option(
     "--chunk-length",
     type=click.IntRange(min=6),
-    help="Bases of the chunks that the head is for; default: what --bundle says.",
+    help="Bases of the chunks that the head is for; default: those of --bundle.",
 )
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
-@click.option("--licence", default="not stated", show_default=True, help="Of the head.")
-@click.option("--intended-use", default="not stated", show_default=True, help="For the model card.")
+@click.option("--licence", default="not stated", show_default=True, help="Licence of the head.")
+@click.option("--intended-use", default="not stated", show_default=True, help="Intended use, for the model card.")
 @labelled_options
 @click.pass_context
 def command(
@@ -54,10 +55,10 @@ def command(
     as_json: bool,
     **arguments: Any,
 ) -> None:
-    """Fit a head to labelled INPUTS: two files, viruses and then others, or any with --labels.
+    """Fit a head to labelled INPUTS: two files, viruses and then others, or any number with --labels.
 
-    The models of --bundle embed them; its own head, if it has one, is not used. The result is a bundle with the new
-    one, fitted, stopped, calibrated and judged on different groups of records.
+    The models of --bundle embed the records; its own head, if it has one, is not used. OUTPUT is a bundle with the new
+    head, which is fitted, stopped early, calibrated and tested on different groups of records.
     """
     if output.exists():
         raise OutputError(f"{output} exists already", hint="name a new folder")
@@ -65,7 +66,7 @@ def command(
     labelled.check()
     job = labelled.embedded(scored=False, chunk_length=chunk_length)
     examples = read_examples(job, labelled.labels)
-    labelled.say(f"{len(examples.ids):,} records with {len(examples.record):,} open frames: a head is fitted to them")
+    labelled.say(f"{len(examples.ids):,} records with {len(examples.record):,} open frames: fitting a head")
     request = HeadRequest(
         kind=HeadKind(kind),
         hidden=hidden,
@@ -82,7 +83,7 @@ def command(
         request,
         inputs=job.spec.inputs,
         say=lambda epoch: labelled.say(
-            f"epoch {epoch.number}: loss {epoch.training:.4f}, of records that stop {epoch.stopping:.4f}"
+            f"epoch {epoch.number}: training loss {epoch.training:.4f}, validation loss {epoch.stopping:.4f}"
         ),
     )
     if as_json:

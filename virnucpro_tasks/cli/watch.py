@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.options import app_of, deployment_options, json_option, print_json, settings_of
+from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.jobs.job import open_job
 
 

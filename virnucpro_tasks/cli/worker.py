@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.options import (
-    app_of,
-    bundle_option,
-    check_redis,
-    deployment_options,
-    engine_options,
-    settings_of,
-)
-from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.cli.deployment import app_of, check_redis
+from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, settings_of
 from virnucpro_tasks.models.locate import find_bundle
 
 WORKER_MODULE = "virnucpro_workers"
@@ -34,11 +27,11 @@ NO_DEVICES = "none"
     show_default=True,
     help="Processes that split and finish jobs on this host.",
 )
-@click.option("--name", help="Host part of the worker names, unique per Redis; default: this host's name.")
+@click.option("--name", help="Host part of the worker names, unique in one Redis; default: the name of this host.")
 @click.option(
     "--grace-seconds",
     type=click.FloatRange(min=0, min_open=True),
-    help="All is stopped so long after the first signal; default: soft_shutdown_seconds and 15 s.",
+    help="Time from the first signal until everything is killed; default: soft_shutdown_seconds plus 15.",
 )
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the heartbeat files, for a health probe.")
 @deployment_options
@@ -56,17 +49,17 @@ def command(
     run_dir: Path | None,
     **flags: Any,
 ) -> None:
-    """Start workers on this host: one process a device, supervised until Ctrl-C or SIGTERM.
+    """Start workers on this host: one process per device, supervised until Ctrl-C or SIGTERM.
 
-    With --devices none only coordinators are started, which need neither torch nor a bundle.
+    With --devices none, only coordinators are started; they need neither torch nor a bundle.
     """
     settings = settings_of(context, **flags)
     if devices != NO_DEVICES:
-        require_worker_extra()
+        require_extra("worker")
         find_bundle(settings.bundle)
     check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
-    # exec, so that the supervisor is the process that the caller started and signals.
+    # exec: the supervisor must be the process that the caller started and sends signals to.
     os.execve(
         sys.executable,
         [
@@ -77,12 +70,3 @@ def command(
         ],
         os.environ | settings.environment(),
     )
-
-
-def require_worker_extra() -> None:
-    """Raise BackendError unless the worker's packages are installed; imports none of them."""
-    missing = [name for name in ("torch", "tokenizers") if find_spec(name) is None]
-    if missing:
-        raise BackendError(
-            f"this installation has no {' and '.join(missing)}", hint="pip install 'virnucpro-tasks[worker]'"
-        )
