@@ -25,9 +25,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-import zstandard
 from fuzzing.job_files import JOB_ID, JOB_TARGETS
 from fuzzing.target import Target, folder, json_bytes, written
+from reads.zstd_files import zstd_with_checksum
 from safetensors.numpy import save
 
 from virnucpro_tasks.classify.head import HEAD_FILE, Head
@@ -52,7 +52,7 @@ PACKERS: tuple[Callable[[bytes], bytes], ...] = (
     gzip.compress,
     partial(bz2.compress, compresslevel=1),
     partial(lzma.compress, preset=0),
-    zstandard.ZstdCompressor(write_checksum=True).compress,
+    zstd_with_checksum,
 )
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-import zstandard
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from reads.reading import Reading, read_files
+from reads.zstd_files import zstd_bytes
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads import records as module
@@ -27,7 +27,7 @@ COMPRESSED: tuple[Callable[[bytes], bytes], ...] = (
     gzip.compress,
     bz2.compress,
     lzma.compress,
-    zstandard.ZstdCompressor().compress,
+    zstd_bytes,
 )
 
 # What readers of sequences stumble over, in any order.

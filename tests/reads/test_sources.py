@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import zstandard
+from reads.zstd_files import SKIPPABLE_FRAME, zstd_bytes, zstd_with_checksum, zstd_with_window
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.sources import open_input
@@ -23,7 +23,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data),
     "bzip2": bz2.compress,
     "xz": lzma.compress,
-    "zstd": zstandard.ZstdCompressor().compress,
+    "zstd": zstd_bytes,
 }
 each_compression = pytest.mark.parametrize("compression", COMPRESS)
 
@@ -99,15 +99,24 @@ def test_damaged_inside(file: Path, compression: str) -> None:
 
 
 def test_damaged_zstd_with_checksum(file: Path) -> None:
-    packed = bytearray(zstandard.ZstdCompressor(write_checksum=True).compress(os.urandom(3_000)))
+    packed = bytearray(zstd_with_checksum(os.urandom(3_000)))
     packed[-1] ^= 0xFF
     file.write_bytes(packed)
     assert "damaged" in refusal(file)
 
 
-def test_zstd_with_a_leading_skippable_frame(file: Path) -> None:
-    file.write_bytes(b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + COMPRESS["zstd"](PLAIN))
-    assert read_back(file) == PLAIN
+@pytest.mark.parametrize("places", [(0,), (1,), (2,), (0, 1, 2)])
+def test_zstd_with_skippable_frames(file: Path, places: tuple[int, ...]) -> None:
+    frames = [COMPRESS["zstd"](PLAIN), COMPRESS["zstd"](PLAIN)]
+    for place in reversed(places):
+        frames.insert(place, SKIPPABLE_FRAME)
+    file.write_bytes(b"".join(frames))
+    assert read_back(file) == PLAIN * 2
+
+
+def test_zstd_cut_off_in_a_skippable_frame(file: Path) -> None:
+    file.write_bytes(COMPRESS["zstd"](PLAIN) + SKIPPABLE_FRAME[:-2])
+    assert "ends early" in refusal(file)
 
 
 @each_compression
@@ -140,9 +149,7 @@ def test_output_of_one_read_is_bounded(file: Path, compression: str) -> None:
 
 
 def test_windows_that_take_too_much_memory(file: Path) -> None:
-    large = zstandard.ZstdCompressionParameters(window_log=30, enable_ldm=True)
-    packer = zstandard.ZstdCompressor(compression_params=large).compressobj()
-    packed_by_zstd = packer.compress(PLAIN) + packer.flush()
+    packed_by_zstd = zstd_with_window(PLAIN, window_log=28)
     packed_by_xz = lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 3 << 27}])
     for packed in (packed_by_zstd, packed_by_xz):
         file.write_bytes(packed)
@@ -150,8 +157,10 @@ def test_windows_that_take_too_much_memory(file: Path) -> None:
 
 
 def test_the_largest_window_allowed(file: Path) -> None:
-    file.write_bytes(lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 27}]))
-    assert read_back(file) == PLAIN
+    packed_by_xz = lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 27}])
+    for packed in (zstd_with_window(PLAIN, window_log=27), packed_by_xz):
+        file.write_bytes(packed)
+        assert read_back(file) == PLAIN
 
 
 def test_empty_file(file: Path) -> None:

@@ -1,38 +1,41 @@
-"""Opening an input file: plain or compressed, known by its first bytes, never by its name."""
+"""Opens input files, plain or compressed; the compression is told by the first bytes, never by the name."""
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import zstandard
-
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _PACKED_BLOCK_BYTES = 256 * 1024
-_ZSTD_BLOCK_BYTES = 1024
-"""zstd's decoder has no output limit; it makes at most 32,768 bytes of one, so blocks this small bound it."""
-_WINDOW_BYTES = 128 * 2**20
-"""A decoder may keep so much of its past output; only the rarest settings of xz and zstd ask for more."""
+_WINDOW_LOG = 27
+_WINDOW_BYTES = 1 << _WINDOW_LOG
+"""The part of its output that a decoder may keep in memory; only rare settings of xz and zstd need more."""
 _DECODER_BYTES = 2 * _WINDOW_BYTES
 _ZSTD_SKIPPABLE = tuple(bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60))
 
 
 class ByteStream(Protocol):
-    """Something to read bytes from, in order."""
+    """A source of bytes that is read once, in order."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; none only at the end."""
+        """Up to `size` bytes; empty only at the end."""
 
 
 class _Decoder(Protocol):
-    """The interface of `bz2.BZ2Decompressor`: one compressed stream, with bounded output a call."""
+    """The interface of `bz2.BZ2Decompressor`: decodes one compressed stream, with bounded output per call."""
 
     @property
     def eof(self) -> bool: ...
@@ -44,7 +47,7 @@ class _Decoder(Protocol):
 
 
 class _GzipDecoder:
-    """zlib behind that interface."""
+    """Gives zlib the interface of `_Decoder`."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -64,54 +67,32 @@ class _GzipDecoder:
         return plain
 
 
-class _ZstdDecoder:
-    """zstandard behind that interface."""
-
-    def __init__(self) -> None:
-        self._zstd = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES).decompressobj()
-        self._plain = memoryview(b"")
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._plain
-
-    @property
-    def eof(self) -> bool:
-        return self._zstd.eof and not self._plain
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._zstd.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        if data:
-            self._plain = memoryview(self._zstd.decompress(data))
-        plain, self._plain = self._plain[:max_length], self._plain[max_length:]
-        return bytes(plain)
-
-
 def _xz_decoder() -> _Decoder:
     return lzma.LZMADecompressor(memlimit=_DECODER_BYTES)
 
 
-#: name: (signatures, decoder, bytes read at once)
-_COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], Callable[[], _Decoder], int]] = {
-    "gzip": ((b"\x1f\x8b",), _GzipDecoder, _PACKED_BLOCK_BYTES),
-    "bzip2": ((b"BZh",), bz2.BZ2Decompressor, _PACKED_BLOCK_BYTES),
-    "xz": ((b"\xfd7zXZ\x00",), _xz_decoder, _PACKED_BLOCK_BYTES),
-    "zstd": ((b"\x28\xb5\x2f\xfd", *_ZSTD_SKIPPABLE), _ZstdDecoder, _ZSTD_BLOCK_BYTES),
+def _zstd_decoder() -> _Decoder:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
+
+
+#: name: (signatures, decoder)
+_COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], Callable[[], _Decoder]]] = {
+    "gzip": ((b"\x1f\x8b",), _GzipDecoder),
+    "bzip2": ((b"BZh",), bz2.BZ2Decompressor),
+    "xz": ((b"\xfd7zXZ\x00",), _xz_decoder),
+    "zstd": ((b"\x28\xb5\x2f\xfd", *_ZSTD_SKIPPABLE), _zstd_decoder),
 }
-_DAMAGE = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
+_DAMAGE = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
 
 
 class _Unpacked:
-    """The plain bytes of a compressed file, all its members one after another."""
+    """Decompresses a file, all its members one after another."""
 
     def __init__(self, packed: ByteStream, *, compression: str, name: str) -> None:
         self._packed = _Rejoined(b"", packed)
         self._name = name
         self._compression = compression
-        self._magics, self._make_decoder, self._block_bytes = _COMPRESSIONS[compression]
+        self._magics, self._make_decoder = _COMPRESSIONS[compression]
         self._decoder = self._make_decoder()
         self._ended = False
 
@@ -120,7 +101,7 @@ class _Unpacked:
             if self._decoder.eof:
                 self._next_member()
                 continue
-            block = self._packed.read(self._block_bytes) if self._decoder.needs_input else b""
+            block = self._packed.read(_PACKED_BLOCK_BYTES) if self._decoder.needs_input else b""
             at_end = self._decoder.needs_input and not block
             if at_end:
                 raise InputError(
@@ -148,7 +129,7 @@ class _Unpacked:
 
     def _next_member(self) -> None:
         rest = self._decoder.unused_data.lstrip(b"\0")
-        while len(rest) < HEAD_BYTES and (block := self._packed.read(self._block_bytes)):
+        while len(rest) < HEAD_BYTES and (block := self._packed.read(_PACKED_BLOCK_BYTES)):
             rest = (rest + block).lstrip(b"\0")
         if not rest:
             self._ended = True
@@ -164,14 +145,15 @@ class _Unpacked:
 
 
 class _Rejoined:
-    """Bytes already taken from a stream, put back before it."""
+    """A stream into which bytes already read can be put back."""
 
     def __init__(self, head: bytes, tail: ByteStream) -> None:
         self._head = head
         self._tail = tail
 
     def put_back(self, taken: bytes) -> None:
-        """Give these bytes again before all others; a wrapper a time would nest as deep as a file has members."""
+        """Return these bytes again before all others."""
+        # Not a new wrapper each time: they would nest as deep as the file has members.
         self._head = taken + self._head
 
     def read(self, size: int, /) -> bytes:
@@ -182,7 +164,7 @@ class _Rejoined:
 
 
 class _Checked:
-    """A file whose reading errors name it."""
+    """A file handle whose errors while reading name the file."""
 
     def __init__(self, handle: BinaryIO, *, name: str) -> None:
         self._handle = handle
@@ -197,10 +179,10 @@ class _Checked:
 
 @contextmanager
 def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
-    """Open a plain, gzip, bzip2, xz or zstd file (several members too) and yield its plain bytes.
+    """Open a plain, gzip, bzip2, xz or zstd file (also of several members) and yield a stream of its plain bytes.
 
-    `name` is what errors call the file. Raises InputError, at once or while reading, if it is missing, a directory,
-    unreadable, empty, damaged, cut off, compressed twice, or of a known format other than FASTA/FASTQ.
+    Errors call the file `name`. Raises InputError, at once or while reading, if it is missing, a directory, unreadable,
+    empty, damaged, cut off, compressed twice, or of a known format other than FASTA/FASTQ.
     """
     try:
         handle = path.open("rb")
@@ -209,7 +191,7 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
     except IsADirectoryError:
         raise InputError("this is a directory, not a file", file=name, hint="name the files in it") from None
     except (OSError, ValueError) as error:
-        # ValueError: a path that no file system can hold, such as one with a NUL.
+        # ValueError: a path that no file system can hold, for example one with a NUL byte.
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"the file cannot be opened: {reason}", file=name) from None
     with handle:
@@ -230,7 +212,7 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
 
 
 def _peeked(stream: ByteStream) -> tuple[ByteStream, bytes]:
-    """A stream of the same bytes, and the first HEAD_BYTES or more of them."""
+    """The first HEAD_BYTES or more of a stream, and a stream that gives them again before the rest."""
     head = b""
     while len(head) < HEAD_BYTES and (block := stream.read(HEAD_BYTES)):
         head += block
