@@ -25,6 +25,22 @@ def test_yaml_file_named_by_the_environment(tmp_path: Path) -> None:
     assert load_settings(environment={"VIRNUCPRO_CONFIG": str(file)}).dialect == "broad"
 
 
+def test_values_are_converted_to_the_type_of_their_setting(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("owner: 1234\nlease_seconds: 5\ntoken_budget: 1000.0\nstore: here\n")
+    settings = load_settings(file=file, environment={"VIRNUCPRO_CPU_THREADS": " 2 "}, flags={"store": Path("there")})
+    values = (settings.owner, settings.lease_seconds, settings.token_budget, settings.store, settings.cpu_threads)
+    assert values == ("1234", 5.0, 1000, Path("there"), 2)
+    assert [type(value) for value in values[:3]] == [str, float, int]
+
+
+def test_a_value_of_nothing_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("bundle:\n")
+    with pytest.raises(SettingsError, match=r"settings\.yaml: None is not a valid str for bundle"):
+        load_settings(file=file, environment={})
+
+
 def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path, bundle="demo", lease_seconds=12.5, precision="fp16")
     assert load_settings(environment=settings.environment()) == settings
@@ -40,6 +56,12 @@ def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
         ({"no_such": 1}, "there is no setting 'no_such'"),
         ({"broker_url": "amqp://user:secret@host"}, "broker_url must be redis"),
         ({"precision": "fp4"}, "precision must be one of"),
+        ({"token_budget": 1.5}, "--token-budget: 1.5 is not a valid int for token_budget"),
+        ({"token_budget": True}, "--token-budget: token_budget cannot be True"),
+        ({"lease_seconds": "soon"}, "--lease-seconds: 'soon' is not a valid float for lease_seconds"),
+        ({"store": 5}, "--store: 5 is not a valid Path for store"),
+        ({"store": ["a"]}, "--store: .* is not a valid Path for store"),
+        ({"owner": ["me"]}, "--owner: .* is not a valid str for owner"),
         ({"broker_url": "rediss://:secret@host:6379/0"}, "append .ssl_cert_reqs=required"),
     ],
 )

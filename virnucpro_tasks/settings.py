@@ -1,4 +1,4 @@
-"""Every setting, once. Precedence: defaults < file < VIRNUCPRO_* environment < flags."""
+"""All settings. Precedence: defaults < settings file < VIRNUCPRO_* environment variables < flags."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+import msgspec
 import yaml
 
 from virnucpro_tasks.errors import SettingsError
@@ -18,7 +19,7 @@ from virnucpro_tasks.errors import SettingsError
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
 CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
 TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
-"""Set: an unexpected error of a command shows where it came from."""
+"""If set, an unexpected error of a command is shown with its traceback."""
 
 _NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
 ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
@@ -34,7 +35,7 @@ def _setting(default: Any, meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Effective settings of one process. Construction checks them and raises SettingsError."""
+    """The settings of one process, checked at construction. Raises SettingsError."""
 
     store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
     broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
@@ -103,9 +104,9 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Merge the sources; `flags` whose value is None were not given.
+    """Merge the settings of all sources; a flag that is None was not given.
 
-    `file` is TOML or YAML (by suffix); without it, the one named by VIRNUCPRO_CONFIG, if any.
+    `file` is TOML or YAML (by suffix), by default the one that VIRNUCPRO_CONFIG names, if any.
     Raises SettingsError naming the source of an unknown or bad value.
     """
     environment = os.environ if environment is None else environment
@@ -155,9 +156,13 @@ def _converted(name: str, value: Any, *, source: str) -> Any:
     kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])
     if isinstance(value, bool):
         raise SettingsError(f"{source}: {name} cannot be {value}")
+    if kind is str and isinstance(value, int | float):
+        value = str(value)  # YAML reads an owner or a folder of digits as a number
+    if kind in (int, float) and isinstance(value, str):
+        value = value.strip()
     try:
-        return kind(value)
-    except (TypeError, ValueError):
+        return msgspec.convert(value, kind, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError:
         raise SettingsError(f"{source}: {value!r} is not a valid {kind.__name__} for {name}") from None
 
 
