@@ -22,7 +22,7 @@ import numpy as np
 from Bio import SeqIO
 from numpy.typing import NDArray
 
-from virnucpro_tasks.embed.packing import Pack, pack_lengths, token_fill
+from virnucpro_tasks.embed.packing import Pack, capacity, pack_lengths
 
 RESULTS = Path(__file__).parent / "results"
 READ_BASES = 150
@@ -81,7 +81,7 @@ def measure(packer: Packer, lengths: Lengths, token_budget: int) -> dict[str, fl
     seconds = time.perf_counter() - start
     return {
         "packs": len(packs),
-        "token_fill": round(token_fill(packs, token_budget=token_budget), 5),
+        "token_fill": round(sum(pack.tokens for pack in packs) / capacity(packs, token_budget=token_budget), 5),
         "sequences_per_second": round(len(lengths) / seconds),
     }
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virnucpro_tasks.embed.packing import pack_lengths, token_fill
+from virnucpro_tasks.embed.packing import capacity, pack_lengths
+
+
+def token_fill(packs, *, token_budget):
+    """Tokens over the tokens that the packs could hold, 0 to 1."""
+    return sum(pack.tokens for pack in packs) / capacity(packs, token_budget=token_budget)
+
 
 lengths_lists = st.lists(st.integers(1, 60), max_size=200)
 
@@ -83,7 +89,7 @@ def test_packs_are_at_least_98_percent_full(lengths, token_budget, window_sequen
 
 def test_nothing_gives_no_packs():
     assert pack_lengths([], token_budget=1) == []
-    assert token_fill([], token_budget=1) == 1.0
+    assert capacity([], token_budget=1) == 0
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def parity(exact: np.ndarray, found: np.ndarray, *, flipped: int = 0) -> Parity:
     before = np.array([VIRUS] * len(exact), np.float32)
     after = before.copy()
     after[:flipped] = OTHERS
-    return Parity.of(exact, found, exact_scores=before, found_scores=after)
+    return Parity.of(exact, found, reference_scores=before, found_scores=after)
 
 
 def test_equal_vectors_pass() -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """One slope a head, (heads,) FP32, in the order the published weights expect.
+    """The slope of each head, (heads,) FP32, in the order that the published weights expect.
 
     For a power of two n: 2 ** (-8k / n), k = 1..n. Otherwise the slopes of the next lower power of two, then
     every other slope of the next higher one. For 12 heads the list is therefore not sorted.
@@ -18,7 +18,7 @@ def alibi_slopes(heads: int) -> Tensor:
 
 
 def alibi_bias(slopes: Tensor, length: int) -> Tensor:
-    """What is added to the scores: -slope * |i - j|, (heads, length, length) FP32."""
+    """The bias that is added to the attention scores: -slope * |i - j|, (heads, length, length) FP32."""
     positions = torch.arange(length, device=slopes.device)
     distance = (positions[:, None] - positions[None, :]).abs()
     return -slopes[:, None, None] * distance

@@ -24,7 +24,7 @@ BACKEND_NAMES = (TRITON, FLASH_ATTENTION, TORCH_VARLEN, SDPA)
 
 _KERNEL_DTYPES = (torch.float16, torch.bfloat16)
 _KERNEL_MAX_HEAD_DIM = 256
-_KERNEL_HEAD_DIM_STEP = 8
+_KERNEL_HEAD_DIM_MULTIPLE = 8
 
 
 class Attend(Protocol):
@@ -40,7 +40,7 @@ class Attend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AttentionBackend:
-    """A backend that runs: its name, and the function."""
+    """A backend that is available: its name, and the function."""
 
     name: str
     attend: Attend
@@ -48,7 +48,7 @@ class AttentionBackend:
 
 @dataclass(frozen=True, slots=True)
 class AttentionRequirements:
-    """What a model asks of a backend."""
+    """The properties of a model that its attention backend must support."""
 
     dtype: torch.dtype
     head_dim: int
@@ -56,25 +56,25 @@ class AttentionRequirements:
 
 
 def resolve_backend(
-    name: str, device: torch.device | str, demand: AttentionRequirements | None = None
+    name: str, device: torch.device | str, requirements: AttentionRequirements | None = None
 ) -> AttentionBackend:
-    """The backend called `name` on `device`; `auto` gives the best one that is present there.
+    """The backend called `name` on `device`; `auto` gives the best one that is available there.
 
-    With `demand`, it must also serve a model of that dtype, head size and bias. Raises BackendError if the named one
-    is unknown, is not present, does not run on that device or cannot serve the demand.
+    With `requirements`, it must also support a model of that dtype, head size and bias. Raises BackendError for a name
+    that is unknown, or a backend that is not installed, does not run on that device or does not meet them.
     """
     kind = torch.device(device).type
     if name == AUTO:
         for candidate in BACKEND_NAMES:
             try:
-                return _present(candidate, kind, demand)
+                return _available(candidate, kind, requirements)
             except BackendError:
                 continue
-    return _present(name, kind, demand)
+    return _available(name, kind, requirements)
 
 
 def attend_sdpa(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *, bias: Tensor | None = None) -> Tensor:
-    """Attend's contract by torch's scaled_dot_product_attention, one call for each run of equal lengths."""
+    """Attend's contract by torch's scaled_dot_product_attention: one call per run of sequences of equal length."""
     parts = []
     for run in segments.runs:
         q, k, v = (run.of(packed).transpose(1, 2) for packed in (query, key, value))
@@ -84,7 +84,7 @@ def attend_sdpa(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *
     return torch.cat(parts)
 
 
-def _present(name: str, device_kind: str, demand: AttentionRequirements | None) -> AttentionBackend:
+def _available(name: str, device_kind: str, requirements: AttentionRequirements | None) -> AttentionBackend:
     if name == SDPA:
         return AttentionBackend(SDPA, attend_sdpa)
     makers: dict[str, Callable[[], Attend]] = {
@@ -100,21 +100,22 @@ def _present(name: str, device_kind: str, demand: AttentionRequirements | None) 
         raise BackendError(
             f"attention backend {name!r} needs a CUDA device, not {device_kind!r}", hint="use 'sdpa' or 'auto' here"
         )
-    if demand is not None:
-        _check(name, demand)
+    if requirements is not None:
+        _check(name, requirements)
     return AttentionBackend(name, makers[name]())
 
 
-def _check(name: str, demand: AttentionRequirements) -> None:
-    if demand.biased and name != TRITON:
+def _check(name: str, requirements: AttentionRequirements) -> None:
+    if requirements.biased and name != TRITON:
         raise BackendError(f"attention backend {name!r} adds no ALiBi bias", hint="use 'sdpa' for this model")
-    if demand.dtype not in _KERNEL_DTYPES:
+    if requirements.dtype not in _KERNEL_DTYPES:
         raise BackendError(
             f"attention backend {name!r} computes in FP16 or BF16 only", hint="use 'sdpa', or precision fp16 or bf16"
         )
-    if demand.head_dim % _KERNEL_HEAD_DIM_STEP or demand.head_dim > _KERNEL_MAX_HEAD_DIM:
+    if requirements.head_dim % _KERNEL_HEAD_DIM_MULTIPLE or requirements.head_dim > _KERNEL_MAX_HEAD_DIM:
         raise BackendError(
-            f"attention backend {name!r} has no kernel for heads of {demand.head_dim}", hint="use 'sdpa' or 'auto'"
+            f"attention backend {name!r} has no kernel for heads of {requirements.head_dim}",
+            hint="use 'sdpa' or 'auto'",
         )
 
 

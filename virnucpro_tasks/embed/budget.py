@@ -1,4 +1,4 @@
-"""How many tokens go into one pack: on a GPU what fits into its free memory, measured."""
+"""The number of tokens in one pack; on a GPU it is measured, so that packs fit into the free memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from virnucpro_tasks.errors import BackendError
 
 CPU_TOKENS = 16_384
 MOST_GPU_TOKENS = 32_768
-"""Enough to keep an H100 busy; larger packs were not faster."""
+"""Enough to keep an H100 busy: larger packs were not faster."""
 
 LEAST_GPU_TOKENS = 1_024
 """The longest protein with <cls> and <eos>."""
@@ -19,14 +19,13 @@ PROBES = (1_024, 3_072)
 """Tokens of the two trial packs whose difference gives the memory of one token."""
 
 MEMORY_SHARE = 0.8
-"""Of the free memory; the rest is for fragments and for other users of the card."""
+"""The part of the free memory that a pack may take; fragments and other users of the card need the rest."""
 
 
 def pack_budget(trial: Callable[[int], None], device: torch.device) -> int:
-    """Tokens that a pack may have on `device`; `trial` runs a model on a pack of so many tokens.
+    """Tokens that a pack may have on `device`; `trial` runs the model on a pack of the given number of tokens.
 
-    On a GPU the two trials also compile what has to be compiled. Raises BackendError if not even the longest protein
-    fits.
+    On a GPU the two trials also compile the kernels. Raises BackendError if not even the longest protein fits.
     """
     if device.type != "cuda":
         return CPU_TOKENS

@@ -1,4 +1,4 @@
-"""Means of what enters the linear layers of ESM-2, over tokens of real proteins."""
+"""Means of the inputs of ESM-2's linear layers, over the tokens of real proteins."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from virnucpro_tasks.embed.esm2 import Esm2, Layer
 from virnucpro_tasks.embed.segments import Segments
 
 INPUTS = {"self_attn.q_proj": "qkv", "self_attn.out_proj": "out", "fc1": "fc1", "fc2": "fc2"}
-"""The module whose input is looked at, by the name of the product: q, k and v share theirs."""
+"""Modules whose input is averaged, with the name of their product; queries, keys and values share one input."""
 
 LayerMeans = dict[str, Tensor]
-"""(inputs,) FP32 by the names in INPUTS."""
+"""Means (inputs,) FP32 of one layer, by the names in INPUTS."""
 
 
 @torch.inference_mode()
 def input_means(model: Esm2, packs: Iterable[tuple[Tensor, Segments]]) -> list[LayerMeans]:
-    """The mean of each input channel of each product, layer by layer, over all tokens of `packs`."""
+    """The mean of each input channel of each product, for each layer, over all tokens of `packs`."""
     sums: list[LayerMeans] = [{} for _ in model.layers]
     hooks = [
         cast(Layer, layer).get_submodule(path).register_forward_pre_hook(_adder(sums[number], name))
@@ -35,11 +35,11 @@ def input_means(model: Esm2, packs: Iterable[tuple[Tensor, Segments]]) -> list[L
     finally:
         for hook in hooks:
             hook.remove()
-    return [{name: total / count for name, total in of.items()} for of in sums]
+    return [{name: total / count for name, total in layer_sums.items()} for layer_sums in sums]
 
 
 def zero_means(model: Esm2) -> list[LayerMeans]:
-    """Zeros in place of means: nothing is subtracted."""
+    """Zeros in place of `input_means`, so that nothing is subtracted."""
     return [
         {
             name: torch.zeros(cast(nn.Linear, cast(Layer, layer).get_submodule(path)).in_features, device=device)

@@ -33,7 +33,7 @@ class Embeddings(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Fused projection to queries, keys and values."""
+    """Multi-head attention with one projection to queries, keys and values."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class SelfAttention(nn.Module):
 
 
 class AttentionOutput(nn.Module):
-    """Projection, residual, norm."""
+    """Output projection of attention, residual connection and norm."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class AttentionOutput(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """GELU of one half gates the other; residual, norm."""
+    """Feed-forward part in which the GELU of one half gates the other; residual connection and norm."""
 
     def __init__(self, width: int, feed_forward: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""DNABERT-S on a CUDA device in half precision: cuBLAS for the products, one Triton kernel for each step between."""
+"""DNABERT-S on a CUDA device in half precision: cuBLAS products with Triton kernels between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from virnucpro_tasks.embed.segments import Segments
 
 @dataclass(frozen=True, slots=True)
 class FusedLayer:
-    """The weights of one block: matrices (inputs, outputs) in half precision as views."""
+    """The weights of one block; matrices are views (inputs, outputs) in half precision."""
 
     qkv: Tensor
     qkv_bias: Tensor
@@ -37,7 +37,7 @@ class FusedDnabertS:
     """The forward pass of `DnabertS` from the same weights."""
 
     def __init__(self, model: DnabertS) -> None:
-        """Takes the weights out of `model`, which is of no use afterwards."""
+        """Move the weights out of `model`, which cannot be used afterwards."""
         self.width = model.width
         self.vocabulary = model.vocabulary
         self.attention = model.attention
@@ -79,7 +79,7 @@ def _fused(layer: Layer) -> FusedLayer:
 
 
 def _gated(weight: Tensor) -> Callable[[Tensor], Tensor]:
-    """The gated product by the kernel that gates in its epilogue, where card and width allow, else in two steps."""
+    """The gated product: one fused kernel where card and width allow it, else a product and a kernel for the gate."""
     fits = weight.shape[0] % kernel.BLOCK_COLUMNS == 0
     if fits and torch.cuda.get_device_capability(weight.device) >= kernel.LEAST_CAPABILITY:
         return partial(kernel.gated_linear, weight=kernel.interleaved(weight))

@@ -1,4 +1,4 @@
-"""ESM-2 with FP8 matrix products on a CUDA device; what stands between them is as in `esm2_fused`."""
+"""ESM-2 with FP8 matrix products on a CUDA device; the operations between them are those of `esm2_fused`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from virnucpro_tasks.embed.segments import Segments
 
 @dataclass(frozen=True, slots=True)
 class HalfAttention:
-    """Attention whose products stay in half precision: matrices (inputs, outputs) as views, the bias FP32."""
+    """Attention with products in half precision; matrices are views (inputs, outputs), the bias is FP32."""
 
     norm: FusedNorm
     qkv: Tensor
     qkv_bias: Tensor
     out: Tensor
 
-    def __call__(self, states: Tensor, added: Tensor | None, mix: PackAttention) -> Tensor | None:
-        states.addmm_(mix(self.norm(states, added=added) @ self.qkv, self.qkv_bias), self.out)
+    def __call__(self, states: Tensor, added: Tensor | None, attend: PackAttention) -> Tensor | None:
+        states.addmm_(attend(self.norm(states, added=added) @ self.qkv, self.qkv_bias), self.out)
         return None
 
 
@@ -43,8 +43,8 @@ class ScaledAttention:
     qkv: ScaledLinear
     out: ScaledLinear
 
-    def __call__(self, states: Tensor, added: Tensor | None, mix: PackAttention) -> Tensor | None:
-        mixed = mix(self.qkv(self.norm.rows(states, added=added)), self.qkv.bias)
+    def __call__(self, states: Tensor, added: Tensor | None, attend: PackAttention) -> Tensor | None:
+        mixed = attend(self.qkv(self.norm.rows(states, added=added)), self.qkv.bias)
         return self.out(scaled_rows(mixed, self.out.mean))
 
 
@@ -62,7 +62,7 @@ class ScaledLayer:
 
 @dataclass(frozen=True, slots=True)
 class PackAttention:
-    """Attention inside the sequences of a pack."""
+    """Rotary attention inside the sequences of one pack; `table` is the rotary table."""
 
     segments: Segments
     table: tuple[Tensor, Tensor]
@@ -76,11 +76,11 @@ class PackAttention:
 class Fp8Esm2:
     """The forward pass of `Esm2` with FP8 products, in all linear layers or in those of the feed-forward parts.
 
-    An FP8 product cannot add to the residual stream in place, so the LayerNorm after it does.
+    An FP8 product cannot add to the residual stream in place, so the LayerNorm that follows it does.
     """
 
     def __init__(self, model: Esm2, means: Sequence[LayerMeans], *, attention_too: bool) -> None:
-        """Takes the weights out of `model`, which was loaded for the triton backend; `means` as of `input_means`."""
+        """Move the weights out of `model`, which was loaded for the triton backend; `means` are from `input_means`."""
         self.width = model.width
         self.attention = model.attention
         assert self.attention.name == TRITON
@@ -97,35 +97,35 @@ class Fp8Esm2:
 
     def __call__(self, tokens: Tensor, segments: Segments) -> Tensor:
         """States after the final LayerNorm, (T, width), for `tokens` (T,) int64 with <cls> and <eos>."""
-        mix = PackAttention(segments, self._rotary.table(segments.max_seqlen), self.heads)
+        attend = PackAttention(segments, self._rotary.table(segments.max_seqlen), self.heads)
         states = functional.embedding(tokens, self._embedding)
         added: Tensor | None = None
         for layer in self._layers:
-            added = layer.attention(states, added, mix)
+            added = layer.attention(states, added, attend)
             inner = layer.fc1(layer.norm.rows(states, added=added))
             added = layer.fc2(gelu_rows(inner, layer.fc1_bias, layer.fc2_mean))
         return self._norm(states, added=added)
 
 
 def _scaled(layer: Layer, mean: LayerMeans, offset: Tensor, *, attention_too: bool) -> tuple[ScaledLayer, Tensor]:
-    """The block in FP8, and what the residual stream lacks after it; `offset` is what it lacks before."""
-    of = layer.self_attn
-    projections = (of.q_proj, of.k_proj, of.v_proj)
+    """The block in FP8, and the sum of the biases left out of the residual stream after it; `offset` is that before it."""
+    self_attn = layer.self_attn
+    projections = (self_attn.q_proj, self_attn.k_proj, self_attn.v_proj)
     weight = torch.cat([projection.weight for projection in projections])
     bias = torch.cat([projection.bias for projection in projections]).float()
     attention: HalfAttention | ScaledAttention
     if attention_too:
         qkv = ScaledLinear.of(weight, bias, mean["qkv"])
-        out = ScaledLinear.of(of.out_proj.weight, of.out_proj.bias, mean["out"])
+        out = ScaledLinear.of(self_attn.out_proj.weight, self_attn.out_proj.bias, mean["out"])
         norm = FusedNorm.of(layer.self_attn_layer_norm, offset=offset).less(qkv.mean)
         attention = ScaledAttention(norm, qkv, out)
         offset = offset + out.bias
     else:
         norm = FusedNorm.of(layer.self_attn_layer_norm, offset=offset)
-        attention = HalfAttention(norm, weight.t(), bias, of.out_proj.weight.t())
-        offset = offset + of.out_proj.bias.float()
+        attention = HalfAttention(norm, weight.t(), bias, self_attn.out_proj.weight.t())
+        offset = offset + self_attn.out_proj.bias.float()
     fc1 = ScaledLinear.of(layer.fc1.weight, layer.fc1.bias, mean["fc1"])
-    # What is subtracted is what was rounded.
+    # Rounded first: the bias of fc2 must make up for exactly what the kernel subtracts.
     fc2_mean = mean["fc2"].half()
     fc2 = ScaledLinear.of(layer.fc2.weight, layer.fc2.bias, fc2_mean.float())
     norm = FusedNorm.of(layer.final_layer_norm, offset=offset).less(fc1.mean)

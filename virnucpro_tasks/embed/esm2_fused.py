@@ -1,4 +1,4 @@
-"""ESM-2 on a CUDA device in half precision: cuBLAS for the matrix products, one Triton kernel for each step between."""
+"""ESM-2 on a CUDA device in half precision: cuBLAS products with Triton kernels between."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from virnucpro_tasks.embed.segments import Segments
 
 @dataclass(frozen=True, slots=True)
 class FusedLayer:
-    """The weights of one block: matrices (inputs, outputs) in half precision as views, biases in FP32."""
+    """The weights of one block; matrices are views (inputs, outputs) in half precision, biases FP32."""
 
     attention_norm: FusedNorm
     qkv: Tensor
@@ -35,13 +35,13 @@ class FusedLayer:
 class FusedEsm2:
     """The forward pass of `Esm2` from the same weights.
 
-    The residual stream is kept without the biases of the two products that add to it: their sum so far is one vector
-    a layer, known beforehand, which the LayerNorm adds. So a product can add to the stream in place, and the stream
-    is read once a step instead of read, written and read again. Rotary tables are FP32 and made once.
+    The residual stream leaves out the biases of the two products that add to it. Their sum up to each layer is a
+    constant vector, which the LayerNorm adds. So a product can add to the stream in place, and each operation reads the
+    stream once instead of reading, writing and reading it again. Rotary tables are FP32 and made once.
     """
 
     def __init__(self, model: Esm2) -> None:
-        """Takes the weights out of `model`, which is of no use afterwards: both would not fit on a small card."""
+        """Move the weights out of `model`, which cannot be used afterwards: both would not fit on a small card."""
         self.width = model.width
         self.attention = model.attention
         assert self.attention.name == TRITON

@@ -1,4 +1,4 @@
-"""The LayerNorm of the fused models: of a sum whose constant part is kept apart."""
+"""The LayerNorm of the fused models, which adds the biases that the residual stream leaves out."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class FusedNorm:
 
     @classmethod
     def of(cls, norm: nn.LayerNorm, *, offset: Tensor) -> Self:
-        """The weights of `norm`, with what the states lack: biases that were not added to them."""
+        """The weights of `norm`; `offset` is the sum of the biases that were not added to the states."""
         return cls(offset.float(), norm.weight.float(), norm.bias.float(), norm.eps)
 
     def less(self, mean: Tensor) -> Self:
-        """The same with `mean` (width,) FP32 subtracted from its result."""
+        """This norm with `mean` (width,) FP32 subtracted from its result."""
         return replace(self, bias=self.bias - mean)
 
     def __call__(self, states: Tensor, *, added: Tensor | None = None) -> Tensor:
-        """(T, width) to the same; `added` (T, width) is added to the states first, in place."""
+        """LayerNorm of `states` (T, width); `added` (T, width) is added to them first, in place."""
         return layer_norm(states, self.offset, self.weight, self.bias, eps=self.eps, added=added)
 
     def rows(self, states: Tensor, *, added: Tensor | None = None) -> ScaledRows:
-        """The same as scaled FP8."""
+        """As `__call__`, with the result as scaled FP8."""
         return layer_norm_rows(states, self.offset, self.weight, self.bias, eps=self.eps, added=added)

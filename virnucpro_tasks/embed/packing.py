@@ -1,4 +1,4 @@
-"""Which sequences go into one forward pass. Pure NumPy; a function of the lengths alone."""
+"""Distribution of sequences over packs, one per forward pass. Pure NumPy; it depends on the lengths alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW_SEQUENCES = 16_384
-"""Sequences sorted together. Larger fills better and costs memory for indices only."""
+"""Sequences sorted together. A larger window fills packs better and costs memory for indices only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ def pack_lengths(
         pending = int(sizes[pool].sum())
         for pack in _first_fit_decreasing(sizes, pool, token_budget):
             pending -= pack.tokens
-            # Nothing is left to top this pack up with: later windows may hold something.
+            # This window has nothing left to fill the pack with; a later one may have.
             if not last and pending == 0 and pack.tokens < token_budget:
                 carried = np.sort(pack.indices)
                 break
@@ -52,14 +52,8 @@ def pack_lengths(
     return packs
 
 
-def token_fill(packs: Sequence[Pack], *, token_budget: int) -> float:
-    """Tokens computed over tokens that the packs could hold, 0 to 1; 1 for no packs."""
-    room = capacity(packs, token_budget=token_budget)
-    return sum(pack.tokens for pack in packs) / room if room else 1.0
-
-
 def capacity(packs: Sequence[Pack], *, token_budget: int) -> int:
-    """Tokens that the packs could hold; one sequence beyond the budget fills a pack of its own."""
+    """Tokens that the packs could hold; a sequence longer than the budget fills its pack."""
     return sum(max(pack.tokens, token_budget) for pack in packs)
 
 

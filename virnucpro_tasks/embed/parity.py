@@ -1,7 +1,7 @@
-"""How far vectors and calls of a faster computation are from those of a better one, and whether that is near enough.
+"""Comparison of a faster computation with a reference by vectors and calls, and the limits within which it is accepted.
 
-The cosine is taken after the mean vector was subtracted: vectors of one model are so alike that the plain cosine
-of any two of them is close to 1.
+The cosine is taken after the mean vector was subtracted: vectors of one model are so alike that the plain cosine of
+any two of them is close to 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_FLIPS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Of `sequences` vectors: median and smallest centred cosine, and the share of calls that changed (0 to 1)."""
+    """Median and smallest centred cosine over `sequences` vectors, and the share of calls that changed (0 to 1)."""
 
     sequences: int
     median: float
@@ -29,23 +29,23 @@ class Parity:
     @classmethod
     def of(
         cls,
-        exact: NDArray[np.float32],
+        reference: NDArray[np.float32],
         found: NDArray[np.float32],
         *,
-        exact_scores: NDArray[np.float32],
+        reference_scores: NDArray[np.float32],
         found_scores: NDArray[np.float32],
     ) -> Self:
         """Compare vectors (n, width) and scores (n, classes), row by row of the same sequences; n is 2 or more."""
-        centre = exact.mean(axis=0)
-        one, other = exact - centre, found - centre
+        centre = reference.mean(axis=0)
+        one, other = reference - centre, found - centre
         norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
         cosines = (one * other).sum(axis=1) / norms
-        flips = exact_scores.argmax(axis=1) != found_scores.argmax(axis=1)
-        return cls(len(exact), float(np.median(cosines)), float(cosines.min()), float(flips.mean()))
+        flips = reference_scores.argmax(axis=1) != found_scores.argmax(axis=1)
+        return cls(len(reference), float(np.median(cosines)), float(cosines.min()), float(flips.mean()))
 
     @property
     def passes(self) -> bool:
-        """Whether all three are within their limits; NaN is not."""
+        """Whether all three are within their limits; NaN never is."""
         return self.median >= LEAST_MEDIAN and self.minimum >= LEAST_MINIMUM and self.flips <= MOST_FLIPS
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Token states to one vector a sequence."""
+"""Mean pooling: the states of tokens to one vector per sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotary positions as in ESM-2: halves layout, table and product in FP32."""
+"""Rotary positions as in ESM-2: the halves of a head are rotated against each other, in FP32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROTARY_BASE = 10_000.0
 
 def inverse_frequencies(head_dim: int) -> Tensor:
     """Exact base ** (-2i / head_dim) for i < head_dim / 2, FP32 on the CPU."""
-    # Said here, for on the meta device torch would import its compiler for it, which takes two seconds.
+    # The device is named because on the meta device torch would import its compiler, which takes two seconds.
     exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device="cpu") / head_dim
     return 1.0 / ROTARY_BASE**exponents
 
@@ -22,7 +22,7 @@ def rotary_table(positions: Tensor, inv_freq: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def apply_rotary(heads: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn `heads` (T, heads, head_dim): component i with component i + head_dim / 2. Same dtype as given."""
+    """Rotate `heads` (T, heads, head_dim), component i with component i + head_dim / 2; the dtype is kept."""
     cosine, sine = table
     first, second = heads.to(torch.float32).chunk(2, dim=-1)
     turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
@@ -30,7 +30,7 @@ def apply_rotary(heads: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class RotaryCache:
-    """Cosine and sine by position, made once for the longest sequence so far."""
+    """A table of cosine and sine by position, made again only for a sequence longer than all before."""
 
     def __init__(self, inv_freq: Tensor) -> None:
         self._inv_freq = inv_freq

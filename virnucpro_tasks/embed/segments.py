@@ -1,4 +1,4 @@
-"""Where one sequence ends and the next begins in a pack."""
+"""The bounds of the sequences in a pack."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Run:
 class Segments:
     """The sequences of one pack of T tokens.
 
-    `cu_seqlens` (S+1,) int32 is on the device; `max_seqlen` is known on the host, so that nobody has to read it back.
-    `runs` and `positions` are made when they are first asked for: the fused models need neither.
+    `cu_seqlens` (S+1,) int32 is on the device; `max_seqlen` is known on the host, so that it need not be copied back.
+    `runs` and `positions` are made on first use: the fused models need neither.
     """
 
     def __init__(self, sizes: NDArray[np.int64], device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""FP8 is used only where it was seen to be good enough: with these weights, this head, on this card, at start."""
+"""The check of FP8 at the start of a worker: it is compared with FP16 for these weights, this head and this card."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from virnucpro_tasks.errors import BackendError
 log = logging.getLogger(__name__)
 
 CHECK_TOKENS = 8_192
-"""In one pack of the check, whose models run unfused."""
+"""Tokens in one pack of the check, in which the FP16 model runs unfused."""
 
 FP8_ATTENTION = {"fp8": True, "fp8-ff": False}
-"""The FP8 precisions: whether the products of the attention parts are in FP8 too, or only those of feed-forward."""
+"""The FP8 precisions, and whether attention has FP8 products too, or only the feed-forward parts."""
 
 
 class PrecisionError(BackendError):
-    """FP8 is not good enough for this bundle; `parity` is what was measured."""
+    """FP8 is not accurate enough for this bundle; `parity` was measured."""
 
     is_final = True
 
@@ -42,10 +42,10 @@ class PrecisionError(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """What FP8 is tried on. `calibration` are proteins whose activations it is centred on.
+    """Input of the check. The means that FP8 subtracts are taken over `calibration` proteins.
 
     `nucleotides` and `proteins` are, row by row, frames of other records. `scores` is the head: vectors (n, nucleotide
-    width) and (n, protein width), both float32, to (n, 2).
+    width) and (n, protein width), both float32, to scores (n, 2).
     """
 
     calibration: Sequence[str]
@@ -57,21 +57,21 @@ class SelfCheck:
 def checked_fp8(
     model: Esm2, check: SelfCheck, *, precision: str, nucleotide: NDArray[np.float32], device: torch.device
 ) -> PackedModel:
-    """`model` with FP8 products, which takes its weights; it was loaded in FP16 for the triton backend.
+    """An FP8 model with the weights of `model`, which was loaded in FP16 for the triton backend and is used up.
 
     `nucleotide` are the vectors of `check.nucleotides`. Raises PrecisionError if the result is too far from FP16.
     """
     # Imported here: Triton comes with CUDA builds of torch only.
     from virnucpro_tasks.embed.esm2_fp8 import Fp8Esm2
 
-    exact = _vectors(model, check.proteins, device)
+    reference = _vectors(model, check.proteins, device)
     means = input_means(model, _packs(check.calibration, device))
     fp8 = Fp8Esm2(model, means, attention_too=FP8_ATTENTION[precision])
     found = _vectors(fp8, check.proteins, device)
     parity = Parity.of(
-        exact,
+        reference,
         found,
-        exact_scores=check.scores(nucleotide, exact),
+        reference_scores=check.scores(nucleotide, reference),
         found_scores=check.scores(nucleotide, found),
     )
     if not parity.passes:

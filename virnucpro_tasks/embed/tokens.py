@@ -1,4 +1,4 @@
-"""Letters to token ids: the ESM-2 alphabet and the DNABERT tokenizer. Ragged, never padded."""
+"""Tokenization: the ESM-2 alphabet and the DNABERT tokenizer, without padding."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RaggedTokens:
         return self.ids[np.arange(lengths.sum(), dtype=np.int64) + shift]
 
     def masked(self, indices: Collection[int]) -> RaggedTokens:
-        """The same lengths, with a token that means nothing throughout the sequences at `indices`."""
+        """These sequences with all tokens of those at `indices` replaced by one arbitrary token; lengths stay."""
         if not indices:
             return self
         hidden = np.zeros(self.lengths.size, dtype=np.bool_)
@@ -65,7 +65,7 @@ class RaggedTokens:
 
 
 def tokenize_proteins(proteins: Sequence[str]) -> RaggedTokens:
-    """ESM-2 ids of `proteins` with <cls> before and <eos> behind; each is cut after MAX_RESIDUES residues.
+    """ESM-2 ids of `proteins` with <cls> in front and <eos> at the end; each is cut after MAX_RESIDUES residues.
 
     Raises SequenceError for an empty protein or a letter outside the alphabet (`*`, `J`, lower case).
     """

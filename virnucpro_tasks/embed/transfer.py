@@ -1,4 +1,4 @@
-"""Between host and device without waiting: copies are queued, and waited for only when their content is needed."""
+"""Asynchronous copies between host and device: queued, and waited for only when their content is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """`array` as a tensor on `device`. To a GPU the copy is queued behind what runs there."""
+    """`array` as a tensor on `device`; to a GPU the copy is queued behind the work that runs there."""
     tensor = torch.from_numpy(array)
     if device.type != "cuda":
         return tensor
@@ -21,14 +21,14 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class PendingCopy:
-    """A tensor on its way to the host."""
+    """A copy of a tensor to the host, which may be under way."""
 
     host: Tensor
     arrived: torch.cuda.Event | None
 
     @classmethod
     def of(cls, tensor: Tensor) -> PendingCopy:
-        """Queue the copy; returns at once."""
+        """Queue a copy of `tensor`; returns at once."""
         if not tensor.is_cuda:
             return cls(tensor, None)
         host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
@@ -38,7 +38,7 @@ class PendingCopy:
         return cls(host, arrived)
 
     def numpy(self) -> NDArray[np.float32]:
-        """The content, waited for."""
+        """The content, after waiting for the copy."""
         if self.arrived is not None:
             self.arrived.synchronize()
         return self.host.numpy()

@@ -1,4 +1,4 @@
-"""Sizes and tensors of one model of a bundle, checked against what the model's code expects."""
+"""Sizes and tensors of one model of a bundle, checked against those that the model's code expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from virnucpro_tasks.errors import BundleError
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
-_AGAIN = "convert the bundle again"
+_CONVERT_HINT = "convert the bundle again"
 
 
 def read_sizes(directory: Path, names: Collection[str]) -> dict[str, int]:
@@ -23,12 +23,12 @@ def read_sizes(directory: Path, names: Collection[str]) -> dict[str, int]:
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise BundleError(f"cannot be read: {error}", path=file, hint=_AGAIN) from None
+        raise BundleError(f"cannot be read: {error}", path=file, hint=_CONVERT_HINT) from None
     if not isinstance(content, dict) or set(content) != set(names):
-        raise BundleError(f"must have exactly the entries {', '.join(names)}", path=file, hint=_AGAIN)
+        raise BundleError(f"must have exactly the entries {', '.join(names)}", path=file, hint=_CONVERT_HINT)
     for name, value in content.items():
         if type(value) is not int or value < 1:
-            raise BundleError(f"{name} must be a positive integer, not {value!r}", path=file, hint=_AGAIN)
+            raise BundleError(f"{name} must be a positive integer, not {value!r}", path=file, hint=_CONVERT_HINT)
     return content
 
 
@@ -51,13 +51,15 @@ def read_tensors(
         with safe_open(file, framework="pt", device="cpu") as content:
             present = set(content.keys())
             for name in sorted(set(shapes) - present):
-                raise BundleError(f"tensor {name!r} is missing", path=file, hint=_AGAIN)
+                raise BundleError(f"tensor {name!r} is missing", path=file, hint=_CONVERT_HINT)
             for name in sorted(present - set(known)):
-                raise BundleError(f"tensor {name!r} is not part of this model", path=file, hint=_AGAIN)
+                raise BundleError(f"tensor {name!r} is not part of this model", path=file, hint=_CONVERT_HINT)
             for name in sorted(present):
                 shape = tuple(content.get_slice(name).get_shape())
                 if shape != known[name]:
-                    raise BundleError(f"tensor {name!r} has shape {shape}, not {known[name]}", path=file, hint=_AGAIN)
+                    raise BundleError(
+                        f"tensor {name!r} has shape {shape}, not {known[name]}", path=file, hint=_CONVERT_HINT
+                    )
                 kind = dtype if name in shapes else torch.float32
                 tensors[name] = content.get_tensor(name).to(device=device, dtype=kind)
     except (OSError, SafetensorError) as error:
@@ -71,9 +73,9 @@ def parameter_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def embedding(rows: int, width: int) -> nn.Embedding:
-    """`nn.Embedding(rows, width)`, but on the meta device, where there is nothing to draw, no values are drawn.
+    """`nn.Embedding(rows, width)`, without drawing random values on the meta device.
 
-    There torch would import its compiler for it, which takes two seconds.
+    For that torch would import its compiler, which takes two seconds.
     """
     weight = torch.empty(rows, width)
     if not weight.is_meta:

@@ -1,5 +1,5 @@
-"""Triton kernels for what stands between the matrix products, one concept a file. Importing any needs Triton.
+"""Triton kernels for the operations between the matrix products, one per file. Importing them needs Triton.
 
-They take FP16 or BF16 on a CUDA device and compute in FP32 inside. Sizes are run-time arguments, so that one
-compilation a model serves packs of every shape.
+They take FP16 or BF16 on a CUDA device and compute in FP32. Sizes are run-time arguments, so that each model is
+compiled once for packs of every shape.
 """

@@ -9,7 +9,7 @@ from torch import Tensor
 
 BLOCK = 1024
 ROWS = 4
-"""Rows a program walks, with the bias in registers."""
+"""Rows that one program computes, with the bias in registers."""
 
 
 @triton.jit
@@ -26,15 +26,15 @@ def exact_gelu(values):
     return values * tl.where(values < 0.0, tail, 1.0 - tail)
 
 
-# Not compiled anew for numbers of tokens with other factors.
+# Otherwise Triton compiles again for numbers of tokens with other divisors.
 @triton.jit(do_not_specialize=["tokens"])
 def _gelu(states, bias, tokens, width, rows: tl.constexpr, block: tl.constexpr):
     columns = tl.program_id(0) * block + tl.arange(0, block)
     inside = columns < width
     offset = tl.load(bias + columns, mask=inside, other=0.0)
     first = tl.program_id(1).to(tl.int64) * rows
-    for step in range(0, tl.minimum(rows, tokens - first)):
-        at = states + (first + step) * width + columns
+    for row in range(0, tl.minimum(rows, tokens - first)):
+        at = states + (first + row) * width + columns
         values = tl.load(at, mask=inside, other=0.0).to(tl.float32) + offset
         tl.store(at, exact_gelu(values).to(states.dtype.element_ty), mask=inside)
 

@@ -1,8 +1,8 @@
-"""Attention inside the sequences of a pack, with the rotary turn or the ALiBi bias inside the kernel.
+"""Attention inside the sequences of a pack, with rotary positions or the ALiBi bias applied inside the kernel.
 
 Online softmax as in FlashAttention (Dao et al. 2022). A program computes one head of one block of queries of one
 sequence; proteins of reads fit into a block, so nothing is computed for padding but the rest of that block. The bias of
-the product that made queries, keys and values is added here, in FP32: that product is faster without.
+the projection to queries, keys and values is added here, in FP32: the projection is faster without it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import Tensor
 BLOCK_QUERIES = 64
 BLOCK_KEYS = 64
 LEAST_DOT = 16
-"""The matrix units multiply over at least so many columns; smaller heads are filled up with zeros."""
+"""The fewest columns that the matrix units multiply over; smaller heads are padded with zeros."""
 
 
-# Not compiled anew for packs whose sequences fit into one block.
+# Otherwise Triton compiles again for packs whose sequences fit into one block.
 @triton.jit(do_not_specialize=["blocks"])
 def _attention(
     qkv,
@@ -94,7 +94,7 @@ def _attention(
             scores = tl.dot(query_first, tl.trans(key_first))
             scores = tl.dot(query_second, tl.trans(key_second), scores) * scale
         else:
-            # The bias of the keys would add the same to all scores of a query.
+            # The bias of the keys is left out: it would add one constant to all scores of a query.
             dims_mask = key_inside[:, None] & (dims < head_dim)[None, :]
             key = tl.load(key_at + dims[None, :], mask=dims_mask, other=0.0)
             distance = tl.abs(query_rows[:, None] - key_rows[None, :]).to(tl.float32)
@@ -130,12 +130,12 @@ def rotary_attention(
 def alibi_attention(
     qkv: Tensor, bias: Tensor, cu_seqlens: Tensor, slopes: Tensor, *, heads: int, max_seqlen: int
 ) -> Tensor:
-    """The same with -slope * |i - j| added to the scores instead; `slopes` (heads,) FP32."""
+    """As `rotary_attention`, but -slope * |i - j| is added to the scores (ALiBi); `slopes` (heads,) FP32."""
     return _launch(qkv, bias, cu_seqlens, heads=heads, max_seqlen=max_seqlen, cosine=None, sine=slopes, slopes=slopes)
 
 
 def plain_attention(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, *, max_seqlen: int) -> Tensor:
-    """Attention without positions, (T, heads, head_dim) each, and the same out."""
+    """Attention without positions: `query`, `key`, `value` and the result are (T, heads, head_dim)."""
     heads = query.shape[1]
     qkv = torch.cat([part.flatten(1) for part in (query, key, value)], dim=1)
     slopes = torch.zeros(heads, dtype=torch.float32, device=query.device)

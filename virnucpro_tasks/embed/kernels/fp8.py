@@ -1,7 +1,7 @@
 """Rows as FP8 (e4m3: 4 bits of exponent, 3 of mantissa) with one FP32 scale each, made in one pass over memory.
 
 A row stays in registers between the search for its largest value and the rounding. It is held as two parts whose
-sizes are powers of two, which is what a Triton block must be: 10,240 columns as 8,192 and 2,048, nothing wasted.
+sizes are powers of two, as a Triton block must be: 10,240 columns are 8,192 and 2,048, and nothing is wasted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST = 448.0
 LEAST_TAIL = 16
 WARPS = 4
 GELU_WARPS = 16
-"""Its rows are four times as long."""
+"""Warps of `gelu_rows`, whose rows are four times as long."""
 
 
 @triton.jit
@@ -91,15 +91,15 @@ def row_parts(width: int) -> tuple[int, int]:
 
 
 def gelu_rows(states: Tensor, bias: Tensor, mean: Tensor) -> ScaledRows:
-    """GELU(`states` + `bias`) - `mean`: `states` (T, width), `bias` and `mean` (width,), best in half precision.
+    """GELU(`states` + `bias`) - `mean` as scaled FP8; `states` (T, width), `bias` and `mean` (width,).
 
-    They are read anew for every row, and half as fast in FP32.
+    The two vectors should be in half precision: they are read again for every row, half as fast in FP32.
     """
     return _launch(_gelu_rows, states, bias, mean, warps=GELU_WARPS)
 
 
 def scaled_rows(states: Tensor, mean: Tensor) -> ScaledRows:
-    """`states` - `mean`: (T, width), and (width,) FP32."""
+    """`states` (T, width) - `mean` (width,) FP32 as scaled FP8."""
     return _launch(_plain_rows, states, mean, warps=WARPS)
 
 

@@ -1,6 +1,6 @@
-"""A matrix product whose epilogue gates: GELU of one half of the columns times the other half, never written apart.
+"""A matrix product fused with its gate: GELU of one half of the columns times the other half.
 
-Persistent programs, tiles through Hopper's tensor memory accelerator.
+The two halves are not written to memory. Persistent programs; tiles are loaded by Hopper's tensor memory accelerator.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from virnucpro_tasks.embed.kernels.activation import exact_gelu
 
 LEAST_CAPABILITY = (9, 0)
-"""CUDA compute capability from which on it runs well."""
+"""The lowest CUDA compute capability on which it is fast."""
 
 BLOCK_ROWS = 128
 BLOCK_COLUMNS = 256
-"""Of the product: half gates, half values."""
+"""Columns of the product in one block: half gates, half values."""
 
 BLOCK_INNER = 64
 GROUP_ROWS = 8
-"""Row blocks that are walked together, so that the weights they share stay in the L2 cache."""
+"""Row blocks computed one after the other, so that the weights they share stay in the L2 cache."""
 
 
-# Not compiled anew for numbers of tokens with other factors.
+# Otherwise Triton compiles again for numbers of tokens with other divisors.
 @triton.jit(do_not_specialize=["rows"])
 def _gated_linear(
     inputs,
@@ -50,9 +50,9 @@ def _gated_linear(
         row = (first + tile % (group_rows * column_blocks) % size) * block_rows
         column_block = (tile % (group_rows * column_blocks)) // size
         total = tl.zeros((block_rows, block_columns), tl.float32)
-        for step in range(tl.cdiv(inner, block_inner)):
-            left = inputs.load([row, step * block_inner])
-            right = weight.load([column_block * block_columns, step * block_inner])
+        for block in range(tl.cdiv(inner, block_inner)):
+            left = inputs.load([row, block * block_inner])
+            right = weight.load([column_block * block_columns, block * block_inner])
             total = tl.dot(left, right.T, total)
         gate, value = tl.split(tl.permute(tl.reshape(total, (block_rows, 2, half)), (0, 2, 1)))
         out.store([row, column_block * half], (exact_gelu(gate) * value).to(out.dtype))

@@ -1,5 +1,4 @@
-"""LayerNorm (Ba et al. 2016) of a row plus a constant offset, in one pass over memory; the result in half precision or
-as scaled FP8."""
+"""LayerNorm (Ba et al. 2016) of rows plus a constant offset in one pass, to half precision or scaled FP8."""
 
 from __future__ import annotations
 
@@ -58,7 +57,7 @@ def _layer_norm(
 def layer_norm(
     states: Tensor, offset: Tensor, weight: Tensor, bias: Tensor, *, eps: float, added: Tensor | None = None
 ) -> Tensor:
-    """LayerNorm of `states` + `offset`: (T, width) in, the same out; `offset`, `weight`, `bias` (width,) FP32.
+    """LayerNorm of `states` (T, width) + `offset`; `offset`, `weight`, `bias` (width,) FP32.
 
     `added` (T, width) is added to `states` first, in place.
     """
@@ -70,7 +69,7 @@ def layer_norm(
 def layer_norm_rows(
     states: Tensor, offset: Tensor, weight: Tensor, bias: Tensor, *, eps: float, added: Tensor | None = None
 ) -> ScaledRows:
-    """The same as FP8 with one scale a row."""
+    """`layer_norm` with the result as FP8, one scale per row."""
     rows = ScaledRows.empty(*states.shape, device=states.device)
     _launch(states, added, offset, weight, bias, rows.values, rows.scales, eps)
     return rows

@@ -30,7 +30,7 @@ def _segment_mean(
 
 
 def segment_mean(states: Tensor, cu_seqlens: Tensor, *, skip_first: int, skip_last: int) -> Tensor:
-    """`states` (T, width) to (S, width) FP32, without the first and last tokens of each sequence as told."""
+    """`states` (T, width) to (S, width) FP32, without the first and last tokens of each sequence."""
     width, sequences = states.shape[1], len(cu_seqlens) - 1
     out = torch.empty((sequences, width), dtype=torch.float32, device=states.device)
     _segment_mean[(triton.cdiv(width, BLOCK_COLUMNS), sequences)](
