@@ -1,4 +1,4 @@
-"""Speed of both models on a device: published sizes, random weights, packs as the engine makes them."""
+"""Measurement of both models' speed on a device: published sizes, random weights, packs as the engine makes them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ROUNDS = 5
 FP16 = "fp16"
 CEILING_SIZE = {"cuda": 8_192, "cpu": 1_024}
 CEILING_SECONDS = 0.3
-"""As long as a pack takes: a card that heats up falls below what a single product shows."""
+"""About as long as a pack takes: a single product would show a speed that a card loses as it heats up."""
 
 DNABERT_S = DnabertSizes(layers=12, width=768, heads=12, feed_forward=3_072, vocabulary=4_096)
 PROTEIN_TOKENS = (168, 52)
-"""Of the open frames of 500- and 150-base chunks, with <cls> and <eos>."""
+"""Tokens of the open frames of 500- and 150-base chunks, with <cls> and <eos>."""
 
 SLICE_TOKENS = {500: 105, 150: 33}
 """Mean tokens of a slice by its bases, with [CLS] and [SEP]: real sequence through the published tokenizer."""
@@ -44,7 +44,7 @@ ESM2_NAMES = {name.rpartition("_")[2]: Esm2Sizes(*size, heads) for size, (name, 
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """What was measured for one model and one kind of sequence.
+    """The measured speed of one model on one kind of sequence.
 
     Rates are medians; `share_of_ceiling` is the model's matrix products a second over those of one large product in
     the same precision, measured right after; `peak_bytes` is device memory, 0 on a CPU; `token_fill` is 0 to 1.
@@ -66,24 +66,24 @@ class BenchRow:
 def bench(models: Iterable[str], *, device: str, precision: str, attention: str = AUTO) -> Iterator[BenchRow]:
     """Measure each of `models` (dnabert-s, or a size of ESM-2 such as 650M) and yield its rows.
 
-    In FP8, of ESM-2 only, nothing is checked: random weights pass no check. Raises SettingsError for an unknown model,
-    BackendError for a device, backend or precision that is not available.
+    FP8 concerns ESM-2 only and is not checked, because random weights would fail the check. Raises SettingsError for an
+    unknown model, BackendError for a device, backend or precision that is not available.
     """
-    place, dtype = available_device(device), DTYPES[precision]
+    torch_device, dtype = available_device(device), DTYPES[precision]
     if precision in FP8_ATTENTION:
-        require_fp8(place, EngineOptions(device, precision, attention, token_budget=None, threads=1))
+        require_fp8(torch_device, EngineOptions(device, precision, attention, token_budget=None, threads=1))
     for name in models:
         if name != "dnabert-s" and name not in ESM2_NAMES:
             raise SettingsError(f"there is no model {name!r}", hint=f"dnabert-s, {', '.join(ESM2_NAMES)}")
-        encoder, flops = _encoder(name, place, precision, attention)
+        encoder, flops = _encoder(name, torch_device, precision, attention)
         lengths = (
             {f"{bases} bases": tokens for bases, tokens in SLICE_TOKENS.items()}
             if name == "dnabert-s"
             else {f"{tokens - 2} residues": tokens for tokens in PROTEIN_TOKENS}
         )
         for sequence, tokens in lengths.items():
-            rate, fill, peak = _rate(encoder, tokens, place)
-            ceiling = matrix_ceiling(place, dtype)
+            rate, fill, peak = _rate(encoder, tokens, torch_device)
+            ceiling = matrix_ceiling(torch_device, dtype)
             yield BenchRow(
                 model=name if name == "dnabert-s" else f"ESM-2 {name}",
                 precision=FP16 if name == "dnabert-s" and precision in FP8_ATTENTION else precision,
@@ -115,12 +115,12 @@ def matrix_ceiling(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def esm2_flops(sizes: Esm2Sizes) -> int:
-    """Operations of the matrix products a token: four projections and a feed-forward of four times the width."""
+    """Operations per token in the matrix products: four projections, and a feed-forward part four times as wide."""
     return 2 * sizes.layers * 12 * sizes.width**2
 
 
 def dnabert_flops(sizes: DnabertSizes) -> int:
-    """The same; the feed-forward has three matrices."""
+    """Operations per token in the matrix products; the feed-forward part has three matrices."""
     return 2 * sizes.layers * (4 * sizes.width**2 + 3 * sizes.width * sizes.feed_forward)
 
 
@@ -136,7 +136,7 @@ def random_esm2(sizes: Esm2Sizes, device: torch.device, dtype: torch.dtype, atte
 
 
 def random_dnabert_s(sizes: DnabertSizes, device: torch.device, dtype: torch.dtype, attention: str) -> DnabertS:
-    """A DNABERT-S with random weights on `device`; of the backends only triton and sdpa can be asked for."""
+    """A DNABERT-S with random weights on `device`; a backend other than triton becomes sdpa, which adds its bias."""
     asked = attention if attention in (AUTO, TRITON) else SDPA
     backend = resolve_backend(
         asked, device, AttentionRequirements(dtype=dtype, head_dim=sizes.width // sizes.heads, biased=True)
@@ -156,7 +156,7 @@ def random_dnabert_s(sizes: DnabertSizes, device: torch.device, dtype: torch.dty
 
 
 def _encoder(name: str, device: torch.device, precision: str, attention: str) -> tuple[Encoder, int]:
-    """The model as the engine runs it, and its operations a token."""
+    """The model as the engine runs it, and its operations per token."""
     dtype = DTYPES[precision]
     if name == "dnabert-s":
         model: Any = random_dnabert_s(DNABERT_S, device, dtype, attention)
@@ -196,7 +196,7 @@ def _rate(encoder: Encoder, tokens: int, device: torch.device) -> tuple[float, f
 
 
 def _seconds(work: Callable[[], Tensor | None], device: torch.device) -> float:
-    """Median seconds of `work`, after one round that is not counted."""
+    """Median seconds of `work` over ROUNDS, after a round that is not counted."""
     times = []
     for round_number in range(ROUNDS + 1):
         if device.type == "cuda":
@@ -211,7 +211,7 @@ def _seconds(work: Callable[[], Tensor | None], device: torch.device) -> float:
 
 
 def _with_random_weights(model: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """Norms near one, small biases, matrices that keep the size of what passes."""
+    """`model` with random weights: norms near one, small biases, and matrices that keep the scale of their inputs."""
     generator = torch.Generator(device).manual_seed(1)
     weights = {}
     for name, parameter in model.named_parameters():

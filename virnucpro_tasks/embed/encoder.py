@@ -1,4 +1,4 @@
-"""One model over many sequences: pack, run, pool, check."""
+"""Embedding of many sequences by one model: pack, run, pool, and check for NaN and infinity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INDICES_SHOWN = 10
 
 
 class PackedModel(Protocol):
-    """What the two models have in common."""
+    """The interface of both models, in all their forms."""
 
     width: int
     attention: AttentionBackend
@@ -37,7 +37,7 @@ class PackedModel(Protocol):
 
 
 class DeviceMemoryError(VirnucproError):
-    """One sequence alone does not fit into the device's memory. `tokens` is its length."""
+    """A single sequence does not fit into the device's memory; `tokens` is its length."""
 
     def __init__(self, model: str, tokens: int) -> None:
         super().__init__(
@@ -48,11 +48,11 @@ class DeviceMemoryError(VirnucproError):
 
 
 class EmbeddingStopped(Exception):
-    """`should_stop` said so before a pack; nothing was returned."""
+    """`should_stop` returned True before a pack; no vectors are returned."""
 
 
 class NonFiniteError(VirnucproError):
-    """Vectors are NaN or infinite even in FP32. `indices` are the places of all such sequences in the list given."""
+    """Vectors are NaN or infinite even in FP32; `indices` are those of all such sequences in the given list."""
 
     def __init__(self, model: str, indices: list[int]) -> None:
         super().__init__(
@@ -64,10 +64,10 @@ class NonFiniteError(VirnucproError):
 
 
 class Encoder:
-    """A model with its pooling rule and its guard against NaN and infinity.
+    """A model with its pooling rule; a pack with NaN or infinity in its vectors is computed again in FP32.
 
-    `load_fp32` loads the same model in FP32, or is None if `model` is already so; it is called once, when the first
-    pack needs it, and the model is kept. Without a `token_budget` it is measured, see `pack_budget`.
+    `load_fp32` loads the model in FP32, or is None if `model` is in FP32 already; it is called once, for the first pack
+    that needs it. A `token_budget` of None is measured, see `pack_budget`.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Encoder:
         self.width = model.width
         self.attention = model.attention.name
         self._model = model
-        self._load_exact = load_fp32
-        self._exact: PackedModel | None = None
+        self._load_fp32 = load_fp32
+        self._fp32_model: PackedModel | None = None
         self._device = device
         self._skip_first = skip_first
         self._skip_last = skip_last
@@ -106,7 +106,7 @@ class Encoder:
         budget, recomputed, out_of_memory = self.token_budget, 0, 0
         computing: tuple[Pack, PendingCopy] | None = None
         done: list[Pack] = []
-        damaged_result: list[int] = []
+        non_finite: list[int] = []
         while packs or computing:
             started = None
             if packs:
@@ -119,18 +119,18 @@ class Encoder:
                     out_of_memory += 1
                     packs.extendleft(reversed(self._halves(tokens, pack)))
             if computing is not None:
-                # One pack behind: the device works on the next one while this one is fetched and looked at.
-                pack, fetched = computing
-                pooled = fetched.numpy()
+                # One pack behind: the device computes the next one while this one is copied and checked.
+                pack, copy = computing
+                pooled = copy.numpy()
                 if not np.isfinite(pooled).all():
                     pooled = self._recompute(tokens, pack, pooled)
                     recomputed += 1
-                    damaged_result += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
+                    non_finite += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
                 vectors[pack.indices] = pooled
                 done.append(pack)
             computing = started
-        if damaged_result:
-            raise NonFiniteError(self.name, sorted(damaged_result))
+        if non_finite:
+            raise NonFiniteError(self.name, sorted(non_finite))
         return vectors, EngineStats(
             packs=len(done),
             recomputed_packs=recomputed,
@@ -142,7 +142,7 @@ class Encoder:
 
     @torch.inference_mode()
     def _try(self, tokens: int) -> None:
-        """Run the model on a pack of `tokens` tokens that mean nothing."""
+        """Run the model on a pack of `tokens` arbitrary tokens."""
         lengths = np.full(tokens // TRIAL_LENGTH, TRIAL_LENGTH, dtype=np.int64)
         trial = RaggedTokens(np.full(lengths.sum(), FIRST_RESIDUE_ID, dtype=np.int64), lengths)
         self._run(self._model, trial, Pack(np.arange(lengths.size), int(lengths.sum()))).numpy()
@@ -155,7 +155,7 @@ class Encoder:
         return PendingCopy.of(segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last))
 
     def _halves(self, tokens: RaggedTokens, pack: Pack) -> list[Pack]:
-        """Two parts of a pack that did not fit; later packs are made smaller too. Raises for a single sequence."""
+        """Halve a pack that did not fit, and the budget too. Raises DeviceMemoryError for a single sequence."""
         if len(pack.indices) == 1:
             raise DeviceMemoryError(self.name, pack.tokens)
         torch.cuda.empty_cache()
@@ -164,10 +164,10 @@ class Encoder:
         return [Pack(part, int(tokens.lengths[part].sum())) for part in np.split(pack.indices, [middle])]
 
     def _recompute(self, tokens: RaggedTokens, pack: Pack, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._load_exact is not None:
-            if self._exact is None:
-                self._exact = self._load_exact()
-            pooled = self._run(self._exact, tokens, pack).numpy()
+        if self._load_fp32 is not None:
+            if self._fp32_model is None:
+                self._fp32_model = self._load_fp32()
+            pooled = self._run(self._fp32_model, tokens, pack).numpy()
         return pooled
 
 

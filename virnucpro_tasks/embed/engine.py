@@ -1,4 +1,4 @@
-"""Sequences to pooled vectors, by the two models of a bundle on one device."""
+"""Embedding of sequences by the two models of a bundle on one device."""
 
 from __future__ import annotations
 
@@ -32,23 +32,22 @@ __all__ = [
 
 DTYPES = {
     **{"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16},
-    # What is not an FP8 product is in FP16.
+    # All but the FP8 products is in FP16.
     **dict.fromkeys(FP8_ATTENTION, torch.float16),
 }
 NUCLEOTIDE_FOLDER = "dnabert-s"
 PROTEIN_FOLDER = "esm2"
 FP8_CAPABILITY = (8, 9)
-"""CUDA compute capability from which on there are FP8 matrix units."""
+"""The lowest CUDA compute capability with FP8 matrix units."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How to compute.
+    """The device and how it computes.
 
     `device` as torch writes it (cpu, cuda, cuda:1); `precision` fp32, fp16, bf16, fp8 (ESM-2 only) or fp8-ff (its
-    feed-forward parts only); `attention` auto, triton,
-    flash-attn, torch or sdpa; `token_budget` tokens in one pack, measured if None; `threads` of one operation on the
-    CPU. Raises BackendError or SettingsError.
+    feed-forward parts only); `attention` auto, triton, flash-attn, torch or sdpa; `token_budget` tokens in one pack,
+    measured if None; `threads` of one operation on the CPU. Raises BackendError or SettingsError.
     """
 
     device: str
@@ -82,7 +81,7 @@ class Embedded:
 
     @property
     def stats(self) -> EngineStats:
-        """Of both models together."""
+        """The counters of both models together."""
         return self.nucleotide_stats + self.protein_stats
 
 
@@ -120,7 +119,7 @@ class Engine:
         dtype = DTYPES[options.precision]
         nucleotide_directory = bundle.path / NUCLEOTIDE_FOLDER
         protein_directory = bundle.path / PROTEIN_FOLDER
-        # Only these two add its bias.
+        # Only triton and sdpa add the bias of DNABERT-S.
         biased = options.attention if options.attention in (AUTO, TRITON) else SDPA
         dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=biased)
         tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json", rows=dnabert_s.vocabulary)
@@ -189,16 +188,16 @@ class Engine:
         """Vectors of upper-case `nucleotides` and of `proteins` (cut at 1,022 residues), in their order.
 
         The caller removes duplicates. Sequences at the masked indices keep their place and length, so that all others
-        are packed as with them, but their letters never reach a model: their vectors mean nothing.
+        are packed as they would be, but their letters never reach a model: their vectors have no meaning.
 
         Sets torch's intra-op threads of this process. Raises EmbeddingStopped if `should_stop`, asked before every
         pack, returns True; SequenceError for a protein that is empty or has an unknown letter; NonFiniteError if a
         vector is NaN or infinite even in FP32.
         """
         torch.set_num_threads(self.options.threads)
-        with ThreadPoolExecutor(1) as beside:
-            # Tokenized while the device is busy with the proteins, the longer part.
-            nucleotide_tokens = beside.submit(self._tokenizer.encode, nucleotides)
+        with ThreadPoolExecutor(1) as executor:
+            # Tokenized while the device computes the proteins, which take longer.
+            nucleotide_tokens = executor.submit(self._tokenizer.encode, nucleotides)
             protein, protein_stats = self._protein.encode(
                 tokenize_proteins(proteins).masked(masked_proteins), should_stop=should_stop
             )

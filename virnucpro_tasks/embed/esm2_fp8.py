@@ -108,7 +108,7 @@ class Fp8Esm2:
 
 
 def _scaled(layer: Layer, mean: LayerMeans, offset: Tensor, *, attention_too: bool) -> tuple[ScaledLayer, Tensor]:
-    """The block in FP8, and the sum of the biases left out of the residual stream after it; `offset` is that before it."""
+    """The block in FP8, and the sum of the biases that the residual stream leaves out after it; `offset`: before it."""
     self_attn = layer.self_attn
     projections = (self_attn.q_proj, self_attn.k_proj, self_attn.v_proj)
     weight = torch.cat([projection.weight for projection in projections])
