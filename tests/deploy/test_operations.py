@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from virnucpro_workers.__main__ import STOP_GRACE_SECONDS
 from virnucpro_workers.consumer.follow import SWEEP_SECONDS
+from virnucpro_workers.consumer.install import QUEUE_ORDER
 from virnucpro_workers.consumer.lease import RENEWALS_PER_LEASE, poll_seconds
 from virnucpro_workers.supervisor import STOP_SIGNALS, Policy
 
@@ -32,6 +33,7 @@ from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+WORDS = " ".join(PAGE.split())
 DESCRIBED_IN_WORDS = {"task_queues", "task_annotations", "broker_transport_options", "task_publish_retry_policy"}
 
 
@@ -81,31 +83,32 @@ def test_every_value_given_to_celery_is_described() -> None:
 def test_every_transport_option_is_described() -> None:
     options = make_app(Settings()).conf.broker_transport_options
     assert table("transport option", "value") == {name: str(value) for name, value in options.items()}
+    assert f"`{QUEUE_ORDER}`" in WORDS
 
 
 def test_signals_and_times_are_those_of_the_supervisor() -> None:
     for number in STOP_SIGNALS:
         assert number.name in PAGE
-    assert f"after {STOP_GRACE_SECONDS:.0f} s more, SIGKILL" in PAGE
+    assert f"SIGKILL after {STOP_GRACE_SECONDS:.0f} s more" in WORDS
     policy = Policy(stop_seconds=1)
-    assert f"after {policy.first_delay_seconds:.0f} s, then" in PAGE
-    assert f"up to {policy.longest_delay_seconds:.0f} s" in PAGE
-    assert f"for {policy.silent_seconds:.0f} s although it should" in PAGE
+    assert f"after {policy.first_delay_seconds:.0f} s, then" in WORDS
+    assert f"up to {policy.longest_delay_seconds:.0f} s" in WORDS
+    assert f"for {policy.silent_seconds:.0f} s although it is idle" in WORDS
 
 
 def test_a_lost_host_is_noticed_as_soon_as_it_says() -> None:
     number = {4: "four"}[RENEWALS_PER_LEASE]
-    assert f"renewed {number} times in that time" in PAGE
+    assert f"renews it {number} times in that time" in WORDS
     lease_seconds = Settings().lease_seconds
-    assert f"at most\n{lease_seconds + poll_seconds(lease_seconds):.0f} s with the defaults" in PAGE
+    assert f"at most {lease_seconds + poll_seconds(lease_seconds):.0f} s with the defaults" in WORDS
     assert f"(`{LEASES}`)" in PAGE
 
 
 def test_the_gauge_is_the_one_that_is_kept() -> None:
     assert f"redis-cli LLEN {waiting_gauge(demo_bundle().digest)}\n" in PAGE
     assert f"redis-cli ZRANGE {LIVE_QUEUES} 0 -1" in PAGE
-    assert f"every {SWEEP_SECONDS:.0f} s" in PAGE
-    assert f"at most\n{SMALL_INPUT_BYTES // 1_000_000} MB" in PAGE
+    assert f"every {SWEEP_SECONDS:.0f} s" in WORDS
+    assert f"at most {SMALL_INPUT_BYTES // 1_000_000} MB" in WORDS
 
 
 def test_the_lists_of_a_queue_are_those_that_messages_go_to() -> None:
