@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.job import Job, job_ids, open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
@@ -42,3 +42,8 @@ def vectors_of(job: Job, shard: int = 0) -> ShardVectors:
     vectors = read_shard_vectors(job, read_plan(job.paths.plan), shard)
     assert vectors is not None
     return vectors
+
+
+def all_jobs(settings: Settings) -> list[Job]:
+    """Every job of the store, oldest first."""
+    return [open_job(settings.store, job_id) for job_id in job_ids(settings.store)]

@@ -1,26 +1,26 @@
-"""Every file of a job, once.
+"""Paths of all files of a job and of a store.
 
-| name                             | written by        | lifetime                                             |
-| -------------------------------- | ----------------- | ---------------------------------------------------- |
-| job.json                         | client            | the job's; written first, never changed              |
-| input/{nnnn}                     | client            | the job's                                            |
-| bundle/bundle.json, bundle/head/ | client            | the job's: the head that classifies                  |
-| shards/{n}.frames.parquet        | split_job         | the job's                                            |
-| shards/{n}.chunks.parquet        | split_job         | the job's                                            |
-| plan.json                        | split_job         | the job's; written when splitting is complete        |
-| attempts/{n}.jsonl               | embed_shard       | the job's; one line before and after each attempt    |
-| attempts/{step}.jsonl            | split_job, finish | the job's; the same for splitting and finishing      |
-| embeddings/{n}.safetensors       | embed_shard       | until finished, unless keep_embeddings               |
-| scores/{n}.safetensors           | embed_shard       | until finished; never needed: finishing scores then  |
-| quarantine/{n}.json              | embed_shard       | the job's; which records have no vectors, and why    |
-| failed.json                      | split_job, finish | until `resume`: why the job cannot go on             |
-| cancelled                        | client            | until `resume`; an empty marker                      |
-| results/                         | finish_job        | the job's; moved in complete                         |
-| run.json                         | finish_job        | the job's; the commit mark, written last             |
+| name                             | written by            | lifetime                                         |
+| -------------------------------- | --------------------- | ------------------------------------------------ |
+| job.json                         | client                | the job's; the client's last file, never changed |
+| input/{nnnn}                     | client                | the job's                                        |
+| bundle/bundle.json, bundle/head/ | client                | the job's; the head that scores                  |
+| shards/{n}.frames.parquet        | split_job             | the job's                                        |
+| shards/{n}.chunks.parquet        | split_job             | the job's                                        |
+| plan.json                        | split_job             | the job's; written when splitting is complete    |
+| attempts/{n}.jsonl               | embed_shard           | the job's; a line before and after each attempt  |
+| attempts/{stage}.jsonl           | split_job, finish_job | the job's; attempts at splitting and finishing   |
+| embeddings/{n}.safetensors       | embed_shard           | until finished, unless keep_embeddings           |
+| scores/{n}.safetensors           | embed_shard           | until finished; without it finishing scores      |
+| quarantine/{n}.json              | embed_shard           | the job's; records without vectors, and why      |
+| failed.json                      | any task              | until `resume`; why the job failed               |
+| cancelled                        | client                | until `resume`; an empty marker                  |
+| results/                         | finish_job            | the job's; moved here when complete              |
+| run.json                         | finish_job            | the job's; written last: the job is finished     |
 
-Beside the folders of jobs, submissions/{key} in the store names the job that did, or does, the work of that key
-(`jobs/deduplicate.py`); written by the client, never needed: without it the work is done anew. The file store-id names
-the store itself (`jobs/store_id.py`); written once, by whoever comes first.
+Besides the folders of jobs a store has the files submissions/{key}: the id of the job that has this content key
+(`jobs/deduplicate.py`). The client writes them; without one the work is done again. The file store-id holds the id of
+the store (`jobs/store_id.py`); the first process that needs it writes it.
 
 Temporary names begin with a dot. A file under its final name is complete.
 """
@@ -36,10 +36,10 @@ from pathlib import Path
 from virnucpro_tasks.errors import JobError
 
 SPLITTING, FINISHING = "splitting", "finishing"
-"""The steps of a job besides its shards."""
+"""The stages of a job besides its shards."""
 
 COMMIT_MARK = "run.json"
-"""In a job's folder it says that the job is finished, in a folder of results that it is complete."""
+"""Its presence means: in a job's folder that the job is finished, in a folder of results that they are complete."""
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_RANDOM_CHARACTERS = 16
@@ -47,7 +47,7 @@ _ID_PATTERN = re.compile(r"\d{8}t\d{6}z-[a-z2-7]{16}")
 
 
 def new_job_id() -> str:
-    """A job id that sorts by time (UTC, seconds) and cannot be guessed (80 random bits)."""
+    """A new job id; ids sort by time (UTC, seconds) and cannot be guessed (80 random bits)."""
     random = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_RANDOM_CHARACTERS))
     return f"{datetime.now(UTC):%Y%m%dt%H%M%Sz}-{random}"
 
@@ -58,19 +58,22 @@ def is_job_id(name: str) -> bool:
 
 
 def checked_job_id(job_id: object) -> str:
-    """`job_id` if it has the form of one; so no message or argument can name a path outside the store."""
+    """Return `job_id` if it has the form of a job id, so that no message or argument names a path outside the store.
+
+    Raises JobError.
+    """
     if not isinstance(job_id, str) or not is_job_id(job_id):
         raise JobError("this is not a job id", job_id=ascii(job_id)[:80], hint="see 'virnucpro list'")
     return job_id
 
 
 def submission_file(store: Path, key: str) -> Path:
-    """Where the id of the job with this content key is noted."""
+    """The file that holds the id of the job with this content key."""
     return store / "submissions" / key
 
 
 def store_id_file(store: Path) -> Path:
-    """Where the id of the store is noted."""
+    """The file that holds the id of the store."""
     return store / "store-id"
 
 
@@ -82,7 +85,7 @@ class JobPaths:
 
     @classmethod
     def of(cls, store: Path, job_id: str) -> JobPaths:
-        """Raises JobError unless `job_id` has the form of a job id."""
+        """The files of job `job_id`. Raises JobError if it has not the form of a job id."""
         return cls(store / "jobs" / checked_job_id(job_id))
 
     @property
@@ -125,8 +128,8 @@ class JobPaths:
     def attempts(self, shard: int) -> Path:
         return self.root / "attempts" / f"{shard:06d}.jsonl"
 
-    def stage_attempts(self, step: str) -> Path:
-        return self.root / "attempts" / f"{step}.jsonl"
+    def stage_attempts(self, stage: str) -> Path:
+        return self.root / "attempts" / f"{stage}.jsonl"
 
     @property
     def embeddings(self) -> Path:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 from cli.commands import run
-from job import SAMPLE, make_job, run_job
+from job import SAMPLE, all_jobs, make_job, run_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.results import copy_results
 from virnucpro_tasks.errors import ExitCode, OutputError, StoreError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
-from virnucpro_tasks.jobs.job import list_jobs
 from virnucpro_tasks.settings import Settings
 
 PAGE = 4_096
@@ -63,7 +62,7 @@ def test_a_job_is_taken_whole_or_not_at_all_wherever_the_disk_ends(settings: Set
             break
     # Then it was refused at every place: input, head, job.json and the note of it
     assert pages > SAMPLE.stat().st_size // PAGE + 3
-    assert [other.job_id for other in list_jobs(settings.store)] == [job.job_id]
+    assert [other.job_id for other in all_jobs(settings)] == [job.job_id]
     assert [file for file in files_of(settings.store) if file.endswith(".tmp")] == []
 
 

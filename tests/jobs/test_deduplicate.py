@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from job import make_job, run_job
+from job import all_jobs, make_job, run_job
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import content_key, deduplicate, replace_submission
-from virnucpro_tasks.jobs.job import cancel_job, fail_job, list_jobs, remove_job
+from virnucpro_tasks.jobs.job import cancel_job, fail_job, remove_job
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.settings import Settings
 
@@ -34,7 +34,7 @@ def test_what_is_half_done_or_done_is_found_and_nothing_of_the_new_job_is_left(s
     first, state = found(settings, reads)
     assert state is None
     assert found(settings, reads, priority=0) == (first, JobState.QUEUED)
-    (job,) = list_jobs(settings.store)
+    (job,) = all_jobs(settings)
     run_job(job, settings)
     assert found(settings, reads) == (first, JobState.DONE)
     assert [path.name for path in (settings.store / "jobs").iterdir()] == [first]
@@ -74,7 +74,7 @@ def test_other_contents_names_bundles_and_versions_are_other_work(
 
 def test_what_stopped_the_older_job_is_taken_back(settings: Settings, reads: Path) -> None:
     first, _ = found(settings, reads)
-    (job,) = list_jobs(settings.store)
+    (job,) = all_jobs(settings)
     cancel_job(job)
     assert found(settings, reads) == (first, JobState.CANCELLED)
     assert not job.paths.cancelled.exists()
@@ -85,11 +85,11 @@ def test_what_stopped_the_older_job_is_taken_back(settings: Settings, reads: Pat
 
 def test_removed_jobs_and_lost_results_are_not_found(settings: Settings, reads: Path) -> None:
     found(settings, reads)
-    (job,) = list_jobs(settings.store)
+    (job,) = all_jobs(settings)
     remove_job(job, force=True)
     second, state = found(settings, reads)
     assert state is None
-    (job,) = list_jobs(settings.store)
+    (job,) = all_jobs(settings)
     run_job(job, settings)
     (job.paths.results / "records.tsv").unlink()
     third, state = found(settings, reads)
@@ -98,7 +98,7 @@ def test_removed_jobs_and_lost_results_are_not_found(settings: Settings, reads: 
 
 def test_quarantined_records_deserve_another_try(settings: Settings, reads: Path) -> None:
     first, _ = found(settings, reads)
-    (job,) = list_jobs(settings.store)
+    (job,) = all_jobs(settings)
     run_job(job, settings)
     report = json.loads(job.paths.run.read_bytes())
     report["counts"]["records"]["quarantined"] = 1
@@ -119,4 +119,4 @@ def test_of_many_at_once_all_get_one_job(settings: Settings, reads: Path) -> Non
         results = list(pool.map(found, [settings] * 12, [reads] * 12))
     assert len({job_id for job_id, _ in results}) == 1
     assert sum(state is None for _, state in results) == 1
-    assert len(list(list_jobs(settings.store))) == 1
+    assert len(all_jobs(settings)) == 1

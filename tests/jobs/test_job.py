@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from job import make_job
+from job import all_jobs, make_job
 
 from virnucpro_tasks.errors import ExitCode, InputError, JobDamagedError, JobError
 from virnucpro_tasks.jobs.job import (
@@ -16,7 +16,6 @@ from virnucpro_tasks.jobs.job import (
     cancel_job,
     fail_job,
     is_stopped,
-    list_jobs,
     open_for_work,
     open_job,
     remove_job,
@@ -36,7 +35,7 @@ def reads(tmp_path: Path) -> Path:
 def test_a_job_reads_back_as_it_was_made(settings: Settings, reads: Path) -> None:
     job = make_job(settings, reads)
     assert open_job(settings.store, job.job_id) == job
-    assert [other.job_id for other in list_jobs(settings.store)] == [job.job_id]
+    assert [other.job_id for other in all_jobs(settings)] == [job.job_id]
     assert job.spec.inputs[0].name == str(reads)
     assert job.paths.input(0).read_bytes() == reads.read_bytes()
 

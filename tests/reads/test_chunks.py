@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reads.reference import plain_chunks
 
-from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_bounds, chunk_counts, chunk_starts
+from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
+
+
+def chunk_bounds(length: int, chunk_length: int) -> np.ndarray:
+    """Start and end of every chunk of one record, (n, 2)."""
+    _, _, starts, ends = all_chunk_bounds(np.array([length], np.int64), chunk_length)
+    return np.stack([starts, ends], axis=1)
+
 
 GOLDEN = [
     (499, 500, [(0, 499)]),

@@ -42,7 +42,7 @@ def test_a_bad_record_between_good_ones(
     first, bad, last = read(b">one\nACGT\n>bad text\n" + body + b"\n>two\nGGCC\n", SMALL)
     assert bad.record_id == b"bad"
     assert bad.problem.startswith(problem)
-    assert (bad.sequence, bad.line, bad.ordinal) == (b"", 3, 1)
+    assert (bad.sequence, bad.line) == (b"", 3)
     assert [(record.record_id, record.sequence) for record in (first, last)] == [(b"one", b"ACGT"), (b"two", b"GGCC")]
 
 

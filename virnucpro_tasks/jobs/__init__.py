@@ -1,1 +1,1 @@
-"""A job: its inputs and parameters on disk, and how far it is."""
+"""Jobs on disk: description, inputs, progress, results. Nothing here knows Celery."""

@@ -1,4 +1,4 @@
-"""Submitting what was submitted before finds that job instead of computing it again."""
+"""Deduplicates submissions: equal work (inputs, parameters, bundle, version) finds the older job and its results."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from virnucpro_tasks.paths import submission_file
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The job to go on with. `state` is where it stood if it was there before, None if it is the new one."""
+    """The job to use for a submission. `state` is that of an older job when it was found, None for the new job."""
 
     job: Job
     state: JobState | None
 
 
 def content_key(spec: JobSpec) -> str:
-    """SHA-256 (hex) of everything that results depend on: contents and names of the inputs, the parameters that change
-    results, the bundle, the version of this package. How the work is cut up, and who asked, is left out.
+    """SHA-256 (hex) of all that results depend on: contents and names of the inputs, the parameters that change
+    results, the bundle and the version of this package; not the size of shards, nor the owner.
     """
     facts = {
         "inputs": [[entry.sha256, Path(entry.name).name] for entry in spec.inputs],
@@ -39,11 +39,11 @@ def content_key(spec: JobSpec) -> str:
 
 
 def deduplicate(store: Path, job: Job) -> Submission:
-    """An older job of `store` with the same content key, if it has results or can go on to them; else `job` itself.
+    """Return an older job in `store` with the same content key, or else `job`.
 
-    If there is one, `job` is removed, and what stopped the older one (cancelled, failed) is taken back. Of several
-    clients at once all get the same job. A finished job with quarantined records is not taken: they deserve
-    another try. Raises StoreError, and removes `job`, if that cannot be noted.
+    If there is an older one, `job` is removed, and the older one is reopened if it was cancelled or failed. Clients
+    that submit at the same time get the same job. A finished job with quarantined records, or whose results are
+    incomplete or damaged, is not used again. Raises StoreError, and removes `job`, if the submission cannot be noted.
     """
     with _removing_on_error(job), _locked(submission_file(store, content_key(job.spec))) as note:
         older = _usable(store, note.read_text().strip())
@@ -58,7 +58,7 @@ def deduplicate(store: Path, job: Job) -> Submission:
 
 
 def replace_submission(store: Path, job: Job) -> None:
-    """Make `job` the one that later submissions of the same work find. Raises StoreError as `deduplicate` does."""
+    """Note `job` as the one that later submissions of equal work find. Raises StoreError as `deduplicate` does."""
     with _removing_on_error(job), _locked(submission_file(store, content_key(job.spec))) as note:
         note.write_text(f"{job.job_id}\n")
 
@@ -83,7 +83,7 @@ def _usable(store: Path, job_id: str) -> Job | None:
 
 @contextmanager
 def _removing_on_error(job: Job) -> Iterator[None]:
-    """A job that nobody is told of must not be found by a coordinator and computed."""
+    """Remove `job` on an error of the store, because its client gets no job id: no worker must find and compute it."""
     try:
         yield
     except OSError as error:
@@ -93,7 +93,7 @@ def _removing_on_error(job: Job) -> Iterator[None]:
 
 @contextmanager
 def _locked(note: Path) -> Iterator[Path]:
-    """`note`, which exists, for this process alone."""
+    """Create `note` if needed, and hold an exclusive lock on it."""
     note.parent.mkdir(parents=True, exist_ok=True)
     with note.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,9 +1,9 @@
-"""A job: what was asked for, on disk, and the few things one can do to it."""
+"""Creates, opens, cancels, reopens and removes jobs, and records why one failed."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +20,11 @@ from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
-"""The parameters that results depend on; how a job was run is left out, so that equal work gives equal reports."""
+"""The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""
 
 
 class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything besides input and bundle that the results depend on, and how the job is run.
+    """The parameters that results depend on (RESULT_PARAMETERS), and those that say how the job is run.
 
     `chunk_length` and `min_length` are bases; `shard_tokens` is ESM-2 tokens; `priority` is 0 (first) to 9.
     """
@@ -41,7 +41,7 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of job.json: written first, never changed. `owner` is the user in whose name it was submitted."""
+    """The content of job.json, which is never changed. `owner` is the user in whose name the job was submitted."""
 
     job_id: str
     created_at: str
@@ -57,7 +57,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of failed.json: why the job cannot go on, and the exit code of a command that waits for it."""
+    """The content of failed.json: why the job failed, and the exit code of a command that waits for it."""
 
     message: str
     exit_code: int
@@ -65,7 +65,7 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job of a store."""
+    """A job in a store."""
 
     paths: JobPaths
     spec: JobSpec
@@ -76,15 +76,15 @@ class Job:
 
     @property
     def queue(self) -> str:
-        """The name of the queue of its shards."""
+        """Name of the queue of the job's shards."""
         return job_queue(self.spec.bundle_digest, self.spec.owner, self.spec.parameters.priority, self.job_id)
 
 
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
-    """Stage `inputs` (`-` is standard input) and the bundle's head into a new job folder; job.json is written last.
+    """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder; job.json is written last.
 
-    Raises InputError for a file that cannot be read, StoreError if the store does not take the job. On any error the
-    folder is removed.
+    Raises InputError for a file that cannot be read, StoreError if the store cannot be written. On any error the folder
+    is removed.
     """
     names = (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ()))
     parts = {name: (bundle.path / name).read_bytes() for name in names}
@@ -114,9 +114,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
 
 
 def open_job(store: Path, job_id: str) -> Job:
-    """Read a job. Raises JobError if the id is malformed or the store has no such job, JobDamagedError if its file is
-    not what was written.
-    """
+    """Read a job. Raises JobError if the id is malformed or unknown, JobDamagedError if job.json is damaged."""
     paths = JobPaths.of(store, job_id)
     try:
         spec = read_checked(paths.job, JobSpec)
@@ -134,7 +132,7 @@ def open_job(store: Path, job_id: str) -> Job:
 
 
 def open_for_work(store: Path, job_id: str) -> Job:
-    """`open_job`; a description that is damaged ends the job too, so that whoever waits for it hears of it."""
+    """`open_job` for workers: a damaged job.json also marks the job as failed, so that waiting clients end."""
     try:
         return open_job(store, job_id)
     except JobDamagedError as error:
@@ -144,31 +142,25 @@ def open_for_work(store: Path, job_id: str) -> Job:
 
 
 def job_ids(store: Path) -> list[str]:
-    """The ids of all jobs of a store, oldest first."""
+    """The ids of all jobs in a store, oldest first."""
     return sorted(file.parent.name for file in (store / "jobs").glob("*/job.json") if is_job_id(file.parent.name))
 
 
-def list_jobs(store: Path) -> Iterator[Job]:
-    """All jobs of a store, oldest first; raises as `open_job` does."""
-    for job_id in job_ids(store):
-        yield open_job(store, job_id)
-
-
 def cancel_job(job: Job) -> None:
-    """Set the marker that workers look at before every shard and every pack. Raises JobError if already finished."""
+    """Write the marker that workers check before every shard and pack. Raises JobError if the job is finished."""
     if job.paths.run.exists():
         raise JobError("already finished", job_id=job.job_id)
     write_bytes(job.paths.cancelled, b"")
 
 
 def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
-    """Take back what stops a job: the marks of cancellation and failure, lost attempts at splitting and finishing, and
-    on request its quarantined records.
+    """Let a stopped job go on: remove the marks of cancellation and failure and the counted attempts at splitting and
+    finishing, and with `retry_quarantined` the quarantined records of an unfinished job.
     """
     job.paths.cancelled.unlink(missing_ok=True)
     job.paths.failed.unlink(missing_ok=True)
-    for step in (SPLITTING, FINISHING):
-        job.paths.stage_attempts(step).unlink(missing_ok=True)
+    for stage in (SPLITTING, FINISHING):
+        job.paths.stage_attempts(stage).unlink(missing_ok=True)
     if retry_quarantined and not job.paths.run.exists():
         for file in job.paths.quarantine.glob("*.json"):
             job.paths.attempts(int(file.stem)).unlink(missing_ok=True)
@@ -178,7 +170,7 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
 
 
 def remove_job(job: Job, *, force: bool) -> None:
-    """Delete the job's folder. Raises JobError for a job that is still under way, unless `force`."""
+    """Delete the job's folder. Raises JobError for a job that is under way, unless `force`."""
     remove_folder(job.paths, force=force)
 
 
@@ -192,7 +184,7 @@ def remove_folder(paths: JobPaths, *, force: bool) -> None:
 
 
 def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
-    """Record why the job cannot go on."""
+    """Mark the job as failed, with the reason."""
     record_failure(job.paths, message, exit_code=exit_code)
 
 
@@ -202,5 +194,5 @@ def record_failure(paths: JobPaths, message: str, *, exit_code: ExitCode) -> Non
 
 
 def is_stopped(paths: JobPaths) -> bool:
-    """Whether no more work should be done for the job: cancelled, failed, removed or finished."""
+    """Whether the job is cancelled, failed, removed or finished, so that no more work is to be done for it."""
     return paths.cancelled.exists() or paths.failed.exists() or paths.run.exists() or not paths.job.exists()

@@ -150,7 +150,7 @@ def _failure(path: Path) -> tuple[str, ExitCode]:
         failure = read_checked(path, Failure)
         return printable(failure.message), ExitCode(failure.exit_code)
     except (DamagedError, ValueError):
-        return f"{path} is damaged: why is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
+        return f"{path} is damaged: the reason is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
 
 
 def _final_message(report: RunReport) -> str:

@@ -1,4 +1,4 @@
-"""The result files of a finished job, handed out only if they are what they were when they were written."""
+"""The result files of a finished job, checked against their digests in run.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from virnucpro_tasks.paths import COMMIT_MARK
 def result_files(job: Job) -> list[Path]:
     """All result files of `job` by name, COMMIT_MARK last.
 
-    Raises JobError if it is not finished, DamagedError for a file that is missing or not the one that was written.
+    Raises JobError if the job is not finished, DamagedError for a file that is missing or changed.
     """
     if not job.paths.run.exists():
         raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
@@ -26,6 +26,6 @@ def result_files(job: Job) -> list[Path]:
 
 
 def damaged_result(job: Job, path: Path) -> DamagedError:
-    """The error for a file of a finished job that nobody computes again by himself."""
+    """The error for a damaged file of a finished job: only removing the job has it computed again."""
     remove = f"'virnucpro remove {job.job_id}', or delete {job.paths.root}"
     return DamagedError(path, hint=f"{remove}; the same command then computes it again")

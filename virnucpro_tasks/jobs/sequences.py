@@ -1,4 +1,4 @@
-"""The records of input files by themselves, for what looks at ids or letters and not at vectors."""
+"""Reads ids or sequences of input records, for uses that need no vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from virnucpro_tasks.reads.sources import open_input
 
 
 def record_ids(inputs: Sequence[Path]) -> Iterator[tuple[str, int]]:
-    """The id of each record as results name it, and the number of its file. Raises InputError."""
+    """Yield the id of each record, as results name it, and the 0-based number of its file. Raises InputError."""
     for ordinal, path in enumerate(inputs):
         with open_input(path, name=str(path)) as stream:
             for record in read_records(stream, name=str(path)):
@@ -19,7 +19,7 @@ def record_ids(inputs: Sequence[Path]) -> Iterator[tuple[str, int]]:
 
 
 def input_sequences(job: Job) -> list[bytes]:
-    """All of them, upper case, in the order of records.tsv. All are in memory at once."""
+    """The sequences of all records of a job, upper case, in the order of records.tsv; all in memory at once."""
     found: list[bytes] = []
     for ordinal, entry in enumerate(job.spec.inputs):
         with open_input(job.paths.input(ordinal), name=entry.name) as stream:

@@ -1,4 +1,4 @@
-"""Bringing input files into a job: workers read nothing outside the store."""
+"""Stages input files: links or copies them into the job, because workers read nothing outside the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDARD_INPUT_NAME = "standard input"
 
 
 class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One input file of a job: its name as given, size in bytes and SHA-256 (hex) as stored."""
+    """An input file of a job: its name as the user gave it, its size in bytes and its SHA-256 (hex)."""
 
     name: str
     bytes: int
@@ -29,9 +29,9 @@ class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, ...]:
-    """Hard-link (same file system) or copy each input to its place in the job.
+    """Hard-link (same file system) or copy each input into the job.
 
-    Raises InputError naming the file that is missing, a folder or unreadable, OSError if the store does not take it.
+    Raises InputError for a file that is missing, a folder or unreadable, OSError if the store cannot be written.
     """
     if sum(path == STANDARD_INPUT for path in inputs) > 1:
         raise InputError("can be read only once", file=STANDARD_INPUT_NAME)

@@ -1,4 +1,4 @@
-"""The name of a store, which is the same on every host, wherever it is mounted."""
+"""The id of a store: it identifies a store on every host, wherever it is mounted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 def store_id(store: Path) -> str:
-    """The id of `store`, 20 hexadecimal digits; the first who asks makes the folder and the id.
+    """The id of `store`, 20 hexadecimal digits; folder and id are created if they do not exist.
 
-    Raises StoreError if it is damaged, or can be neither read nor written.
+    Raises StoreError if the id is damaged, or can be neither read nor written.
     """
     file = store_id_file(store)
     try:

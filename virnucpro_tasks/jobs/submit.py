@@ -1,4 +1,4 @@
-"""From what a user asked for to a job in the store."""
+"""Creates a job in the store from the settings and options of a user."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
 from virnucpro_tasks.settings import Settings
-
-DEFAULT_MIN_LENGTH = 60
-"""Bases; shorter records are listed as too_short. 0 scores everything, as the original does."""
 
 
 def submit(
@@ -28,15 +26,14 @@ def submit(
     priority: int,
     scored: bool = True,
 ) -> Job:
-    """Create a job; what is None comes from the bundle or the defaults. Nothing is queued yet.
+    """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
-    Unless it is to be `scored`, the bundle needs no head. Raises BundleError, InputError,
-    SettingsError or StoreError.
+    With `scored` false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
     if not inputs:
         raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
     bundle = find_bundle(settings.bundle)
-    # Read for its errors: a head that does not fit its models must not be found out when all is embedded.
+    # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
         Head.load(bundle)
     parameters = JobParameters(
@@ -54,7 +51,7 @@ def submit(
 
 
 def login_name() -> str:
-    """The name of the user who runs this; his number where it has none (containers)."""
+    """The login name of the user of this process, or the user id if it has no name (containers)."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

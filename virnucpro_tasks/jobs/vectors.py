@@ -1,4 +1,4 @@
-"""The vectors of a job's shards, read from its store only if they are what they were when they were written."""
+"""Reads the vectors of a job's shards, checked against their digest."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from virnucpro_tasks.shards.plan import Plan
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
-    """The key of a shard's vectors in this job."""
+    """The key that the vectors of a shard carry: the shard's digest, the bundle and the precision."""
     return EmbeddingKey(shard_digest, job.spec.bundle_digest, job.spec.parameters.precision)
 
 
 def read_shard_vectors(job: Job, plan: Plan, number: int) -> ShardVectors | None:
-    """The vectors of shard `number`; None if they are missing, of other work, cut off or changed since then."""
+    """The vectors of shard `number`, or None if they are missing, damaged or have another key."""
     return read_valid_vectors(job.paths.embedding(number), embedding_key(job, plan.shards[number].digest))

@@ -1,4 +1,4 @@
-"""Input files to batches of chunk table and frame rows: everything that reading does, in bounded memory."""
+"""Reads input files, cuts records into chunks and translates these, as batches of table rows in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ import pyarrow as pa
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
 from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
-from virnucpro_tasks.reads.record import shown
+from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, shown
 from virnucpro_tasks.reads.records import Limits, Record, read_records
 from virnucpro_tasks.reads.sources import open_input
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
 
-DEFAULT_MIN_LENGTH = 60
-"""Bases below which a record is reported as too short, not scored; 0 scores everything, as the original did."""
 DEFAULT_BATCH_BASES = 250_000
-"""Larger ones fall out of the processor's caches, and their arrays are mapped anew each time: both are slower."""
+"""Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
 NO_CODON = "no unambiguous codon"
 NO_OPEN_FRAME = "no frame without a stop codon"
 
 _ROW_COST_BASES = 32
-"""What a record adds to a batch besides its bases and id, so that a batch of tiny records stays small too."""
+"""Cost of a record in a batch besides its bases and id, so that a batch of tiny records stays small too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadInput:
-    """One input file: where it lies, and what messages call it."""
+    """An input file, and its name in messages."""
 
     path: Path
     name: str
@@ -46,11 +44,12 @@ def frame_batches(
     batch_bases: int = DEFAULT_BATCH_BASES,
     strict: bool = False,
 ) -> Iterator[FrameBatch]:
-    """Read all inputs in order and yield their chunks and frame rows; record ordinals count over all inputs.
+    """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
-    A record too long for one batch comes in several, cut between chunks: memory is that of the longest record plus a
-    few times `batch_bases`. Raises InputError for a file that cannot be read as FASTA or FASTQ, if there is no record
-    at all or none is valid, if more than half of very many are not, and with `strict` for the first invalid record.
+    A record longer than `batch_bases` comes in several batches, cut between chunks. Memory is that of the longest
+    record plus a few times `batch_bases`. Raises InputError for a file that is not FASTA or FASTQ, if there is no valid
+    record, if more than `limits.invalid_records` and more than half of the records are invalid, and with `strict` for
+    the first invalid record.
     """
     limits = limits or Limits()
     batch = _Batch(chunk_length)
@@ -114,7 +113,7 @@ def _bad_record(record: Record, *, name: str) -> InputError:
 
 @dataclass(slots=True)
 class _Batch:
-    """Records collected for one FrameBatch, column by column."""
+    """Collects records for one FrameBatch, column by column."""
 
     chunk_length: int
     cost: int = 0
@@ -137,7 +136,7 @@ class _Batch:
         self._add_row(record, input_ordinal, record_ordinal)
 
     def _add_row(self, record: Record, input_ordinal: int, record_ordinal: int) -> None:
-        # Columns, not records: tuples that stay would keep the garbage collector busy.
+        # Columns, not a list of records: tuples that are kept cost the garbage collector time.
         self.inputs.append(input_ordinal)
         self.ordinals.append(record_ordinal)
         self.ids.append(record.record_id)
@@ -181,7 +180,7 @@ class _Batch:
 def _windows(
     record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int
 ) -> Iterator[FrameBatch]:
-    """A record longer than a batch, some whole chunks at a time."""
+    """The batches of a record longer than one batch, each of several whole chunks."""
     total = int(chunk_counts(np.array([record.length], np.int64), chunk_length)[0])
     step = max(1, batch_bases // chunk_length)
     for first in range(0, total, step):
@@ -238,7 +237,7 @@ def _chunk_table(
 def _frame_table(
     frames: OpenFrames, record_ordinals: npt.NDArray[np.int64], chunk_numbers: npt.NDArray[np.int64]
 ) -> pa.Table:
-    """The frame rows; `record_ordinals` and `chunk_numbers` have one element a chunk."""
+    """The frame rows; `record_ordinals` and `chunk_numbers` have one element per chunk."""
     columns = [
         pa.array(record_ordinals[frames.chunks]),
         pa.array(chunk_numbers[frames.chunks].astype(np.int32)),
@@ -250,6 +249,6 @@ def _frame_table(
 
 
 def _strings(ragged: Ragged) -> pa.Array:
-    """An Arrow string array over the bytes themselves: no Python string is made."""
+    """An Arrow string array that shares the bytes of `ragged`; no Python strings are made."""
     offsets = ragged.offsets.astype(np.int32)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(ragged.content))

@@ -1,11 +1,11 @@
-"""Where a record is cut into chunks: the original tool's rule, which its classifiers were trained on.
+"""Cuts records into chunks by the rule of the original tool, on whose chunks its classifiers were trained.
 
 For length L and chunk length C: n = ceil(L/C) chunks overlap at n-1 junctions by R = n*C - L bases together. With
 q, r = divmod(R, n), the first min(q + r, n-1) junctions overlap by q + 1 bases and the others by q.
 
 Two oddities are kept on purpose: the remainder is divided by the number of chunks, not of junctions, so the overlaps
 often add up to less than R and the last chunk is short (251 bases at L = 501, C = 500); and overlaps are uneven, the
-longer ones first. Every base is covered. A record of at most C bases is one chunk.
+larger ones first. Every base is covered. A record of at most C bases is one chunk.
 """
 
 from __future__ import annotations
@@ -17,26 +17,20 @@ Int64Array = npt.NDArray[np.int64]
 
 
 def chunk_counts(lengths: Int64Array, chunk_length: int) -> Int64Array:
-    """Chunks of each record; 0 for an empty one."""
+    """Number of chunks of each record; 0 for an empty one."""
     return -(-lengths // chunk_length)
 
 
 def chunk_starts(lengths: Int64Array, chunks: Int64Array, chunk_length: int) -> Int64Array:
-    """Where chunk `chunks` (0-based) of a record of length `lengths` (at least 1) begins; element by element."""
+    """Start of chunk number `chunks` (0-based) of a record of length `lengths` (at least 1), element by element."""
     count = chunk_counts(lengths, chunk_length)
     overlap, remainder = np.divmod(count * chunk_length - lengths, count)
     longer = np.minimum(overlap + remainder, count - 1)
     return chunks * (chunk_length - overlap) - np.minimum(chunks, longer)
 
 
-def chunk_bounds(length: int, chunk_length: int) -> Int64Array:
-    """(n, 2) int64: start and end (exclusive) of every chunk of one record."""
-    _, chunks, starts, ends = all_chunk_bounds(np.array([length], np.int64), chunk_length)
-    return np.stack([starts, ends], axis=1) if len(chunks) else np.empty((0, 2), np.int64)
-
-
 def all_chunk_bounds(lengths: Int64Array, chunk_length: int) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array]:
-    """All chunks of many records, in order: index of the record, 0-based chunk, start, end; each (total,) int64."""
+    """All chunks of many records, in order: index of the record, 0-based chunk, start, end (exclusive); all int64."""
     counts = chunk_counts(lengths, chunk_length)
     records = np.repeat(np.arange(len(lengths), dtype=np.int64), counts)
     chunks = np.arange(len(records), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,4 +1,4 @@
-"""FASTA: blocks of bytes to records. Cost is per record and per byte, never per line."""
+"""Parses FASTA from blocks of bytes. The cost is per record and per byte, not per line."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from virnucpro_tasks.reads.record import (
 
 
 def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iterator[Record]:
-    """Records of a FASTA file.
+    """Yield the records of a FASTA file.
 
-    `blocks` have \\n line ends, break anywhere and begin with the first header, which stands on `line`. Memory is that
-    of a few blocks and of one record within `limits`.
+    `blocks` have \\n line ends, may end anywhere and begin with the first header, which is on `line` of the file.
+    Memory is that of a few blocks and one record within `limits`.
     """
-    ordinal = 0
     held_newline = b""
     unfinished: _Unfinished | None = None
     for block in blocks:
         text = held_newline + block
-        # A header is known by the newline before it, so that newline must not be parted from it.
+        # A header is found by the newline before it, so a newline at the end waits for the next block.
         held_newline = b"\n" if text.endswith(b"\n") else b""
         parts = text.removesuffix(b"\n").split(b"\n>")
         if unfinished is None:
@@ -37,8 +36,7 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
         unfinished.feed(parts[0])
         if len(parts) == 1:
             continue
-        yield unfinished.record(ordinal)
-        ordinal += 1
+        yield unfinished.record()
         line = unfinished.last_line + 1
         for part in parts[1:-1]:
             header, _, body = part.partition(b"\n")
@@ -51,21 +49,20 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
                 and len(header) <= limits.header_bytes
                 and len(sequence) <= limits.bases
             ):
-                yield Record(ordinal, words[0], sequence, line, "", len(sequence))
+                yield Record(words[0], sequence, line, "", len(sequence))
             else:
                 faulty = _Unfinished(line, limits)
                 faulty.feed(part)
-                yield faulty.record(ordinal)
-            ordinal += 1
+                yield faulty.record()
             line += part.count(b"\n") + 1
         unfinished = _Unfinished(line, limits)
         unfinished.feed(parts[-1])
     if unfinished is not None:
-        yield unfinished.record(ordinal)
+        yield unfinished.record()
 
 
 class _Unfinished:
-    """A record that comes in pieces; keeps no more of it than the limits allow."""
+    """A record that arrives in pieces; no more of it is kept than the limits allow."""
 
     def __init__(self, line: int, limits: Limits) -> None:
         self._line = line
@@ -73,13 +70,13 @@ class _Unfinished:
         self._header = b""
         self._header_length = 0
         self._in_header = True
-        self._kept = BytesIO()  # unlike a list of pieces it is not copied to become one string
+        self._kept = BytesIO()  # a list of pieces would be copied once more to be joined
         self._length = 0
         self._illegal = ""
         self.last_line = line
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes of the record, from behind its '>'."""
+        """Add the next bytes of the record; the first ones are those after its '>'."""
         if self._in_header:
             header, newline, piece = piece.partition(b"\n")
             self._header += header[: max(0, self._limits.header_bytes + 1 - len(self._header))]
@@ -98,8 +95,8 @@ class _Unfinished:
             self._kept.write(letters)
         self.last_line += piece.count(b"\n")
 
-    def record(self, ordinal: int) -> Record:
-        """The whole record, once its end is reached."""
+    def record(self) -> Record:
+        """The record, after all its pieces were fed."""
         record_id = record_id_of(self._header, self._limits)
         problem = problem_of(
             header_length=self._header_length,
@@ -109,4 +106,4 @@ class _Unfinished:
             limits=self._limits,
         )
         sequence = b"" if problem else self._kept.getvalue()
-        return Record(ordinal, record_id, sequence, self._line, problem, self._length)
+        return Record(record_id, sequence, self._line, problem, self._length)

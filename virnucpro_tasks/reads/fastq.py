@@ -1,4 +1,4 @@
-"""Four-line FASTQ: blocks of bytes to records. Qualities are checked for their length and dropped."""
+"""Parses four-line FASTQ from blocks of bytes. Only the length of qualities is checked; they are not kept."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _LINES = 4
 
 
 def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limits) -> Iterator[Record]:
-    """Records of a FASTQ file.
+    """Yield the records of a FASTQ file.
 
-    `blocks` have \\n line ends, break anywhere and begin with the first header, which stands on `line`. Empty lines
-    between records are skipped. Raises InputError where the four-line order is broken or the file ends inside a record.
+    `blocks` have \\n line ends, may end anywhere and begin with the first header, which is on `line` of the file. Empty
+    lines between records are skipped. Raises InputError if the four-line order is broken or the file ends inside a
+    record.
     """
-    ordinal = 0
     rest = b""
     for block in chain(blocks, (None,)):
         lines = (rest + (block or b"")).split(b"\n")
-        # Without a newline behind it the last line may go on in the next block.
+        # The last line may go on in the next block.
         rest = b"" if block is None else lines.pop()
         at = 0
         while at < len(lines):
@@ -42,8 +42,7 @@ def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limi
                 continue
             if at + _LINES > len(lines):
                 break
-            yield _record(lines[at : at + _LINES], ordinal=ordinal, line=line, name=name, limits=limits)
-            ordinal += 1
+            yield _record(lines[at : at + _LINES], line=line, name=name, limits=limits)
             at += _LINES
             line += _LINES
         if block is not None:
@@ -65,7 +64,7 @@ def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limi
             )
 
 
-def _record(lines: list[bytes], *, ordinal: int, line: int, name: str, limits: Limits) -> Record:
+def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Record:
     header, body, plus, quality = lines
     if not header.startswith(b"@"):
         raise InputError(
@@ -100,7 +99,7 @@ def _record(lines: list[bytes], *, ordinal: int, line: int, name: str, limits: L
         and len(header) <= limits.header_bytes
         and len(sequence) <= limits.bases
     ):
-        return Record(ordinal, record_id, sequence, line, "", len(sequence))
+        return Record(record_id, sequence, line, "", len(sequence))
     problem = problem_of(
         header_length=len(header),
         record_id=record_id,
@@ -108,4 +107,4 @@ def _record(lines: list[bytes], *, ordinal: int, line: int, name: str, limits: L
         illegal=illegal_letter(body, line=line + 1),
         limits=limits,
     )
-    return Record(ordinal, record_id, b"", line, problem, len(sequence))
+    return Record(record_id, b"", line, problem, len(sequence))

@@ -1,11 +1,11 @@
-"""Six-frame translation of many chunks at once, with the original tool's rules.
+"""Translates many chunks in six frames at once, by the rules of the original tool.
 
-The published classifiers were trained on frames made this way, so its oddities are kept:
+The published classifiers were trained on frames made by these rules, so their oddities are kept:
 
-* a codon with anything but A, C, G, T is dropped, not turned into X, and later residues close up;
-* a frame with a stop codon anywhere is not used, nor is one without any residue;
-* the nucleotides of frame f (1-3) with p residues are T[f-1 : f+3p] of its strand T: SPARE_BASES more than the codons
-  take where the chunk has them, and too short by three for each dropped codon;
+* a codon with a letter other than A, C, G, T is left out of the protein (not turned into X);
+* a frame with a stop codon anywhere, or without any residue, is not used;
+* the nucleotides of frame f (1-3) with p residues are T[f-1 : f+3p] of its strand T: SPARE_BASES longer than the codons
+  if the chunk has so many bases, and three bases too short for each codon left out;
 * the complement exchanges A/T and C/G only; N and IUPAC letters stay as they are.
 """
 
@@ -19,15 +19,15 @@ import numpy.typing as npt
 CODON_BASES = 3
 FRAMES_PER_STRAND = 3
 SPARE_BASES = 1
-"""The slice ends one base late: an off-by-one of the original that its training data has."""
+"""The slice ends one base late: an off-by-one error of the original tool, also in its training data."""
 
 GENETIC_CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-"""NCBI table 1, codons in the order of TCAG."""
+"""NCBI translation table 1, codons in the order T, C, A, G."""
 _CODE_ORDER = b"TCAG"
 
 _AMBIGUOUS = 4
 _DROPPED = b"\0"
-"""Stands for the residue of an ambiguous codon."""
+"""Placeholder for the residue of an ambiguous codon."""
 _STOP = b"*"
 
 Int64Array = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ _RESIDUES = _residues()
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Byte strings one after another: string i is content[offsets[i]:offsets[i+1]]."""
+    """Concatenated byte strings: string i is content[offsets[i]:offsets[i+1]]."""
 
     content: bytes
     offsets: Int64Array
@@ -62,7 +62,7 @@ class Ragged:
 
 @dataclass(frozen=True, slots=True)
 class OpenFrames:
-    """The open frames of n chunks, m in all, ordered by chunk and then by frame (F1, F2, F3, R1, R2, R3)."""
+    """The m open frames (no stop codon) of n chunks, ordered by chunk and then by frame (F1, F2, F3, R1, R2, R3)."""
 
     counts: npt.NDArray[np.int8]  # (n,) open frames of each chunk
     has_codon: npt.NDArray[np.bool_]  # (n,) whether the chunk has an unambiguous codon in any frame
@@ -73,11 +73,11 @@ class OpenFrames:
 
 
 def open_frames(bases: bytes, starts: Int64Array, ends: Int64Array) -> OpenFrames:
-    """Translate the chunks bases[starts[i]:ends[i]] in six frames and keep those without a stop.
+    """Translate the chunks bases[starts[i]:ends[i]] in six frames and keep the frames without a stop codon.
 
-    `bases` are upper-case letters; chunks may overlap, touch and come in any order.
+    `bases` are upper-case letters; chunks may overlap and come in any order.
     """
-    # With the reverse complement of everything behind it, every frame reads forward.
+    # The reverse complement is appended, so that every frame is read forward.
     strands = bases + bases.translate(_COMPLEMENT)[::-1]
     residues, rows = _translated(strands)
     first = np.stack([starts, len(strands) - ends], axis=1)[:, :, None] + np.arange(FRAMES_PER_STRAND)
@@ -107,7 +107,10 @@ def open_frames(bases: bytes, starts: Int64Array, ends: Int64Array) -> OpenFrame
 
 
 def _translated(strands: bytes) -> tuple[bytes, int]:
-    """The residue of the codon at every position p, at [p % 3 * rows + p // 3]: a frame is one stretch. And rows."""
+    """The residue of the codon at every position p, stored at [p % 3 * rows + p // 3], and `rows`.
+
+    In this order the residues of a frame are contiguous.
+    """
     rows = len(strands) // CODON_BASES + 2
     codes = strands.translate(_BASE_CODES).ljust(CODON_BASES * (rows + 1), bytes([_AMBIGUOUS]))
     by_phase = np.ascontiguousarray(np.frombuffer(codes, np.uint8).reshape(-1, CODON_BASES).T)
@@ -117,14 +120,14 @@ def _translated(strands: bytes) -> tuple[bytes, int]:
 
 
 def _occurrences(letter: bytes, text: bytes, starts: Int64Array, lengths: Int64Array) -> Int64Array:
-    """How often `letter` stands in each text[starts:starts + lengths]."""
+    """Number of times that `letter` occurs in each text[starts:starts + lengths]."""
     before = np.zeros(len(text) + 1, np.int32)
     np.cumsum(np.frombuffer(text, np.uint8) == letter[0], out=before[1:])
     return before[starts + lengths].astype(np.int64) - before[starts]
 
 
 def _joined(text: bytes, starts: Int64Array, lengths: Int64Array) -> bytes:
-    # Slices of bytes are several times faster here than gathering by an array of positions.
+    # Slicing bytes is several times faster here than indexing with an array of positions.
     ends = starts + lengths
     return b"".join([text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 

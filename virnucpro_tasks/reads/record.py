@@ -1,4 +1,4 @@
-"""One input record, the limits it must keep, and what can be wrong with it."""
+"""An input record, the limits it must keep, and the problems it can have."""
 
 from __future__ import annotations
 
@@ -9,44 +9,45 @@ from typing import NamedTuple
 from virnucpro_tasks.errors import printable
 
 SHOWN_CHARACTERS = 100
+DEFAULT_MIN_LENGTH = 60
+"""Bases; shorter records are reported as too_short and not scored. 0 scores everything, as the original tool does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one record may take; beyond it the record is invalid, never silently cut. And how many may be invalid."""
+    """Largest sizes of a record, and number of invalid records. A record over a limit is invalid, never cut."""
 
     header_bytes: int = 65_536
     bases: int = 256 * 2**20
     fastq_record_bytes: int = 64 * 2**20
-    """All four lines of a FASTQ record; a longer one makes the file invalid."""
+    """Of all four lines of a FASTQ record; a longer record makes the file invalid."""
     kept_id_bytes: int = 1_024
-    """So much of a header over its limit is kept as id."""
+    """Number of bytes from which the id of a too long header is taken."""
     invalid_records: int = 1_000_000
-    """More of them than this, and more than valid ones, make the input invalid: it holds no sequences, but each of them
-    would take its lines in tables and results, of a small file that unpacks to billions of them."""
+    """An input with more invalid records than this, and more than valid ones, is refused: each takes lines in tables
+    and results, and a small compressed file can unpack to billions of them."""
 
 
 class Record(NamedTuple):
-    """One record of a FASTA or FASTQ file; a tuple, because a frozen dataclass takes three times as long to make.
+    """A record of a FASTA or FASTQ file; a tuple, because a frozen dataclass takes three times as long to make.
 
-    `sequence` is upper case without white space, U read as T; empty where `problem` is not.
+    `sequence` is upper case without white space, U read as T; it is empty if the record has a `problem`.
     """
 
-    ordinal: int  # 0-based within the file
     record_id: bytes  # the header up to the first white space, unchanged
     sequence: bytes
     line: int  # 1-based line of the header
     problem: str  # empty if there is none
-    length: int  # letters in the input, also where they are not kept
+    length: int  # letters in the input, even if `sequence` is empty
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHITE_SPACE = b" \t\n\r\v\f"
 LETTERS = b"ACGTNRYKMSWBDHV"
-"""The bases and the IUPAC ambiguity codes; U counts as T."""
+"""The bases and the IUPAC ambiguity codes; U is read as T."""
 
 UPPER_DNA = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyzU", b"ABCDEFGHIJKLMNOPQRSTTVWXYZT")
-"""Upper case, and U read as T."""
+"""Translation to upper case, U to T."""
 
 _ILLEGAL = re.compile(rb"[^%b%b%b]" % (LETTERS + b"U", LETTERS.lower() + b"u", WHITE_SPACE))
 _PROTEIN_ONLY = b"EFILPQJOZX*"
@@ -55,13 +56,13 @@ _SAMPLE_BYTES = 10_000
 
 
 def record_id_of(header: bytes, limits: Limits) -> bytes:
-    """The id in a header line without its first character; empty if it has none."""
+    """The first word of a header line given without its first character; empty if there is none."""
     words = (header if len(header) <= limits.header_bytes else header[: limits.kept_id_bytes]).split(None, 1)
     return words[0] if words else b""
 
 
 def illegal_letter(body: bytes, *, line: int) -> str:
-    """Name the first illegal character of sequence lines, `line` being that of the first; empty if there is none."""
+    """Describe the first illegal character of sequence lines that begin on `line`; empty if there is none."""
     found = _ILLEGAL.search(body)
     if found is None:
         return ""
@@ -94,7 +95,7 @@ _EXPLANATIONS = {
 
 
 def problem_of(*, header_length: int, record_id: bytes, length: int, illegal: str, limits: Limits) -> str:
-    """What is wrong with a record, the first that applies; empty if nothing is."""
+    """Describe the first problem of a record; empty if it has none."""
     if header_length > limits.header_bytes:
         return f"the header has {header_length:,} bytes, more than the limit of {limits.header_bytes:,}"
     if not record_id:
@@ -109,12 +110,12 @@ def problem_of(*, header_length: int, record_id: bytes, length: int, illegal: st
 
 
 def shown_character(character: bytes) -> str:
-    """One byte as text that is safe in a message."""
+    """A byte as printable text for a message."""
     return repr(character.decode("ascii")) if character.isascii() else f"byte 0x{character.hex()}"
 
 
 def shown(text: bytes) -> str:
-    """Bytes of an input as text for a message: escapes for what is not UTF-8, cut at SHOWN_CHARACTERS."""
+    """Input bytes as printable text for a message, at most SHOWN_CHARACTERS; bytes that are not UTF-8 are escaped."""
     decoded = text[: 4 * SHOWN_CHARACTERS].decode("utf-8", "backslashreplace")
     escaped = printable(decoded)
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

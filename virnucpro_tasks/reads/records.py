@@ -1,4 +1,4 @@
-"""The records of an input file, FASTA or FASTQ, known by its content."""
+"""Reads the records of an input file, FASTA or FASTQ as its content tells."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SHOWN_START = 60
 
 
 def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None) -> Iterator[Record]:
-    """Every record of a stream, in order; a faulty one has its `problem` set.
+    """Yield every record of a stream in order; an invalid one has its `problem` set.
 
-    Reads \\n, \\r\\n and \\r line ends, a UTF-8 byte order mark, blank lines and white space inside sequences. Raises
-    InputError (with `name` and the line) if the stream is neither FASTA nor four-line FASTQ or holds no record.
+    Accepts \\n, \\r\\n and \\r line ends, a UTF-8 byte order mark, blank lines and white space inside sequences. Raises
+    InputError with `name` and the line if the stream is neither FASTA nor four-line FASTQ or holds no record.
     """
     limits = limits or Limits()
     blocks = _blocks(stream)
@@ -35,7 +35,7 @@ def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None)
         except StopIteration:
             raise InputError("the file holds nothing but white space", file=name, line=1) from None
     line += start.count(b"\n", 0, len(start) - len(text))
-    # Again, though the opened file was looked at: a byte order mark or blank lines may have hidden the signature.
+    # Checked when the file was opened, and again here: a byte order mark or blank lines may have hidden the signature.
     refuse_other_formats(text[:HEAD_BYTES], name=name)
     if text.startswith(b">"):
         yield from fasta_records(chain((text,), blocks), line=line, limits=limits)
@@ -46,7 +46,7 @@ def read_records(stream: ByteStream, *, name: str, limits: Limits | None = None)
 
 
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
-    """Blocks of about BLOCK_BYTES whose line ends are all \\n."""
+    """Blocks of about BLOCK_BYTES, all line ends turned into \\n."""
     held = b""
     while block := _filled(stream):
         block = held + block

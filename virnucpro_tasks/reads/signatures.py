@@ -1,4 +1,4 @@
-"""Files that are not FASTA or FASTQ, known by their first bytes, and what to do with each."""
+"""Signatures (first bytes) of file formats other than FASTA and FASTQ, with a hint for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from virnucpro_tasks.errors import InputError
 
 HEAD_BYTES = 1024
-"""So many leading bytes are enough for every signature here."""
+"""Number of leading bytes that every signature here fits into."""
 
 _TAR_MAGICS = (b"ustar\0", b"ustar  \0")
 _TAR_MAGIC_OFFSET = 257
@@ -18,7 +18,7 @@ _CONVERT_HINT = "convert it to FASTA first, for example with Biopython or any2fa
 _DOWNLOAD_HINT = "a download may have saved an error page; look at the file and fetch it again"
 _RECOMPRESS_HINT = "unpack it, or compress it with gzip, bzip2, xz or zstd"
 
-#: (leading bytes, what the file is, what to do).
+#: (first bytes, name of the format, hint)
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "a zip archive", _ARCHIVE_HINT),
     (b"PK\x05\x06", "an empty zip archive", _ARCHIVE_HINT),
@@ -59,7 +59,7 @@ _WIDE_TEXT = re.compile(rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|[>@;]\x00|\x00[>@;
 
 
 def refuse_other_formats(head: bytes, *, name: str) -> None:
-    """Raise InputError if `head`, the first HEAD_BYTES of an unpacked file, belong to another known format."""
+    """Raise InputError if `head`, the first HEAD_BYTES of an unpacked file, has the signature of another format."""
     if _WIDE_TEXT.match(head):
         raise InputError(
             "this is text in UTF-16 or UTF-32, not plain FASTA/FASTQ",

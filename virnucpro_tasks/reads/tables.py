@@ -1,4 +1,4 @@
-"""The two tables that reading produces: one row for every chunk with its status, one row for every open frame."""
+"""Schemas of the two tables made of the input: one row per chunk with its status, one row per open frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 class Status(StrEnum):
-    """What became of a record or chunk. Written to the result tables as is."""
+    """Outcome of a record or chunk; the values are those of the result tables."""
 
     SCORED = "scored"
     NO_OPEN_FRAME = "no_open_frame"
@@ -18,9 +18,9 @@ class Status(StrEnum):
     QUARANTINED = "quarantined"
 
 
-#: One row a chunk, in input order. A record without chunks (too_short, invalid) has one row with chunk 0, start 0 and
-#: end 0. `status` is SCORED where `frames` > 0: it becomes true once the frames are embedded.
-#: Ids are bytes exactly as in the input: the header up to the first white space.
+#: One row per chunk, in input order. A record without chunks (too_short, invalid) has one row with chunk 0, start 0
+#: and end 0. `status` is SCORED if `frames` > 0, even before the frames are embedded and scored.
+#: Ids are the bytes of the header up to the first white space, unchanged.
 CHUNK_SCHEMA = pa.schema(
     [
         ("input_ordinal", pa.int32()),  # 0-based index of the input file in the job
@@ -30,13 +30,13 @@ CHUNK_SCHEMA = pa.schema(
         ("chunk", pa.int32()),  # 1-based
         ("start", pa.int64()),  # 0-based, on the record's forward strand
         ("end", pa.int64()),  # exclusive
-        ("frames", pa.int8()),  # open frames of this chunk, 0-6: so many consecutive rows of the frame table
+        ("frames", pa.int8()),  # number of open frames, 0-6; they are consecutive rows of the frame table
         ("status", pa.string()),
-        ("reason", pa.string()),  # empty unless the status needs one
+        ("reason", pa.string()),  # why it has no score; empty if SCORED
     ]
 )
 
-#: One row an open frame, ordered like the chunk table and by frame name within a chunk.
+#: One row per open frame, in the order of the chunk table and by frame name within a chunk.
 FRAME_SCHEMA = pa.schema(
     [
         ("record_ordinal", pa.int64()),
@@ -52,7 +52,7 @@ FRAME_NAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
 
 @dataclass(frozen=True, slots=True)
 class FrameBatch:
-    """Some consecutive chunks of a job: their chunk rows and the frame rows that belong to them."""
+    """Consecutive chunks of a job: their chunk rows and their frame rows."""
 
     chunks: pa.Table
     frames: pa.Table
