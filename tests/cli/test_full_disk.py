@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from cli.commands import run
-from job import SAMPLE, all_jobs, make_job, run_job
+from job import SAMPLE, all_jobs, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.results import copy_results
 from virnucpro_tasks.errors import ExitCode, OutputError, StoreError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.settings import Settings
 
 PAGE = 4_096
@@ -66,24 +67,22 @@ def test_a_job_is_taken_whole_or_not_at_all_wherever_the_disk_ends(settings: Set
     assert [file for file in files_of(settings.store) if file.endswith(".tmp")] == []
 
 
-def test_results_are_copied_whole_and_the_mark_last_wherever_the_disk_ends(settings: Settings, disk: Path) -> None:
-    job = make_job(settings, SAMPLE)
-    run_job(job, settings)
+def test_results_are_copied_whole_and_the_mark_last_wherever_the_disk_ends(finished: Job, disk: Path) -> None:
     refusals = 0
     for pages in range(DISK_PAGES):
         leave(disk, pages)
         try:
-            copy_results(job, disk / "out", force=True)
+            copy_results(finished, disk / "out", force=True)
         except OutputError as error:
             refusals += 1
             assert (error.exit_code, str(disk / "out") in str(error)) == (ExitCode.USAGE, True)
             for file in (disk / "out").iterdir():
-                assert file.read_bytes() == (job.paths.results / file.name).read_bytes()
+                assert file.read_bytes() == (finished.paths.results / file.name).read_bytes()
             assert not (disk / "out" / "run.json").exists()
         else:
             break
     assert refusals > 3
-    assert files_of(disk / "out") == files_of(job.paths.results)
+    assert files_of(disk / "out") == files_of(finished.paths.results)
 
 
 @pytest.mark.service

@@ -1,23 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
-from job import SAMPLE, make_job, run_job
+from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
-from virnucpro_tasks.jobs.job import fail_job
+from virnucpro_tasks.jobs.job import Job, fail_job
 from virnucpro_tasks.keys import STORE_REASONS
 from virnucpro_tasks.queue import store_failures
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.store_failures import counted_store_failures
 from virnucpro_tasks.settings import Settings
-
-UNREACHABLE = "redis://127.0.0.1:1/0"
 
 
 def listed(settings: Settings, *flags: str) -> Result:
@@ -27,12 +26,12 @@ def listed(settings: Settings, *flags: str) -> Result:
 
 @pytest.mark.service
 def test_what_only_redis_knows_is_listed_with_one_question(
-    settings: Settings, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, finished: Job, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given four jobs: done, waiting, failed by a store that takes no note of it, held up by one
     settings = replace(settings, broker_url=broker.url, max_attempts=1)
-    done, waiting, failed, held_up = (make_job(settings, SAMPLE) for _ in range(4))
-    run_job(done, settings)
+    waiting, failed, held_up = (make_job(settings, SAMPLE) for _ in range(3))
+    shutil.copytree(finished.paths.root, settings.store / "jobs" / finished.job_id)
     client = make_app(settings).backend.client
     client.flushall()
     monkeypatch.setattr(store_failures, "PAUSE_SECONDS", 0)
@@ -51,7 +50,7 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     shown = {entry["job_id"]: entry for entry in json.loads(listed(settings, "--json").stdout)}
     # Then each is what `status` says of it
     assert {job_id: entry["state"] for job_id, entry in shown.items()} == {
-        done.job_id: "done",
+        finished.job_id: "done",
         waiting.job_id: "queued",
         failed.job_id: "failed",
         held_up.job_id: "queued",
@@ -72,7 +71,6 @@ def test_what_only_redis_knows_is_listed_with_one_question(
 
 
 def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) -> None:
-    settings = replace(settings, broker_url=UNREACHABLE)
     jobs = [make_job(settings, SAMPLE) for _ in range(3)]
     jobs[0].paths.job.write_text("{")
     jobs[1].paths.run.write_text("{}")
@@ -85,7 +83,6 @@ def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) ->
 
 
 def test_without_redis_the_store_is_listed(settings: Settings) -> None:
-    settings = replace(settings, broker_url=UNREACHABLE)
     waiting, failed = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
     fail_job(failed, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     result = listed(settings)

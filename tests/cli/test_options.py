@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from virnucpro_tasks.cli.main import COMMANDS, cli
+from virnucpro_tasks.cli.options import settings_of, stacked
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command by its full name, those of groups too."""
+    found: dict[str, click.Command] = {}
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found |= {f"{name} {part}": each for part, each in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_option_has_help_of_one_sentence(name: str) -> None:
+    for parameter in commands()[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.opts
+            assert re.match(r"[A-Z]|auto|cuda|tokenizer\.json", parameter.help), (parameter.opts, parameter.help)
+            assert parameter.help.rstrip("]").endswith((".", "60")), (parameter.opts, parameter.help)
+
+
+def test_one_flag_means_one_thing_in_all_commands() -> None:
+    meant: dict[str, set[str]] = {}
+    for command in commands().values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                meant.setdefault(parameter.opts[-1], set()).add(parameter.help or "")
+    for flag in ("--store", "--broker-url", "--bundle", "--attention", "--json", "--quiet", "--token-budget"):
+        assert len(meant[flag]) == 1, meant[flag]
+
+
+def test_stacked_options_are_listed_in_order() -> None:
+    @click.command()
+    @stacked(click.option("--one"), click.option("--two"), click.option("--three"))
+    def command(**_: object) -> None: ...
+
+    assert [parameter.name for parameter in command.params] == ["one", "two", "three"]
+
+
+def test_settings_come_from_the_file_of_the_global_option(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("shard_tokens: 1234\n")
+    root = click.Context(cli)
+    root.params = {"config": file}
+    context = click.Context(click.Command("submit"), parent=root)
+    settings = settings_of(context, token_budget=99, cpu_threads=None)
+    assert (settings.shard_tokens, settings.token_budget) == (1234, 99)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.conftest import Virnucpro
+from job import SAMPLE, make_job
+
+from virnucpro_tasks.cli import status
+from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.job import Job, fail_job
+from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.queue.client import WorkerInfo
+from virnucpro_tasks.settings import Settings
+
+
+@pytest.fixture
+def job(settings: Settings) -> Job:
+    return make_job(settings, SAMPLE)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *workers: WorkerInfo) -> None:
+    """Let these workers answer, and Redis know of no failure of the store."""
+    monkeypatch.setattr(status, "workers", lambda _: list(workers))
+    monkeypatch.setattr(status, "with_store_failures", lambda _app, _job, progress: progress)
+
+
+def test_without_redis_the_store_tells(job: Job, virnucpro: Virnucpro) -> None:
+    ended = virnucpro("status", job.job_id)
+    assert ended.code == ExitCode.OK
+    assert ended.out == [f"{job.job_id}  queued, 0 shards embedded so far"]
+    assert len(ended.err) == 1 and ended.err[0].startswith("warning: Redis at ")
+    silent = virnucpro("status", job.job_id, "--no-workers")
+    assert (silent.out, silent.err) == (ended.out, [])
+
+
+def test_the_workers_that_can_embed_the_job_are_named(
+    job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = gpu_queue(job.spec.bundle_digest)
+    able = WorkerInfo("gpu-0@here", (queue,), ((job.job_id, 3), ("another", 1)))
+    answer(monkeypatch, able, WorkerInfo("cpu@here", ("virnucpro",), ()))
+    assert virnucpro("status", job.job_id).out[-1] == "workers: gpu-0@here"
+    report = json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))
+    assert report["workers"] == ["gpu-0@here"]
+    assert report["running"] == {"gpu-0@here": [[job.job_id, 3]]}
+    assert [name.rpartition("/")[2] for name in report["inputs"]] == [SAMPLE.name]
+
+
+def test_it_says_when_no_worker_can(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch)
+    queue = gpu_queue(job.spec.bundle_digest)
+    last = virnucpro("status", job.job_id).out[-1]
+    assert last == f"no worker takes from queue {queue}: start one with this bundle"
+
+
+def test_a_failed_job_shows_why_and_asks_no_worker(job: Job, virnucpro: Virnucpro) -> None:
+    fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    ended = virnucpro("status", job.job_id)
+    assert ended.code == ExitCode.OK
+    assert ended.out == [f"{job.job_id}  failed, 0 shards embedded so far", "reads.fasta: the file is empty"]
+    assert ended.err == []

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.conftest import Virnucpro
+from cli.snapshots import TOKENS, split
+from job import SAMPLE
+
+from virnucpro_tasks.cli import submit
+from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.jobs.job import cancel_job, fail_job, job_ids, open_job
+from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.settings import Settings
+
+Calls = list[tuple[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What would have gone to Redis: (function, job id)."""
+    made: Calls = []
+    monkeypatch.setattr(submit, "check_redis", lambda _: None)
+    for name in ("enqueue", "requeue_if_lost"):
+        monkeypatch.setattr(submit, name, lambda _app, job, name=name: made.append((name, job.job_id)))
+    return made
+
+
+def test_a_new_job_is_queued_and_its_id_is_all_that_is_printed(
+    settings: Settings, virnucpro: Virnucpro, calls: Calls
+) -> None:
+    ended = virnucpro("submit", SAMPLE, "--priority", 2, "--min-length", 100)
+    assert (ended.code, ended.out) == (ExitCode.OK, job_ids(settings.store))
+    assert calls == [("enqueue", ended.out[0])]
+    parameters = open_job(settings.store, ended.out[0]).spec.parameters
+    assert (parameters.priority, parameters.min_length) == (2, 100)
+
+
+@pytest.mark.parametrize(
+    ("stop", "state", "call"),
+    [
+        (None, JobState.QUEUED, "requeue_if_lost"),
+        (cancel_job, JobState.CANCELLED, "enqueue"),
+        (lambda job: fail_job(job, "why", exit_code=ExitCode.BAD_INPUT), JobState.FAILED, "enqueue"),
+    ],
+)
+def test_an_earlier_submission_of_the_same_input_is_continued(
+    stop: Any, state: JobState, call: str, settings: Settings, virnucpro: Virnucpro, calls: Calls
+) -> None:
+    (job_id,) = virnucpro("submit", SAMPLE).out
+    if stop is not None:
+        stop(open_job(settings.store, job_id))
+    calls.clear()
+    ended = virnucpro("submit", SAMPLE, "--json")
+    assert json.loads("\n".join(ended.out)) == {"job_id": job_id, "found": state}
+    assert calls == [(call, job_id)]
+    assert f"the same input was submitted before: job {job_id} was {state}, and goes on" in ended.err[0]
+    # And a new one on request
+    (other,) = virnucpro("submit", SAMPLE, "--force-new").out
+    assert other != job_id
+    assert virnucpro("submit", SAMPLE).out == [other]
+
+
+def test_a_job_that_redis_does_not_take_leaves_nothing_behind(
+    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise BrokerError("Redis is full")
+
+    monkeypatch.setattr(submit, "enqueue", refuse)
+    ended = virnucpro("submit", SAMPLE)
+    assert (ended.code, ended.out) == (ExitCode.UNREACHABLE, [])
+    assert job_ids(settings.store) == []
+
+
+def test_wait_ends_with_the_exit_code_of_the_job(virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = replace(split(JobState.DONE, shards_done=31, tokens_done=TOKENS), exit_code=ExitCode.INCOMPLETE)
+    monkeypatch.setattr(submit, "follow", lambda *_, **__: last)
+    ended = virnucpro("submit", SAMPLE, "--wait", "--json")
+    assert ended.code == ExitCode.INCOMPLETE
+    assert json.loads("\n".join(ended.out))["state"] == "done"
+    assert ended.err[0].startswith("job ")
+
+
+def test_a_folder_with_results_is_refused_before_anything_is_submitted(
+    settings: Settings, virnucpro: Virnucpro, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text("{}")
+    assert virnucpro("submit", SAMPLE, "-o", out).code == ExitCode.USAGE
+    assert job_ids(settings.store) == []
+
+
+def test_chunks_of_another_length_than_the_head_was_trained_on_are_warned_of(virnucpro: Virnucpro) -> None:
+    ended = virnucpro("submit", SAMPLE, "-e", 300)
+    assert ended.err == ["warning: chunks of 300 bases, but the head was trained on 500"]

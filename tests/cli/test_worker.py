@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from cli.conftest import UNREACHABLE, Virnucpro
+
+from virnucpro_tasks.cli import worker
+from virnucpro_tasks.errors import ExitCode
+
+
+class Replaced(SystemExit):
+    """The process would have become another program."""
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The program, arguments and environment that the process would have become."""
+    calls: list[Any] = []
+
+    def execve(*call: Any) -> None:
+        calls.extend(call)
+        raise Replaced(0)
+
+    monkeypatch.setattr(worker.os, "execve", execve)
+    monkeypatch.setattr(worker, "check_redis", lambda _: None)
+    return calls
+
+
+def test_it_becomes_the_supervisor_with_the_same_settings(virnucpro: Virnucpro, executed: list[Any]) -> None:
+    assert virnucpro("worker", "--devices", "cpu,cpu", "--name", "h", "--cpu-threads", 3).code == ExitCode.OK
+    program, arguments, environment = executed
+    assert program == arguments[0] == sys.executable
+    assert arguments[1:] == ["-m", "virnucpro_workers", "--devices", "cpu,cpu", "--coordinators", "1", "--name", "h"]
+    assert environment["VIRNUCPRO_CPU_THREADS"] == "3"
+    assert environment["VIRNUCPRO_BROKER_URL"] == UNREACHABLE
+
+
+def test_optional_arguments_are_passed_on(virnucpro: Virnucpro, executed: list[Any], tmp_path) -> None:
+    virnucpro("worker", "--coordinators", 2, "--grace-seconds", 7.5, "--run-dir", tmp_path)
+    assert executed[1][3:] == [
+        *("--devices", "auto", "--coordinators", "2"),
+        *("--grace-seconds", "7.5", "--run-dir", str(tmp_path)),
+    ]
+
+
+def test_only_coordinators_need_neither_torch_nor_a_bundle(
+    virnucpro: Virnucpro, executed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("not needed")
+
+    monkeypatch.setattr(worker, "require_extra", refuse)
+    monkeypatch.setattr(worker, "find_bundle", refuse)
+    assert virnucpro("worker", "--devices", "none").code == ExitCode.OK
+    assert executed[1][4] == "none"
+
+
+def test_without_redis_no_worker_is_started(virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.os, "execve", lambda *_: pytest.fail("started"))
+    assert virnucpro("worker", "--devices", "cpu").code == ExitCode.UNREACHABLE
