@@ -1,4 +1,4 @@
-"""The zip archive around a torch file: is it whole, and no larger than it looks?"""
+"""Checks the zip archive of a torch file: complete, undamaged, and not larger when read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENCRYPTED = 0x1
 def check_archive(path: Path) -> None:
     """Raise BundleError if a record is compressed, encrypted, or differs from the checksum stored beside it.
 
-    torch stores its records as they are, and maps them into memory without looking at the checksums.
+    torch stores its records uncompressed, and maps them into memory without checking the checksums.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -28,10 +28,10 @@ def check_archive(path: Path) -> None:
             if sum(record.file_size for record in records) > path.stat().st_size:
                 raise BundleError("its records overlap", path=path, hint="download it again")
             for record in records:
-                # torch writes zeros if it was told to leave checksums out.
+                # torch writes 0 if it was told to leave checksums out.
                 if record.CRC:
                     _read_through(archive, record)
-    # A damaged directory of records makes the reader raise many things; unknown compression is a RuntimeError too.
+    # A damaged archive makes zipfile raise errors of many classes; unknown compression is a RuntimeError.
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"it is damaged ({error})", path=path, hint="download it again") from None
 

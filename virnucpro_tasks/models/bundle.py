@@ -1,6 +1,6 @@
-"""A model bundle: one directory that holds everything a job's scores depend on.
+"""A model bundle: the folder with all models and parameters that scores depend on.
 
-    bundle.json                         what is written down here, as JSON
+    bundle.json                         BundleDescription
     dnabert-s/config.json               sizes
     dnabert-s/model.safetensors         names as published, without prefix; no pooler, no language-model head
     dnabert-s/tokenizer.json            Hugging Face `tokenizers` file
@@ -8,9 +8,9 @@
     esm2/model.safetensors              names of the fair-esm module, without prefix; no heads
     head/config.json                    sizes
     head/model.safetensors              names of the published classifier
-    head/card.json                      only of heads that 'virnucpro train' made: data, figures on unseen groups
+    head/card.json                      only for heads of 'virnucpro train': training data, figures on unseen groups
 
-A bundle without head/ holds encoders for 'virnucpro train' to begin from; nothing can be scored with it.
+A bundle without head/ holds encoders for 'virnucpro train'; it cannot score.
 Reading a bundle's description imports no torch, so a client can pin its digest.
 """
 
@@ -59,9 +59,9 @@ class _Version(Struct):
 class BundleDescription(Struct, frozen=True, forbid_unknown_fields=True):
     """The content of bundle.json.
 
-    `chunk_length` (bases) is the length the head was trained on, or without a head what `train` cuts records into by
-    default; `precision` the one used when a job names none; `nucleotide_width` and `protein_width` are the vector
-    widths; `sha256` maps each member file to its hex digest. Texts are printable, because results show them.
+    `chunk_length` (bases) is the length the head was trained on, or without a head the default of `train`; `precision`
+    is the one of jobs that name none; `nucleotide_width` and `protein_width` are the widths of vectors; `sha256` maps
+    each member file to its hex digest. Texts are printable, because results show them.
     """
 
     name: str
@@ -88,17 +88,17 @@ class BundleDescription(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the description; it covers the digests of all files."""
+        """SHA-256 (hex) of the description, and so of the digests of all files."""
         return hashlib.sha256(json.dumps(msgspec.structs.asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def has_head(self) -> bool:
-        """Whether it can score, and not only embed."""
+        """Whether the bundle can score; without a head it only embeds."""
         return HEAD_FILES[-1] in self.sha256
 
     @property
     def label(self) -> str:
-        """The bundle's name as written beside every result; says so when it is a demonstration."""
+        """The bundle's name in results; marked if it is a demonstration."""
         return f"{self.name} (DEMONSTRATION)" if self.demonstration else self.name
 
 
@@ -115,10 +115,9 @@ class Bundle:
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Read bundle.json, the sizes and the head's card; check that every member file is there and that the head was
-    fitted to these encoders. `verify_bundle` checks digests.
+    """Read a bundle; check that every member file exists, the sizes, and that the head was fitted to these encoders.
 
-    Raises BundleError naming the file at fault.
+    Digests are checked by `verify_bundle`. Raises BundleError naming the file at fault.
     """
     description = read_description(path)
     for name in description.sha256:
@@ -141,7 +140,7 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def read_description(path: Path) -> BundleDescription:
-    """Read `path`/bundle.json alone; the type and range of every entry are checked. Raises BundleError."""
+    """Read and check bundle.json in the folder `path`, no other file. Raises BundleError."""
     file = path / DESCRIPTION_FILE
     if not _is_file(file):
         raise BundleError(
@@ -160,7 +159,7 @@ def read_description(path: Path) -> BundleDescription:
 
 
 def verify_bundle(bundle: Bundle) -> None:
-    """Hash every member file; raises BundleError naming the first that differs from bundle.json."""
+    """Hash every member file. Raises BundleError naming the first that differs from its digest in bundle.json."""
     for name in bundle.description.sha256:
         try:
             digest = file_sha256(bundle.path / name)

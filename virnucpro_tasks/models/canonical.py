@@ -1,4 +1,4 @@
-"""Foreign tensor names to those of a bundle, with the sizes they imply."""
+"""Renames the tensors of published files to the names in a bundle, and derives the sizes from their shapes."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _HUGGING_FACE_NAMES = {
 _HUGGING_FACE_FREQUENCIES = ("rotary_embeddings.inv_freq", "encoder.layer.*.attention.self.rotary_embeddings.inv_freq")
 _OLD_NORM_NAME = re.compile(r"(.*LayerNorm)\.(gamma|beta)", re.IGNORECASE)
 _NORM_NAMES = {"gamma": "weight", "beta": "bias"}
-"""transformers 5 reads both spellings of these, and writes the old one of norms and the one with the star."""
+"""transformers 5 reads both spellings of norms and of frequencies; it writes gamma, beta and the name with the star."""
 
 
 def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
-    """ESM-2 under the names of the fair-esm module, from a fair-esm or Hugging Face file; heads are dropped.
+    """ESM-2 of a fair-esm or Hugging Face file, under the names of the fair-esm module and without output heads.
 
-    One table of rotary frequencies for all is copied to every layer. The number of heads comes from the
+    Rotary frequencies stored once for all layers are copied to each. The number of attention heads comes from the
     configuration, the length of the rotary frequencies or the table of published sizes. Raises BundleError.
     """
     path = weights.path
@@ -90,7 +90,7 @@ def canonical_esm2(weights: Weights) -> tuple[Tensors, Esm2Sizes]:
 
 
 def canonical_dnabert_s(weights: Weights) -> tuple[Tensors, DnabertSizes]:
-    """DNABERT-S without prefix, pooler and language-model head. Raises BundleError."""
+    """DNABERT-S without name prefix, pooler and language-model head. Raises BundleError."""
     path = weights.path
     if not any(name.endswith("attention.self.Wqkv.weight") for name in weights.tensors):
         raise BundleError("this is not a DNABERT-S file: it has no attention.self.Wqkv", path=path, hint=_PUBLISHED)
@@ -166,7 +166,7 @@ def _count_layers(tensors: Tensors, pattern: str, path: Path, *, what: str) -> i
     numbers = {match[1] for name in tensors if (match := re.match(pattern, name))}
     if not numbers:
         raise BundleError(f"this is not {what}: it has no layers", path=path, hint=_PUBLISHED)
-    # Not the highest number: one tensor named layers.999999999 would make for a list of as many names.
+    # Not the highest number: a single tensor named layers.999999999 would cause a list of as many names.
     if strange := sorted(numbers - set(map(str, range(len(numbers))))):
         raise BundleError(
             f"it has {len(numbers)} layers, one of them numbered {_shown(strange[0])}", path=path, hint=_PUBLISHED
@@ -215,7 +215,7 @@ def _check_frequencies(tensors: Tensors, path: Path) -> None:
 
 
 def _check(tensors: Tensors, expected: Shapes, path: Path) -> None:
-    """Exactly the expected names, each of its shape."""
+    """Raise BundleError unless `tensors` are exactly the expected names, each of its shape."""
     if missing := sorted(set(expected) - set(tensors)):
         raise BundleError(f"missing tensors: {_listed(missing)}", path=path, hint=_PUBLISHED)
     if strange := sorted(set(tensors) - set(expected)):
@@ -233,6 +233,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name from a foreign file, fit for a terminal."""
+    """A name from a foreign file, short and printable."""
     short = name[:_NAME_LENGTH_IN_A_MESSAGE]
     return short if short.isprintable() else ascii(short)

@@ -1,4 +1,4 @@
-"""A head's card names the encoders that the head was fitted to; checks whether given encoders are these.
+"""Checks that a head goes with given encoders: its card names those that it was fitted to.
 
 Vectors of other encoders mean nothing to a head, even if they have the same width. So the card keeps the digests of the
 encoders' files and, for encoders converted to another file format or number type, a digest of their weights, which the

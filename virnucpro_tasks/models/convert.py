@@ -1,4 +1,4 @@
-"""A bundle from published files."""
+"""Converts published weight files to a bundle."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ LICENCE_PARTS = ("dnabert-s", "esm2", "head")
 NOT_STATED = "not stated"
 _AGAIN = "copy or convert the bundle again"
 CHUNK_LENGTH = 500
-"""Bases; what a bundle without a head suggests to 'virnucpro train'."""
+"""Bases; the default of 'virnucpro train' for a bundle without a head."""
 TOKENIZER_FILE = "tokenizer.json"
 _TRAINED_LENGTH = re.compile(r"(\d+)_model\b")
 
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """A head that was read."""
+    """The tensors and sizes of the head file `path`."""
 
     path: Path
     tensors: Tensors
@@ -78,13 +78,13 @@ def convert_bundle(
 ) -> Bundle:
     """Write a new bundle folder `output` from published weight files, complete or not at all.
 
-    `dnabert` and `esm2` are a weight file, the index of a sharded one, the folder of one, or a bundle, whose part it
-    then is; `tokenizer` is by default the tokenizer.json beside the DNABERT-S weights. `head` is a file or a bundle:
-    the card of its head tells which encoders it was fitted to, and others are refused. Without a head the new bundle
-    holds encoders for 'virnucpro train'. `chunk_length` in bases is what the head was trained on; needed unless its
-    card tells or there is none.
-    `precision` (fp32, fp16, bf16) is what jobs compute in unless they name another; `dtype` (fp32, fp16) is how
-    the language models are stored; rotary frequencies and the head are always stored in fp32.
+    - `dnabert` and `esm2` are a weight file, the index of a sharded one, a folder with one of these, or a bundle.
+    - `tokenizer` is by default the tokenizer.json beside the DNABERT-S weights.
+    - `head` is a file or a bundle. If its card names other encoders than these, it is refused. Without a head the new
+      bundle holds encoders for 'virnucpro train'.
+    - `chunk_length` (bases) is the length that the head was trained on; required for a head without a card.
+    - `precision` (fp32, fp16, bf16) is the one of jobs that name none; `dtype` (fp32, fp16) is the number type in which
+      the language models are stored. Rotary frequencies and the head are always stored in fp32.
 
     Raises BundleError naming the file at fault, or OutputError if `output` exists.
     """
@@ -96,7 +96,7 @@ def convert_bundle(
     if card is not None:
         check_chunk_length(card_file, card, chunk_length)
     dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
-    # The small files first: a wrong head or tokenizer is told before gigabytes are read.
+    # The small files first: a wrong head or tokenizer is reported before gigabytes are read.
     fitted = None if head is None else _Fitted(head, *canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES)))
     words = read_tokenizer(tokenizer or dnabert_weights.path.parent / TOKENIZER_FILE, rows=dnabert_sizes.vocabulary)
     esm2_tensors, esm2_sizes = canonical_esm2(read_weights(esm2, allowed=FAIR_ESM_CLASSES))
@@ -129,7 +129,7 @@ def convert_bundle(
 
 
 def _part(path: Path, part: str) -> Path:
-    """`path`, or its `part` if it is a bundle; 'demo' is the shipped demonstration."""
+    """`path`, or the folder `part` in it if it is a bundle; 'demo' is the shipped demonstration."""
     if str(path) == DEMONSTRATION and not path.exists():
         path = demo_bundle().path
     return path / part if (path / DESCRIPTION_FILE).is_file() else path
@@ -207,7 +207,7 @@ def _write_part(folder: Path, tensors: Tensors, configuration: msgspec.Struct, d
     places: set[int] = set()
     for name, tensor in tensors.items():
         value = _stored(name, tensor, dtype, source)
-        # Tied tensors: safetensors keeps no two in one place.
+        # safetensors refuses tensors that share memory, as tied ones do.
         stored[name] = value.clone() if value.data_ptr() in places else value
         places.add(stored[name].data_ptr())
     try:
@@ -224,7 +224,7 @@ def _stored(name: str, tensor: torch.Tensor, dtype: str, source: Path) -> torch.
             path=source,
             hint="get the weights as they were trained, not a quantised copy",
         )
-    # Half precision would turn a token at position 160 by up to 0.025 rad.
+    # Frequencies in half precision would rotate a token at position 160 by up to 0.025 rad more or less.
     kept = torch.float32 if name.endswith("inv_freq") else STORED_TYPES[dtype]
     converted = tensor.to(kept).contiguous() if tensor.is_floating_point() else tensor
     if not bool(torch.isfinite(converted).all()):

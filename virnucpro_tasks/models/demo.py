@@ -1,6 +1,6 @@
-"""A bundle of random weights: true architectures, tiny sizes, made without torch in a second.
+"""Makes a bundle of random weights: real architectures of tiny size, in a second and without torch.
 
-Its answers mean nothing; it shows that everything runs. The shipped demonstration is trained, by `training/`.
+Its scores mean nothing; it is for trying whether everything runs. The shipped demonstration is trained, by `training/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHUNK_LENGTH = 500
 SPECIAL_TOKENS = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
 LICENCE = "MIT, random numbers made by this project"
 
-# Eight or more numbers a head: fewer no fused attention kernel takes.
+# Fused attention kernels need at least eight numbers per head.
 ESM2 = Esm2Sizes(layers=3, width=64, heads=4)
 DNABERT_S = DnabertSizes(layers=2, width=96, heads=12, feed_forward=192, vocabulary=512)
 HEAD = HeadSizes(width=DNABERT_S.width + ESM2.width, hidden=64)
@@ -44,8 +44,9 @@ Arrays = dict[str, np.ndarray]
 
 
 def build_demo_bundle(output: Path, *, sequences: Iterable[str], seed: int = SEED) -> Bundle:
-    """Write such a bundle as a new folder; the tokenizer is trained on `sequences` (A, C, G, T), the weights
-    are random by `seed`. Equal arguments give equal files. Raises OutputError if `output` exists.
+    """Write a random bundle as a new folder; its tokenizer is trained on `sequences` (A, C, G, T).
+
+    Equal arguments give equal files. Raises OutputError if `output` exists.
     """
     random = np.random.default_rng(seed)
     with new_folder(output) as folder:
@@ -104,7 +105,7 @@ def train_tokenizer(sequences: Iterable[str], *, vocabulary: int = DNABERT_S.voc
 
 
 def _pieces(sequences: Iterable[str], length: int = 100) -> Iterable[str]:
-    # Whole genomes as single words make BPE training slow; merges are a few bases long.
+    # BPE training is slow on whole genomes as single words; merged tokens are only a few bases long.
     for sequence in sequences:
         kept = "".join(base for base in sequence.upper() if base in BASES)
         yield from (kept[start : start + length] for start in range(0, len(kept), length))
@@ -118,7 +119,7 @@ def _write_part(folder: Path, arrays: Arrays, configuration: msgspec.Struct, dty
 
 
 def _random_weights(random: np.random.Generator, shapes: Shapes, *, norms: Sequence[str]) -> Arrays:
-    """Matrices scaled to keep the size of what passes, norms near one, small biases."""
+    """Random weights: matrices scaled to keep the variance of their input, norms near one, small biases."""
     arrays: Arrays = {}
     for name, shape in sorted(shapes.items()):
         noise = random.standard_normal(shape)

@@ -1,4 +1,4 @@
-"""What a downloaded file truly is, by its first bytes."""
+"""Tells the kind of a downloaded file by its first bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAFETENSORS_LENGTH_BYTES = 8
 
 
 class FileKind(Enum):
-    """Kinds of files that can hold weights, and anything else."""
+    """File formats that can hold weights; OTHER is any other."""
 
     SAFETENSORS = "safetensors"
     TORCH_ZIP = "torch zip"
@@ -28,7 +28,7 @@ class FileKind(Enum):
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open `path` for reading. Raises BundleError if it is no regular file, without waiting at a pipe."""
+    """Open `path` for reading. Raises BundleError if it is not a regular file; does not block on a pipe."""
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise BundleError("this is a pipe or a device", path=path, hint="name a file")
@@ -40,9 +40,9 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def file_kind(path: Path) -> FileKind:
-    """The kind of `path`. Raises BundleError for what stands where a download should be.
+    """The kind of `path`. Raises BundleError for a failed download.
 
-    That is: a missing or empty file, a git-LFS pointer, a web page, and a zip archive that is cut off.
+    That is: a missing or empty file, a git-LFS pointer, a web page, or a zip archive that is cut off.
     """
     with open_file(path) as handle:
         head = handle.read(_HEAD_BYTES)

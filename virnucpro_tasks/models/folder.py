@@ -1,4 +1,4 @@
-"""Folders that appear complete or not at all."""
+"""Creates folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NOT_EXECUTABLE = 0o666
 def new_folder(output: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `output`; on success its files are fsynced and it becomes `output`.
 
-    Modes are what the umask makes of them, but for hard links, which stay as they are. On an exception it is removed.
-    Raises OutputError if `output` exists or cannot be made.
+    File modes follow the umask, except those of hard links, which are not changed. On an exception the folder is
+    removed. Raises OutputError if `output` exists or cannot be made.
     """
     output = output.absolute()
     if output.exists() or output.is_symlink():
@@ -34,7 +34,7 @@ def new_folder(output: Path) -> Iterator[Path]:
     try:
         yield temporary
         for place in [*temporary.rglob("*"), temporary]:
-            # Some libraries make files that only their owner may read; workers may be others.
+            # Some libraries create files that only their owner may read; workers may run as another user.
             if not place.is_dir() and place.stat().st_nlink == 1:
                 place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
             sync(place)

@@ -1,4 +1,4 @@
-"""Finding the bundle that a setting names."""
+"""Finds the bundle that the setting `bundle` names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tensors out of a torch file without running anything in it.
+"""Reads tensors from torch files (pickles) without running code in them.
 
-torch's `weights_only` unpickler builds only tensors and what the caller names.
+torch's `weights_only` unpickler builds only tensors and the classes that the caller allows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REASON_LENGTH = 200
 
 
 class ModuleShell:
-    """Stands for every module class in a pickled classifier: holds its attributes, runs nothing."""
+    """Replaces every module class in a pickled classifier: holds its attributes and has no code."""
 
 
 CLASSIFIER_CLASSES: Allowed = (
@@ -41,16 +41,16 @@ CLASSIFIER_CLASSES: Allowed = (
     (ModuleShell, "torch.nn.parallel.data_parallel.DataParallel"),
     set,
 )
-"""What a classifier saved as a whole module may name: the classes of its layers, each read as a `ModuleShell`."""
+"""Classes allowed in a classifier that was saved as a whole module; its layers are read as `ModuleShell`."""
 
 FAIR_ESM_CLASSES: Allowed = (Namespace,)
-"""What a fair-esm file may name: the training options."""
+"""Classes allowed in a fair-esm file: that of its training options."""
 
 
 def read_torch_file(file: Path, *, allowed: Allowed, zipped: bool) -> tuple[Tensors, int | None]:
-    """Tensors by name, on the CPU, and the number of attention heads if the options in the file tell.
+    """Read tensors by name, on the CPU, and the number of attention heads if the training options in the file tell.
 
-    Raises BundleError saying what was refused, or why it cannot be read.
+    Raises BundleError naming the class that was refused, or why the file cannot be read.
     """
     if zipped:
         check_archive(file)
@@ -64,7 +64,7 @@ def read_torch_file(file: Path, *, allowed: Allowed, zipped: bool) -> tuple[Tens
         with torch.serialization.safe_globals(list(allowed)):
             content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
         tensors, heads = _tensors_of(content), _heads_of(content)
-    # A damaged or hostile pickle can make the unpickler, and any look at what it built, raise anything.
+    # A damaged or hostile pickle can raise anything, while it is read and when its objects are accessed.
     except Exception as error:
         raise _refusal(error, file) from None
     if not tensors:
@@ -105,7 +105,7 @@ def _tensors_of(content: Any) -> Tensors:
 def _module_tensors(whole: ModuleShell) -> Tensors:
     tensors: Tensors = {}
     waiting: list[tuple[str, ModuleShell]] = [("", whole)]
-    # A few modules that hold one another twice each make paths without end.
+    # Modules that contain each other would be followed without end.
     for _ in range(_MOST_MODULES):
         if not waiting:
             return tensors
@@ -119,7 +119,7 @@ def _module_tensors(whole: ModuleShell) -> Tensors:
 
 
 def _plain(named: Any) -> Tensors:
-    """The tensors among `named`, without what a pickle may have hung on them."""
+    """The tensors among `named`, without attributes that the pickle may have added to them."""
     found = {name: torch.Tensor.detach(value) for name, value in named if isinstance(value, torch.Tensor)}
     if strange := [name for name in found if not isinstance(name, str)]:
         raise ValueError(f"a tensor is named {strange[0]!r}")

@@ -26,7 +26,7 @@ PUBLISHED_DNABERT_S_HEADS = {(12, 768): 12}
 
 Shapes = dict[str, tuple[int, ...]]
 
-# The bounds are several times the largest published model: a model of any size would be built until memory ends.
+# Several times the largest published model. Without bounds a damaged config.json could exhaust the memory.
 Layers = Annotated[int, Meta(ge=1, le=512)]
 Width = Annotated[int, Meta(ge=1, le=65_536)]
 Heads = Annotated[int, Meta(ge=1, le=4_096)]
@@ -43,12 +43,12 @@ class Esm2Sizes(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """The published name, or the sizes."""
+        """The published name, or the sizes if it is none of the published models."""
         name, _ = PUBLISHED_ESM2.get((self.layers, self.width), ("", 0))
         return f"ESM-2 {name}" if name else f"ESM-2, {self.layers} layers, {self.width} wide, {self.heads} heads"
 
     def shapes(self) -> Shapes:
-        """Every tensor of esm2/model.safetensors but the rotary frequencies, see `frequency_shapes`."""
+        """Every tensor of esm2/model.safetensors except the rotary frequencies, see `frequency_shapes`."""
         width, inner = self.width, FEED_FORWARD_FACTOR * self.width
         shapes: Shapes = {"embed_tokens.weight": (ESM2_VOCABULARY, width)}
         for number in range(self.layers):
@@ -61,7 +61,7 @@ class Esm2Sizes(Struct, frozen=True, forbid_unknown_fields=True):
         return shapes | _norm("emb_layer_norm_after", width)
 
     def frequency_shapes(self) -> Shapes:
-        """The rotary frequencies: either all of them are in a file or none."""
+        """The rotary frequencies; a file holds all of them or none."""
         length = self.width // self.heads // 2
         return {f"layers.{number}.self_attn.rot_emb.inv_freq": (length,) for number in range(self.layers)}
 
@@ -130,13 +130,13 @@ class HeadSizes:
 
 
 def fitting_esm2(head_width: int, nucleotide_width: int) -> str | None:
-    """The published ESM-2 whose vectors, beside nucleotide ones of `nucleotide_width`, fill a head of `head_width`."""
+    """The published ESM-2 that, together with vectors of `nucleotide_width`, fits a head of `head_width`."""
     wanted = head_width - nucleotide_width
     return next((name for (_, width), (name, _) in PUBLISHED_ESM2.items() if width == wanted), None)
 
 
 def misfit(head_width: int, nucleotide_width: int, protein_width: int) -> str:
-    """Why a head does not go with two models, and what it would go with, for a message."""
+    """Message for a head that does not fit its two models: the widths, and the models that would fit."""
     wanted = head_width - nucleotide_width
     fitting = fitting_esm2(head_width, nucleotide_width)
     return (

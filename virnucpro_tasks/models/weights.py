@@ -1,4 +1,4 @@
-"""Reading published weight files: one file, the shards of an index, or the weight file of a folder."""
+"""Reads published weights: a file, the shards that an index lists, or the weight file of a folder."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ class _Configuration(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tensors by the names in the file (on the CPU), and the number of attention heads if the file or the
-    config.json beside it tells."""
+    """Tensors by their names in the file, on the CPU; the number of attention heads if the file or the config.json
+    beside it tells.
+    """
 
     path: Path
     tensors: Tensors
@@ -55,8 +56,8 @@ class Weights:
 def read_weights(path: Path, *, allowed: Allowed = ()) -> Weights:
     """Read a weight file, a sharded one by its index, or the one weight file of a folder.
 
-    `allowed` are the classes a pickle may name beside torch's own tensors. Raises BundleError saying what the file
-    is instead, or what in it was refused.
+    `allowed` are the classes that a pickle may use besides torch's tensors. Raises BundleError saying what else the
+    file is, or what in it was refused.
     """
     file = weight_file(path) if path.is_dir() else path
     if file.name.endswith(_INDEX_ENDING):
@@ -67,8 +68,8 @@ def read_weights(path: Path, *, allowed: Allowed = ()) -> Weights:
 
 
 def weight_file(folder: Path) -> Path:
-    """The weight file in `folder`: by its Hugging Face name, or else the only *.pt beside which there may be the
-    contact regression of fair-esm. Raises BundleError.
+    """The weight file in `folder`: one with a Hugging Face name, or else the only *.pt (not counting the contact
+    regression of fair-esm). Raises BundleError.
     """
     for name in _FOLDER_NAMES:
         if (folder / name).is_file():
@@ -99,7 +100,7 @@ def _read_file(file: Path, allowed: Allowed) -> tuple[Tensors, int | None]:
 def _read_safetensors(file: Path) -> Tensors:
     try:
         return load_file(file)
-    # Number types that this torch does not know raise errors of many classes.
+    # Number types unknown to this version of torch raise errors of many classes.
     except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise BundleError(f"damaged or cut off safetensors ({error})", path=file, hint=_AGAIN) from None
 
@@ -118,7 +119,7 @@ def _read_sharded(index: Path, allowed: Allowed) -> Tensors:
 
 
 def _check_stored(tensors: Iterable[tuple[str, torch.Tensor]], file: Path) -> None:
-    """Every tensor is an ordinary one, and all of them together are not much larger than the file."""
+    """Raise BundleError unless all tensors are ordinary ones and together not much larger than the file."""
     total = 0
     for name, tensor in tensors:
         ordinary = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
@@ -129,7 +130,7 @@ def _check_stored(tensors: Iterable[tuple[str, torch.Tensor]], file: Path) -> No
                 hint="get the file from its publisher",
             )
         total += tensor.nbytes
-    # One number may stand for a matrix of any size; twice the file allows for tied embeddings.
+    # An expanded tensor stores one number for a matrix of any size. Twice the file allows for tied embeddings.
     if total > 2 * file.stat().st_size:
         raise BundleError(
             f"its tensors unfold to {total} bytes, far more than the file", path=file, hint="get it from its publisher"
