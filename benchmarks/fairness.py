@@ -1,11 +1,11 @@
-"""Do equal users get equal shares, and does a tiny job wait for a giant one?
+"""Measures whether users get equal shares of the workers, and how long a tiny job waits behind a giant one.
 
 Real workers, queues and chords on a private Redis; shards only sleep. Four measurements:
 
     three users      one job each, submitted one after the other
     many jobs of one one user with five jobs against two with one each
     tiny job         one shard, submitted behind GIANT shards that wait, by another user and by the same one
-    many live jobs   the cost of a look into Redis with that many queues, by the rate of shards that do nothing
+    many live jobs   the cost of a request to Redis with that many queues, by the rate of shards that do nothing
 
 Jain's index of n users with x shards each while all of them had work: (sum x)^2 / (n * sum x^2); 1 is equal.
 

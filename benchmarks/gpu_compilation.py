@@ -1,4 +1,4 @@
-"""How many Triton kernels the two models compile, when, and how long a start takes with and without them.
+"""Counts the Triton kernels that the two models compile, and measures a start with and without compiling them.
 
 Each of two processes loads random weights of the published shapes and runs ragged packs; the first begins with an empty
 cache, the second finds what the first compiled.

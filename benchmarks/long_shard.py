@@ -1,4 +1,4 @@
-"""How often a shard runs that takes three hundred leases, with two workers that could take it.
+"""Counts how often a shard is run that takes three hundred leases, with two workers that could take it.
 
 The demonstration bundle, one job of one shard, two CPU workers on a private Redis, and a lease of seconds; the engine
 is slowed down as in the service tests (tests/service/faults). Then the same without the delay. Attempts are read from

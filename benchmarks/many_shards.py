@@ -1,4 +1,4 @@
-"""What Celery and Redis do with a job of very many shards, on workers that compute nothing.
+"""Measures Celery and Redis with a job of very many shards, on workers that compute nothing.
 
 One coordinator and one embedding process on a private Redis with an append-only file:
 
@@ -9,7 +9,8 @@ One coordinator and one embedding process on a private Redis with an append-only
 
     python benchmarks/many_shards.py [--shards 1000 10000] [--queued-only 100000] [--output benchmarks/results]
 
-A job of --queued-only is left as soon as all of it is queued, with no worker at it: one of 100,000 shards takes long.
+A job of --queued-only shards is abandoned when all of them are queued, without a worker: computing 100,000 would take
+long.
 """
 
 from __future__ import annotations

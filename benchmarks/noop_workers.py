@@ -1,4 +1,4 @@
-"""Workers that compute nothing: real processes, queues and chords, with splitting, embedding and finishing replaced.
+"""Workers that compute nothing: real processes, queues and chords, without splitting, embedding and finishing.
 
     python benchmarks/noop_workers.py ROLE NAME
 

@@ -1,4 +1,4 @@
-"""Token fill of the packer: virnucpro_tasks.embed.packing against next-fit in buffers of 2,000.
+"""Measures the token fill of the packer, virnucpro_tasks.embed.packing, against next-fit in buffers of 2,000.
 
     python benchmarks/packing.py --sequences ../shared/data/viruses.fasta ../shared/data/others.fasta
 

@@ -1,11 +1,11 @@
-"""How long the shard of a lost worker waits until somebody else runs it, with the default lease.
+"""Measures how long the shard of a lost worker waits until another worker starts it, with the default lease.
 
-Two hosts with a CPU worker each and the demonstration bundle. In the middle of a job the first one is harmed: SIGKILL
-to the child that computes, to the whole worker, to the supervisor of the host (its processes die with it), or its
-network is cut, the way to the store too (its child is stopped meanwhile, or it would finish). The delay is from then to
-the next attempt at the shard that was lost, read from its attempts file: the rest of what the other host is computing
-is part of it. A shard takes 2 to 3 seconds here, as on a GPU. Then the job's results are compared with those of a quiet
-run.
+Two hosts with a CPU worker each and the demonstration bundle. In the middle of a job the first one fails: SIGKILL to
+the computing process, to the whole worker, or to the supervisor of the host (its processes die with it), or a cut of
+its network (its computing process is stopped meanwhile, since it could still write to the store). The delay is from
+then to the next attempt at the lost shard, read from its attempts file; it includes the rest of the shard that the
+other host is computing. A shard takes 2 to 3 seconds here, as on a GPU. Then the results are compared with those of an
+undisturbed run.
 
     python benchmarks/recovery.py INPUT.fasta [--rounds 3] [--output benchmarks/results]
 """

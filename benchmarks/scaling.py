@@ -1,4 +1,4 @@
-"""One job on one GPU and on several of the same host, and on a number that changes while it runs.
+"""Measures one job on one GPU, on several of the same host, and on a number that changes while it runs.
 
 A bundle of the published shapes with random weights is made on the spot (6 GB for 3B). Workers are started and have
 loaded their models before a job is queued, but for the one that joins late. The wall time is that of the whole job:

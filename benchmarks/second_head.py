@@ -1,4 +1,4 @@
-"""How much faster a second head is than the first on the same records: its vectors are there already.
+"""Measures how much faster a second head is fitted than the first to the same records, since their vectors are kept.
 
 `virnucpro train` three times as a user calls it, each a process of its own: the first on an empty folder (embedding
 and fit of an MLP), then an MLP with another seed and a logistic regression on the vectors that the first run kept. Wall

@@ -1,4 +1,4 @@
-"""What a shard costs besides its embedding: lease, read, write, acknowledge.
+"""Measures the cost of a shard besides its embedding: lease, reading, writing, acknowledging.
 
 One CPU worker, the demonstration bundle, many small shards of the same input, three measurements:
 
@@ -6,7 +6,7 @@ One CPU worker, the demonstration bundle, many small shards of the same input, t
     files    embed_shard_files: the same with reading, attempt record, checks and writing
     queue    the same shards through Celery and Redis, from the files' times: first to last, a shard
 
-so files - engine is what our own files cost, and queue - files is what Celery and Redis cost.
+so files - engine is the cost of our own files, and queue - files that of Celery and Redis.
 
     python benchmarks/shard_overhead.py INPUT.fasta [--shard-tokens 2000] [--output benchmarks/results]
 """

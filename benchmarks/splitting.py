@@ -1,6 +1,6 @@
 """Splitting rate on one core: FASTA to shards, beside the same work done with Biopython as the original does it.
 
-Ours is the real step: staging, reading, chunks, frames, shards and chunks as Parquet, digests, the plan. The other side
+Ours is the real code: staging, reading, chunks, frames, shards and chunks as Parquet, digests, the plan. The other side
 reads with Bio.SeqIO, cuts chunks, translates six frames codon by codon and writes the three FASTA files that the
 original writes. Both run in processes of their own, in turn, each after a small input that is not timed; rates are
 medians, the ratio is that of the medians on the same reads. Peak memory is that of our process: on the whole input, on

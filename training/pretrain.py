@@ -5,8 +5,8 @@
 First masked language modelling alone, then with it two classifications of the mean vector, virus or not and which
 taxon, so that the vector holds what a head needs. A running mean of the weights is what is validated and saved: at the
 end of the first part, at the best validation AUROC, and last. All three are in NAME.pt, which is written anew at each
-look; NAME.json has the figures. Equal arguments with --steps give equal weights on equal machines; with --minutes the
-number of steps depends on the machine.
+validation; NAME.json has the figures. Equal arguments with --steps give equal weights on equal machines; with --minutes
+the number of steps depends on the machine.
 """
 
 from __future__ import annotations
