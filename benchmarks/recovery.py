@@ -16,6 +16,7 @@ import argparse
 import json
 import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,12 +29,14 @@ from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import Hosts, send
-from virnucpro_tasks.chaos.network import Network
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from service.network import Network
 
 FINISHED_BEFORE_HARM = 3
 MEND_SECONDS = 20.0

@@ -108,3 +108,23 @@ def test_there_are_no_circular_imports() -> None:
         for others in below.values():
             others.difference_update(free)
     assert below == {}
+
+
+def test_private_parts_of_celery_and_kombu_are_used_in_one_file_only() -> None:
+    undocumented = {"do_restore", "qos", "restore_by_tag", "task_ready", "unacked_index_key", "STOP_CONDITIONS"}
+    for file in set(SOURCES) - {WORKERS / "consumer" / "kombu_internals.py"}:
+        tree = ast.parse(file.read_text())
+        attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        assert not undocumented & (imported | {node.attr for node in attributes}), file
+        own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)} | {
+            name.id if isinstance(name, ast.Name) else name.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for part in node.body
+            for name in ([part.target] if isinstance(part, ast.AnnAssign) else [part])
+            if isinstance(name, ast.Name | ast.FunctionDef)
+        }
+        # os._exit and the _replace of named tuples are documented.
+        private = {node.attr for node in attributes if node.attr.startswith("_") and not node.attr.startswith("__")}
+        assert private <= own | {"_exit", "_replace"}, (file, private - own)

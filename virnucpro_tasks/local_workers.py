@@ -1,4 +1,4 @@
-"""Workers of a one-shot run: a supervisor process that ends with it."""
+"""The workers of a one-shot run, under a supervisor process that ends with it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from virnucpro_tasks.settings import Settings
 
 WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
-"""How long the supervisor is given to stop its workers before it is killed."""
+"""Time that the supervisor has to stop its workers before it is killed."""
 
-OF_ONE_RUN = {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0", "VIRNUCPRO_WATCH_SECONDS": "0"}
-"""The client waits for its job and watches over it; what an earlier run has left in the store is not its business."""
+ONE_SHOT_SETTINGS = {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0", "VIRNUCPRO_WATCH_SECONDS": "0"}
+"""The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone."""
 
-_OF_A_WORKER = re.compile(r"virnucpro worker \S+: ")
-_OF_THE_SUPERVISOR = re.compile(r"virnucpro worker: ")
+_WORKER_LINE = re.compile(r"virnucpro worker \S+: ")
+_SUPERVISOR_LINE = re.compile(r"virnucpro worker: ")
 LOG_FILE = "workers.log"
 
 
 class LocalWorkers:
     """Context manager: starts the supervisor for `devices` on enter, stops it and its workers on exit.
 
-    What the workers print goes to workers.log in the store.
+    The output of the workers goes to workers.log in the store.
     """
 
     def __init__(self, settings: Settings, *, devices: str, one_job: bool = True) -> None:
         self._settings = settings
-        # A lane for small inputs beside others is one process too many where there is one job.
+        # With only one job, a process for small inputs beside the other coordinator would be one too many.
         self._flags = ("--no-small-lane",) if one_job else ()
         self._devices = devices
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,13 +51,13 @@ class LocalWorkers:
             self._log_start = log.tell()
             self._process = spawn(
                 [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices, *self._flags],
-                environment=os.environ | self._settings.environment() | OF_ONE_RUN,
+                environment=os.environ | self._settings.environment() | ONE_SHOT_SETTINGS,
                 output=log,
             )
         return self
 
     def check(self) -> None:
-        """Raise BackendError with the supervisor's last words if it has ended."""
+        """Raise BackendError with the reason if the supervisor has ended."""
         if self._process is None or self._process.poll() is None:
             return
         error = BackendError(f"the workers have stopped: {self._last_words()}", hint=f"all of them: {self.log}")
@@ -66,11 +66,11 @@ class LocalWorkers:
         raise error
 
     def _last_words(self) -> str:
-        """Why a worker, or else their supervisor, gave up: the last line either printed in this run."""
+        """Return the last line that a worker, or else the supervisor, printed in this run: why it gave up."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read().decode(errors="replace").splitlines()
-        for kind in (_OF_A_WORKER, _OF_THE_SUPERVISOR):
+        for kind in (_WORKER_LINE, _SUPERVISOR_LINE):
             if said := [line for line in lines if kind.match(line)]:
                 return said[-1]
         return lines[-1] if lines else "they said nothing"

@@ -53,7 +53,14 @@ def spawn(
     """Start a process in a session of its own that ends with this one; stdout and stderr go to `output`.
 
     In a session of its own Ctrl-C in the terminal does not reach it, and its process group can be killed as a whole.
+    No signal is blocked in it, even if this process blocks some.
     """
+    set_death_signal = die_with_parent()
+
+    def before_exec() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        set_death_signal()
+
     return subprocess.Popen(
         list(map(str, command)),
         env=environment,
@@ -63,7 +70,7 @@ def spawn(
         cwd=cwd,
         umask=umask,
         start_new_session=True,
-        preexec_fn=die_with_parent(),
+        preexec_fn=before_exec,
     )
 
 

@@ -21,7 +21,13 @@ CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
 TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
 """If set, an unexpected error of a command is shown with its traceback."""
 
-_NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
+DEVICE_VARIABLE = "VIRNUCPRO_WORKER_DEVICE"
+"""Name of the device of a worker process, for its notes of attempts; set by that process."""
+
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE, DEVICE_VARIABLE})
+MOST_FINISHING_PROCESSES = 64
+"""Limit of the default of `finishing_processes`. Each process takes up to 300 MB, and one process writes for all."""
+
 ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "fp8-ff")
 DIALECTS = ("original", "broad")
@@ -45,7 +51,7 @@ class Settings:
     token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
     finishing_processes: int | None = _setting(
-        None, "processes that finish a big job; if not given the cores, 32 at most"
+        None, f"processes that finish a big job; if not given the cores, {MOST_FINISHING_PROCESSES} at most"
     )
     shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
     max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")

@@ -19,12 +19,12 @@ from virnucpro_workers.supervisor import STOP_SIGNALS, Policy
 
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.keys import (
+    COORDINATOR_QUEUES,
     CPU_QUEUE,
     LEASES,
     LIVE_QUEUES,
     PRIORITY_SEPARATOR,
     PRIORITY_STEPS,
-    SMALL_INPUT_BYTES,
     waiting_gauge,
 )
 from virnucpro_tasks.models.locate import demo_bundle
@@ -108,7 +108,8 @@ def test_the_gauge_is_the_one_that_is_kept() -> None:
     assert f"redis-cli LLEN {waiting_gauge(demo_bundle().digest)}\n" in PAGE
     assert f"redis-cli ZRANGE {LIVE_QUEUES} 0 -1" in PAGE
     assert f"every {SWEEP_SECONDS:.0f} s" in WORDS
-    assert f"at most {SMALL_INPUT_BYTES // 1_000_000} MB" in WORDS
+    for queue in COORDINATOR_QUEUES[1:]:
+        assert f"at most {queue.most_input_bytes // 1_000_000} MB" in WORDS
 
 
 def test_the_lists_of_a_queue_are_those_that_messages_go_to() -> None:

@@ -12,7 +12,7 @@ from job import SAMPLE, make_job, run_job
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import Job, cancel_job
-from virnucpro_tasks.keys import CPU_QUEUE, SMALL_QUEUE, UNACKED, priority_lists
+from virnucpro_tasks.keys import CPU_QUEUE, UNACKED, coordinator_queue, priority_lists
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import client as module
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
@@ -22,6 +22,7 @@ from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import check_reachable
 from virnucpro_tasks.settings import Settings
 
+SMALL_QUEUE = coordinator_queue(0)
 UNREACHABLE = "redis://:secret@127.0.0.1:1/0"
 
 

@@ -1,8 +1,9 @@
-"""Workers of one store must not take the messages of another one: they would find no such job, and drop them."""
+"""A Redis that serves another store or would lose jobs is refused: real servers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from virnucpro_tasks.keys import STORE
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
-from virnucpro_tasks.queue.redis_checks import bind_store, check_redis
+from virnucpro_tasks.queue.redis_checks import bind_store, check_durable, check_redis, shortcomings
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -26,6 +27,14 @@ pytestmark = pytest.mark.service
 @pytest.fixture
 def client(broker: EmbeddedBroker) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(broker.socket))
+
+
+@pytest.fixture
+def configured(client: redis.Redis) -> Iterator[redis.Redis]:
+    """A client of a server whose configuration is restored afterwards."""
+    yield client
+    for name, value in (("appendonly", "yes"), ("maxmemory-policy", "noeviction"), ("maxmemory", 0)):
+        client.config_set(name, value)
 
 
 def test_the_first_store_has_it_and_others_are_told_whose_it_is(client: redis.Redis, tmp_path: Path) -> None:
@@ -78,3 +87,30 @@ def test_a_redis_that_refuses_the_question_is_told(
     with pytest.raises(BrokerError, match="does not tell which store it serves: WRONGTYPE"):
         check_redis(app)
     app.close()
+
+
+def test_the_embedded_broker_passes(broker: EmbeddedBroker, settings: Settings) -> None:
+    assert check_durable(make_app(replace(settings, broker_url=broker.url)), redis_check="refuse") == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"appendonly": "no"}, "forgets the queue when it restarts"),
+        ({"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru"}, "evicts under memory pressure.*allkeys-lru"),
+        ({"maxmemory": "100mb", "maxmemory-policy": "volatile-ttl"}, "evicts under memory pressure"),
+    ],
+)
+def test_one_that_loses_jobs_is_refused_or_warned_of(
+    broker: EmbeddedBroker, configured: redis.Redis, settings: Settings, values: dict[str, str], said: str
+) -> None:
+    for name, value in values.items():
+        configured.config_set(name, value)
+    app = make_app(replace(settings, broker_url=broker.url))
+    with pytest.raises(BrokerError, match=f"{said}.*VIRNUCPRO_REDIS_CHECK=warn"):
+        check_durable(app, redis_check="refuse")
+    assert check_durable(app, redis_check="warn")
+
+
+def test_a_policy_that_cannot_come_into_force_is_no_fault() -> None:
+    assert shortcomings({"maxmemory_policy": "allkeys-lru", "maxmemory": 0, "aof_enabled": 1}) == []

@@ -6,29 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import redis
 from celery import Celery
-from celery.bootsteps import CLOSE, RUN
-from celery.worker import state
 from service.deployment import PATIENCE_SECONDS, wait_until
-from virnucpro_workers.consumer.lease import RENEWALS_PER_LEASE, LeaseKeeper, keep_leases, lapsed, renew
+from virnucpro_workers.consumer.lease import RENEWALS_PER_LEASE, lapsed
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.keys import LAST_SWEEP, LEASES, UNACKED
-from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.keys import LEASES
 
 pytestmark = pytest.mark.service
 
 LEASE_SECONDS = 2.0
-LOOK_SECONDS = 0.25
 PROBE = """
 import os, time
 from virnucpro_workers.consumer import lease
@@ -221,136 +214,3 @@ def test_a_task_that_outlives_its_connection_is_acknowledged(probe: Probe, broke
     probe.submit(0)
     probe.wait_for_starts(3)
     assert [worker.poll() for worker in workers] == [None, None]
-
-
-def test_what_is_held_is_given_back_by_who_stops_not_with_a_lost_connection(broker: EmbeddedBroker) -> None:
-    app = make_app(Settings(broker_url=broker.url))
-    client = redis.Redis(unix_socket_path=str(broker.socket))
-    for blueprint_state, waiting in ((RUN, 0), (CLOSE, 1)):
-        client.flushall()
-        with app.connection_for_write() as connection, connection.SimpleQueue("held") as queue:
-            queue.put("a message")
-            queue.get(block=True, timeout=PATIENCE_SECONDS)
-            parent = SimpleNamespace(
-                app=app, task_consumer=queue.consumer, blueprint=SimpleNamespace(state=blueprint_state)
-            )
-            keeper = LeaseKeeper(parent)
-            keeper.start(parent)
-            keeper.stop(parent)
-            queue.channel.close()
-        assert (client.llen("held"), client.hlen(UNACKED)) == (waiting, 1 - waiting)
-        keeper.terminate(parent)
-
-
-class Leases:
-    """Taken messages and their leases on a server, without workers."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
-
-    def take(self, tag: str) -> None:
-        # As kombu does, with the clock of a host that is a day behind.
-        self.client.zadd("unacked_index", {tag: time.time() - 86_400})
-
-    def age(self, tag: str, seconds: float) -> None:
-        self.client.zincrby(LEASES, -seconds, tag)
-
-    def look(self) -> list[str]:
-        """A look that nobody has forestalled, and the last one was not long ago."""
-        self.client.set(LAST_SWEEP, str(float(self.client.get(LAST_SWEEP) or 0) - LOOK_SECONDS))
-        return lapsed(self.client, "unacked_index", lease_seconds=LEASE_SECONDS)
-
-
-@pytest.fixture
-def leases(broker: EmbeddedBroker) -> Iterator[Leases]:
-    client = redis.Redis(unix_socket_path=str(broker.socket), db=9)
-    client.flushdb()
-    yield Leases(client)
-    client.flushdb()
-
-
-def test_renewing_never_brings_back_an_acknowledged_message(leases: Leases) -> None:
-    leases.take("held")
-    assert renew(leases.client, "unacked_index", {"held", "acknowledged"}) == {"acknowledged"}
-    assert leases.client.zrange(LEASES, 0, -1) == [b"held"]
-    assert renew(leases.client, "unacked_index", set()) == set()
-
-
-def test_a_message_is_given_a_lease_when_it_is_first_seen_and_named_once_when_it_lapses(leases: Leases) -> None:
-    leases.take("silent")
-    leases.take("alive")
-    assert leases.look() == []
-    leases.age("silent", LEASE_SECONDS - 0.5)
-    assert leases.look() == []
-    leases.age("silent", 1)
-    renew(leases.client, "unacked_index", {"alive"})
-    assert leases.look() == ["silent"]
-    assert leases.look() == []
-
-
-def test_should_the_one_who_looked_die_with_it_the_message_lapses_again(leases: Leases) -> None:
-    leases.take("silent")
-    for _ in range(2):
-        assert leases.look() == []
-        leases.age("silent", LEASE_SECONDS + 1)
-        assert leases.look() == ["silent"]
-
-
-def test_no_lease_runs_while_nobody_looks(leases: Leases) -> None:
-    leases.take("held")
-    assert leases.look() == []
-    # Redis, or every worker, was away for ten leases
-    leases.age("held", 10 * LEASE_SECONDS)
-    leases.client.set(LAST_SWEEP, str(float(leases.client.get(LAST_SWEEP)) - 10 * LEASE_SECONDS))
-    assert leases.look() == []
-    leases.age("held", LEASE_SECONDS + 1)
-    assert leases.look() == ["held"]
-
-
-def test_one_look_at_a_time_is_enough_and_what_is_over_is_forgotten(leases: Leases) -> None:
-    leases.take("held")
-    assert leases.look() == []
-    leases.age("held", LEASE_SECONDS + 1)
-    assert lapsed(leases.client, "unacked_index", lease_seconds=LEASE_SECONDS) == []
-    leases.client.delete("unacked_index")
-    assert leases.look() == []
-    assert not leases.client.exists(LEASES)
-
-
-def consumer_of(app: Celery, tags: list[str]) -> SimpleNamespace:
-    qos = SimpleNamespace(_delivered=dict.fromkeys(tags), _dirty=set())
-    return SimpleNamespace(app=app, task_consumer=SimpleNamespace(channel=SimpleNamespace(qos=qos)))
-
-
-def test_keeper_survives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = SimpleNamespace(message=SimpleNamespace(delivery_tag="held"))
-    monkeypatch.setattr(state, "requests", {"a task": request})
-    stopping = threading.Event()
-    data = tmp_path / "data"
-    with EmbeddedBroker(data) as broker:
-        app = Celery("outage", broker=broker.url, set_as_current=False)
-        client = redis.Redis(unix_socket_path=str(broker.socket))
-        Leases(client).take("held")
-        keeper = threading.Thread(
-            target=keep_leases, args=(consumer_of(app, ["held"]), stopping), kwargs={"lease_seconds": 0.4}
-        )
-        keeper.start()
-
-        def renewed() -> bool:
-            try:
-                return (client.zscore(LEASES, "held") or 0) > 1
-            except redis.exceptions.RedisError:
-                return False
-
-        try:
-            wait_until(renewed)
-            os.kill(broker.pid, signal.SIGKILL)
-            wait_until(lambda: not renewed())
-            broker.restart()
-            Leases(client).take("held")
-            client.delete(LEASES)
-            wait_until(renewed)
-        finally:
-            stopping.set()
-            keeper.join(timeout=PATIENCE_SECONDS)
-        assert not keeper.is_alive()

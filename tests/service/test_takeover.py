@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 import pytest
 from service.deployment import Deployment, comparable, wait_until
+from service.network import Network
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.chaos.network import Network
 from virnucpro_tasks.recovery.attempts import History, read_attempts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -12,7 +12,7 @@ import redis
 from service.deployment import COMMAND, PATIENCE_SECONDS, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.keys import SMALL_QUEUE, UNACKED, priority_lists
+from virnucpro_tasks.keys import UNACKED, coordinator_queue, priority_lists
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -36,7 +36,7 @@ def restarted_with_nothing(broker: EmbeddedBroker) -> None:
 
 
 def without_callback(broker: EmbeddedBroker) -> None:
-    client_of(broker).delete(*priority_lists(SMALL_QUEUE))
+    client_of(broker).delete(*priority_lists(coordinator_queue(0)))
 
 
 def attempts_of_finished(job: Path) -> dict[str, str]:
@@ -92,7 +92,7 @@ def test_a_job_that_is_complete_but_was_never_finished_is_finished(
     coordinator.terminate()
     coordinator.wait(PATIENCE_SECONDS)
     start_embedding_only(deployment)
-    waiting = priority_lists(SMALL_QUEUE)
+    waiting = priority_lists(coordinator_queue(0))
     client = client_of(broker)
     wait_until(lambda: any(client.llen(name) for name in waiting) and not client.hlen(UNACKED))
     finished = attempts_of_finished(job)

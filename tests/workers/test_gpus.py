@@ -1,44 +1,81 @@
-"""Reading what nvidia-smi lists."""
+"""GPUs as NVML lists them, with a module in the place of `pynvml`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
+from types import ModuleType
 
+import pynvml
 import pytest
-from virnucpro_workers.gpus import Gpu, list_gpus, parse_listing
+from virnucpro_workers.gpus import Gpu, list_gpus
 
-LISTING = """\
-GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-5d5b8f1e-0000-1111-2222-333344445555)
-GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-6e6b8f1e-0000-1111-2222-333344445555)
-  MIG 3g.20gb     Device  0: (UUID: MIG-c7384736-a75d-5afc-978f-d2f1294409fd)
-  MIG 1g.5gb      Device  1: (UUID: MIG-GPU-6e6b8f1e-0000/7/0)
-"""
+FIRST = "GPU-5d5b8f1e-0000-1111-2222-333344445555"
+SECOND = "GPU-6e6b8f1e-0000-1111-2222-333344445555"
+MIG = ("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-GPU-6e6b8f1e-0000/7/0")
 
 
-def test_listing_with_mig() -> None:
-    assert parse_listing(LISTING) == (
-        Gpu(0, "GPU-5d5b8f1e-0000-1111-2222-333344445555"),
-        Gpu(
-            1,
-            "GPU-6e6b8f1e-0000-1111-2222-333344445555",
-            ("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-GPU-6e6b8f1e-0000/7/0"),
-        ),
-    )
+class Nvml(ModuleType):
+    """The functions of NVML on a host with these GPUs: their UUIDs, each with its MIG slots; None is an empty slot."""
+
+    NVMLError = pynvml.NVMLError
+    NVMLError_LibraryNotFound = pynvml.NVMLError_LibraryNotFound
+
+    def __init__(self, gpus: dict[str, tuple[str | None, ...]], *, fails: type[Exception] | None = None) -> None:
+        super().__init__("pynvml")
+        self.gpus = gpus
+        self.fails = fails
+        self.open = 0
+
+    def nvmlInit(self) -> None:
+        if self.fails:
+            raise self.fails
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:
+        self.open -= 1
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        uuid = list(self.gpus)[index]
+        if uuid == "lost":
+            raise pynvml.NVMLError_GpuIsLost
+        return uuid
+
+    def nvmlDeviceGetUUID(self, handle: str) -> str:
+        return handle
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
+        if not self.gpus[handle]:
+            raise pynvml.NVMLError_NotSupported
+        return len(self.gpus[handle])
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: str, slot: int) -> str:
+        if (uuid := self.gpus[handle][slot]) is None:
+            raise pynvml.NVMLError_NotFound
+        return uuid
 
 
-def test_a_driver_that_is_not_there_lists_nothing() -> None:
-    text = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
-    assert parse_listing(text) == ()
+def listed(monkeypatch: pytest.MonkeyPatch, nvml: Nvml | None) -> tuple[Gpu, ...] | None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    return list_gpus()
 
 
-def test_without_nvidia_smi_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert list_gpus() is None
+def test_gpus_with_and_without_mig(monkeypatch: pytest.MonkeyPatch) -> None:
+    nvml = Nvml({FIRST: (), SECOND: (MIG[0], None, MIG[1])})
+    assert listed(monkeypatch, nvml) == (Gpu(0, FIRST), Gpu(1, SECOND, MIG))
+    assert nvml.open == 0
 
 
-def test_the_program_on_the_path_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text('#!/bin/sh\n[ "$1" = -L ] && echo "GPU 0: Test (UUID: GPU-12)"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert list_gpus() == (Gpu(0, "GPU-12"),)
+def test_a_gpu_that_is_lost_is_left_out_and_the_others_keep_their_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listed(monkeypatch, Nvml({"lost": (), SECOND: ()})) == (Gpu(1, SECOND),)
+
+
+def test_a_driver_that_does_not_work_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listed(monkeypatch, Nvml({}, fails=pynvml.NVMLError_DriverNotLoaded)) == ()
+
+
+def test_without_the_driver_or_the_package_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listed(monkeypatch, Nvml({}, fails=pynvml.NVMLError_LibraryNotFound)) is None
+    assert listed(monkeypatch, None) is None

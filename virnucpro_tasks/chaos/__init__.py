@@ -1,1 +1,1 @@
-"""The drill: faults on a private instance while jobs run, and the proof that nothing came of them."""
+"""The fault drill: injects faults into a private instance while jobs run, and checks that the results are the same."""

@@ -1,4 +1,4 @@
-"""Running jobs on a private instance, first undisturbed, then under faults, and comparing what comes out."""
+"""Runs jobs on a private instance, first undisturbed, then under faults, and compares the results."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 
 GAP_SECONDS = (0.5, 3.5)
-"""Between two faults, evenly distributed."""
+"""Range of the time between two faults, which is uniformly distributed."""
 
 POLL_SECONDS = 0.05
 ENQUEUE_SECONDS = 60.0
 PATIENT_ATTEMPTS = 1_000
-"""A shard that is hit again and again must not be quarantined for it: then it would be missing from the results."""
+"""Attempts at a shard: one that is hit again and again must not be quarantined, as its records would be missing."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A fault whose recovery is awaited: of these shards, or any progress beyond what was done then."""
+    """A fault that is over when all of `shards` are embedded, or, if none was hit, more than `done` are done."""
 
     kind: str
     at: float
@@ -43,7 +43,7 @@ class Pending:
 
 
 class Injector:
-    """Injects a fault now and then, and notes when it has been recovered from."""
+    """Injects faults at random times, and records how long recovery takes."""
 
     def __init__(self, drill: Drill, faults: int, dice: random.Random) -> None:
         self._drill = drill
@@ -53,8 +53,8 @@ class Injector:
         self._next_at = 0.0
         self._wait()
 
-    def look(self, scene: Scene, progress: Progress) -> None:
-        """What is due by now, in a job that is as far as `progress`."""
+    def poll(self, scene: Scene, progress: Progress) -> None:
+        """Record recovered faults and inject the next one if it is due; `progress` is that of the job."""
         scene.catch_up()
         over = [fault for fault in self._pending if _recovered(scene.job, progress, fault)]
         self._pending = [fault for fault in self._pending if fault not in over]
@@ -64,7 +64,7 @@ class Injector:
             return
         kind = self._dice.choice(sorted(FAULTS))
         hit = FAULTS[kind](scene)
-        # Where there was nothing to hit, another kind is tried with the next look.
+        # If there was nothing to hit, another kind is tried at the next poll.
         if hit is not None:
             self._drill.faults[kind] += 1
             self._pending.append(Pending(kind, time.monotonic(), frozenset(hit), _done(progress)))
@@ -79,7 +79,7 @@ def run_drill(
 ) -> Drill:
     """Inject `faults` faults, chosen by `seed`, into as many jobs on `source` as it takes.
 
-    `settings.store` is a folder of the drill's own; Redis and workers are private and end with it.
+    `settings.store` is a folder for the drill alone; Redis and workers are private and end with it.
     """
     drill = Drill(seed, workers, settings.lease_seconds)
     dice = random.Random(seed)
@@ -102,7 +102,7 @@ def run_drill(
                 said = "same" if outcome.same else f"DIFFERS: {outcome.message or ', '.join(outcome.differing)}"
                 say(f"{drill.faults.total()} faults, job {len(drill.outcomes)}: {said}")
                 if outcome.same:
-                    # A worker that was late may be at work in it.
+                    # A late worker may still write into it.
                     shutil.rmtree(job.paths.root, ignore_errors=True)
     drill.seconds = time.monotonic() - started
     return drill
@@ -115,9 +115,9 @@ def _new_job(settings: Settings, source: Path) -> Job:
 
 
 def _disturbed(settings: Settings, scene: Scene, injector: Injector, quiet: Path) -> Outcome:
-    """One job under faults, to its end."""
+    """Run one job under faults to its end, and compare its results with the undisturbed ones."""
     try:
-        progress = _run(settings, scene.job, lambda progress: injector.look(scene, progress))
+        progress = _run(settings, scene.job, lambda progress: injector.poll(scene, progress))
     finally:
         scene.catch_up(all_of_it=True)
     if progress.state is not JobState.DONE:
@@ -126,7 +126,7 @@ def _disturbed(settings: Settings, scene: Scene, injector: Injector, quiet: Path
 
 
 def _run(settings: Settings, job: Job, each: Callable[[Progress], None]) -> Progress:
-    """Queue a job and wait for its end as a client does; `each` sees every snapshot."""
+    """Queue a job and wait for its end as a client does; `each` is called with every snapshot of its progress."""
     app = make_app(settings)
     deadline = time.monotonic() + ENQUEUE_SECONDS
     while True:

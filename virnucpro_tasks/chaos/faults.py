@@ -1,4 +1,4 @@
-"""The kinds of fault of a drill. Each does its harm and says which shards it hit, or that there was nothing to hit."""
+"""The kinds of fault of a drill. Each function injects one and returns the shards it hit, or None if it could not."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from virnucpro_tasks.keys import priority_lists
 OUTAGE_SECONDS = 2.0
 FULL_SECONDS = 2.0
 FULL_BYTES = 1_000
-"""With a full store files up to this size can still be written: the notes of attempts, but no embedding."""
+"""In a "full" store files up to this size can still be written: records of attempts, but no embedding."""
 
 FREEZE_LEASES = 1.5
 
 
 @dataclass(slots=True)
 class Scene:
-    """What a fault can do harm to. `later` holds what takes it back, with the time at which it is due."""
+    """The processes, Redis and job of a drill. `later` holds the actions that undo faults, each with its due time."""
 
     hosts: Hosts
     broker: EmbeddedBroker
@@ -41,11 +41,11 @@ class Scene:
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
 
     def after(self, seconds: float, action: Callable[[], object]) -> None:
-        """Call `action` so many seconds from now."""
+        """Schedule `action` in so many seconds."""
         self.later.append((time.monotonic() + seconds, action))
 
     def catch_up(self, *, all_of_it: bool = False) -> None:
-        """Call what is due, or all."""
+        """Call the scheduled actions that are due, or all."""
         now = time.monotonic()
         due = [entry for entry in self.later if all_of_it or entry[0] <= now]
         self.later = [entry for entry in self.later if entry not in due]
@@ -54,21 +54,21 @@ class Scene:
 
 
 Hit = set[int] | None
-"""The numbers of the shards that have to be done again; empty if any progress shows recovery; None: nothing to hit."""
+"""Numbers of the shards that must be computed again; empty if any progress shows recovery; None: nothing to hit."""
 
 
 def kill_child(scene: Scene) -> Hit:
-    """SIGKILL to the process that computes."""
+    """Kill a process that computes (SIGKILL)."""
     return _strike(scene, scene.hosts.computing(), lambda pid: send(pid, signal.SIGKILL), lambda pid: {pid})
 
 
 def kill_worker(scene: Scene) -> Hit:
-    """SIGKILL to a worker process; its supervisor starts it again."""
+    """Kill a worker process (SIGKILL); its supervisor starts it again."""
     return _strike(scene, scene.hosts.workers(), lambda pid: send(pid, signal.SIGKILL), lambda pid: set(children(pid)))
 
 
 def lose_host(scene: Scene) -> Hit:
-    """A host is gone with all its processes; another one joins."""
+    """Kill a host with all its processes; another one joins."""
 
     def lose(pid: int) -> bool:
         scene.hosts.lose(pid)
@@ -79,12 +79,12 @@ def lose_host(scene: Scene) -> Hit:
 
 
 def kill_coordinator(scene: Scene) -> Hit:
-    """SIGKILL to a process that splits and finishes."""
+    """Kill a coordinator (SIGKILL)."""
     return _strike(scene, scene.hosts.coordinators(), lambda pid: send(pid, signal.SIGKILL), lambda pid: set())
 
 
 def freeze_worker(scene: Scene) -> Hit:
-    """SIGSTOP to a worker and its child for longer than the lease: what they do then is late."""
+    """Stop a worker and its child (SIGSTOP) for longer than a lease, so that they resume work that was reassigned."""
 
     def freeze(pid: int) -> bool:
         frozen = [pid, *children(pid)]
@@ -97,13 +97,13 @@ def freeze_worker(scene: Scene) -> Hit:
 
 
 def restart_redis(scene: Scene) -> Hit:
-    """SIGKILL to Redis, which is back at once with its append-only file."""
+    """Kill Redis (SIGKILL) and start it again at once with its append-only file."""
     scene.broker.restart()
     return set()
 
 
 def redis_outage(scene: Scene) -> Hit:
-    """SIGKILL to Redis, which is back after a while with its append-only file."""
+    """Kill Redis (SIGKILL) and start it again after OUTAGE_SECONDS with its append-only file."""
     if not send(scene.broker.pid, signal.SIGKILL):
         return None
     scene.after(OUTAGE_SECONDS, scene.broker.restart)
@@ -111,7 +111,7 @@ def redis_outage(scene: Scene) -> Hit:
 
 
 def cut_connections(scene: Scene) -> Hit:
-    """All connections to Redis break, and it is there: a proxy or a firewall between was started again."""
+    """Close all connections to a running Redis, as when a proxy or firewall in between restarts."""
     try:
         client = _client(scene)
         for kind in ("pubsub", "normal"):
@@ -122,7 +122,7 @@ def cut_connections(scene: Scene) -> Hit:
 
 
 def empty_redis(scene: Scene) -> Hit:
-    """All of Redis is lost: queues, leases, counters of the chord."""
+    """Delete everything in Redis: queues, leases, counters of the chord."""
     try:
         _client(scene).flushall()
     except redis.RedisError:
@@ -131,7 +131,7 @@ def empty_redis(scene: Scene) -> Hit:
 
 
 def deliver_twice(scene: Scene) -> Hit:
-    """A waiting message of the job is there twice."""
+    """Queue a waiting message of the job a second time."""
     job = scene.job
     queue = job.queue
     try:
@@ -148,7 +148,7 @@ def deliver_twice(scene: Scene) -> Hit:
 
 
 def flip_bit(scene: Scene) -> Hit:
-    """A bit of a finished embedding is flipped."""
+    """Flip a bit of a finished embedding."""
 
     def flip(content: bytearray) -> bytearray:
         content[scene.dice.randrange(len(content))] ^= 1 << scene.dice.randrange(8)
@@ -158,12 +158,12 @@ def flip_bit(scene: Scene) -> Hit:
 
 
 def truncate(scene: Scene) -> Hit:
-    """A finished embedding loses its end."""
+    """Truncate a finished embedding."""
     return _damage(scene, lambda content: content[: scene.dice.randrange(len(content))])
 
 
 def fill_store(scene: Scene) -> Hit:
-    """No embedding can be written for a while: a limit to the size of files (RLIMIT_FSIZE) of all that compute."""
+    """Let no embedding be written for a while: limits the file size (RLIMIT_FSIZE) of all that compute."""
     limited = scene.hosts.computing()
     for pid in limited:
         _limit_files(pid, FULL_BYTES)
@@ -172,7 +172,7 @@ def fill_store(scene: Scene) -> Hit:
 
 
 def late_joiner(scene: Scene) -> Hit:
-    """A host joins in the middle of a job."""
+    """Let a host join in the middle of a job."""
     if scene.hosts.working >= scene.most_hosts:
         return None
     scene.hosts.join()
@@ -180,7 +180,7 @@ def late_joiner(scene: Scene) -> Hit:
 
 
 def early_leaver(scene: Scene) -> Hit:
-    """A host is told to stop in the middle of a job (SIGTERM)."""
+    """Stop a host (SIGTERM) in the middle of a job."""
     if scene.hosts.working < 2:
         return None
 
@@ -201,7 +201,7 @@ FAULTS: dict[str, Callable[[Scene], Hit]] = {
 
 
 def _strike(scene: Scene, pids: list[int], harm: Callable[[int], bool], computing: Callable[[int], set[int]]) -> Hit:
-    """Do harm to one of `pids`; the shards hit are those that `computing` of it were at."""
+    """Apply `harm` to a random one of `pids`; returns the shards that the processes `computing(pid)` were computing."""
     if not pids:
         return None
     victim = scene.dice.choice(sorted(pids))
@@ -214,7 +214,7 @@ def _below(supervisor: int) -> set[int]:
 
 
 def _at_work(job: Job, pids: set[int]) -> set[int]:
-    """The shards that these processes have begun and not finished, from the notes of attempts."""
+    """Return the shards that these processes have begun and not finished, from the attempts files."""
     hit = set()
     for file in (job.paths.root / "attempts").glob("[0-9]*.jsonl"):
         shard = int(file.stem)
@@ -227,7 +227,7 @@ def _at_work(job: Job, pids: set[int]) -> set[int]:
 
 
 def _damage(scene: Scene, change: Callable[[bytearray], bytearray]) -> Hit:
-    # Only while the plan of what is missing is still to be made: it is what looks at digests.
+    # Not once finishing has begun: checksums are checked at its start.
     job = scene.job
     files = sorted(
         file for kind in (job.paths.embeddings, job.paths.kept_scores) for file in kind.glob("[0-9]*.safetensors")

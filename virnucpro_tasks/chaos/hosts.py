@@ -1,4 +1,4 @@
-"""The hosts of a drill: supervisors as on several machines, and the processes below them. Linux only (/proc)."""
+"""The simulated hosts of a drill: one supervisor each, with its worker processes. Linux only (/proc)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS = 20.0
 
 
 class Hosts:
-    """Context manager: `wanted` hosts with one CPU worker each, and one that only coordinates. All end with it."""
+    """Context manager that runs `wanted` hosts with one CPU worker each, and one with only a coordinator."""
 
     def __init__(self, settings: Settings, wanted: int, log: Path) -> None:
         self._settings = settings
@@ -40,48 +40,48 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._all():
-            # A host that is stopped by SIGSTOP ends only by SIGKILL; its children die with it.
+            # A supervisor stopped by SIGSTOP ends only by SIGKILL; its children die with it.
             process.kill()
         for process in self._all():
             process.wait(STOP_SECONDS)
 
     @property
     def working(self) -> int:
-        """How many hosts have a worker and are not about to leave."""
+        """The number of hosts with a worker, without those that are about to leave."""
         return len(self._workers)
 
     def join(self) -> int:
-        """One more host; returns the process id of its supervisor."""
+        """Start one more host; returns the process id of its supervisor."""
         process = self._start("cpu", coordinators=0)
         self._workers.append(process)
         return process.pid
 
     def leave(self, supervisor: int) -> None:
-        """Ask a host to stop in order; does not wait."""
+        """Ask a host to stop (SIGTERM), without waiting for it."""
         process = self._taken(supervisor)
         process.send_signal(signal.SIGTERM)
         self._leaving.append(process)
 
     def lose(self, supervisor: int) -> None:
-        """Kill a host as a whole, as when its power fails."""
+        """Kill a host with all its processes, as when its power fails."""
         process = self._taken(supervisor)
         process.kill()
         process.wait()
 
     def supervisors(self) -> list[int]:
-        """Process ids of the supervisors of hosts with a worker, oldest first."""
+        """Return the process ids of the supervisors of hosts with a worker, oldest first."""
         return [process.pid for process in self._workers]
 
     def workers(self) -> list[int]:
-        """Process ids of the embedding workers that are there."""
+        """Return the process ids of the embedding workers."""
         return [worker for supervisor in self.supervisors() for worker in children(supervisor)]
 
     def computing(self) -> list[int]:
-        """Process ids of the children that compute."""
+        """Return the process ids of the workers' children, which compute."""
         return [child for worker in self.workers() for child in children(worker)]
 
     def coordinators(self) -> list[int]:
-        """Process ids of the coordinators that are there."""
+        """Return the process ids of the coordinators."""
         return children(self._coordinator.pid) if self._coordinator else []
 
     def _taken(self, supervisor: int) -> subprocess.Popen[bytes]:
@@ -108,7 +108,7 @@ class Hosts:
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of the children of a process; none if it is gone."""
+    """Return the process ids of the children of a process; none if it has ended."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
@@ -116,7 +116,7 @@ def children(pid: int) -> list[int]:
 
 
 def send(pid: int, number: signal.Signals) -> bool:
-    """Signal a process; False if it is gone."""
+    """Send a signal to a process; returns False if it has ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
         return True

@@ -1,4 +1,4 @@
-"""What came of a drill: per kind of fault how often and how soon the work went on, and what differed."""
+"""The report of a drill: for each kind of fault its number and recovery times, and all differences in results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A job under faults beside the quiet one: records lost and doubled, and the names of files that differ."""
+    """How a job under faults differs from the undisturbed one: records lost and doubled, names of files."""
 
     job_id: str
     lost: int
@@ -28,7 +28,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Drill:
-    """All of a drill. `recovery_seconds` are by kind of fault; those of faults at the end of a job may be missing."""
+    """All numbers of a drill. `recovery_seconds` are by kind of fault; faults at the end of a job may lack theirs."""
 
     seed: int
     workers: int
@@ -43,7 +43,7 @@ class Drill:
         return bool(self.outcomes) and all(outcome.same for outcome in self.outcomes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return the report as plain values for JSON."""
         kinds = {
             name: {"count": count} | _times(self.recovery_seconds.get(name, []))
             for name, count in sorted(self.faults.items())
@@ -64,7 +64,7 @@ class Drill:
         }
 
     def table(self) -> str:
-        """The kinds of fault as lines of columns, and a last line about the results."""
+        """Return the report as text: a line of columns for each kind of fault, and a line about the results."""
         lines = [f"{'fault':<18}{'times':>6}{'median, s':>11}{'longest, s':>12}"]
         report = self.as_dict()
         for name, kind in report["kinds"].items():
@@ -79,7 +79,7 @@ class Drill:
 
 
 def compare(job_id: str, results: Path, quiet: Path) -> Outcome:
-    """Compare two results folders byte by byte; of run.json and the log what may differ, the times, is left out."""
+    """Compare two results folders byte by byte, except for the times in run.json and the log."""
     ours, theirs = contents(results), contents(quiet)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     found, expected = record_ids(results), record_ids(quiet)
@@ -87,7 +87,7 @@ def compare(job_id: str, results: Path, quiet: Path) -> Outcome:
 
 
 def contents(results: Path) -> dict[str, bytes]:
-    """The result files by name, without the times of run.json and without the log, which repeats them."""
+    """Return the result files by name, without the times in run.json and without the log, which repeats them."""
     files = {file.name: file.read_bytes() for file in results.iterdir() if file.suffix != ".log"}
     report = json.loads(files["run.json"])
     report.pop("times")
@@ -95,7 +95,7 @@ def contents(results: Path) -> dict[str, bytes]:
 
 
 def record_ids(results: Path) -> Counter[str]:
-    """How often each record is in records.tsv."""
+    """Count the rows of each record in records.tsv."""
     with (results / "records.tsv").open(newline="", encoding="utf-8", errors="surrogateescape") as table:
         return Counter(row["record_id"] for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 

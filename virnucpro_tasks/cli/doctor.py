@@ -18,7 +18,7 @@ from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.files import write_bytes
-from virnucpro_tasks.keys import CPU_QUEUE, gpu_queue
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.queue.client import workers
@@ -109,7 +109,7 @@ def _redis(settings: Settings) -> str:
 
 def _workers(settings: Settings) -> str:
     found = workers(app_of(settings))
-    wanted = {CPU_QUEUE, gpu_queue(find_bundle(settings.bundle).digest)}
+    wanted = {gpu_queue(find_bundle(settings.bundle).digest), *(queue.name for queue in COORDINATOR_QUEUES)}
     missing = wanted - {queue for worker in found for queue in worker.queues}
     names = ", ".join(worker.name for worker in found) or "no worker answers"
     if missing:

@@ -1,1 +1,1 @@
-"""Celery and Redis: messages, leases, turns, and the thin tasks."""
+"""What clients and workers share of Celery and Redis: the application, tasks, queues, messages and checks."""

@@ -1,4 +1,4 @@
-"""The Celery application: configuration only. Each value's reason is in docs/operations.md."""
+"""The configuration of the Celery application. docs/operations.md gives the reason for each value."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from datetime import timedelta
 from celery import Celery
 from kombu.entity import Queue
 
-from virnucpro_tasks.keys import CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS, SMALL_QUEUE
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
 from virnucpro_tasks.settings import Settings
 
 PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
-"""Five minutes, with growing pauses: a shard that is not published is missing from its chord. Seconds."""
-
+"""Five minutes, with growing pauses in seconds: a shard that is not published is missing from its chord."""
 
 VISIBILITY_TIMEOUT_SECONDS = 10 * 365 * 86_400.0
-"""Practically never: the leases of the workers decide when a taken message is delivered again, not kombu."""
+"""Practically infinite: leases, not kombu, decide when a taken message is delivered again."""
 
 CONNECT_SECONDS = 5.0
-"""After so long a Redis that does not answer is away; the system's own limit is minutes."""
+"""Redis counts as unreachable after this time; the limit of the operating system is minutes."""
 
 
 class VirnucproApp(Celery):
     """A Celery application that carries the settings to its tasks.
 
-    `on_lost_child` is called in a worker when its computing process has died, before the message of that goes back.
+    In a worker, `on_lost_child` is called when its computing process has died, before that one's message goes back.
     """
 
     settings: Settings
@@ -33,13 +32,13 @@ class VirnucproApp(Celery):
 
 
 def make_app(settings: Settings) -> VirnucproApp:
-    """Build the application; opens no connection."""
+    """Build the application without opening a connection."""
     app = VirnucproApp("virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True)
     app.settings = settings
     app.conf.update(
         include=["virnucpro_tasks.queue.tasks"],
         task_default_queue=CPU_QUEUE,
-        task_queues=[Queue(CPU_QUEUE), Queue(SMALL_QUEUE)],
+        task_queues=[Queue(queue.name) for queue in COORDINATOR_QUEUES],
         task_create_missing_queues=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,

@@ -1,4 +1,4 @@
-"""The client's side of the queue: start a job, see who works, keep a job moving. Imports no task code."""
+"""The client's side of the queue: start, watch and requeue jobs, and list workers. Imports no code of tasks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
 from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable
 from virnucpro_tasks.queue.store_failures import (
-    StoreFailures,
+    StoreFailure,
     all_store_failures,
     clear_store_failures,
-    store_failures_of,
+    store_failure_of,
 )
 from virnucpro_tasks.settings import masked_url
 
 PING_SECONDS = 2.0
-"""How long workers are given to answer a question."""
+"""Time that workers have to answer a question."""
 
 LEASES_WITHOUT_PROGRESS = 3
-"""After so many leases without a new file, a waiting client looks whether Redis has lost the job."""
+"""After so many leases without progress, a waiting client checks whether Redis has lost the job."""
 
 COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
 
@@ -45,22 +45,20 @@ class WorkerInfo:
 
 
 def enqueue(app: Celery, job: Job) -> None:
-    """Queue the next step of a job: splitting, or finishing, which itself re-plans missing shards. Idempotent.
+    """Queue the next stage of a job: splitting, or finishing, which queues missing shards itself. Idempotent.
 
-    What the store has failed before is forgotten.
-
-    Raises BrokerError, also if Redis serves another store than that of the job.
+    Earlier failures of the store no longer count. Raises BrokerError, also if Redis serves another store.
     """
     check_reachable(app)
     is_split = job.paths.plan.exists()
-    step = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
+    task = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
     priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY
     try:
         bind_store(app.backend.client, job.paths.store)
         clear_store_failures(app.backend.client, job)
-        lane = coordinator_queue(job.spec.input_bytes)
-        # Nobody asks for the result; one that is awaited asks Redis when it is forgotten, which may be away by then.
-        app.send_task(step, args=(job.job_id,), queue=lane, priority=priority, retry=False, ignore_result=True)
+        queue = coordinator_queue(job.spec.input_bytes)
+        # The result is not used; an object for it would ask Redis when it is collected, which may be away by then.
+        app.send_task(task, args=(job.job_id,), queue=queue, priority=priority, retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",
@@ -69,15 +67,14 @@ def enqueue(app: Celery, job: Job) -> None:
 
 
 def drop_waiting(app: Celery, job: Job) -> int:
-    """Take the shards of a job that wait out of the queue; returns how many. Raises BrokerError."""
+    """Delete the waiting shards of a job from its queue; returns how many there were. Raises BrokerError."""
     check_reachable(app)
-    queue = job.queue
     with app.connection_for_write() as connection:
-        return empty(connection.default_channel.client, queue)
+        return empty(connection.default_channel.client, job.queue)
 
 
 def workers(app: Celery) -> list[WorkerInfo]:
-    """The workers that answer within PING_SECONDS, by name. Raises BrokerError."""
+    """Return the workers that answer within PING_SECONDS, sorted by name. Raises BrokerError."""
     check_reachable(app)
     inspect = app.control.inspect(timeout=PING_SECONDS)
     queues = inspect.active_queues() or {}
@@ -102,8 +99,8 @@ def wait_for(
 ) -> Iterator[Progress]:
     """Yield the job's progress every `poll_seconds` until it is final.
 
-    When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it looks whether Redis has lost the job, and queues the
-    next step again. A job that only waits for its turn, or is long in the making, has not been lost.
+    When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it checks whether Redis has lost the job, and if so
+    queues its next stage again. A job that waits for its turn, or whose shards take long, is not lost.
     """
     last_change, last_seen = clock(), None
     while True:
@@ -121,40 +118,40 @@ def wait_for(
 
 
 def with_store_failures(app: Celery, job: Job, progress: Progress) -> Progress:
-    """`progress`, with what the workers could not write into a store that fails; as it is if Redis is away."""
+    """Return `progress` with the last failure to write to the store, if there is one; unchanged if Redis is away."""
     if progress.is_final:
         return progress
     try:
-        return _with_failures(progress, store_failures_of(app.backend.client, job))
+        return _with_failure(progress, store_failure_of(app.backend.client, job))
     except RedisError:
         return progress
 
 
 def all_with_store_failures(app: Celery, snapshots: Sequence[Progress]) -> list[Progress]:
-    """`with_store_failures` for many jobs, with one question to Redis, and none if all are final."""
+    """Apply `with_store_failures` to many jobs with one call of Redis, or none if all are final."""
     if all(progress.is_final for progress in snapshots):
         return list(snapshots)
     try:
-        troubles = all_store_failures(app.backend.client)
+        failures = all_store_failures(app.backend.client)
     except RedisError:
         return list(snapshots)
     return [
-        progress if progress.is_final else _with_failures(progress, troubles.get(progress.job_id))
+        progress if progress.is_final else _with_failure(progress, failures.get(progress.job_id))
         for progress in snapshots
     ]
 
 
-def _with_failures(progress: Progress, trouble: StoreFailures | None) -> Progress:
-    if trouble is None:
+def _with_failure(progress: Progress, failure: StoreFailure | None) -> Progress:
+    if failure is None:
         return progress
-    message = printable(trouble.message)
-    if not trouble.ended:
+    message = printable(failure.message)
+    if not failure.ended:
         return replace(progress, message=message)
     return replace(progress, state=JobState.FAILED, message=message, exit_code=ExitCode.JOB_FAILED)
 
 
 def requeue_if_lost(app: Celery, job: Job) -> bool:
-    """Queue the next step of a job without a message that waits or is worked at. If Redis or the store fail, later."""
+    """Queue the next stage of a job unless it has a message; returns whether it did. Redis or the store may be away."""
     try:
         check_reachable(app)
         with app.connection_for_write() as connection:

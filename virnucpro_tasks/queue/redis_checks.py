@@ -1,4 +1,4 @@
-"""Checks before work begins: Redis answers, keeps what it is given, and serves the store of the settings."""
+"""Checks of Redis before work begins: it answers, keeps its data, and serves the store of the settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_reachable(app: Celery) -> None:
 
 
 def check_redis(app: VirnucproApp) -> str:
-    """Check that Redis answers, serves this store and keeps what it is given; returns a warning, "" if there is none.
+    """Check that Redis answers, serves this store and keeps its data; returns a warning, "" if there is none.
 
     Raises BrokerError. An eviction policy or a missing append-only file is a warning only if the setting `redis_check`
     is "warn".
@@ -52,9 +52,9 @@ def check_redis(app: VirnucproApp) -> str:
 
 
 def check_durable(app: Celery, *, redis_check: str) -> str:
-    """Check persistence and eviction of Redis; returns what is wrong, "" if nothing is.
+    """Check persistence and eviction of Redis; returns the faults in one line, "" if there are none.
 
-    Raises BrokerError for what is wrong, unless `redis_check` is "warn".
+    Raises BrokerError with the faults unless `redis_check` is "warn".
     """
     try:
         with app.connection_for_read() as connection:
@@ -68,7 +68,7 @@ def check_durable(app: Celery, *, redis_check: str) -> str:
 
 
 def shortcomings(info: dict[str, Any]) -> list[str]:
-    """List what makes a Redis lose jobs, from its answer to INFO: an active eviction policy, no append-only file."""
+    """List what makes Redis lose jobs, from its answer to INFO: an active eviction policy, no append-only file."""
     found = []
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction" and int(info.get("maxmemory", 0)):

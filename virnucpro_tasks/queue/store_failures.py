@@ -1,7 +1,7 @@
-"""What workers cannot write into the store, they say in Redis: that it fails, how often, and why.
+"""Records in Redis that a worker cannot write to the store, because then it cannot record that in the job folder.
 
-Every step that the store fails goes back to its queue after a pause. After STORE_FAILURES_AN_ATTEMPT times the job's
-`max_attempts` failures without a success in between the job ends, with a message; `resume` takes that back.
+A task that fails in this way goes back to its queue after a pause. After STORE_FAILURES_AN_ATTEMPT times `max_attempts`
+consecutive failures the job ends with a message; `resume` starts it anew.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ log = logging.getLogger(__name__)
 
 STORE_FAILURES_AN_ATTEMPT = 3
 PAUSE_SECONDS = 5.0
-"""A worker whose store has failed waits so long before it hands the message back."""
+"""A worker waits this long after such a failure before it puts the message back."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoreFailures:
-    """The store has failed a job: how often in a row, why and where; `ended`: too often."""
+class StoreFailure:
+    """The last failure of a job to write to the store: why, where, how often in a row, and whether it ended the job."""
 
     message: str
     ended: bool
 
 
-def store_failures_of(client: Any, job: Job) -> StoreFailures | None:
-    """What Redis knows of it. Raises redis.RedisError, as all of these do."""
+def store_failure_of(client: Any, job: Job) -> StoreFailure | None:
+    """Return the last failure of a job; None if a later write succeeded. Raises redis.RedisError, as all here do."""
     reason = client.hget(STORE_REASONS, job.job_id)
-    return None if reason is None else StoreFailures(**json.loads(reason))
+    return None if reason is None else StoreFailure(**json.loads(reason))
 
 
-def all_store_failures(client: Any) -> dict[str, StoreFailures]:
-    """The same of all jobs by their ids, in one call."""
+def all_store_failures(client: Any) -> dict[str, StoreFailure]:
+    """Return the last failure of each job by its id, in one call."""
     reasons = client.hgetall(STORE_REASONS)
-    return {bytes(job_id).decode(): StoreFailures(**json.loads(reason)) for job_id, reason in reasons.items()}
+    return {bytes(job_id).decode(): StoreFailure(**json.loads(reason)) for job_id, reason in reasons.items()}
 
 
 def ended_jobs(client: Any) -> set[str]:
-    """Ids of the jobs that the store has failed too often and whose folder cannot say so."""
-    return {job_id for job_id, trouble in all_store_failures(client).items() if trouble.ended}
+    """Return the ids of jobs that ended by such failures and whose folder could not be told."""
+    return {job_id for job_id, failure in all_store_failures(client).items() if failure.ended}
 
 
 def clear_store_failures(client: Any, job: Job) -> None:
-    """The store has taken something of the job, or it is to be tried anew."""
+    """Remove the failures of a job: a write has succeeded, or the job starts anew."""
     with client.pipeline(transaction=True) as pipeline:
         pipeline.hdel(STORE_FAILURES, job.job_id)
         pipeline.hdel(STORE_REASONS, job.job_id)
@@ -64,19 +64,19 @@ def clear_store_failures(client: Any, job: Job) -> None:
 
 @contextmanager
 def counted_store_failures(client: Any, job: Job) -> Iterator[None]:
-    """A step whose StoreError is counted: it is handed back, or has been the last one, and then ends quietly."""
+    """Run a task of `job` and count its StoreError: put its message back, or end the job if there were too many."""
     try:
         yield
     except StoreError as error:
-        if not _ends(client, job, error):
+        if not _count_failure(client, job, error):
             time.sleep(PAUSE_SECONDS)
             raise Reject(error, requeue=True) from error
     else:
         clear_store_failures(client, job)
 
 
-def _ends(client: Any, job: Job, error: StoreError) -> bool:
-    """Count a failure; returns whether it was one too many, and then ends the job."""
+def _count_failure(client: Any, job: Job, error: StoreError) -> bool:
+    """Count a failure, and end the job if there were too many; returns whether it has ended."""
     failures = client.hincrby(STORE_FAILURES, job.job_id, 1)
     ended = failures >= STORE_FAILURES_AN_ATTEMPT * job.spec.parameters.max_attempts
     log.error("job=%s (%d times in a row): %s", job.job_id, failures, error)

@@ -1,4 +1,4 @@
-"""`python -m virnucpro_workers`: the workers of this host, supervised. Settings come from VIRNUCPRO_* variables."""
+"""`python -m virnucpro_workers` runs and supervises the workers of this host. Settings are VIRNUCPRO_* variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
 from virnucpro_workers.cores import available_cores
 from virnucpro_workers.devices import choose_devices
 from virnucpro_workers.gpus import list_gpus
@@ -19,15 +19,13 @@ from virnucpro_workers.launch import worker_specs
 from virnucpro_workers.supervisor import Policy, Supervisor
 
 STOP_GRACE_SECONDS = 15.0
-"""Beyond the soft shutdown time: for requeueing and leaving Redis, before SIGKILL."""
-MOST_FINISHING_PROCESSES = 64
-"""Each holds 300 MB; what they do together is written by one."""
+"""Time after the soft shutdown time in which workers requeue their shards and leave Redis, before SIGKILL."""
 HAND_BACK_SECONDS = 5.0
-"""The same within a time that was given as a whole; half of it at most."""
+"""The same time as a part of --grace-seconds; at most half of that."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the flags, choose the devices, supervise; returns the exit code."""
+    """Run the workers that the flags and settings ask for; returns the exit code."""
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})
@@ -43,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) -> int:
-    """Start the workers that `options` ask for and stay until they are told to stop."""
+    """Run the workers that `options` ask for until a signal stops them; returns the exit code."""
     cores = available_cores()
     choice = choose_devices(
         options.devices,
@@ -72,7 +70,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The flags of the supervisor; everything else is a setting."""
+    """Build the parser of the supervisor's flags; everything else is a setting."""
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers", description="Start the workers of this host.")
     parser.add_argument("--devices", default="auto", help="auto, none, cpu, or a list as 0,1 or cuda:0 or GPU-UUID")
     parser.add_argument("--coordinators", type=_count, default=1, help="processes that split and finish jobs (1)")
@@ -80,16 +78,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--small-lane",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="one more coordinator for small inputs, if there is any",
+        help="with coordinators, one more process that serves small inputs only",
     )
     parser.add_argument("--name", default=socket.gethostname(), help="host part of the worker names; unique per Redis")
-    parser.add_argument("--grace-seconds", type=_seconds, help="all workers are gone so long after the first signal")
+    parser.add_argument("--grace-seconds", type=_seconds, help="all workers have ended so long after the first signal")
     parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat files (a temporary one)")
     return parser
 
 
 def _soft_seconds(grace_seconds: float | None) -> float | None:
-    """How long shards may go on within a grace period; None leaves it to the setting."""
+    """Return the part of a grace period in which shards may go on; None leaves it to the setting."""
     return None if grace_seconds is None else grace_seconds - _reserve_seconds(grace_seconds)
 
 

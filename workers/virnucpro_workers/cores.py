@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""Counts the processor cores that this process may use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def available_cores() -> int:
-    """Cores of the affinity mask, or of the control group's CPU quota (cgroup v2) where that is less."""
+    """Return the number of cores in the affinity mask, or the control group's CPU quota (cgroup v2) if that is less."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     quota = quota_cores(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 def quota_cores(membership: Path, root: Path) -> float | None:
-    """The tightest `cpu.max` from this process's control group up to the root, in cores; None if there is none."""
+    """Return the lowest `cpu.max` from this process's control group up to the root, in cores; None if there is none."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which devices get a worker: `--devices` and CUDA_VISIBLE_DEVICES to one slot per process. Pure functions."""
+"""Chooses the devices that get a worker, from `--devices` and CUDA_VISIBLE_DEVICES. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from virnucpro_tasks.errors import BackendError
 from virnucpro_workers.gpus import Gpu
 
 MAX_AUTOMATIC_CPU_SLOTS = 4
-"""CPU workers `auto` starts at most: each holds its own copy of the models in memory."""
+"""Most CPU workers that `auto` starts: each holds its own copy of the models in memory."""
 
 _INDEX = re.compile(r"(?:cuda:)?(\d+)")
 _UUID = re.compile(r"(?:GPU|MIG)-[\w/-]+")
@@ -17,7 +17,7 @@ _UUID = re.compile(r"(?:GPU|MIG)-[\w/-]+")
 
 @dataclass(frozen=True, slots=True)
 class DeviceSlot:
-    """A place for one worker process: its name, and what its CUDA_VISIBLE_DEVICES is set to ("" for a CPU)."""
+    """The device of one worker process: its name, and the value of CUDA_VISIBLE_DEVICES ("" for a CPU)."""
 
     name: str
     cuda_visible_devices: str
@@ -29,7 +29,7 @@ class DeviceSlot:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """The slots to start, and a sentence where they were not named by the user."""
+    """The devices to start workers on, and a note for the user if `auto` chose them."""
 
     slots: tuple[DeviceSlot, ...]
     note: str = ""
@@ -41,8 +41,8 @@ def choose_devices(
     """Parse `asked`: `auto`, `none`, or a comma list of `cpu`, `0`, `cuda:0`, `GPU-uuid`, `MIG-uuid`.
 
     `mask` is CUDA_VISIBLE_DEVICES (None if unset): an index counts within it, a UUID must be in it.
-    `gpus` is what the driver lists, None if unknown: then what is named is taken as it is.
-    Raises BackendError for anything not visible, not understood, or named twice (`cpu` may repeat).
+    `gpus` are those that the driver lists, None if unknown: then named devices are not checked.
+    Raises BackendError for a device that is not visible, not understood, or named twice (`cpu` may repeat).
     """
     visible = visible_devices(mask, gpus)
     words = [word.strip() for word in asked.split(",")]
@@ -69,7 +69,7 @@ def choose_devices(
 
 
 def visible_devices(mask: str | None, gpus: tuple[Gpu, ...] | None) -> tuple[str, ...] | None:
-    """The devices CUDA would show, in its order, as CUDA_VISIBLE_DEVICES writes them; None if unknown.
+    """Return the devices that CUDA would show, in its order, as CUDA_VISIBLE_DEVICES names them; None if unknown.
 
     As in CUDA, the mask ends at its first entry that does not exist (`-1` by convention).
     """
@@ -95,7 +95,7 @@ def _automatic(
     if mask is not None and gpus:
         why = f"CUDA_VISIBLE_DEVICES={mask!r} leaves no GPU"
     elif gpus is None:
-        why = "nvidia-smi is not there to list GPUs"
+        why = "the library of the NVIDIA driver (NVML) is not there to list GPUs"
     else:
         why = "no GPU found"
     return DeviceChoice(
@@ -119,7 +119,7 @@ def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | No
         )
     if visible is None:
         return word
-    # CUDA takes abbreviated UUIDs, on either side.
+    # CUDA accepts abbreviated UUIDs, in the mask and here.
     wanted = _identity(word, gpus)
     for device in visible:
         identity = _identity(device, gpus)
@@ -129,7 +129,7 @@ def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | No
 
 
 def _identity(device: str, gpus: tuple[Gpu, ...] | None) -> str:
-    """The full UUID of a device where it is known, else its name."""
+    """Return the full UUID of a device if it is known, otherwise its name."""
     for gpu in gpus or ():
         for uuid in (gpu.uuid, *gpu.mig_uuids):
             if uuid.startswith(device):
@@ -149,7 +149,7 @@ def _exists(entry: str, gpus: tuple[Gpu, ...] | None) -> bool:
 
 
 def _slot_name(device: str) -> str:
-    """gpu3 for the physical GPU 3; gpu-1a2b3c4d or mig-1a2b3c4d for UUIDs."""
+    """Return gpu3 for the physical GPU 3, gpu-1a2b3c4d or mig-1a2b3c4d for UUIDs."""
     if device.isdigit():
         return f"gpu{device}"
     kind, _, rest = device.partition("-")

@@ -1,15 +1,10 @@
-"""Which GPUs the driver lists. Asks nvidia-smi, never CUDA: a parent that has touched CUDA cannot fork."""
+"""Lists the GPUs of this host by NVML, the driver's library. It never uses CUDA: a parent that did could not fork."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-LIST_SECONDS = 30
-_GPU_LINE = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[^)]+)\)")
-_MIG_LINE = re.compile(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)")
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +17,44 @@ class Gpu:
 
 
 def list_gpus() -> tuple[Gpu, ...] | None:
-    """All GPUs of this host, CUDA_VISIBLE_DEVICES notwithstanding; None if nvidia-smi is not there to ask."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
+    """Return all GPUs of this host, whatever CUDA_VISIBLE_DEVICES is; None if there is no NVML to ask.
+
+    Without a working driver, NVML knows of no GPU.
+    """
+    try:
+        import pynvml as nvml
+    except ImportError:
         return None
     try:
-        listing = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=LIST_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        nvml.nvmlInit()
+    except nvml.NVMLError_LibraryNotFound:
         return None
-    return parse_listing(listing.stdout)
+    except nvml.NVMLError:
+        return ()
+    try:
+        return tuple(_gpus(nvml))
+    except nvml.NVMLError:
+        return ()
+    finally:
+        nvml.nvmlShutdown()
 
 
-def parse_listing(text: str) -> tuple[Gpu, ...]:
-    """The output of `nvidia-smi -L`."""
-    gpus: list[Gpu] = []
-    for line in text.splitlines():
-        if found := _GPU_LINE.match(line):
-            gpus.append(Gpu(int(found[1]), found[2]))
-        elif gpus and (found := _MIG_LINE.match(line)):
-            last = gpus[-1]
-            gpus[-1] = Gpu(last.index, last.uuid, (*last.mig_uuids, found[1]))
-    return tuple(gpus)
+def _gpus(nvml: Any) -> Iterator[Gpu]:
+    for index in range(nvml.nvmlDeviceGetCount()):
+        try:
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            yield Gpu(index, nvml.nvmlDeviceGetUUID(handle), tuple(_mig_uuids(nvml, handle)))
+        except nvml.NVMLError:
+            continue  # this GPU is lost or not accessible
+
+
+def _mig_uuids(nvml: Any, gpu: Any) -> Iterator[str]:
+    try:
+        most = nvml.nvmlDeviceGetMaxMigDeviceCount(gpu)
+    except nvml.NVMLError:
+        return
+    for slot in range(most):
+        try:
+            yield nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, slot))
+        except nvml.NVMLError:
+            continue  # no MIG instance in this slot

@@ -1,9 +1,9 @@
-"""Is a worker still consuming? A heartbeat file it touches, and a probe that reads the file's age.
+"""Heartbeat files of the workers, and a probe that checks their age.
 
     python -m virnucpro_workers.health RUN_DIR [--max-age-seconds 120]
 
-exits 0 if every heartbeat in the folder is fresh. A process that is there but has stopped consuming (seen after
-broker outages) fails. One that is reconnecting counts as alive: a restart would not bring Redis back.
+exits 0 if every heartbeat in the folder is fresh. A process that runs but has stopped consuming (seen after broker
+outages) fails. One that is reconnecting counts as alive: a restart would not bring Redis back.
 """
 
 from __future__ import annotations
@@ -15,15 +15,10 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-from celery import bootsteps
-from celery.worker import state
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.files import write_bytes
 
-BEAT_SECONDS = 5.0
 SUFFIX = ".beat"
 
 
@@ -48,13 +43,18 @@ class Heartbeat:
 
 
 def heartbeat_file(run_dir: Path, name: str) -> Path:
-    """The file that the worker process `name` touches."""
+    """Return the heartbeat file of the worker process `name`."""
     return run_dir / f"{name}{SUFFIX}"
 
 
 def write_heartbeat(file: Path, phase: Phase) -> None:
-    """Note `phase` in `file`."""
+    """Write `phase` to `file`."""
     write_bytes(file, phase.encode())
+
+
+def renew_heartbeat(file: Path) -> None:
+    """Set the time of the last heartbeat to now; the phase stays."""
+    os.utime(file)
 
 
 def read_heartbeat(file: Path) -> Heartbeat:
@@ -63,36 +63,8 @@ def read_heartbeat(file: Path) -> Heartbeat:
     return Heartbeat(file.name.removesuffix(SUFFIX), Phase(file.read_text()), age_seconds)
 
 
-class HeartbeatStep(bootsteps.StartStopStep):
-    """Touches the heartbeat from the consumer's event loop while it polls for messages or runs one."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    file: Path
-    """Set on a subclass, one per process."""
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._timer: Any = None
-
-    def start(self, parent: Any) -> None:
-        write_heartbeat(self.file, Phase.CONSUMING)
-        self._timer = parent.timer.call_repeatedly(BEAT_SECONDS, self.beat, (parent,))
-
-    def stop(self, parent: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        write_heartbeat(self.file, Phase.RECONNECTING)
-
-    terminate = stop
-
-    def beat(self, parent: Any) -> None:
-        # kombu keeps the connection of a pending BRPOP here; while a task is held nothing is polled.
-        if state.reserved_requests or parent.task_consumer.channel._in_poll:
-            os.utime(self.file)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """The probe: exit status 0 if all are alive, 1 otherwise; says which is not."""
+    """Probe all workers of a folder: exit status 0 if all are alive, 1 otherwise; prints the silent ones."""
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers.health", description="Are the workers alive?")
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--max-age-seconds", type=float, default=120.0)

@@ -1,4 +1,4 @@
-"""What is started on a host: one embedding process per device, and the coordinating ones."""
+"""Lists the processes of a host: one embedding process per device, and the coordinators."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from virnucpro_workers.devices import DeviceSlot
-from virnucpro_workers.process import Role, process_name
+from virnucpro_workers.process import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
 from virnucpro_workers.supervisor import WorkerSpec
 
-#: Libraries that each start a thread per core unless told otherwise. With a fixed number the sums of a CPU worker
-#: do not depend on the machine, and workers do not fight for cores.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -20,6 +18,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "RAYON_NUM_THREADS",
 )
+"""Variables of libraries that start a thread per core by default. With a fixed number the sums of a CPU worker do not
+depend on the machine, and workers do not compete for cores."""
 
 
 def worker_specs(
@@ -33,16 +33,17 @@ def worker_specs(
     finishing_processes: int,
     environment: Mapping[str, str] | None = None,
 ) -> list[WorkerSpec]:
-    """The processes of this host, embedding ones first.
+    """Return the processes of this host, embedding ones first.
 
     An embedding process computes with `cpu_threads` threads; the others have one, and finish a big job with
-    `finishing_processes` processes. With `small_lane` one more coordinator serves small inputs only, which then never
-    wait for a giant one.
+    `finishing_processes` processes. With `small_lane`, coordinators are joined by one more for each role that serves
+    small inputs only.
     """
     base = os.environ if environment is None else environment
-    wanted = [(Role.EMBED, slot) for slot in slots]
-    wanted += [(Role.COORDINATE, DeviceSlot(str(number), "")) for number in range(coordinators)]
-    wanted += [(Role.COORDINATE_SMALL, DeviceSlot("0", ""))] * (small_lane and coordinators > 0)
+    wanted = [(EMBED, slot) for slot in slots]
+    wanted += [(COORDINATE, DeviceSlot(str(number), "")) for number in range(coordinators)]
+    if small_lane and coordinators > 0:
+        wanted += [(role, DeviceSlot("0", "")) for role in DEDICATED_COORDINATORS]
     return [
         WorkerSpec(
             name=process_name(role, slot.name),
@@ -51,7 +52,7 @@ def worker_specs(
                 *("--role", role, "--device", slot.name, "--host", host, "--run-dir", str(run_dir)),
             ),
             environment=dict(base)
-            | worker_environment(slot, threads=cpu_threads if role is Role.EMBED else 1)
+            | worker_environment(slot, threads=cpu_threads if role == EMBED else 1)
             | {"VIRNUCPRO_FINISHING_PROCESSES": str(finishing_processes)},
         )
         for role, slot in wanted
@@ -59,10 +60,10 @@ def worker_specs(
 
 
 def worker_environment(slot: DeviceSlot, *, threads: int) -> dict[str, str]:
-    """Variables that pin a process to its slot; they have to be there before it starts."""
+    """Return the variables that pin a process to its device; they must be set before it starts."""
     return {
         "CUDA_VISIBLE_DEVICES": slot.cuda_visible_devices,
-        # nvidia-smi counts in bus order; CUDA's own default order differs on mixed hosts.
+        # NVML and nvidia-smi count in bus order; CUDA's own default order differs on mixed hosts.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
     }

@@ -1,4 +1,4 @@
-"""What a pool child tells its parent about loading the models: still at it, ready, or failed for good."""
+"""State of loading the models, which a pool child shares with its parent: loading, ready, or failed for good."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from virnucpro_tasks.errors import ExitCode, VirnucproError
 
 _READY = 255
 PARENT_SECONDS = 5.0
-"""Time the parent gets to stop before a failed child is gone and the pool makes another."""
+"""Time that the parent has to stop before a failed child exits and the pool starts another."""
 
 
 class LoadingState:
@@ -29,16 +29,16 @@ class LoadingState:
 
     @property
     def exit_code(self) -> int | None:
-        """Why no child can be had; None while there is hope."""
+        """The exit code of a load that failed for good; None otherwise."""
         return self._shared[0] if self._shared[0] not in (0, _READY) else None
 
     def begin(self) -> None:
-        """There is no child with models (any more): one has to load them. A final failure stays."""
+        """Set the state to loading: no child has models. A final failure stays."""
         if self.exit_code is None:
             self._shared[0] = 0
 
     def run(self, load: Callable[[], object], *, name: str) -> None:
-        """In the child: load, and on an error print it, ask the parent to stop, and end this process.
+        """In the child: load the models; on an error print it, ask the parent to stop, and end this process.
 
         Celery would swallow an exception of its start-up signal and take tasks without models.
         """
@@ -49,7 +49,7 @@ class LoadingState:
                 self._shared[0] = _READY
                 return
             except VirnucproError as error:
-                # Celery turns sys.stderr into log records, one a line.
+                # Celery turns each line of sys.stderr into a log record.
                 print(f"virnucpro worker {name}: {error}", file=sys.__stderr__, flush=True)
                 self._shared[0] = error.exit_code
             except Exception:

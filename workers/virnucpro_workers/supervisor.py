@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,22 +11,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.processes import spawn
 from virnucpro_workers.health import heartbeat_file, read_heartbeat
 
 PERMANENT_EXITS = frozenset({ExitCode.USAGE, ExitCode.BAD_INPUT})
-"""A wrong setting or a missing bundle: starting again cannot mend it."""
+"""Exit codes for a wrong setting or a missing bundle: starting the worker again cannot help."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+AWAITED_SIGNALS = frozenset({*STOP_SIGNALS, signal.SIGCHLD})
 LONGEST_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """How one worker process is started."""
+    """Name, command line and environment of one worker process."""
 
     name: str
     command: tuple[str, ...]
@@ -36,11 +35,12 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When to start again and when to give up.
+    """When a dead or silent worker is started again, and when a stopping one is killed.
 
-    A dead worker waits `first_delay_seconds`, doubled at each death up to `longest_delay_seconds`; one that had lived
-    for `healthy_seconds` starts from the first delay again. Asked to stop, workers have `stop_seconds` before SIGKILL.
-    One whose heartbeat is older than `silent_seconds` while consuming is killed and started again.
+    A dead worker is started again after `first_delay_seconds`, doubled at each further death up to
+    `longest_delay_seconds`; after a life of `healthy_seconds` the delay is the first one again. Stopping workers have
+    `stop_seconds` before SIGKILL. A consuming worker whose heartbeat is older than `silent_seconds` is killed and
+    started again.
     """
 
     stop_seconds: float
@@ -50,7 +50,7 @@ class Policy:
     silent_seconds: float = 300.0
 
     def delay_seconds(self, deaths: int) -> float:
-        """How long to wait after this many deaths in a row (1 or more)."""
+        """Return the delay after this many deaths in a row (1 or more)."""
         return min(self.longest_delay_seconds, self.first_delay_seconds * 2.0 ** min(deaths - 1, 30))
 
 
@@ -71,9 +71,9 @@ def _to_stderr(line: str) -> None:
 class Supervisor:
     """Runs the workers of one host until a signal says stop; one line per event goes to `say`.
 
-    SIGTERM, SIGINT, SIGQUIT or SIGHUP: each worker gets SIGQUIT, on which it finishes its shard if that takes less than
-    the soft shutdown time, and requeues it otherwise. A second signal, or the end of `policy.stop_seconds`: SIGKILL to
-    all; their shards start elsewhere when the leases run out. Workers die with this process (Linux).
+    On SIGTERM, SIGINT, SIGQUIT or SIGHUP each worker gets SIGQUIT: it finishes its shard if that takes less than the
+    soft shutdown time, and requeues it otherwise. On a second signal, or after `policy.stop_seconds`, all get SIGKILL;
+    their shards start elsewhere when the leases lapse. Workers die with this process. Linux only (sigtimedwait).
     """
 
     specs: Sequence[WorkerSpec]
@@ -81,48 +81,37 @@ class Supervisor:
     run_dir: Path | None = None
     say: Callable[[str], None] = _to_stderr
     _workers: list[_Worker] = field(default_factory=list)
-    _signals: list[int] = field(default_factory=list)
     _exit_code: int = ExitCode.OK
     _kill_at: float | None = None
 
     def run(self) -> int:
         """Start, watch, restart; returns the exit code: 0 after SIGTERM, 130 after Ctrl-C, or a worker's own."""
         self._workers = [_Worker(spec) for spec in self.specs]
-        wake_read, wake_write = os.pipe()
-        for end in (wake_read, wake_write):
-            os.set_blocking(end, False)
-        previous = {number: signal.signal(number, self._note) for number in (*STOP_SIGNALS, signal.SIGCHLD)}
-        previous_wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        # Blocked signals stay pending until they are waited for, so none is lost between two waits.
+        previous = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED_SIGNALS)
+        received: int | None = None
         try:
             while True:
-                wait_seconds = self._advance()
+                wait_seconds = self._advance(received)
                 if self._finished():
                     break
-                select.select([wake_read], [], [], wait_seconds)
-                while _drained(wake_read):
-                    pass
+                received = _wait_for_signal(wait_seconds)
         finally:
             self._kill_all()
-            signal.set_wakeup_fd(previous_wakeup)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            os.close(wake_read)
-            os.close(wake_write)
+            while _wait_for_signal(0) is not None:
+                pass
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
         return self._exit_code
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGCHLD:
-            self._signals.append(number)
 
     def _finished(self) -> bool:
         return self._kill_at is not None and all(worker.process is None for worker in self._workers)
 
-    def _advance(self) -> float:
-        """One look at everything; returns the seconds until the next one is due."""
+    def _advance(self, received: int | None) -> float:
+        """Reap, start and check workers, and obey a received signal; returns the seconds until the next round."""
         for worker in self._workers:
-            self._bury(worker)
-        while self._signals:
-            self._obey(self._signals.pop(0))
+            self._reap(worker)
+        if received is not None and received != signal.SIGCHLD:
+            self._obey(received)
         now = time.monotonic()
         if self._kill_at is not None:
             if now >= self._kill_at and any(worker.process for worker in self._workers):
@@ -143,7 +132,7 @@ class Supervisor:
         worker.started_at = time.monotonic()
         self.say(f"{worker.spec.name} started, pid {worker.process.pid}")
 
-    def _bury(self, worker: _Worker) -> None:
+    def _reap(self, worker: _Worker) -> None:
         if worker.process is None or worker.process.poll() is None:
             return
         code = worker.process.returncode
@@ -180,7 +169,7 @@ class Supervisor:
             self.say(f"stopping {len(running)} workers, at most {self.policy.stop_seconds:.0f} s; again to kill them")
         for worker in running:
             assert worker.process is not None
-            # To the parent only: the pool child's shard is the parent's to requeue.
+            # To the parent only, which requeues the shard of its pool child.
             worker.process.send_signal(signal.SIGQUIT)
 
     def _kill_all(self) -> None:
@@ -190,7 +179,7 @@ class Supervisor:
                 worker.process.wait()
 
     def _check_heartbeat(self, worker: _Worker, now: float) -> None:
-        # A fresh process has the file of its predecessor until it writes its own.
+        # A new process has the heartbeat file of its predecessor until it writes its own.
         if self.run_dir is None or now - worker.started_at < self.policy.silent_seconds:
             return
         try:
@@ -208,8 +197,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _drained(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except BlockingIOError:
-        return b""
+def _wait_for_signal(seconds: float) -> int | None:
+    """Wait for one of AWAITED_SIGNALS, at most so long."""
+    received = signal.sigtimedwait(AWAITED_SIGNALS, seconds)
+    return None if received is None else received.si_signo

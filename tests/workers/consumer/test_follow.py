@@ -52,14 +52,14 @@ def test_a_worker_takes_shards_only_while_its_child_has_models(parent: SimpleNam
     step.start(parent)
     assert consumer.taken == [BUNDLE]
     loading.run(lambda: None, name="embed-cpu0")
-    step.look(parent)
+    step.poll(parent)
     assert consumer.taken == [BUNDLE, *JOBS]
     # When the child dies
     parent.app.on_lost_child()
     assert consumer.taken == [BUNDLE]
-    step.look(parent)
+    step.poll(parent)
     assert consumer.taken == [BUNDLE]
     # Then the next one has to be ready first
     loading.run(lambda: None, name="embed-cpu0")
-    step.look(parent)
+    step.poll(parent)
     assert consumer.taken == [BUNDLE, *JOBS]

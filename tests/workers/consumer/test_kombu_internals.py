@@ -1,13 +1,30 @@
-"""Which messages a worker holds, and which of them nobody works at."""
+"""The private parts of Celery, kombu and billiard still behave as they are used."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
+import billiard
 import pytest
+from billiard.common import human_status
 from celery.worker import state
+from celery.worker.request import Request as CeleryRequest
+from kombu.transport.redis import Channel
 from kombu.transport.virtual import QoS
-from virnucpro_workers.consumer.kombu_internals import drop_orphaned, held_tags, rebind_channel
+from virnucpro_workers.consumer.kombu_internals import (
+    allow_children,
+    drop_orphaned,
+    exit_signal,
+    exit_status,
+    held_tags,
+    is_polling,
+    let_go,
+    rebind_channel,
+    unacked_index,
+    was_cancelled,
+)
+
+from virnucpro_tasks.processes import ordered_process_map
 
 
 class Request:
@@ -106,3 +123,47 @@ def test_a_worker_that_stops_keeps_what_it_will_give_back(
 
 def test_without_a_connection_there_is_nothing_to_forget() -> None:
     assert drop_orphaned(SimpleNamespace(task_consumer=None), {"orphan"}) == set()
+
+
+def test_a_message_that_is_let_go_makes_room_for_another(
+    channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request("reassigned")
+    request.id, request.acknowledged, request.message.channel = "a task", False, channel
+    monkeypatch.setitem(state.requests, request.id, request)
+    channel.qos.append(request.message, "reassigned")
+    assert not channel.qos.can_consume()
+    let_go(request)
+    assert channel.qos.can_consume()
+    assert request.acknowledged
+    assert "a task" not in state.requests
+
+
+def test_what_is_read_of_kombu_and_celery_is_there() -> None:
+    consumer = SimpleNamespace(task_consumer=SimpleNamespace(channel=Channel))
+    assert not is_polling(consumer)
+    assert unacked_index(Channel) == "unacked_index"
+    assert Channel.do_restore
+    assert callable(Channel.QoS.restore_by_tag)
+    assert not was_cancelled(CeleryRequest)
+
+
+def test_how_a_process_ended_is_read_from_the_words_of_billiard() -> None:
+    assert exit_signal(human_status(-9)) == "SIGKILL"
+    assert exit_status(human_status(-9)) is None
+    assert exit_status(human_status(7)) == 7
+    assert exit_signal(human_status(7)) is None
+
+
+def finish_with_processes(answers: billiard.Queue) -> None:
+    allow_children()
+    answers.put(list(ordered_process_map(abs, [-1, 2, -3], processes=2)))
+
+
+def test_a_pool_child_may_start_processes() -> None:
+    answers = billiard.Queue()
+    child = billiard.Process(target=finish_with_processes, args=(answers,), daemon=True)
+    child.start()
+    assert answers.get(timeout=60) == [1, 2, 3]
+    child.join()
+    assert child.exitcode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from job import SAMPLE, make_job, run_job
-from virnucpro_workers.consumer.lost_jobs import Watch, is_watcher
+from virnucpro_workers.consumer.lost_jobs import LostJobFinder, is_watcher
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import cancel_job, remove_job
@@ -39,20 +39,20 @@ def app(settings: Settings, broker: EmbeddedBroker) -> Iterator[VirnucproApp]:
     app.close()
 
 
-def test_a_lost_job_is_queued_at_the_second_look_and_those_with_messages_never(
+def test_a_lost_job_is_queued_at_the_second_poll_and_those_with_messages_never(
     app: VirnucproApp, client: redis.Redis, settings: Settings
 ) -> None:
     lost, queued = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
     enqueue(app, queued)
-    watch = Watch(settings.store)
-    assert watch.look(app, client) == []
-    assert watch.look(app, client) == [lost.job_id]
+    finder = LostJobFinder(settings.store)
+    assert finder.poll(app, client) == []
+    assert finder.poll(app, client) == [lost.job_id]
     assert jobs_with_messages(client) == {lost.job_id, queued.job_id}
-    assert watch.look(app, client) == watch.look(app, client) == []
+    assert finder.poll(app, client) == finder.poll(app, client) == []
     # And should it be lost again
     client.flushall()
-    watch.look(app, client)
-    assert watch.look(app, client) == sorted([lost.job_id, queued.job_id])
+    finder.poll(app, client)
+    assert finder.poll(app, client) == sorted([lost.job_id, queued.job_id])
 
 
 def test_what_is_over_or_no_job_is_left_alone(app: VirnucproApp, client: redis.Redis, settings: Settings) -> None:
@@ -62,13 +62,13 @@ def test_what_is_over_or_no_job_is_left_alone(app: VirnucproApp, client: redis.R
     remove_job(removed, force=True)
     damaged.paths.job.write_text("{")
     (settings.store / "jobs" / "notes").mkdir()
-    watch = Watch(settings.store)
-    assert [watch.look(app, client) for _ in range(4)] == [[]] * 4
+    finder = LostJobFinder(settings.store)
+    assert [finder.poll(app, client) for _ in range(4)] == [[]] * 4
     assert jobs_with_messages(client) == set()
 
 
 def test_a_store_without_jobs_is_no_error(app: VirnucproApp, client: redis.Redis, tmp_path: Path) -> None:
-    assert Watch(tmp_path / "none").look(app, client) == []
+    assert LostJobFinder(tmp_path / "none").poll(app, client) == []
 
 
 def test_one_process_watches_until_it_is_silent(client: redis.Redis) -> None:

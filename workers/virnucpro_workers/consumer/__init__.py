@@ -1,1 +1,1 @@
-"""What runs in a worker's parent process beside Celery's consumer: leases, queues of jobs, fair order, heartbeat."""
+"""What runs in a worker's parent process beside Celery's consumer: leases, job queues, fair order, heartbeat."""

@@ -1,96 +1,73 @@
-"""How a worker learns of the queues of jobs, and a coordinator counts what waits in them. Steps of the consumer."""
+"""Consumer steps for the queues of jobs: a GPU worker subscribes to them, a coordinator counts what waits in them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from celery import bootsteps
 from celery.worker import state
 
 from virnucpro_tasks.keys import QUIET_LEASES
 from virnucpro_tasks.queue.job_queues import announce, entity, live_queues, sweep
+from virnucpro_workers.consumer.periodic import PeriodicStep
 from virnucpro_workers.loading import LoadingState
 
 FOLLOW_SECONDS = 0.25
-"""How soon a worker learns of the queue of a new job, at most."""
+"""A worker learns of the queue of a new job within this time."""
 
 WAITING_SECONDS = 0.25
-"""How long a worker waits at the queues that it knows before it asks again, with those it has learned of meanwhile;
-kombu's own second would be one in which a GPU has nothing to do."""
+"""How long a worker blocks on the queues that it knows before it polls again, then also the queues of new jobs.
+kombu's default of 1 s would leave a GPU idle for that time."""
 
 SWEEP_SECONDS = 5.0
 
 
-class _Repeated(bootsteps.StartStopStep):
-    """Calls `look` every `every_seconds` from the consumer's event loop; a lost connection restarts the consumer."""
+class FollowJobQueues(PeriodicStep):
+    """Subscribes to the announced queues of jobs with this worker's bundle, and announces those it holds a shard of.
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    every_seconds = FOLLOW_SECONDS
-    look: Callable[[Any], None]
-    """What a subclass does each time, given the consumer."""
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._timer: Any = None
-
-    def start(self, parent: Any) -> None:
-        self.look(parent)
-        self._timer = parent.timer.call_repeatedly(self.every_seconds, self.look, (parent,))
-
-    def stop(self, parent: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    terminate = stop
-
-
-class FollowJobQueues(_Repeated):
-    """Takes from the announced queues of jobs with this worker's bundle, and announces those it holds a shard of.
-
-    Not while its child loads models: a shard would wait for that, and others are there.
+    While its child loads models it subscribes to none: a shard would wait for that, and other workers may be ready.
     """
 
+    every_seconds = FOLLOW_SECONDS
     bundle_queue: str
     loading: LoadingState
-    """Both set on a subclass: the queue of the worker's bundle, and what its child says."""
+    """Both set on a subclass: the queue of the worker's bundle, and the state that its child reports."""
 
     def start(self, parent: Any) -> None:
         parent.app.on_lost_child = lambda: self.pause(parent)
         super().start(parent)
 
     def pause(self, parent: Any) -> None:
-        """Take nothing until a child has models again; called before the message of the last one goes back."""
+        """Take no shard until a child has loaded models again; called before the message of the lost one goes back."""
         self.loading.begin()
-        self._take(parent, set())
+        self._subscribe(parent, set())
 
-    def look(self, parent: Any) -> None:
+    def poll(self, parent: Any) -> None:
         with parent.task_consumer.channel.conn_or_acquire() as client:
             announce(client, held_queues(self.bundle_queue))
             wanted = live_queues(client, self.bundle_queue)
-        self._take(parent, wanted if self.loading.is_ready else set())
+        self._subscribe(parent, wanted if self.loading.is_ready else set())
 
-    def _take(self, parent: Any, wanted: set[str]) -> None:
-        """Take from the queues `wanted` and no other one."""
+    def _subscribe(self, parent: Any, wanted: set[str]) -> None:
+        """Take messages from the queues `wanted` and from no other queue of a job."""
         consumer = parent.task_consumer
-        taken = {queue.name for queue in consumer.queues if queue.name != self.bundle_queue}
-        for name in sorted(taken - wanted):
+        subscribed = {queue.name for queue in consumer.queues if queue.name != self.bundle_queue}
+        for name in sorted(subscribed - wanted):
             consumer.cancel_by_queue(name)
-        if new := sorted(wanted - taken):
+        if new := sorted(wanted - subscribed):
             for name in new:
                 consumer.add_queue(entity(name))
             consumer.consume()
 
 
 def held_queues(bundle_queue: str) -> set[str]:
-    """The queues of the jobs that this worker has taken a shard of and not finished it."""
+    """Return the queues of the jobs of which this worker holds an unfinished shard."""
     names = {request.delivery_info.get("routing_key") or "" for request in list(state.reserved_requests)}
     return {name for name in names if name.startswith(f"{bundle_queue}.")}
 
 
-class CountWaiting(_Repeated):
-    """Sets the gauges of waiting shards and forgets queues of jobs that are over."""
+class CountWaiting(PeriodicStep):
+    """Sets the gauges of waiting shards and removes the queues of jobs that are over."""
 
     every_seconds = SWEEP_SECONDS
 
@@ -98,10 +75,10 @@ class CountWaiting(_Repeated):
         self._started_at = time.monotonic()
         super().start(parent)
 
-    def look(self, parent: Any) -> None:
+    def poll(self, parent: Any) -> None:
         quiet_seconds = QUIET_LEASES * parent.app.settings.lease_seconds
-        # Shards of workers that died while no consumer was there come back in the first lease; until then a queue
-        # only looks empty.
+        # Shards of workers that died while no consumer ran come back within the first lease; until then their queue
+        # may look empty.
         if time.monotonic() - self._started_at < quiet_seconds:
             quiet_seconds = float("inf")
         with parent.task_consumer.channel.conn_or_acquire() as client:

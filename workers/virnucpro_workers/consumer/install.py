@@ -1,7 +1,8 @@
-"""Adds to a Celery application what every worker's consumer needs; a client's application has none of it."""
+"""Prepares a worker's Celery application; that of a client or of Flower needs none of this."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
@@ -13,11 +14,12 @@ REQUEST = "virnucpro_workers.consumer.request:CountedRequest"
 QUEUE_ORDER = "virnucpro_workers.consumer.fair_order:FairQueueOrder"
 
 
-def install(app: Celery, *, transport_options: dict[str, Any] | None = None) -> None:
-    """Add leases, the fair order of queues and the requests that note how a computing process ended.
+def install(app: Celery, *, steps: Iterable[type] = (), transport_options: dict[str, Any] | None = None) -> None:
+    """Add what every worker needs (leases, the fair order of queues, counted requests), and the `steps` of a role.
 
-    `transport_options` are further options of kombu's transport. To be called before the worker starts.
+    `steps` are Celery bootsteps of the consumer, `transport_options` further options of kombu's transport. To be called
+    before the worker starts.
     """
     CheckedTask.Request = REQUEST
-    app.steps["consumer"].add(LeaseKeeper)
+    app.steps["consumer"].update((LeaseKeeper, *steps))
     app.conf.broker_transport_options |= {"queue_order_strategy": QUEUE_ORDER} | (transport_options or {})

@@ -1,61 +1,167 @@
-"""Which messages a worker holds: what its leases are for.
+"""All uses of private or undocumented parts of Celery, kombu and billiard, and nothing else.
 
-kombu has no public names for them: `_delivered` are the messages of a channel that were taken, `_dirty` the tags of
-those acknowledged since, which it clears away later.
+They were read in celery 5.7.0, kombu 5.7.0 and billiard 4.3.2. Each function names what it relies on and what breaks if
+that changes. A new version of one of the three needs this file read again; `tests/test_layers.py` keeps the names out
+of every other file.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
+import billiard
 from celery.worker import state
+from celery.worker.consumer.consumer import STOP_CONDITIONS
 from kombu.transport import virtual
 
 log = logging.getLogger(__name__)
 
+_SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
+_STATUS = re.compile(r"exitcode (?P<status>\d+)")
+
 
 def held_tags(consumer: Any) -> set[str]:
-    """Delivery tags of all messages this worker has taken and not acknowledged, and of all tasks it computes."""
+    """Return the delivery tags of all messages that this worker has taken and not acknowledged, or is running.
+
+    kombu: `QoS._delivered`, `QoS._dirty`. Otherwise leases are not renewed, and every shard is started twice.
+    """
     return _delivered(consumer) | set(running_tasks())
 
 
 def running_tasks() -> dict[str, str]:
-    """The names and arguments of the tasks that this worker computes, by the delivery tags of their messages."""
+    """Return the name and arguments of each task that this worker runs, by the delivery tag of its message.
+
+    celery: `state.active_requests`. Otherwise the lease of a task that outlives its connection is not renewed.
+    """
     return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}
 
 
-def rebind_channel(lost: Any, channel: Any) -> None:
-    """Make the messages of a channel that was lost with its connection those of its successor.
+def is_polling(consumer: Any) -> bool:
+    """Return whether a BRPOP for messages is pending.
 
-    So a task that outlived the connection is acknowledged (on a closed channel kombu raises what ends the worker), and
-    counts among what the worker may take: no other shard waits behind it.
+    kombu, Redis transport: `Channel._in_poll` is the connection of a pending BRPOP. Otherwise an idle worker gives no
+    heartbeat, and its supervisor kills it.
+    """
+    return bool(consumer.task_consumer.channel._in_poll)
+
+
+def is_stopping(consumer: Any) -> bool:
+    """Return whether the worker itself stops, rather than only its connection.
+
+    celery: `STOP_CONDITIONS`, `blueprint.state`. Otherwise leases end with the first lost connection.
+    """
+    return consumer.blueprint.state in STOP_CONDITIONS
+
+
+def requeue_on_close(channel: Any, *, enabled: bool) -> None:
+    """Set whether the channel puts its unacknowledged messages back into their queues when it is closed.
+
+    kombu: `Channel.do_restore`. Otherwise a shard that is being computed is started again after each lost connection.
+    """
+    channel.do_restore = enabled
+
+
+def rebind_channel(lost: Any, channel: Any) -> None:
+    """Move the messages of a channel that was lost with its connection to its successor.
+
+    A task that outlived the connection is then acknowledged on the new channel, and counts towards the prefetch limit
+    there, so that no other shard waits behind it.
+
+    kombu: `QoS._delivered`, `virtual.QoS.append`. Otherwise the acknowledgement on a closed channel ends the worker.
     """
     running = running_tasks()
     for tag, message in list(lost.qos._delivered.items()):
         message.channel = channel
         if tag in running:
-            # Not the Redis one's own, which would write it to Redis: there it is, or was given to somebody else.
+            # The Redis transport's own `append` would write the message to Redis, where another worker may have it.
             virtual.QoS.append(channel.qos, message, tag)
 
 
 def drop_orphaned(consumer: Any, known: set[str]) -> set[str]:
-    """Let go of the messages that `known` has already and no task of this worker is for; returns the other such ones.
+    """Drop messages without a task that `known` already contains; return the other messages without a task.
 
-    So it is with one that Redis did not take the acknowledgement of: Celery logs that and goes on, and kombu counts the
-    message as taken for ever, so that the worker would take no other one. Its lease lapses, and whoever has it next
-    finds that it is done. One that was not known may only have come, or gone, this very moment. A worker that stops
-    lets go of nothing: it acknowledges and gives back when it is at its end.
+    If Redis fails during an acknowledgement, Celery logs that and goes on, while kombu counts the message as taken and
+    takes no other one. The lease of the message lapses, and the worker that gets it finds the work done. A message is
+    dropped only at the second sight, because a new one may have been received or acknowledged at this very moment, and
+    never while the worker stops, because then it puts its messages back.
+
+    kombu: `QoS._delivered`, `QoS._dirty`, `virtual.QoS.ack`; celery: `state.requests`, `state.should_stop`,
+    `state.should_terminate`. Otherwise a worker takes no message after such a failure until it is started again.
     """
     if state.should_stop is not None or state.should_terminate is not None:
         return set()
     tasks = {request.message.delivery_tag for request in list(state.requests.values())}
     orphans = _delivered(consumer) - tasks - set(running_tasks())
     for tag in sorted(orphans & known):
-        log.warning("message %s is of no task here, and Redis has not heard that it is done: let go", tag)
-        # What kombu does itself about one that is acknowledged, but for Redis.
+        log.warning("message %s belongs to no task here, and Redis did not record that it is done: dropped", tag)
         virtual.QoS.ack(consumer.task_consumer.channel.qos, tag)
     return orphans - known
+
+
+def let_go(request: Any) -> None:
+    """End a request in this process and leave its message in Redis to the worker that has it now.
+
+    This is what Celery and kombu do for an acknowledged message, without the part that deletes it from Redis.
+
+    celery: `state.task_ready`, `Request.acknowledged`; kombu: `virtual.QoS.ack`. Otherwise the worker takes no further
+    message, or deletes the message of another worker.
+    """
+    state.task_ready(request)
+    virtual.QoS.ack(request.message.channel.qos, request.message.delivery_tag)
+    request.acknowledged = True
+
+
+def was_cancelled(request: Any) -> bool:
+    """Return whether this worker itself ended the process of the request, as it does when it stops.
+
+    celery: `Request._already_cancelled`. Otherwise shards of stopped workers count as failed attempts.
+    """
+    return bool(request._already_cancelled)
+
+
+def unacked_index(channel: Any) -> str:
+    """Return the key of the sorted set of taken messages.
+
+    kombu, Redis transport: `Channel.unacked_index_key`. Otherwise lapsed leases are not found.
+    """
+    return str(channel.unacked_index_key)
+
+
+def requeue(channel: Any, tag: str) -> None:
+    """Put a taken message back into its queue, where it is the next one.
+
+    kombu, Redis transport: `QoS.restore_by_tag`. Otherwise shards of dead workers are not started again.
+    """
+    channel.qos.restore_by_tag(tag, client=channel.client)
+
+
+def exit_signal(message: str) -> str | None:
+    """Return the name of the signal that ended a pool process, from the message of its WorkerLostError.
+
+    billiard: `human_status` writes "signal 9 (SIGKILL)". Otherwise reasons of quarantined records are less precise.
+    """
+    found = _SIGNAL.search(message)
+    return found["name"] if found else None
+
+
+def exit_status(message: str) -> int | None:
+    """Return the exit status of a pool process, from the message of its WorkerLostError.
+
+    billiard: `human_status` writes "exitcode 7". Otherwise reasons of quarantined records are less precise.
+    """
+    found = _STATUS.search(message)
+    return int(found["status"]) if found else None
+
+
+def allow_children() -> None:
+    """Let this pool process start processes of its own; those of `ordered_process_map` end with it.
+
+    billiard: `current_process().daemon` is true for pool processes, which the standard library then forbids children.
+    Otherwise big jobs cannot be finished.
+    """
+    billiard.current_process().daemon = False
 
 
 def _delivered(consumer: Any) -> set[str]:

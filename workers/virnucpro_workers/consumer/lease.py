@@ -1,11 +1,12 @@
-"""The lease of a taken message: renewed while its worker lives, so that it can be short.
+"""Leases of taken messages: a worker renews them while it lives, and messages of dead workers are queued again.
 
-On Redis a taken message waits in `unacked`. kombu puts it back a fixed time after it was taken, whether its task still
-runs or not, and that time is told from the clocks of the workers; here kombu's time is for ever, and leases take its
-place. Every worker process says in LEASES which messages it holds, RENEWALS_PER_LEASE times a lease, and looks for
-those of which nobody has said so for a whole lease: these go back to their queue. All times are of the clock of Redis.
+On Redis a taken message waits in the hash `unacked`. kombu's own visibility timeout puts it back a fixed time after it
+was taken, even if its task still runs, and compares clocks of different hosts. Here that timeout is practically
+infinite, and leases replace it. Each worker process writes the messages that it holds to LEASES, RENEWALS_PER_LEASE
+times per lease, and requeues messages that nobody has renewed for a whole lease. All times are of the clock of Redis.
 
-While nobody looks (Redis is away, or everybody is), leases do not run: workers that come back have one to renew theirs.
+While no worker polls (because Redis or all workers are away) leases do not expire: workers that come back have a whole
+lease to renew theirs.
 """
 
 from __future__ import annotations
@@ -16,17 +17,25 @@ import time
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.consumer.consumer import STOP_CONDITIONS
 
 from virnucpro_tasks.keys import LAST_SWEEP, LEASES
-from virnucpro_workers.consumer.kombu_internals import drop_orphaned, held_tags, rebind_channel, running_tasks
+from virnucpro_workers.consumer.kombu_internals import (
+    drop_orphaned,
+    held_tags,
+    is_stopping,
+    rebind_channel,
+    requeue,
+    requeue_on_close,
+    running_tasks,
+    unacked_index,
+)
 
 log = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
 POLLS_PER_LEASE = 8
 LONGEST_POLL_SECONDS = 1.0
-"""Between two looks for lapsed leases of one process, at most."""
+"""Longest time between two polls of one process for lapsed leases."""
 
 _NOW = """
 local clock = redis.call('TIME')
@@ -71,14 +80,14 @@ return lapsed
 
 
 class LeaseKeeper(bootsteps.StartStopStep):
-    """Renews the leases of this worker's messages and puts back those that lapsed, in a thread of the parent process.
+    """Renews the leases of this worker's messages and requeues lapsed ones, in a thread of the parent process.
 
-    In the prefork pool the thread is immune to whatever holds the interpreter lock of the computing child.
-    A task that hangs is renewed for ever: tasks need a time limit.
+    The thread is independent of the interpreter lock of the computing child. It renews the lease of a task that hangs
+    for ever: tasks need a time limit.
 
-    A lost connection changes nothing: the thread goes on while the consumer has none, for that one waits for up to half
-    a minute before it tries again, in which another worker, back sooner, would take what is being computed here. Nor is
-    that given back with the old connection, as kombu does if Redis is there again by then; only who stops gives back.
+    The thread goes on while the consumer has no connection. The consumer reconnects only after up to half a minute, and
+    by then another worker would have taken the shard that is being computed here. For the same reason the messages of a
+    lost connection are not requeued when it is closed; only a worker that stops requeues its messages.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -90,7 +99,7 @@ class LeaseKeeper(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         lost, self._channel = self._channel, parent.task_consumer.channel
-        self._channel.do_restore = False
+        requeue_on_close(self._channel, enabled=False)
         if lost is not None:
             rebind_channel(lost, self._channel)
         if self._stopping is not None:
@@ -105,18 +114,18 @@ class LeaseKeeper(bootsteps.StartStopStep):
         ).start()
 
     def stop(self, parent: Any) -> None:
-        if parent.blueprint.state in STOP_CONDITIONS:
+        if is_stopping(parent):
             self.terminate(parent)
 
     def terminate(self, parent: Any) -> None:
         if self._channel is not None:
-            self._channel.do_restore = True
+            requeue_on_close(self._channel, enabled=True)
         if self._stopping is not None:
             self._stopping.set()
 
 
 def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: float) -> None:
-    """Renew the leases of `consumer` and look for lapsed ones until `stopping` is set; outlives Redis outages."""
+    """Renew the leases of `consumer` and requeue lapsed ones until `stopping` is set; survives Redis outages."""
     connection, failing = None, False
     missed: set[str] = set()
     orphans: set[str] = set()
@@ -125,20 +134,20 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
         try:
             if connection is None:
                 connection = consumer.app.connection_for_read()
-                # Otherwise it would wait between its own tries, longer than a lease may be.
+                # Without pauses between attempts, which can be longer than a lease.
                 connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
             channel = connection.default_channel
-            # The own ones first: after a pause of the whole process they may be about to lapse.
+            # Its own leases first: after a pause of the whole process they may be about to lapse.
             if time.monotonic() >= renew_at:
                 renew_at = time.monotonic() + lease_seconds / RENEWALS_PER_LEASE
                 missed = _renew_held(consumer, channel, missed)
                 orphans = drop_orphaned(consumer, orphans)
-            put_back_lapsed(channel, lease_seconds=lease_seconds)
+            requeue_lapsed(channel, lease_seconds=lease_seconds)
             if failing:
                 log.warning("leases are renewed again")
             failing = False
         except Exception as error:
-            # Whatever Redis or the network throw: the next round tries afresh on a new connection.
+            # Redis or the network may raise anything: the next round starts afresh on a new connection.
             if not failing:
                 log.warning("leases cannot be renewed: %s: %s", type(error).__name__, error)
             failing, renew_at = True, 0.0
@@ -150,37 +159,38 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
 
 
 def poll_seconds(lease_seconds: float) -> float:
-    """Seconds between two looks of one process for lapsed leases."""
+    """Return the seconds between two polls of one process for lapsed leases."""
     return min(LONGEST_POLL_SECONDS, lease_seconds / POLLS_PER_LEASE)
 
 
 def renew(client: Any, index_key: str, tags: set[str]) -> set[str]:
-    """Give the messages `tags` a fresh lease from now; returns those that are not taken (any more)."""
+    """Renew the leases of the messages `tags`; returns those that are no longer taken."""
     return {bytes(tag).decode() for tag in client.eval(_RENEW, 2, index_key, LEASES, *tags)} if tags else set()
 
 
 def lapsed(client: Any, index_key: str, *, lease_seconds: float) -> list[str]:
-    """The taken messages whose lease has lapsed, which the caller has to put back; each is named to one caller only.
+    """Return the taken messages whose lease has lapsed, each to one caller only, which has to requeue them.
 
-    Should that one die with it, the message has a new lease. Nothing is named if somebody has looked just before.
+    If that caller dies before it does, the message has a new lease that lapses in turn. Returns nothing if another
+    process has polled a moment ago.
     """
     throttle = poll_seconds(lease_seconds) / 2
     found = client.eval(_LAPSED, 3, index_key, LEASES, LAST_SWEEP, lease_seconds, throttle)
     return [bytes(tag).decode() for tag in found]
 
 
-def put_back_lapsed(channel: Any, *, lease_seconds: float) -> None:
+def requeue_lapsed(channel: Any, *, lease_seconds: float) -> None:
     """Put messages of workers that have been silent for a lease back into their queues, where they are next."""
-    for tag in lapsed(channel.client, channel.unacked_index_key, lease_seconds=lease_seconds):
-        log.warning("no sign of life for %g s from who took message %s: it is queued again", lease_seconds, tag)
-        channel.qos.restore_by_tag(tag, client=channel.client)
+    for tag in lapsed(channel.client, unacked_index(channel), lease_seconds=lease_seconds):
+        log.warning("no sign of life for %g s from the worker of message %s: it is queued again", lease_seconds, tag)
+        requeue(channel, tag)
 
 
 def _renew_held(consumer: Any, channel: Any, missed: set[str]) -> set[str]:
-    """Renew what is held; returns which tasks run without their message, `missed` being those of the last time."""
-    lost = renew(channel.client, channel.unacked_index_key, held_tags(consumer))
+    """Renew the held messages; returns the running tasks whose message is gone. Warns of those already in `missed`."""
+    lost = renew(channel.client, unacked_index(channel), held_tags(consumer))
     running = {tag: name for tag, name in running_tasks().items() if tag in lost}
-    # At once it may have been acknowledged this very moment.
+    # Only at the second time: at the first it may have been acknowledged this very moment.
     for tag in sorted(running.keys() & missed):
         log.warning("%s has lost its lease and may have been started elsewhere", running[tag])
     return set(running)

@@ -1,19 +1,21 @@
-"""Jobs that Redis has lost are found and gone on with, although no client waits for them.
+"""Finds jobs whose messages Redis has lost, and queues their next stage, although no client waits for them.
 
-A job that is neither finished nor stopped has a message in Redis, always: its next step waits, or a worker is at it.
-If it has none in two looks one after the other, the messages were lost: Redis was emptied, a worker died between taking
-a message and saying so, or the callback of a chord was never called. Then the next step is queued, as `resume` does.
+A job that is neither finished nor stopped always has a message in Redis: one that waits, or one that a worker holds. If
+two polls in a row find none, the messages were lost: Redis was emptied, a worker died between taking a message and
+recording that, or the callback of a chord was never called. `virnucpro resume` does the same by hand.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import is_stopped, open_for_work
@@ -21,15 +23,16 @@ from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queue.client import requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
+from virnucpro_tasks.queue.redis_checks import bind_store
 from virnucpro_tasks.queue.store_failures import ended_jobs
 
 log = logging.getLogger(__name__)
 
 POLLS_UNTIL_LOST = 2
-"""A client that submits has made the job some moments before its first message."""
+"""A client makes the folder of a job some moments before it sends the first message."""
 
 TERM_POLLS = 3
-"""Who watches does so until nothing was heard of it for so many looks."""
+"""A watchdog that has been silent for so many polls is replaced by another one."""
 
 _ELECT = """
 local watcher = redis.call('GET', KEYS[1])
@@ -39,30 +42,80 @@ return 1
 """
 
 
+class Watchdog(bootsteps.StartStopStep):
+    """Runs `watch` in a thread of a coordinator, unless the setting `watch_seconds` is 0.
+
+    It is a thread because a store that hangs must not keep the consumer from its messages.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._stopping: threading.Event | None = None
+
+    def start(self, parent: Any) -> None:
+        if not parent.app.settings.watch_seconds:
+            return
+        self._stopping = threading.Event()
+        threading.Thread(target=watch, args=(parent.app, self._stopping), name="watchdog", daemon=True).start()
+
+    def stop(self, parent: Any) -> None:
+        if self._stopping is not None:
+            self._stopping.set()
+
+    terminate = stop
+
+
+def watch(app: Any, stopping: threading.Event) -> None:
+    """Poll for lost jobs every `watch_seconds` until `stopping` is set; survives outages of Redis and of the store.
+
+    Only one coordinator of all polls at a time.
+    """
+    every_seconds = app.settings.watch_seconds
+    name = f"{socket.gethostname()} {os.getpid()}"
+    finder = LostJobFinder(app.settings.store)
+    failing = False
+    while not stopping.wait(every_seconds):
+        try:
+            with app.connection_for_read() as connection:
+                client = connection.default_channel.client
+                # A Redis that was emptied has lost this as well.
+                bind_store(client, app.settings.store)
+                if is_watcher(client, name, every_seconds=every_seconds):
+                    finder.poll(app, client)
+            failing = False
+        except Exception as error:
+            # Redis, the network or the store may raise anything: the next poll starts afresh.
+            if not failing:
+                log.warning("lost jobs cannot be looked for: %s: %s", type(error).__name__, error)
+            failing = True
+
+
 def is_watcher(client: Any, name: str, *, every_seconds: float) -> bool:
-    """Whether `name` is the one of all processes that watches. Raises redis.RedisError."""
+    """Return whether the process `name` is the elected watchdog, and extend its term. Raises redis.RedisError."""
     return bool(client.eval(_ELECT, 1, WATCH, name, round(TERM_POLLS * every_seconds * 1000)))
 
 
-class Watch:
-    """The memory of one watcher: which jobs of a store are over, and which had no message at the last looks."""
+class LostJobFinder:
+    """Remembers which jobs of a store are finished, and how often in a row each other one had no message."""
 
     def __init__(self, store: Path) -> None:
         self._store = store
         self._finished: set[str] = set()
         self._missed: dict[str, int] = {}
 
-    def look(self, app: Celery, client: Any) -> list[str]:
-        """Queue the next step of the jobs that are lost; returns their ids. One listing, and a few looks a live job.
+    def poll(self, app: Celery, client: Any) -> list[str]:
+        """Queue the next stage of each lost job; returns their ids. Lists the store once, stats only live jobs.
 
         Raises redis.RedisError or OSError.
         """
-        named = jobs_with_messages(client)
+        with_messages = jobs_with_messages(client)
         there = set(_job_ids(self._store))
         self._finished = {job_id for job_id in there if job_id in self._finished or self._paths(job_id).run.exists()}
         missed = {
             job_id: self._missed.get(job_id, 0) + 1
-            for job_id in there - self._finished - named - ended_jobs(client)
+            for job_id in there - self._finished - with_messages - ended_jobs(client)
             if not is_stopped(self._paths(job_id))
         }
         lost = sorted(job_id for job_id, times in missed.items() if times >= POLLS_UNTIL_LOST)

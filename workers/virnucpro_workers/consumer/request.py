@@ -1,83 +1,72 @@
-"""What the parent of a computing process knows and its child cannot tell: how the child ended."""
+"""Records in the attempts file how a computing process ended, which only its parent process knows."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
-from celery.worker.state import task_ready
-from kombu.transport import virtual
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 from virnucpro_tasks.queue.checked_task import MessageReassigned
 from virnucpro_tasks.recovery.attempts import open_attempt, read_attempts, record
+from virnucpro_workers.consumer.kombu_internals import exit_signal, exit_status, let_go, was_cancelled
 
 log = logging.getLogger(__name__)
 
-_SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
-STEPS = {"virnucpro.split_job": SPLITTING, "virnucpro.finish_job": FINISHING}
-"""What a task without a shard does to its job."""
+STAGES = {"virnucpro.split_job": SPLITTING, "virnucpro.finish_job": FINISHING}
+"""The stage of each task that has no shard."""
 
 TIME_LIMIT = "time limit"
 
-_STATUS = re.compile(r"exitcode (?P<status>\d+)")
-
 
 class CountedRequest(Request):
-    """A request of a task that notes in its attempts file how its process died, or was stopped."""
+    """A Celery request that records in the attempts file of its task that the process died or was stopped."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:  # noqa: FBT001, FBT002
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, MessageReassigned):
-            task_ready(self)
-            return self._let_go()
+            let_go(self)
+            return None
         if isinstance(error, WorkerLostError | SystemExit):
-            # Before the message goes back: whoever takes it next reads the file.
-            self._note(self._already_cancelled, str(error))
+            # Before the message goes back: the worker that takes it next reads the file.
+            self._record_end(str(error), handed_back=was_cancelled(self))
             if self.app.on_lost_child is not None:
                 self.app.on_lost_child()
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
     def on_timeout(self, soft: Any, timeout: Any) -> None:
         if not soft:
-            self._note(False, TIME_LIMIT)
+            self._record_end(TIME_LIMIT, handed_back=False)
         super().on_timeout(soft, timeout)
 
     def cancel(self, *arguments: Any, **options: Any) -> Any:
-        self._note(True, "")
+        self._record_end("", handed_back=True)
         return super().cancel(*arguments, **options)
 
-    def _let_go(self) -> None:
-        """Forget the message here, so that the next one can be taken; in Redis it is of whoever has it now."""
-        # The part of an acknowledgement that kombu does in this process alone.
-        virtual.QoS.ack(self.message.channel.qos, self.message.delivery_tag)
-        self.acknowledged = True
-
-    def _note(self, handed_back: object, how: str) -> None:
+    def _record_end(self, how: str, *, handed_back: bool) -> None:
+        """End the attempt that this process left open, as failed unless it was handed back."""
         try:
             paths = JobPaths.of(self.app.settings.store, self.args[0])
-            file = paths.attempts(int(self.args[1])) if self.args[1:] else paths.stage_attempts(STEPS[self.name])
+            file = paths.attempts(int(self.args[1])) if self.args[1:] else paths.stage_attempts(STAGES[self.name])
             attempt = open_attempt(read_attempts(file), host=socket.gethostname(), parent=os.getpid())
             if attempt is not None:
                 facts = {"handed_back": True} if handed_back else {"failed": death(how, attempt.get("limit_seconds"))}
                 record(file, attempt["step"], pid=attempt["pid"], **facts)
         except (OSError, JobError, TypeError, ValueError, LookupError) as error:
-            log.warning("how %s ended cannot be noted: %s", self.id, error)
+            log.warning("how %s ended cannot be recorded: %s", self.id, error)
 
 
 def death(how: str, limit_seconds: float | None) -> str:
-    """`how` a process was lost, as billiard says it, for the reason of a quarantined record."""
-    found = _SIGNAL.search(how)
-    if limit_seconds is not None and (how == TIME_LIMIT or (found and found["name"] == "SIGALRM")):
+    """Return the reason of a quarantine from billiard's words for the death of a process, or TIME_LIMIT."""
+    signal = exit_signal(how)
+    if limit_seconds is not None and (how == TIME_LIMIT or signal == "SIGALRM"):
         return f"no result within {limit_seconds:g} s"
-    if found:
-        return f"its worker was killed by {found['name']}"
-    if found := _STATUS.search(how):
-        return f"its worker ended with status {found['status']}"
-    return "its worker died"
+    if signal is not None:
+        return f"its worker was killed by {signal}"
+    status = exit_status(how)
+    return "its worker died" if status is None else f"its worker ended with status {status}"

@@ -1,4 +1,4 @@
-"""A network that can be cut: a forwarder to a unix socket, through which a host of a drill reaches Redis."""
+"""A network that can be cut: a forwarder to the unix socket of Redis, for some of its clients."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WAKE_SECONDS = 0.1
 
 
 class Network:
-    """Context manager: forwards what comes to `url` to the server's socket, until it is cut.
+    """Context manager that forwards connections to `url` to the server's socket, except while it is cut.
 
-    A cut network closes nothing: whoever speaks into it gets no answer, as with a cable that was pulled.
+    Connections stay open while it is cut, and get no answer, as with a cable that was pulled.
     """
 
     def __init__(self, server: Path, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Network:
 
     @property
     def url(self) -> str:
-        """Of Redis, through this network."""
+        """The URL of Redis through this network."""
         return f"redis+socket://{quote(str(self._path))}?virtual_host=0"
 
     def __enter__(self) -> Self:
@@ -54,11 +54,11 @@ class Network:
         self._selector.close()
 
     def cut(self) -> None:
-        """From now on nothing goes through."""
+        """Let nothing pass from now on."""
         self._whole.clear()
 
     def mend(self) -> None:
-        """What was spoken into the cut network arrives now."""
+        """Let everything pass again, also what was sent meanwhile."""
         self._whole.set()
 
     def _forward(self) -> None:
