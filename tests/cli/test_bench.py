@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cli.conftest import Virnucpro
+
+from virnucpro_tasks import bench
+from virnucpro_tasks.bench import BenchRow
+from virnucpro_tasks.cli.bench import HEADINGS
+from virnucpro_tasks.errors import ExitCode
+
+ROW = BenchRow(
+    model="ESM-2 8M",
+    precision="fp16",
+    attention="sdpa",
+    sequence="50 residues",
+    tokens_per_second=12_345.6,
+    sequences_per_second=237.4,
+    share_of_ceiling=0.456,
+    ceiling_teraflops=1.5,
+    token_budget=1_024,
+    token_fill=0.98765,
+    peak_bytes=2_340_000_000,
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was to be measured; nothing is."""
+    calls: list[Any] = []
+
+    def measured(models: list[str], **how: str) -> list[BenchRow]:
+        calls.append((models, how))
+        return [ROW]
+
+    monkeypatch.setattr(bench, "bench", measured)
+    return calls
+
+
+def test_a_table_with_a_heading_for_each_field(virnucpro: Virnucpro, asked: list[Any]) -> None:
+    ended = virnucpro("bench", "--models", "8M,650M", "--device", "cpu", "--precision", "fp32")
+    assert ended.code == ExitCode.OK
+    heading, row = (line.split("\t") for line in ended.out)
+    assert heading == list(HEADINGS)
+    assert row == ["ESM-2 8M", "50 residues", "sdpa", "12346", "237", "45.6", "1.5", "0.988", "2.34"]
+    assert ended.err == ["ESM-2 8M, 50 residues: 12,346 tokens/s"]
+    assert asked == [(["8M", "650M"], {"device": "cpu", "precision": "fp32", "attention": "auto"})]
+
+
+def test_json(virnucpro: Virnucpro, asked: list[Any]) -> None:
+    ended = virnucpro("bench", "--json")
+    (row,) = json.loads("\n".join(ended.out))
+    assert (row["token_budget"], row["share_of_ceiling"], ended.err) == (1_024, 0.456, [])

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cli.conftest import Virnucpro
+
+from virnucpro_tasks.cli import flower
+from virnucpro_tasks.errors import ExitCode
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arguments and the password that Flower was started with."""
+    calls: list[Any] = []
+    app = SimpleNamespace(start=lambda arguments: calls.append((arguments, os.environ[flower.PASSWORD_VARIABLE])))
+    monkeypatch.setattr(flower, "app_of", lambda _: app)
+    monkeypatch.setattr(flower, "check_reachable", lambda _: None)
+    # Set first, so that what the command sets is taken back after the test.
+    monkeypatch.setenv(flower.PASSWORD_VARIABLE, "")
+    return calls
+
+
+def test_a_random_password_is_printed_and_not_on_the_command_line(virnucpro: Virnucpro, started: list[Any]) -> None:
+    ended = virnucpro("flower", "--port", 5556)
+    assert ended.code == ExitCode.OK
+    arguments, secret = started[0]
+    user, _, password = secret.partition(":")
+    assert ended.err == [f"user {user}, password {password}", "Flower at http://127.0.0.1:5556"]
+    assert len(password) >= 12 and not any(password in argument for argument in arguments)
+    assert {"--address=127.0.0.1", "--port=5556", "--read_only=True"} <= set(arguments)
+
+
+def test_a_password_of_the_user_is_used_and_not_printed(
+    virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(flower.PASSWORD_VARIABLE, "me:secret")
+    ended = virnucpro("flower", "--read-write")
+    assert "secret" not in "\n".join(ended.err)
+    assert started[0][1] == "me:secret" and "--read_only=False" in started[0][0]
+
+
+def test_without_flower_the_command_that_installs_it_is_named(
+    virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flower, "find_spec", lambda _: None)
+    ended = virnucpro("flower")
+    assert ended.code == ExitCode.USAGE and "virnucpro-tasks[flower]" in ended.err[0]

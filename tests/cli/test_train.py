@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cli.conftest import Virnucpro
+from job import SAMPLE
+
+from virnucpro_tasks.cli import train
+from virnucpro_tasks.cli.labelled import Labelled
+from virnucpro_tasks.errors import ExitCode
+
+CARD = {"unseen_groups": {"auroc": 0.93, "records": 17}}
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The heads that were asked for; none is fitted."""
+    made: list[Any] = []
+
+    def fit_bundle(_output: Path, _bundle: Any, _examples: Any, request: Any, *, say: Any, **_: Any) -> dict[str, Any]:
+        made.append(request)
+        say(SimpleNamespace(number=3, training=0.25, stopping=0.5, validation=0.5))
+        return CARD
+
+    job = SimpleNamespace(spec=SimpleNamespace(parameters=SimpleNamespace(chunk_length=300), inputs=()))
+    monkeypatch.setattr(Labelled, "check", lambda _: None)
+    monkeypatch.setattr(Labelled, "embedded", lambda *_, **__: job)
+    monkeypatch.setattr(train, "read_examples", lambda *_: SimpleNamespace(ids=["a"] * 1_234, record=[0] * 5_678))
+    monkeypatch.setattr(train, "fit_bundle", fit_bundle)
+    return made
+
+
+def test_a_head_is_fitted_as_asked_and_its_course_is_told(
+    virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    ended = virnucpro("train", SAMPLE, SAMPLE, "-o", out, "--hidden", 64, "--seed", 7, "--licence", "MIT")
+    assert (ended.code, ended.out) == (ExitCode.OK, [])
+    (request,) = requests
+    assert (request.hidden, request.seed, request.licence, request.name) == (64, 7, "MIT", "mine")
+    assert (request.kind, request.chunk_length, request.intended_use) == ("mlp", 300, "not stated")
+    assert ended.err[1:] == [
+        "1,234 records with 5,678 open frames: fitting a head",
+        "epoch 3: training loss 0.2500, validation loss 0.5000",
+        f"bundle {out}: AUROC 0.93 on 17 records of unseen groups",
+    ]
+
+
+def test_json_prints_the_card(virnucpro: Virnucpro, requests: list[Any], tmp_path: Path) -> None:
+    ended = virnucpro("train", SAMPLE, SAMPLE, "-o", tmp_path / "mine", "--head", "logistic", "--json", "--quiet")
+    assert (json.loads("\n".join(ended.out)), ended.err) == (CARD, [])
+    assert requests[0].kind == "logistic"
+
+
+def test_an_existing_folder_is_refused_before_anything_is_read(
+    virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
+) -> None:
+    ended = virnucpro("train", "no-such-file", "-o", tmp_path)
+    assert ended.code == ExitCode.USAGE and "exists already" in ended.err[0]
+    assert requests == []
