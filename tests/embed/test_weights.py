@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.weights import read_sizes
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.sizes import Esm2Sizes
 
 NAME = "layers.1.fc2.weight"
 
@@ -42,14 +43,18 @@ def test_a_missing_or_damaged_file_is_named(esm2_directory, content):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"layers": 2}', '{"layers": 2, "width": true}', '{"layers": 2, "width": 0}']
+    "content",
+    [
+        *("", "[]", '{"layers": 2, "heads": 4}', '{"layers": 2, "heads": 4, "width": true}'),
+        *('{"layers": 2, "heads": 4, "width": 0}', '{"layers": 2, "heads": 4, "width": 8, "depth": 2}'),
+    ],
 )
 def test_a_wrong_config_is_named(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(BundleError, match=r"config\.json"):
-        read_sizes(tmp_path, ("layers", "width"))
+        read_sizes(tmp_path, Esm2Sizes)
 
 
 def test_sizes_are_read(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"width": 8, "layers": 2}))
-    assert read_sizes(tmp_path, ("layers", "width")) == {"layers": 2, "width": 8}
+    (tmp_path / "config.json").write_text(json.dumps({"width": 8, "layers": 2, "heads": 4}))
+    assert read_sizes(tmp_path, Esm2Sizes) == Esm2Sizes(layers=2, width=8, heads=4)

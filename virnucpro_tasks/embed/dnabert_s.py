@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self, cast
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,6 +15,7 @@ from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, AttentionReq
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.weights import CONFIG_FILE, embedding, parameter_shapes, read_sizes, read_tensors
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.sizes import DnabertSizes
 
 LAYER_NORM_EPS = 1e-12
 TOKEN_TYPES = 2
@@ -115,17 +117,17 @@ class DnabertS(nn.Module):
         Raises BundleError naming what is missing or misshapen, and BackendError for an attention backend that
         cannot add the ALiBi bias.
         """
-        sizes = read_sizes(directory, ("layers", "width", "heads", "feed_forward", "vocabulary"))
-        head_dim, rest = divmod(sizes["width"], sizes["heads"])
+        sizes = read_sizes(directory, DnabertSizes)
+        head_dim, rest = divmod(sizes.width, sizes.heads)
         if rest:
             raise BundleError("width must be a multiple of heads", path=directory / CONFIG_FILE)
         device = torch.device(device)
         backend = resolve_backend(attention, device, AttentionRequirements(dtype=dtype, head_dim=head_dim, biased=True))
         with torch.device("meta"):
-            model = cls(**sizes, attention=backend)
+            model = cls(**msgspec.structs.asdict(sizes), attention=backend)
         tensors = read_tensors(directory, parameter_shapes(model), optional={}, device=device, dtype=dtype)
         model.load_state_dict(tensors, assign=True)
-        model.slopes = alibi_slopes(sizes["heads"]).to(device)
+        model.slopes = alibi_slopes(sizes.heads).to(device)
         return model.requires_grad_(False).eval()
 
     def forward(self, tokens: Tensor, segments: Segments) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,6 +23,7 @@ from virnucpro_tasks.embed.weights import (
     read_tensors,
 )
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.sizes import Esm2Sizes
 
 LAYER_NORM_EPS = 1e-5
 FEED_FORWARD_RATIO = 4
@@ -91,8 +93,8 @@ class Esm2(nn.Module):
         models were trained with them rounded. Raises BundleError naming what is missing or misshapen, and
         BackendError if the named attention backend cannot run this model.
         """
-        sizes = read_sizes(directory, ("layers", "width", "heads"))
-        head_dim, rest = divmod(sizes["width"], sizes["heads"])
+        sizes = read_sizes(directory, Esm2Sizes)
+        head_dim, rest = divmod(sizes.width, sizes.heads)
         if rest or head_dim % 2:
             raise BundleError("width / heads must be an even number", path=directory / CONFIG_FILE)
         device = torch.device(device)
@@ -100,8 +102,8 @@ class Esm2(nn.Module):
             attention, device, AttentionRequirements(dtype=dtype, head_dim=head_dim, biased=False)
         )
         with torch.device("meta"):
-            model = cls(**sizes, attention=backend)
-        stored = {f"layers.{layer}.self_attn.rot_emb.inv_freq": (head_dim // 2,) for layer in range(sizes["layers"])}
+            model = cls(**msgspec.structs.asdict(sizes), attention=backend)
+        stored = {f"layers.{layer}.self_attn.rot_emb.inv_freq": (head_dim // 2,) for layer in range(sizes.layers)}
         tensors = read_tensors(directory, parameter_shapes(model), optional=stored, device=device, dtype=dtype)
         frequencies = [tensors.pop(name) for name in stored if name in tensors]
         if any(not torch.equal(frequencies[0], other) for other in frequencies[1:]):

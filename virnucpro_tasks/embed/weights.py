@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.jsonfile import read_struct
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 _CONVERT_HINT = "convert the bundle again"
 
+Sizes = TypeVar("Sizes")
 
-def read_sizes(directory: Path, names: Collection[str]) -> dict[str, int]:
-    """The positive integers called `names` in config.json, no more, no fewer. Raises BundleError."""
-    file = directory / CONFIG_FILE
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise BundleError(f"cannot be read: {error}", path=file, hint=_CONVERT_HINT) from None
-    if not isinstance(content, dict) or set(content) != set(names):
-        raise BundleError(f"must have exactly the entries {', '.join(names)}", path=file, hint=_CONVERT_HINT)
-    for name, value in content.items():
-        if type(value) is not int or value < 1:
-            raise BundleError(f"{name} must be a positive integer, not {value!r}", path=file, hint=_CONVERT_HINT)
-    return content
+
+def read_sizes(directory: Path, kind: type[Sizes]) -> Sizes:
+    """Read config.json as a `kind`. Raises BundleError naming the entry at fault."""
+    return read_struct(directory / CONFIG_FILE, kind, hint=_CONVERT_HINT)
 
 
 def read_tensors(
