@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.jobs.staging import STANDARD_INPUT, StagedInput, stage_inputs
+from virnucpro_tasks.paths import JobPaths, new_job_id
+
+CONTENT = b">a\nACGT\n"
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> JobPaths:
+    paths = JobPaths.of(tmp_path / "store", new_job_id())
+    paths.make_folders()
+    return paths
+
+
+def entry(name: Path | str) -> StagedInput:
+    return StagedInput(str(name), len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+def test_a_file_of_the_same_file_system_is_linked_also_through_a_symlink(tmp_path: Path, paths: JobPaths) -> None:
+    reads, link = tmp_path / "reads.fasta", tmp_path / "link.fasta"
+    reads.write_bytes(CONTENT)
+    link.symlink_to(reads)
+    assert stage_inputs([reads, link], paths) == (entry(reads), entry(link))
+    assert paths.input(0).samefile(reads) and paths.input(1).samefile(reads)
+    assert not paths.input(1).is_symlink()
+
+
+def test_a_file_that_cannot_be_linked_is_copied(
+    tmp_path: Path, paths: JobPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    reads = tmp_path / "reads.fasta"
+    reads.write_bytes(CONTENT)
+    monkeypatch.setattr(os, "link", refuse)
+    assert stage_inputs([reads], paths) == (entry(reads),)
+    assert paths.input(0).read_bytes() == CONTENT and not paths.input(0).samefile(reads)
+
+
+def test_a_pipe_is_copied(tmp_path: Path, paths: JobPaths) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(CONTENT,))
+    writer.start()
+    assert stage_inputs([pipe], paths) == (entry(pipe),)
+    writer.join()
+    assert paths.input(0).read_bytes() == CONTENT
+
+
+def test_standard_input_is_copied_once(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(CONTENT)))
+    assert stage_inputs([STANDARD_INPUT], paths) == (entry("standard input"),)
+    with pytest.raises(InputError, match="standard input: can be read only once"):
+        stage_inputs([STANDARD_INPUT, STANDARD_INPUT], paths)
