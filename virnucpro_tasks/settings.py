@@ -11,7 +11,6 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-import msgspec
 import yaml
 
 from virnucpro_tasks.errors import SettingsError
@@ -155,6 +154,8 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _converted(name: str, value: Any, *, source: str) -> Any:
+    import msgspec  # 'virnucpro --help' converts nothing, and starts without it
+
     hints = get_type_hints(Settings)
     if name not in hints:
         known = ", ".join(sorted(setting.name for setting in fields(Settings)))
