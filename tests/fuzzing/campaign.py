@@ -2,8 +2,9 @@
 
     python tests/fuzzing/campaign.py [--runs 100000] [--targets labels head] [--seed 1] [--jobs 2]
 
-A process a target. One that crashes, hangs for ten seconds or takes 2 GiB leaves its input in tests/fuzzing/found/ and
-is started again with another seed. What was found and mended is in tests/fuzzing/corpus/, which the tests go through.
+Each target runs in its own process. If it crashes, hangs for ten seconds or takes 2 GiB, its input is kept in
+tests/fuzzing/found/ and it is started again with another seed. Inputs whose fault is corrected are in
+tests/fuzzing/corpus/, and the tests run them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _COUNTERS = re.compile(rb"cov: (\d+)")
 
 
 def fuzz_one(name: str, options: list[str]) -> None:
-    """In a process of its own: never returns."""
+    """Fuzz one target in this process; never returns."""
     import atheris
 
     with atheris.instrument_imports(include=["virnucpro_tasks"]):
@@ -44,7 +45,7 @@ def fuzz_one(name: str, options: list[str]) -> None:
 
 
 def campaign(name: str, *, runs: int, seed: int) -> dict[str, Any]:
-    """`runs` executions of a target, however often it has to be started for that."""
+    """Execute a target `runs` times, starting it again after each crash."""
     from fuzzing.targets import TARGETS
 
     found = HERE / "found" / name.replace(" ", "-")
@@ -84,7 +85,7 @@ def campaign(name: str, *, runs: int, seed: int) -> dict[str, Any]:
 
 
 def _with_earlier(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Before `rows`, those of targets that were not run this time."""
+    """`rows` after the earlier rows of targets that were not run this time."""
     ran = {row["target"] for row in rows}
     earlier = json.loads(file.read_bytes())["targets"] if file.exists() else []
     return [row for row in earlier if row["target"] not in ran] + rows

@@ -58,7 +58,7 @@ QUARANTINE = {"records": [{"record_ordinal": 3, "record_id": "r", "reason": "2 a
 
 
 def read_history(data: bytes) -> None:
-    """An attempts file; whatever it says, there is a next step, until the last."""
+    """An attempts file; a next step can be derived from it."""
     history = History.of(read_attempts(written(data, "attempts.jsonl")))
     next_step(history, [3, 5, 8], max_attempts=3)
 

@@ -1,4 +1,4 @@
-"""What a target is, and where it writes."""
+"""A fuzzing target, and the folder it writes to."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from virnucpro_tasks.errors import VirnucproError
 
 @dataclass(frozen=True)
 class Target:
-    """A way in for bytes: `run` takes them, `seeds` are good ones to begin with."""
+    """A function `run` that reads bytes made by others; `seeds` are valid inputs to start from."""
 
     run: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
 
 
 def survives(target: Target, data: bytes) -> bool:
-    """Whether `data` was taken (True) or refused as it should be (False). Anything else comes through."""
+    """Whether `data` was accepted; False if a VirnucproError refused it. Other exceptions are raised."""
     try:
         target.run(data)
     except VirnucproError as error:
@@ -32,13 +32,13 @@ def survives(target: Target, data: bytes) -> bool:
 
 @cache
 def folder() -> Path:
-    """Where the files of this process are written; in memory where there is such a place."""
+    """The folder for files of this process, in memory if there is /dev/shm."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="virnucpro-fuzz-", dir=memory if memory.is_dir() else None))
 
 
 def written(data: bytes, name: str) -> Path:
-    """A file of `data` in `folder`."""
+    """Write `data` to a file `name` in `folder`."""
     file = folder() / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)

@@ -1,6 +1,6 @@
-"""What reads bytes that others made, each as a function of bytes: it returns, or raises a VirnucproError.
+"""Fuzzing targets: each reads bytes made by others, and returns or raises a VirnucproError.
 
-Used by the tests, for a moment, and by `campaign.py`, for as long as one likes.
+The tests run them for a moment, `campaign.py` for any time.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ PACKERS: tuple[Callable[[bytes], bytes], ...] = (
 
 
 def read_sequences(data: bytes) -> None:
-    """An input file, in whatever way it is compressed; every record of it is in the chunk table."""
+    """An input file, plain or compressed; the counts of its two tables agree."""
     inputs = [ReadInput(written(data, "reads"), "reads")]
     for batch in frame_batches(inputs, chunk_length=300, limits=LIMITS):
         assert batch.frames.num_rows == sum(batch.chunks["frames"].to_pylist())
 
 
 def read_packed(data: bytes) -> None:
-    """What is inside the compression: the first byte chooses how, and whether something is cut off or put behind."""
+    """A compressed file: the first byte selects the compression, and whether it is cut off or continued."""
     how = data[0] if data else 0
     pack, other = PACKERS[how % 4], PACKERS[how // 4 % 4]
     packed = pack(data[1:])
@@ -84,7 +84,7 @@ def bundle_folder() -> Path:
 
 
 def read_member(name: str) -> Callable[[bytes], object]:
-    """A bundle in which the JSON file `name` is as given."""
+    """A target that replaces the JSON file `name` of a bundle."""
     whole = demo_bundle().path / name
 
     def run(data: bytes) -> None:
@@ -99,7 +99,7 @@ def read_member(name: str) -> Callable[[bytes], object]:
 
 
 def read_head(data: bytes) -> None:
-    """A classifier whose digest is right."""
+    """A classifier file with a right digest."""
     description = demo_bundle().description
     path = written(data, "headed/head/model.safetensors").parents[1]
     digests = description.sha256 | {HEAD_FILE: hashlib.sha256(data).hexdigest()}
@@ -116,7 +116,7 @@ def read_foreign_weights(data: bytes) -> None:
 
 
 def read_pickle(data: bytes) -> None:
-    """A torch file of today whose pickle is as given."""
+    """A torch file of the current format that contains this pickle."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("archive/data.pkl", data)
@@ -128,7 +128,7 @@ def read_pickle(data: bytes) -> None:
 
 
 def read_safetensors(data: bytes) -> None:
-    """A safetensors file whose header is as given, of the right length."""
+    """A safetensors file with this header, its length stated correctly."""
     header = b"{" + data
     read_foreign_weights(len(header).to_bytes(8, "little") + header + bytes(16))
 
@@ -145,7 +145,7 @@ def read_vocabulary(data: bytes) -> None:
 
 
 def read_model_card(data: bytes) -> None:
-    """The card of a head; whether it fits can be told, with what does."""
+    """The card of a head, and all checks against it."""
     file = written(data, "card.json")
     card = read_card(file)
     for check in (
@@ -169,7 +169,7 @@ def read_settings(data: bytes) -> None:
 
 
 def check_message(data: bytes) -> None:
-    """What stands on the queue, as JSON: task, arguments in order, arguments by name."""
+    """A message of the queue as JSON: task, positional arguments, keyword arguments."""
     try:
         task, arguments, options = json.loads(data)
     except (ValueError, TypeError, RecursionError):
@@ -186,7 +186,7 @@ WAS_HERE = Path(tempfile.gettempdir()) / "virnucpro-fuzz-was-here"
 
 
 class Executes:
-    """Pickled, it asks for a program to be run."""
+    """Runs a program when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return os.system, (f"touch {WAS_HERE}",)

@@ -1,4 +1,4 @@
-"""Every way in for bytes takes them or refuses them with an error of ours, whatever they are."""
+"""Every target accepts any bytes or refuses them with a VirnucproError."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ JSON_FILES = (
 
 
 def replaced(content: object, odd: object) -> Iterator[object]:
-    """`content` with one value after the other, on every level, replaced by `odd`, or taken away."""
+    """Copies of `content`, in each of which one value, at any depth, is replaced by `odd` or removed."""
     yield odd
     if isinstance(content, dict):
         for key, value in content.items():

@@ -82,7 +82,7 @@ def test_no_flipped_bit_in_its_description_makes_another_job(settings: Settings,
 
 
 def described(job: Job, **changed: Any) -> None:
-    """Write the description of `job` as versions without a digest did."""
+    """Write job.json as versions without a checksum did."""
     job.paths.job.write_text(json.dumps(msgspec.to_builtins(job.spec) | changed))
 
 

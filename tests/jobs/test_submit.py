@@ -41,7 +41,7 @@ def test_a_head_that_does_not_fit_its_models_is_found_before_any_work(tmp_path: 
 
 
 def without_head(folder: Path) -> Path:
-    """The demonstration's encoders as a bundle of their own."""
+    """A bundle of the demonstration's encoders, without a head."""
     shutil.copytree(demo_bundle().path, folder, ignore=shutil.ignore_patterns("head"))
     description = json.loads((folder / "bundle.json").read_text())
     description["sha256"] = {name: digest for name, digest in description["sha256"].items() if "head" not in name}

@@ -1,4 +1,4 @@
-"""Small random models, in the layouts in which the true ones are published."""
+"""Small random models in the layouts of the published ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKENIZER_SEQUENCES = ["ACGTTGCAACGGATTACA" * 5, "GATTACAGATTACCA" * 6]
 
 @pytest.fixture
 def refused() -> Callable[..., BundleError]:
-    """`refused(path, call, ...)`: the call raises BundleError about `path`, and says what to do."""
+    """`refused(path, call, ...)` checks that the call raises BundleError naming `path`, with a hint."""
 
     def check(path: Path, call: Callable, *arguments: object, **options: object) -> BundleError:
         with pytest.raises(BundleError) as caught:

@@ -1,4 +1,4 @@
-"""The layouts in which the three networks are published, made from tensors under the names of a bundle."""
+"""Writes the three networks in the layouts of the published files, from tensors named as in a bundle."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def with_pooler(tensors: Tensors, width: int) -> Tensors:
 
 
 def write_shards(folder: Path, tensors: Tensors, *, save: Callable[[Tensors, Path], None], name: str) -> Path:
-    """Two files and their index, named like `name`."""
+    """Write two shards and their index, named like `name`."""
     stem, ending = name.rsplit(".", 1)
     names = sorted(tensors)
     files = {part: f"{stem}-0000{part + 1}-of-00002.{ending}" for part in (0, 1)}
@@ -95,7 +95,7 @@ def write_shards(folder: Path, tensors: Tensors, *, save: Callable[[Tensors, Pat
 
 
 def rewrite_pickle(file: Path, change: Callable[[bytes], bytes]) -> None:
-    """Put another data.pkl into a torch zip, all else as it was."""
+    """Replace data.pkl in a torch zip and keep all else."""
     with zipfile.ZipFile(file) as archive:
         records = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -104,14 +104,14 @@ def rewrite_pickle(file: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 def move_to_cuda(pickled: bytes) -> bytes:
-    """Tell a pickle of CPU tensors that they lie on a GPU."""
+    """Change a pickle of CPU tensors so that it places them on a GPU."""
     moved = pickled.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
     assert moved != pickled
     return moved
 
 
 class Runs:
-    """Pickles as a call."""
+    """Is pickled as a call of a function."""
 
     def __init__(self, function: Callable, *arguments: object) -> None:
         self.call = (function, arguments)
@@ -121,7 +121,7 @@ class Runs:
 
 
 def hostile_pickles(marker: Path) -> dict[str, Any]:
-    """Objects that write `marker` when they are unpickled without care."""
+    """Objects that write `marker` when they are unpickled by an unsafe unpickler."""
     touch = f"touch {marker}"
     code = f"open({str(marker)!r}, 'w')"
     nested = io.BytesIO()

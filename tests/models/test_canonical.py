@@ -205,7 +205,7 @@ def test_unknown_tensor_is_refused_and_its_name_fit_for_a_terminal(
 def test_layer_numbers_do_not_make_layers(
     kind: str, stem: str, number: str, published: dict[str, Tensors], refused: Callable
 ) -> None:
-    """One tensor of a layer far away must be refused at once, not listed with all those between."""
+    """One tensor of a very high layer is refused at once, without a list of all layers below it."""
     changed = published[kind] | {f"{stem}{number}.fc1.weight": torch.zeros(1)}
     started = time.monotonic()
     refused(PATH, CANONICAL[kind], weights(changed, {"esm2": 3, "dnabert-s": 4}[kind]))

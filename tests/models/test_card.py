@@ -1,4 +1,4 @@
-"""What a head was fitted to, and that other encoders or chunks are refused, whatever way the head took to them."""
+"""A head is refused beside encoders or chunk lengths other than those it was fitted to, however it got there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REQUEST = HeadRequest(
 
 @pytest.fixture
 def convert(dnabert_folder: Path, esm2_file: Path, tmp_path: Path) -> Callable[..., Bundle]:
-    """Convert the small encoders into the folder of a name."""
+    """Convert the small encoders into a folder of the given name."""
 
     def call(name: str, **options: Any) -> Bundle:
         given = {"dnabert": dnabert_folder, "esm2": esm2_file, "precision": "fp32", "name": name}
@@ -48,7 +48,7 @@ def encoders(convert: Callable[..., Bundle]) -> Bundle:
 
 @pytest.fixture
 def fitted(encoders: Bundle, tmp_path: Path) -> Bundle:
-    """The encoders with a head and a card as `virnucpro train` writes it."""
+    """The encoders with a head and a card as `virnucpro train` writes them."""
     facts = {
         "nucleotide": "small DNABERT-S",
         "protein": "small ESM-2",
@@ -62,7 +62,7 @@ def fitted(encoders: Bundle, tmp_path: Path) -> Bundle:
 
 @pytest.fixture
 def other_esm2(tmp_path: Path) -> Path:
-    """Weights of the same shapes, trained to something else."""
+    """Other weights of the same shapes."""
     file = tmp_path / "other.pt"
     torch_save(fair_esm_file(random_tensors(ESM2.shapes(), 77), heads=ESM2.heads), file)
     return file

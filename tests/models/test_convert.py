@@ -26,7 +26,7 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(dnabert_folder: Path, esm2_file: Path, head_file: Path, output: Path) -> Callable[..., Bundle]:
-    """Convert the small models; options replace what is given otherwise."""
+    """Convert the small models; options replace the default arguments."""
 
     def call(**options: Any) -> Bundle:
         given = {"dnabert": dnabert_folder, "esm2": esm2_file, "head": head_file, "output": output, "name": "small"}

@@ -1,4 +1,4 @@
-"""Files as their publishers write them, converted, give the recorded vectors through the engine."""
+"""Published files, converted, give the recorded vectors in the engine."""
 
 from __future__ import annotations
 

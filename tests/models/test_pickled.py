@@ -43,7 +43,7 @@ HOSTILE = sorted(hostile_pickles(Path("marker")))
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Classifiers as a training script leaves them: the class lives in its `__main__`."""
+    """Classifiers as a training script saves them: their class is defined in its `__main__`."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "train.py").write_text(TRAINING_SCRIPT)
     subprocess.run([sys.executable, folder / "train.py", folder], check=True)
@@ -89,7 +89,7 @@ def test_what_was_saved_on_a_gpu_is_read_on_the_cpu(name: str, trained: Path, tm
 
 
 def test_whole_classifier_of_an_old_torch_is_refused_with_a_way_out(trained: Path, refused: Callable) -> None:
-    """It carries the source text of its classes, which weights-only reading does not take."""
+    """Such a file contains the source text of its classes, which weights-only reading refuses."""
     assert "state dict" in refused(trained / "legacy_whole.pth", read, trained / "legacy_whole.pth").hint
 
 

@@ -62,7 +62,7 @@ def test_without_the_four_bases(tmp_path: Path) -> None:
 
 
 def changed(folder: Path, **parts: Any) -> Path:
-    """A good tokenizer file but for `parts`; those of the model are merged into it."""
+    """A valid tokenizer file in which `parts` are replaced; entries of `model` are merged."""
     content = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())
     model = content["model"] | parts.pop("model", {})
     file = folder / "tokenizer.json"
@@ -122,7 +122,7 @@ def test_pipeline_of_another_kind(parts: dict, tmp_path: Path, refused: Callable
 
 @pytest.mark.parametrize("ids", [[1, 999], [999], [], [1, 1]])
 def test_frame_tokens_that_stand_for_other_ids(ids: list[int], tmp_path: Path, refused: Callable) -> None:
-    """They bypass the vocabulary, and would be read far behind the end of the embedding matrix."""
+    """Such ids bypass the vocabulary, and would be read beyond the end of the embedding matrix."""
     template = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())["post_processor"]
     template["special_tokens"]["[CLS]"] |= {"ids": ids, "tokens": ["[CLS]"] * len(ids)}
     file = changed(tmp_path, post_processor=template)
@@ -130,7 +130,7 @@ def test_frame_tokens_that_stand_for_other_ids(ids: list[int], tmp_path: Path, r
 
 
 def test_frame_token_without_an_entry(tmp_path: Path, refused: Callable) -> None:
-    """The library panics on it, with an error that is no Exception."""
+    """The library panics with an error that is not an Exception."""
     template = json.loads(train_tokenizer(SEQUENCES, vocabulary=20).to_str())["post_processor"]
     del template["special_tokens"]["[SEP]"]
     template["single"][-1]["SpecialToken"]["id"] = "absent"

@@ -104,7 +104,7 @@ def test_safetensors_that_claim_what_cannot_be(entry: object, tmp_path: Path, re
 
 @pytest.mark.parametrize("name", SAVERS)
 def test_cut_off_anywhere(name: str, tmp_path: Path) -> None:
-    """A refusal of ours at every length; never tensors, never another error."""
+    """BundleError at every length; never tensors, never another error."""
     file = tmp_path / name
     SAVERS[name](TENSORS, file)
     content = file.read_bytes()

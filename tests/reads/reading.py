@@ -1,4 +1,4 @@
-"""What tests of whole inputs share: reading files to two plain lists, and what a reading must always satisfy."""
+"""Helpers for tests of whole inputs: reads files to two plain lists, and checks what must hold for every reading."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Reading:
 
     @property
     def statuses(self) -> dict[str, int]:
-        """Chunk rows that a person counts as one each: a record is scored if any of its chunks is."""
+        """Number of records by status; a record is scored if any of its chunks is."""
         return dict(Counter(str(row["status"]) for row in self.records))
 
     @property
     def records(self) -> list[Row]:
-        """One chunk row a record: its first scored one, or else its first."""
+        """One chunk row per record: the first scored one, or else the first."""
         best: dict[int, Row] = {}
         for row in self.chunks:
             known = best.setdefault(row["record_ordinal"], row)
@@ -47,7 +47,7 @@ class Reading:
 
 
 def read_files(*paths: Path, chunk_length: int = 500, **options: Any) -> Reading:
-    """Read `paths`, under their own names, through `frame_batches`, and check the accounting."""
+    """Read `paths` with `frame_batches` and check the accounting."""
     inputs = [ReadInput(path, path.name) for path in paths]
     batches = list(frame_batches(inputs, chunk_length=chunk_length, **options))
     reading = Reading(
@@ -62,7 +62,7 @@ def read_files(*paths: Path, chunk_length: int = 500, **options: Any) -> Reading
 
 
 def check_accounting(reading: Reading) -> None:
-    """Every record is there, in order; its chunks are numbered and cover it; frame rows follow the counts of chunks."""
+    """Check the order of records, the numbers and bounds of their chunks, and the counts of frames."""
     ordinals = list(dict.fromkeys(row["record_ordinal"] for row in reading.chunks))
     assert ordinals == list(range(len(ordinals)))
     counted = [(row["record_ordinal"], row["chunk"]) for row in reading.chunks for _ in range(row["frames"])]

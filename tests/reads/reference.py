@@ -1,4 +1,4 @@
-"""The original's rules as its description words them: slow, one base after another, with none of the package's code."""
+"""The rules of the original tool, implemented slowly, base by base, and without code of the package."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plain_residues(strand: str, frame: int) -> str:
 
 
 def plain_strands(chunk: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Both strands of a chunk by the letter of their frames."""
+    """Both strands of a chunk by the letter of their frames, F and R."""
     return ("F", chunk), ("R", chunk[::-1].translate(str.maketrans("ACGT", "TGCA")))
 
 

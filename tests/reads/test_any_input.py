@@ -1,4 +1,4 @@
-"""Made-up inputs of every shape: no error but InputError, no record lost, and no trace of how the bytes came in."""
+"""Generated inputs: no error but InputError, no record lost, and no influence of blocks, line ends or compression."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ line_ends = st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=1, max_s
 
 
 def records_of(content: bytes, *, block_bytes: int = module.BLOCK_BYTES) -> list[Record] | str:
-    """The records of a stream read in blocks of this size, or what it is refused with."""
+    """The records of a stream read in blocks of this size, or the message that refuses it."""
     with mock.patch.object(module, "BLOCK_BYTES", block_bytes):
         try:
             return list(read_records(io.BytesIO(content), name="in.seq", limits=SMALL))
@@ -51,7 +51,7 @@ def records_of(content: bytes, *, block_bytes: int = module.BLOCK_BYTES) -> list
 
 
 def plain_fasta(content: bytes) -> list[tuple[bytes, int, bytes]]:
-    """Header, its line and the sequence of each record: one line after another, with none of the package's code."""
+    """Header, its line and the sequence of each record, parsed line by line without code of the package."""
     found: list[tuple[bytes, int, bytes]] = []
     for number, line in enumerate(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"), 1):
         if line.startswith(b">"):
@@ -90,7 +90,7 @@ def test_line_ends_have_no_influence(content: bytes, line_end: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(soup, fasta_soup, soup.map(lambda rest: b"@" + rest)), st.integers(4, 40))
 def test_blocks_of_any_size_give_the_same(content: bytes, block_bytes: int) -> None:
-    """Four bytes are the fewest that hold a byte order mark and what follows it."""
+    """Blocks have at least four bytes, for a byte order mark and one byte more."""
     assume(not content.startswith((b">\0", b"@\0")))
     found, expected = records_of(content, block_bytes=block_bytes), records_of(content)
     if isinstance(expected, str) or isinstance(found, str):

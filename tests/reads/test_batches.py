@@ -1,4 +1,4 @@
-"""Whole inputs to chunks and frames: accounting, statuses, several files, and no influence of how they are batched."""
+"""Whole inputs to chunks and frames: accounting, statuses, several files, and no influence of the size of batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunk bounds against the golden table of the original and its rule."""
+"""Chunk bounds against a table of the original tool and against its rule."""
 
 from __future__ import annotations
 

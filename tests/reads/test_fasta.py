@@ -1,4 +1,4 @@
-"""Faulty FASTA records: each is told with what is wrong and where, and spoils none of its neighbours."""
+"""Invalid FASTA records are described with their line, and do not affect their neighbours."""
 
 from __future__ import annotations
 

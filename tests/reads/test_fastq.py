@@ -1,4 +1,4 @@
-"""Four-line FASTQ: what is read, and where an order that is broken is told."""
+"""Four-line FASTQ: records, and the line in the message where the order of lines is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Six-frame translation against the original's tiny cases and against Biopython, codon by codon."""
+"""Six-frame translation against small cases of the original tool and against Biopython, codon by codon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile inputs made from real sequence: each file behaves as its collection's table asks."""
+"""Hostile inputs made from real sequences: each file is read or refused as the table of its collection says."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STATUSES = {
     "trailing_gt.fasta": {"scored": 1, "invalid": 1},
     "utf8_bom.fasta": {"scored": 2},
 }
-"""Records by status. Without an open frame are those that hold a stop in every frame of every chunk."""
+"""Records by status; no_open_frame means a stop codon in every frame of every chunk."""
 
 REASONS = {
     "empty_record_in_middle.fasta": (b"hollow", "empty sequence", 15),
@@ -60,7 +60,7 @@ REASONS = {
     "nul_bytes.fasta": (b"a", "on line 2: a NUL byte, so the file is damaged", 1),
     "trailing_gt.fasta": (b"", "empty id and empty sequence", 14),
 }
-"""The invalid record of each file: id, what is said, line of its header."""
+"""The invalid record of each file: id, message, line of its header."""
 
 SAME_TWO = (
     "crlf.fasta",

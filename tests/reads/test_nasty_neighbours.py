@@ -1,4 +1,4 @@
-"""Hostile inputs next to the collected ones: read as what they are, or the one bad record is listed."""
+"""Variants of the collected hostile inputs: read correctly, or the one invalid record is listed."""
 
 from __future__ import annotations
 

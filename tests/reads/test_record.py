@@ -1,4 +1,4 @@
-"""Limits, letters, and text that is safe to show."""
+"""Limits, letters, and printable text for messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of a stream whatever its line ends, wrapping and block boundaries; files that hold none."""
+"""Records of a stream with any line ends, wrapping and block boundaries; streams without records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The original tool's own files, made again byte for byte: chunks, nucleotide slices, proteins."""
+"""Chunks, nucleotide slices and proteins equal the files of the original tool byte for byte."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chunk_file(chunks: list[Row], source: Path) -> str:
 
 
 def frame_file(chunks: list[Row], frames: list[Row], column: str) -> str:
-    """One column of the frame table as the original writes it: one line a sequence."""
+    """One column of the frame table as the original writes it: one line per sequence."""
     ids = {row["record_ordinal"]: row["record_id"].decode() for row in chunks}
     return "".join(
         f">{ids[row['record_ordinal']]}_chunk_{row['chunk']}{FRAME_NAMES[row['frame']]}\n{row[column]}\n"

@@ -1,4 +1,4 @@
-"""Known formats by their first bytes, and nothing that is FASTA or FASTQ among them."""
+"""Other formats are told by their first bytes, and FASTA or FASTQ is not taken for one of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening files: every compression, every way it can be broken, every format that is something else."""
+"""Opening files: every compression, damaged in every way, and files of other formats."""
 
 from __future__ import annotations
 
