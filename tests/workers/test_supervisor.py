@@ -35,7 +35,7 @@ READY = "import os, pathlib; pathlib.Path({!r}, str(os.getpid())).touch()"
 class Running:
     """A supervisor in a process of its own; its workers leave a file named by their pid when ready."""
 
-    def __init__(self, folder: Path, codes: dict[str, str], **policy: float) -> None:
+    def __init__(self, folder: Path, codes: dict[str, str], *, run: str = RUN, **policy: float) -> None:
         self.pids_folder = folder / "pids"
         self.pids_folder.mkdir()
         ready = READY.format(str(self.pids_folder))
@@ -43,7 +43,7 @@ class Running:
         self.log = folder / "supervisor.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", RUN, json.dumps([specs, {"stop_seconds": 10, **policy}, str(folder)])],
+                [sys.executable, "-c", run, json.dumps([specs, {"stop_seconds": 10, **policy}, str(folder)])],
                 stderr=output,
             )
 
@@ -136,6 +136,28 @@ def test_workers_are_asked_to_stop(start: Start, number: int, code: int) -> None
     assert running.end() == code
     assert all(map(is_gone, pids))
     assert "killing" not in running.said()
+
+
+def test_a_signal_that_another_thread_receives_stops_the_workers(tmp_path: Path) -> None:
+    # numpy's threads exist before the supervisor blocks signals, so they may receive one.
+    thread = """
+import signal, threading, time
+def receive():
+    while not Path(run_dir, "now").exists():
+        time.sleep(0.02)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+"""
+    code = RUN.replace("import os\n", f"import os\n{thread}\nthreading.Thread(target=receive, daemon=True).start()\n")
+    running = Running(tmp_path, {"embed-gpu0": OBEDIENT}, run=code)
+    try:
+        (pid,) = running.workers(1)
+        (tmp_path / "now").touch()
+        assert running.end() == 0
+        assert is_gone(pid)
+        assert "stopping 1 workers" in running.said()
+    finally:
+        running.process.kill()
+        running.process.wait()
 
 
 def test_one_that_does_not_stop_is_killed(start: Start) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.processes import spawn
@@ -88,7 +89,8 @@ class Supervisor:
         """Start, watch, restart; returns the exit code: 0 after SIGTERM, 130 after Ctrl-C, or a worker's own."""
         self._workers = [_Worker(spec) for spec in self.specs]
         # Blocked signals stay pending until they are waited for, so none is lost between two waits.
-        previous = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED_SIGNALS)
+        handlers = {number: signal.signal(number, _make_pending) for number in AWAITED_SIGNALS}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED_SIGNALS)
         received: int | None = None
         try:
             while True:
@@ -100,7 +102,9 @@ class Supervisor:
             self._kill_all()
             while _wait_for_signal(0) is not None:
                 pass
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         return self._exit_code
 
     def _finished(self) -> bool:
@@ -118,7 +122,7 @@ class Supervisor:
                 self.say(f"not stopped after {self.policy.stop_seconds:.0f} s: killing")
                 self._kill_all()
                 return 0
-            return max(0.0, self._kill_at - now)
+            return max(0.0, min(LONGEST_WAIT_SECONDS, self._kill_at - now))
         for worker in self._workers:
             if worker.process is None and now >= worker.start_at:
                 self._start(worker)
@@ -195,6 +199,11 @@ class Supervisor:
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _make_pending(number: int, frame: FrameType | None) -> None:
+    """Make a signal that another thread received (numpy has some) pending for the main thread, which waits for it."""
+    signal.raise_signal(number)
 
 
 def _wait_for_signal(seconds: float) -> int | None:
