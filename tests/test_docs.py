@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.output.legacy import CHUNKS_FILE, FRAMES_FILE
-from virnucpro_tasks.output.results import CHUNK_TABLE_FILE, DEMONSTRATION_FILE, RECORDS_FILE
-from virnucpro_tasks.output.run_report import LOG_FILE
-from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
-from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
+from virnucpro_tasks.output.records import RECORD_COLUMNS
+from virnucpro_tasks.output.table import Column
+from virnucpro_tasks.output.tables import FILES
 from virnucpro_tasks.reads.tables import Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,16 +21,23 @@ OUTPUTS = (ROOT / "docs" / "outputs.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(RECORDS_FILE, CHUNK_TABLE_FILE, FRAMES_FILE, CHUNKS_FILE, COMMIT_MARK, LOG_FILE, DEMONSTRATION_FILE),
-        *RECORD_COLUMNS,
-        *CHUNK_COLUMNS,
-        *Status,
-    ],
-)
-def test_every_file_column_and_status_is_described(name: str) -> None:
+def described(start: str) -> list[tuple[str, str]]:
+    """Names and meanings in the first table after the line `start`."""
+    table = OUTPUTS.partition(f"{start}\n")[2].partition("\n|")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE)
+
+
+def test_every_file_is_described() -> None:
+    assert described("# Outputs and exit codes") == list(FILES.items())
+
+
+@pytest.mark.parametrize(("file", "columns"), [("records.tsv", RECORD_COLUMNS), ("chunks.tsv", CHUNK_COLUMNS)])
+def test_every_column_is_described_as_it_is_declared(file: str, columns: tuple[Column[Any], ...]) -> None:
+    assert described(f"## {file}") == [(column.name, column.meaning) for column in columns]
+
+
+@pytest.mark.parametrize("name", Status)
+def test_every_status_is_described(name: str) -> None:
     assert f"`{name}`" in OUTPUTS
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from virnucpro_tasks.output.counts import ResultCounts
-from virnucpro_tasks.output.part import TableStyle, shard_part
+from virnucpro_tasks.output.part import shard_part
 from virnucpro_tasks.output.results import write_results
 from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA
 
 

@@ -1,4 +1,4 @@
-"""The two result files of the existing tools, column for column and digit for digit.
+"""The legacy files: the two result files of the existing tools, column for column and digit for digit.
 
 | | original | broad |
 | --- | --- | --- |
@@ -19,10 +19,9 @@ import numpy.typing as npt
 from virnucpro_tasks.classify.consensus import frame_is_virus
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.table import Table, TableStyle
 
 ORIGINAL, BROAD = "original", "broad"
-FRAMES_FILE = "prediction_results.txt"
-CHUNKS_FILE = "prediction_results_highestscore.csv"
 FRAMES_HEADER = b"Sequence_ID\tPrediction\tscore1\tscore2\n"
 CHUNKS_HEADERS = {
     ORIGINAL: b"Modified_ID\tIs_Virus\n",
@@ -37,23 +36,23 @@ _READ_DIGITS = 17
 """Digits that pandas reads."""
 
 
-def frame_lines(rows: ScoredRows, *, dialect: str) -> bytes:
+def frame_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     """The lines of prediction_results.txt: all scored frames."""
     ids = rows.chunk_ids
     labels = [_LABELS[is_virus] for is_virus in frame_is_virus(rows.frame_scores).tolist()]
-    texts = score_texts(rows.frame_scores, dialect=dialect)
-    return b"".join(
+    texts = score_texts(rows.frame_scores, dialect=style.dialect)
+    return [
         b"%b%b\t%b\t%b\t%b\n" % (ids[row], name, label, others, virus)
         for row, name, label, others, virus in zip(rows.frame_rows, rows.frame_names, labels, *texts, strict=True)
-    )
+    ]
 
 
-def chunk_lines(rows: ScoredRows, *, dialect: str) -> list[bytes]:
+def chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     """The lines of prediction_results_highestscore.csv in input order: all scored chunks."""
     ids = rows.chunk_ids
     scored = np.flatnonzero(rows.scores.frames > 0)
     called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
-    if dialect == ORIGINAL:
+    if style.dialect == ORIGINAL:
         return [b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called]
     maxima = np.stack([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]], axis=1)
     others, virus = ([read_back(text) for text in column] for column in score_texts(maxima, dialect=BROAD))
@@ -86,3 +85,18 @@ def read_back(text: bytes) -> bytes:
     for digit in digits[_EXACT_DIGITS:]:
         number = number * 10.0 + float(digit)
     return repr(number / float(f"1e{len(fraction) - int(exponent or 0)}")).encode()
+
+
+LEGACY_FRAMES = Table(
+    "prediction_results.txt",
+    "one row for every scored frame, as the existing tools write it",
+    lambda style: FRAMES_HEADER,
+    frame_lines,
+)
+LEGACY_CHUNKS = Table(
+    "prediction_results_highestscore.csv",
+    "one row for every scored chunk, as the existing tools write it",
+    lambda style: CHUNKS_HEADERS[style.dialect],
+    chunk_lines,
+    is_sorted=lambda style: style.dialect == ORIGINAL,
+)

@@ -1,54 +1,73 @@
-"""From rows of chunks to one summary a record, streamed: a record may be spread over many shards."""
+"""records.tsv: one row for every record, in input order. Each value of a record and each column is declared here once.
+
+A column that follows from the values there are takes an entry in RECORD_COLUMNS. One that needs another value takes a
+field of RecordSummary too, with its merge rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-
-import numpy as np
-import numpy.typing as npt
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from os import fsencode
+from typing import Any
 
 from virnucpro_tasks.classify.consensus import mean_virus_score, record_is_virus
-from virnucpro_tasks.output.scored import STATUSES, ScoredRows
+from virnucpro_tasks.output.fields import calls, fractions, integers, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.merge_rules import (
+    Coverage,
+    best_status,
+    first,
+    first_with,
+    gathered,
+    largest,
+    merged,
+    scored_coverage,
+    summed,
+)
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.table import Column, TableStyle, table_of
 from virnucpro_tasks.reads.tables import Status
-
-_RANKED = (Status.SCORED, Status.QUARANTINED, Status.NO_OPEN_FRAME, Status.TOO_SHORT, Status.INVALID)
-"""A record has the first of these statuses that any of its rows has."""
-
-NO_BOUND = -1
-"""Where a row is not a scored chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """What became of one record.
+    """The values of one record, or of its part in one shard.
 
-    `covered` counts the bases in scored chunks, overlaps once; `virus_sum` and `highest` are over `frames` scored
-    frames (see `ChunkScores`); `reason` is that of its quarantine, or else of its first row. `begins` and `ends` are
-    where its first and its last row begin and end; -1 for one that is not a scored chunk.
+    `virus_sum` and `highest` are over `frames` scored frames (see `ChunkScores`), both 0 without any.
     """
 
-    input_ordinal: int
-    ordinal: int
-    record_id: bytes
-    length: int
-    status: Status
-    reason: str
-    chunks: int
-    scored_chunks: int
-    no_open_frame_chunks: int
-    quarantined_chunks: int
-    virus_chunks: int
-    frames: int
-    virus_sum: int
-    highest: float
-    covered: int
-    begins: int
-    ends: int
+    input_ordinal: int = first(lambda rows: rows.inputs)
+    ordinal: int = first(lambda rows: rows.records)
+    record_id: bytes = first(lambda rows: rows.ids)
+    length: int = first(lambda rows: rows.lengths)
+    status: Status = best_status()
+    first_reason: str = first(lambda rows: rows.reasons)
+    quarantine_reason: str | None = first_with(Status.QUARANTINED, lambda rows: rows.reasons)
+    chunks: int = summed(lambda rows: rows.chunks > 0)
+    scored_chunks: int = summed(lambda rows: rows.is_status(Status.SCORED))
+    no_open_frame_chunks: int = summed(lambda rows: rows.is_status(Status.NO_OPEN_FRAME))
+    quarantined_chunks: int = summed(lambda rows: rows.is_status(Status.QUARANTINED))
+    virus_chunks: int = summed(lambda rows: rows.scores.is_virus)
+    frames: int = summed(lambda rows: rows.scores.frames)
+    virus_sum: int = summed(lambda rows: rows.scores.virus_sum)
+    highest: float = largest(lambda rows: rows.scores.highest_virus)
+    coverage: Coverage = scored_coverage()
+
+    @property
+    def covered(self) -> int:
+        """Bases in scored chunks, overlaps once."""
+        return self.coverage.bases
 
     @property
     def scored_fraction(self) -> float:
         return self.covered / self.length if self.length else 0.0
+
+    @property
+    def highest_score(self) -> float:
+        """Highest P(virus) of any scored frame; NaN if there is none."""
+        return self.highest if self.status == Status.SCORED else math.nan
 
     @property
     def mean(self) -> float:
@@ -60,12 +79,18 @@ class RecordSummary:
         return record_is_virus(self.virus_sum, self.frames)
 
     @property
+    def call(self) -> bool | None:
+        """Whether the record is called a virus; None if it has no score."""
+        return self.is_virus if self.status == Status.SCORED else None
+
+    @property
     def note(self) -> str:
         """Why the record, or a part of it, has no score; empty for one that is scored as a whole."""
+        reason = self.first_reason if self.quarantine_reason is None else self.quarantine_reason
         if self.status != Status.SCORED:
-            return self.reason
+            return reason
         if self.quarantined_chunks:
-            return f"{self.quarantined_chunks} of {self.chunks} chunks quarantined: {self.reason}"
+            return f"{self.quarantined_chunks} of {self.chunks} chunks quarantined: {reason}"
         return ""
 
 
@@ -79,7 +104,7 @@ class RecordMerger:
         """Yield the records that end before the last of `summaries`."""
         for summary in summaries:
             if self._open is not None and self._open.ordinal == summary.ordinal:
-                summary = _joined(self._open, summary)
+                summary = merged(self._open, summary)
             elif self._open is not None:
                 yield self._open
             self._open = summary
@@ -91,83 +116,55 @@ class RecordMerger:
         self._open = None
 
 
-def record_summaries(rows: ScoredRows) -> Iterator[RecordSummary]:
+def record_summaries(rows: ScoredRows) -> Iterable[RecordSummary]:
     """The records of one shard in order; of the first and the last it may hold a part only."""
-    if not len(rows):
-        return
-    firsts = np.flatnonzero(np.diff(rows.records, prepend=rows.records[0] - 1))
-    lasts = np.append(firsts[1:], len(rows)) - 1
-    by_status = {status: _totals(rows.is_status(status), firsts) for status in STATUSES}
-    chunks = _totals(rows.chunks > 0, firsts)
-    virus_chunks = _totals(rows.scores.is_virus, firsts)
-    frames = _totals(rows.scores.frames, firsts)
-    sums = _totals(rows.scores.virus_sum, firsts)
-    highest = np.maximum.reduceat(rows.scores.highest_virus, firsts).tolist()
-    covered = _totals(_covered(rows), firsts)
-    scored = rows.is_status(Status.SCORED)
-    begins, ends = (
-        np.where(scored[places], bounds[places], NO_BOUND).tolist()
-        for places, bounds in ((firsts, rows.starts), (lasts, rows.ends))
-    )
-    records, lengths = rows.records[firsts].tolist(), rows.lengths[firsts].tolist()
-    for place, row in enumerate(firsts.tolist()):
-        status = next(status for status in _RANKED if by_status[status][place])
-        quarantined = by_status[Status.QUARANTINED][place]
-        yield RecordSummary(
-            input_ordinal=rows.inputs[row],
-            ordinal=records[place],
-            record_id=rows.ids[row],
-            length=lengths[place],
-            status=status,
-            reason=_quarantine_reason(rows, row, int(lasts[place]) + 1) if quarantined else rows.reasons[row],
-            chunks=chunks[place],
-            scored_chunks=by_status[Status.SCORED][place],
-            no_open_frame_chunks=by_status[Status.NO_OPEN_FRAME][place],
-            quarantined_chunks=quarantined,
-            virus_chunks=virus_chunks[place],
-            frames=frames[place],
-            virus_sum=sums[place],
-            highest=highest[place],
-            covered=covered[place],
-            begins=begins[place],
-            ends=ends[place],
-        )
+    return gathered(RecordSummary, rows)
 
 
-def _covered(rows: ScoredRows) -> npt.NDArray[np.int64]:
-    """Bases of each scored chunk that the chunk before it in its record, if scored, does not hold already."""
-    scored = rows.is_status(Status.SCORED)
-    before = np.concatenate([[0], np.where(scored, rows.ends, 0)[:-1]])
-    before[1:][rows.records[1:] != rows.records[:-1]] = 0
-    return np.where(scored, rows.ends - np.maximum(rows.starts, before), 0)
+def _each(name: str) -> Callable[[Sequence[RecordSummary], TableStyle], Iterable[Any]]:
+    """A field or property of every record."""
+    return lambda records, _: map(attrgetter(name), records)
 
 
-def _totals(values: npt.NDArray[np.generic], firsts: npt.NDArray[np.intp]) -> list[int]:
-    return np.add.reduceat(values.astype(np.int64), firsts).tolist()
+def _inputs(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
+    names = [fsencode(name) for name in style.input_names]
+    return [names[record.input_ordinal] for record in records]
 
 
-def _quarantine_reason(rows: ScoredRows, start: int, end: int) -> str:
-    row = start + int(np.argmax(rows.is_status(Status.QUARANTINED)[start:end]))
-    return rows.reasons[row]
+RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
+    Column("record_id", "id in the input", texts, _each("record_id")),
+    Column("input", "file, as named on the command line", repeated_texts, _inputs),
+    Column(
+        "record",
+        "number of the record, from 1, over all files of the job",
+        integers,
+        lambda records, _: [record.ordinal + 1 for record in records],
+    ),
+    Column("length", "bases", integers, _each("length")),
+    Column("status", "see below", statuses, _each("status")),
+    Column("chunks", "number of chunks; 0 for a record that was not cut", integers, _each("chunks")),
+    Column("scored_chunks", "chunks that have a score", integers, _each("scored_chunks")),
+    Column(
+        "no_open_frame_chunks", "chunks without a frame free of stop codons", integers, _each("no_open_frame_chunks")
+    ),
+    Column("quarantined_chunks", "chunks that are quarantined", integers, _each("quarantined_chunks")),
+    Column("virus_chunks", "scored chunks called virus", integers, _each("virus_chunks")),
+    Column("scored_fraction", "share of the bases that lie in scored chunks", fractions, _each("scored_fraction")),
+    Column("highest_viral_score", "highest P(virus) of any scored frame", scores, _each("highest_score")),
+    Column("mean_viral_score", "mean P(virus) of all scored frames", scores, _each("mean")),
+    Column("call", "`virus` if the mean is at least 0.5, else `others`", calls, _each("call")),
+    Column(
+        "reason",
+        "why the record, or some of its chunks, has no score",
+        repeated_texts,
+        lambda records, _: [record.note.encode() for record in records],
+    ),
+    Column(
+        "model",
+        "name of the bundle",
+        repeated_texts,
+        lambda records, style: [style.model_label.encode()] * len(records),
+    ),
+)
 
-
-def _joined(first: RecordSummary, second: RecordSummary) -> RecordSummary:
-    """Two consecutive parts of one record."""
-    status = min(first.status, second.status, key=_RANKED.index)
-    overlap = max(0, first.ends - second.begins) if NO_BOUND not in (first.ends, second.begins) else 0
-    quarantined = next((part.reason for part in (first, second) if part.quarantined_chunks), None)
-    return replace(
-        first,
-        status=status,
-        reason=quarantined if quarantined is not None else first.reason,
-        chunks=first.chunks + second.chunks,
-        scored_chunks=first.scored_chunks + second.scored_chunks,
-        no_open_frame_chunks=first.no_open_frame_chunks + second.no_open_frame_chunks,
-        quarantined_chunks=first.quarantined_chunks + second.quarantined_chunks,
-        virus_chunks=first.virus_chunks + second.virus_chunks,
-        frames=first.frames + second.frames,
-        virus_sum=first.virus_sum + second.virus_sum,
-        highest=max(first.highest, second.highest),
-        covered=first.covered + second.covered - overlap,
-        ends=second.ends,
-    )
+RECORDS = table_of(RECORD_COLUMNS, name="records.tsv", meaning="one row for every input record, in input order")

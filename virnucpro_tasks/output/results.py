@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from virnucpro_tasks.output.counts import ResultCounts
-from virnucpro_tasks.output.fields import header_line
-from virnucpro_tasks.output.legacy import CHUNKS_FILE, CHUNKS_HEADERS, FRAMES_FILE, FRAMES_HEADER, ORIGINAL
-from virnucpro_tasks.output.part import ShardPart, TableStyle, written_records
+from virnucpro_tasks.output.part import Lines, ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.sorted_lines import SortedLines
-from virnucpro_tasks.output.tables import CHUNK_COLUMNS, RECORD_COLUMNS
+from virnucpro_tasks.output.table import Table, TableStyle
+from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, TABLES
 
-RECORDS_FILE = "records.tsv"
-CHUNK_TABLE_FILE = "chunks.tsv"
-DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
 Do not draw conclusions from them. This holds for prediction_results.txt and prediction_results_highestscore.csv
@@ -26,7 +24,7 @@ too, whose columns leave no room to say so.
 def count_embedded(parts: Iterable[ShardPart], style: TableStyle) -> ResultCounts:
     """Count the records and chunks of a job whose bundle has no head: `scored` ones have vectors, none is called."""
     counts = ResultCounts()
-    for _, _, counted in _with_records(parts, style):
+    for _, counted in _in_order(parts, style):
         counts.add(counted)
     counts.virus_records = counts.virus_chunks = 0
     return counts
@@ -35,47 +33,42 @@ def count_embedded(parts: Iterable[ShardPart], style: TableStyle) -> ResultCount
 def write_results(
     parts: Iterable[ShardPart], directory: Path, style: TableStyle, *, demonstration: bool
 ) -> ResultCounts:
-    """Write records.tsv, chunks.tsv and the two classic files into `directory` and count what they hold.
+    """Write all TABLES into `directory` and count what they hold.
 
-    `parts` are those of all shards, made in the same style. Rows are in input order whatever the shards are; the bytes
-    do not depend on where shards were cut.
+    `parts` are those of all shards, made in the same style. The bytes do not depend on where shards were cut.
     """
     counts = ResultCounts()
-    by_id = SortedLines(directory) if style.dialect == ORIGINAL else None
-    with (
-        (directory / RECORDS_FILE).open("wb") as records,
-        (directory / CHUNK_TABLE_FILE).open("wb") as chunk_table,
-        (directory / FRAMES_FILE).open("wb") as frames,
-        (directory / CHUNKS_FILE).open("wb") as chunks,
-    ):
-        records.write(header_line(RECORD_COLUMNS))
-        chunk_table.write(header_line(CHUNK_COLUMNS))
-        frames.write(FRAMES_HEADER)
-        chunks.write(CHUNKS_HEADERS[style.dialect])
-        for part, lines, counted in _with_records(parts, style):
-            records.write(lines)
+    with ExitStack() as stack:
+        writers = {table.name: stack.enter_context(_writer(table, directory, style)) for table in TABLES}
+        for lines, counted in _in_order(parts, style):
             counts.add(counted)
-            if part is not None:
-                chunk_table.write(part.chunk_rows)
-                frames.write(part.frame_lines)
-                by_id.extend(part.chunk_lines) if by_id else chunks.writelines(part.chunk_lines)
-        if by_id:
-            chunks.writelines(by_id.lines())
+            for name, some in lines.items():
+                writers[name](some)
     if demonstration:
         (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT)
     return counts
 
 
-def _with_records(
-    parts: Iterable[ShardPart], style: TableStyle
-) -> Iterator[tuple[ShardPart | None, bytes, ResultCounts]]:
-    """Each part with lines and counts of the records that are complete with it; None with those of the last one."""
-    roll = RecordMerger()
+def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[Lines, ResultCounts]]:
+    """The lines of all tables in the order of the input, and the counts of the records that are complete with them."""
+    merger = RecordMerger()
     for part in parts:
-        lines, counts = written_records([*roll.add(part.first), *(roll.end() if part.last else ())], style)
+        yield written_records([*merger.add(part.first), *(merger.end() if part.last else ())], style)
         if part.last:
-            lines += part.record_rows
-            counts.add(part.counts)
-            list(roll.add(part.last))
-        yield part, lines, counts
-    yield None, *written_records(list(roll.end()), style)
+            yield part.record_lines, part.counts
+            list(merger.add(part.last))
+        yield part.lines, ResultCounts()
+    yield written_records(list(merger.end()), style)
+
+
+@contextmanager
+def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Callable[[list[bytes]], None]]:
+    """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
+    with (directory / table.name).open("wb") as handle:
+        handle.write(table.header(style))
+        if table.is_sorted(style):
+            by_id = SortedLines(directory)
+            yield by_id.extend
+            handle.writelines(by_id.lines())
+        else:
+            yield handle.writelines

@@ -1,103 +1,35 @@
-"""records.tsv and chunks.tsv: one row for every record and every chunk, in input order."""
+"""All files of a finished job, in the order of docs/outputs.md. Another table is an entry of one of these tuples."""
 
 from __future__ import annotations
 
-from virnucpro_tasks.output.fields import NOT_AVAILABLE, score_field, table_line, text_field
-from virnucpro_tasks.output.records import RecordSummary
-from virnucpro_tasks.output.scored import STATUSES, ScoredRows
-from virnucpro_tasks.reads.tables import Status
+from collections.abc import Sequence
+from typing import Any
 
-RECORD_COLUMNS = (
-    "record_id",
-    "input",
-    "record",
-    "length",
-    "status",
-    "chunks",
-    "scored_chunks",
-    "no_open_frame_chunks",
-    "quarantined_chunks",
-    "virus_chunks",
-    "scored_fraction",
-    "highest_viral_score",
-    "mean_viral_score",
-    "call",
-    "reason",
-    "model",
-)
-CHUNK_COLUMNS = (
-    "record_id",
-    "record",
-    "chunk",
-    "start",
-    "end",
-    "status",
-    "frames",
-    "highest_viral_score",
-    "mean_viral_score",
-    "call",
-    "reason",
-    "model",
-)
-CALLS = (b"others", b"virus")
+from virnucpro_tasks.output.chunks import CHUNKS
+from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
+from virnucpro_tasks.output.records import RECORDS, RecordSummary
+from virnucpro_tasks.output.run_report import LOG_FILE
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.table import Table
+from virnucpro_tasks.paths import COMMIT_MARK
 
+RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS,)
+"""Written from the summaries of complete records."""
 
-def record_row(record: RecordSummary, *, input_name: bytes, model: bytes) -> bytes:
-    """One line of records.tsv; `input_name` and `model` are fields as they are written."""
-    scored = record.status == Status.SCORED
-    return table_line(
-        text_field(record.record_id),
-        input_name,
-        b"%d" % (record.ordinal + 1),
-        b"%d" % record.length,
-        record.status.encode(),
-        b"%d" % record.chunks,
-        b"%d" % record.scored_chunks,
-        b"%d" % record.no_open_frame_chunks,
-        b"%d" % record.quarantined_chunks,
-        b"%d" % record.virus_chunks,
-        b"%.4f" % record.scored_fraction,
-        score_field(record.highest) if scored else NOT_AVAILABLE,
-        score_field(record.mean),
-        CALLS[record.is_virus] if scored else NOT_AVAILABLE,
-        text_field(record.note.encode()),
-        model,
-    )
+SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)
+"""Written from the chunk rows of each shard."""
 
+DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 
-def chunk_rows(rows: ScoredRows, *, model: bytes) -> bytes:
-    """The lines of chunks.tsv; a record without chunks has none."""
-    scores = rows.scores
-    columns = zip(
-        rows.ids,
-        rows.records.tolist(),
-        rows.chunks.tolist(),
-        rows.starts.tolist(),
-        rows.ends.tolist(),
-        rows.status.tolist(),
-        scores.frames.tolist(),
-        scores.highest_virus.tolist(),
-        scores.means,
-        scores.is_virus.tolist(),
-        rows.reasons,
-        strict=True,
-    )
-    statuses = [status.encode() for status in STATUSES]
-    return b"".join(
-        table_line(
-            text_field(record_id),
-            b"%d" % (record + 1),
-            b"%d" % chunk,
-            b"%d" % start,
-            b"%d" % end,
-            statuses[status],
-            b"%d" % frames,
-            score_field(highest) if frames else NOT_AVAILABLE,
-            score_field(mean),
-            CALLS[is_virus] if frames else NOT_AVAILABLE,
-            text_field(reason.encode()),
-            model,
-        )
-        for record_id, record, chunk, start, end, status, frames, highest, mean, is_virus, reason in columns
-        if chunk
-    )
+TABLES: tuple[Table[Any], ...] = (*RECORD_TABLES, *SHARD_TABLES)
+
+FILES = {
+    **{table.name: table.meaning for table in TABLES},
+    COMMIT_MARK: (
+        "summary, counts, warnings, inputs, parameters, model, what the engine did, versions, SHA-256 of the tables, "
+        "times; written last"
+    ),
+    LOG_FILE: "the same as readable text, without times",
+    DEMONSTRATION_FILE: "only there if the bundle is a demonstration: draw no conclusions from the scores",
+}
+"""Names and meanings."""

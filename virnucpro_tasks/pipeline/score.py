@@ -14,8 +14,9 @@ from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
-from virnucpro_tasks.output.part import ShardPart, TableStyle, shard_part
+from virnucpro_tasks.output.part import ShardPart, shard_part
 from virnucpro_tasks.output.scored import ScoredShard
+from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.processes import ordered_process_map
 from virnucpro_tasks.recovery.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table

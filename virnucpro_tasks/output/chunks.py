@@ -1,0 +1,63 @@
+"""chunks.tsv, column by column: one row for every chunk, in input order. A record without chunks has none."""
+
+from __future__ import annotations
+
+from itertools import compress
+
+import numpy as np
+
+from virnucpro_tasks.output.fields import calls, integers, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.scored import STATUSES, ScoredRows
+from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
+
+CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
+    Column("record_id", "id in the input", texts, lambda rows, _: rows.ids),
+    Column(
+        "record",
+        "number of the record, from 1, over all files of the job",
+        integers,
+        lambda rows, _: (rows.records + 1).tolist(),
+    ),
+    Column("chunk", "number of the chunk in its record, from 1", integers, lambda rows, _: rows.chunks.tolist()),
+    Column("start", "start, 0-based, on the forward strand", integers, lambda rows, _: rows.starts.tolist()),
+    Column("end", "end, excluded", integers, lambda rows, _: rows.ends.tolist()),
+    Column(
+        "status",
+        "`scored`, `no_open_frame` or `quarantined`",
+        statuses,
+        lambda rows, _: [STATUSES[place] for place in rows.status.tolist()],
+    ),
+    Column("frames", "number of scored frames, up to 6", integers, lambda rows, _: rows.scores.frames.tolist()),
+    Column(
+        "highest_viral_score",
+        "highest P(virus) of its scored frames",
+        scores,
+        lambda rows, _: np.where(rows.scores.frames > 0, rows.scores.highest_virus, np.nan).tolist(),
+    ),
+    Column("mean_viral_score", "mean P(virus) of its scored frames", scores, lambda rows, _: rows.scores.means),
+    Column(
+        "call",
+        "`virus` if the highest P(virus) of its frames is at least the highest P(others), else `others`",
+        calls,
+        lambda rows, _: [
+            is_virus if frames else None
+            for is_virus, frames in zip(rows.scores.is_virus.tolist(), rows.scores.frames.tolist(), strict=True)
+        ],
+    ),
+    Column(
+        "reason",
+        "why the chunk has no score",
+        repeated_texts,
+        lambda rows, _: [reason.encode() for reason in rows.reasons],
+    ),
+    Column("model", "name of the bundle", repeated_texts, lambda rows, style: [style.model_label.encode()] * len(rows)),
+)
+
+_ALL_ROWS = table_of(CHUNK_COLUMNS, name="chunks.tsv", meaning="one row for every chunk, in input order")
+
+
+def _chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
+    return list(compress(_ALL_ROWS.lines(rows, style), rows.chunks.tolist()))
+
+
+CHUNKS = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _chunk_lines)

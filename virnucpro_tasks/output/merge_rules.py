@@ -1,0 +1,156 @@
+"""Rules by which values of a record are computed from its chunk rows and merged over shards.
+
+A record may be spread over many shards. Each value is gathered for the part of it in one shard, then merged with those
+of the parts before. A dataclass declares its values by the functions of this module that return a field.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from virnucpro_tasks.output.scored import STATUSES, ScoredRows
+from virnucpro_tasks.reads.tables import Status
+
+T = TypeVar("T")
+
+RULE = "rule"
+"""Key of a field's metadata."""
+
+_RANKED = (Status.SCORED, Status.QUARANTINED, Status.NO_OPEN_FRAME, Status.TOO_SHORT, Status.INVALID)
+"""A record has the first of these statuses that any of its rows has."""
+
+_RANKS = np.array([_RANKED.index(status) for status in STATUSES])
+
+NO_BOUND = -1
+"""Bound of a row that is not a scored chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRows:
+    """The chunk rows of one shard by record: those of record i are from row `firsts[i]` to `lasts[i]`, both (n,)."""
+
+    rows: ScoredRows
+    firsts: npt.NDArray[np.intp]
+    lasts: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, rows: ScoredRows) -> RecordRows:
+        """`rows` must not be empty."""
+        firsts = np.flatnonzero(np.diff(rows.records, prepend=rows.records[0] - 1))
+        return cls(rows, firsts, np.append(firsts[1:], len(rows)) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`gather` gives a value for each record of a shard, `merge` the value of two consecutive parts of one record."""
+
+    gather: Callable[[RecordRows], Iterable[Any]]
+    merge: Callable[[Any, Any], Any]
+
+
+class Coverage(NamedTuple):
+    """`bases` in scored chunks, overlaps counted once.
+
+    `begins` and `ends` are where the first and the last row begin and end, NO_BOUND for a row that is not scored.
+    """
+
+    bases: int
+    begins: int
+    ends: int
+
+
+def summed(of: Callable[[ScoredRows], npt.NDArray[Any]]) -> Any:
+    """A field with the sum over all rows."""
+    return _field(lambda by: np.add.reduceat(of(by.rows).astype(np.int64), by.firsts).tolist(), operator.add)
+
+
+def largest(of: Callable[[ScoredRows], npt.NDArray[Any]]) -> Any:
+    """A field with the maximum over all rows."""
+    return _field(lambda by: np.maximum.reduceat(of(by.rows), by.firsts).tolist(), max)
+
+
+def first(of: Callable[[ScoredRows], npt.NDArray[Any] | list[Any]]) -> Any:
+    """A field with the value of the first row."""
+
+    def gather(by: RecordRows) -> list[Any]:
+        values = of(by.rows)
+        if isinstance(values, np.ndarray):
+            return values[by.firsts].tolist()
+        return [values[row] for row in by.firsts.tolist()]
+
+    return _field(gather, lambda one, other: one)
+
+
+def first_with(status: Status, of: Callable[[ScoredRows], Sequence[Any]]) -> Any:
+    """A field with the value of the first row that has `status`; None without one."""
+
+    def gather(by: RecordRows) -> list[Any]:
+        values, found = of(by.rows), [None] * len(by.firsts)
+        rows = np.flatnonzero(by.rows.is_status(status))[::-1]
+        records = np.searchsorted(by.firsts, rows, side="right") - 1
+        for record, row in zip(records.tolist(), rows.tolist(), strict=True):
+            found[record] = values[row]
+        return found
+
+    return _field(gather, lambda one, other: other if one is None else one)
+
+
+def best_status() -> Any:
+    """A field with the best status of any row, by the order of _RANKED."""
+
+    def gather(by: RecordRows) -> list[Status]:
+        return [_RANKED[rank] for rank in np.minimum.reduceat(_RANKS[by.rows.status], by.firsts).tolist()]
+
+    return _field(gather, lambda one, other: min(one, other, key=_RANKED.index))
+
+
+def scored_coverage() -> Any:
+    """A field with the Coverage by scored chunks."""
+    return _field(_coverage, _joined_coverage)
+
+
+def gathered(kind: type[T], rows: ScoredRows) -> Iterable[T]:
+    """The records of one shard in order, as instances of `kind`; of the first and the last it may hold a part only."""
+    if not len(rows):
+        return ()
+    by_record = RecordRows.of(rows)
+    return map(kind, *(rule.gather(by_record) for rule in _rules(kind).values()))
+
+
+def merged(one: T, other: T) -> T:
+    """Two consecutive parts of one record as one."""
+    rules = _rules(type(one))
+    return type(one)(*(rule.merge(getattr(one, name), getattr(other, name)) for name, rule in rules.items()))
+
+
+def _rules(kind: Any) -> dict[str, Rule]:
+    return {entry.name: entry.metadata[RULE] for entry in fields(kind)}
+
+
+def _field(gather: Callable[[RecordRows], Iterable[Any]], merge: Callable[[Any, Any], Any]) -> Any:
+    return field(metadata={RULE: Rule(gather, merge)})
+
+
+def _coverage(by: RecordRows) -> Iterable[Coverage]:
+    rows = by.rows
+    scored = rows.is_status(Status.SCORED)
+    # A scored chunk covers the bases that the chunk before it in its record, if scored, does not hold already.
+    before = np.concatenate([[0], np.where(scored, rows.ends, 0)[:-1]])
+    before[1:][rows.records[1:] != rows.records[:-1]] = 0
+    bases = np.where(scored, rows.ends - np.maximum(rows.starts, before), 0)
+    begins, ends = (
+        np.where(scored[places], bounds[places], NO_BOUND).tolist()
+        for places, bounds in ((by.firsts, rows.starts), (by.lasts, rows.ends))
+    )
+    return map(Coverage, np.add.reduceat(bases, by.firsts).tolist(), begins, ends)
+
+
+def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:
+    overlap = max(0, one.ends - other.begins) if NO_BOUND not in (one.ends, other.begins) else 0
+    return Coverage(one.bases + other.bases - overlap, one.begins, other.ends)
