@@ -59,7 +59,7 @@ job_options = stacked(
     click.option(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the models; default: that of the bundle."
     ),
-    click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two classic result files."),
+    click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
     click.option(
         "--keep-embeddings",
