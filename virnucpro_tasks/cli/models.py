@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import click
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, PRECISIONS, Bundle, read_bundle, verify_bundle
-from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle, find_bundle
+from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.locate import DEMONSTRATION, copy_demo_bundle, demo_bundle, find_bundle
 
 _DIGEST_SHOWN = 12
 _FOLDER = click.Path(path_type=Path)
@@ -86,7 +84,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
 @json_option
 def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
     """List the shipped demonstration and the bundles in FOLDERS: each is a bundle, or a folder of bundles."""
-    bundles = [demo_bundle(), *(bundle for folder in folders for bundle in _bundles_in(folder))]
+    bundles = [demo_bundle(), *(bundle for folder in folders for bundle in bundles_in(folder))]
     if as_json:
         print_json([_facts(bundle) for bundle in bundles])
         return
@@ -109,7 +107,7 @@ def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool)
     if rebuild is None:
         if seed is not None:
             raise click.UsageError("--seed needs --rebuild")
-        _copy(demo_bundle(), output)
+        copy_demo_bundle(output)
     else:
         try:
             from virnucpro_tasks.models.demo import SEED, build_demo_bundle, fasta_sequences
@@ -117,27 +115,6 @@ def demo(*, output: Path, rebuild: Path | None, seed: int | None, as_json: bool)
             raise _needs_worker(error) from None
         build_demo_bundle(output, sequences=fasta_sequences(rebuild), seed=SEED if seed is None else seed)
     _show(read_bundle(output), as_json=as_json)
-
-
-def _copy(bundle: Bundle, output: Path) -> None:
-    with new_folder(output) as folder:
-        for name in (*bundle.description.sha256, DESCRIPTION_FILE):
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(bundle.path / name, folder / name)
-        verify_bundle(read_bundle(folder))
-
-
-def _bundles_in(folder: Path) -> list[Bundle]:
-    if not folder.is_dir():
-        raise BundleError("no such folder", path=folder)
-    if (folder / DESCRIPTION_FILE).exists():
-        return [read_bundle(folder)]
-    # A name that begins with a dot is a bundle that is still being written.
-    return [
-        read_bundle(file.parent)
-        for file in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
-        if not file.parent.name.startswith(".")
-    ]
 
 
 def _part_and_text(licence: str) -> tuple[str, str]:

@@ -1,12 +1,14 @@
-"""Finds the bundle that the setting `bundle` names."""
+"""Finds bundles: the one that the setting `bundle` names, the shipped demonstration, and those in a folder."""
 
 from __future__ import annotations
 
+import shutil
 from importlib.resources import files
 from pathlib import Path
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import Bundle, read_bundle
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.folder import new_folder
 
 DEMONSTRATION = "demo"
 
@@ -24,3 +26,27 @@ def find_bundle(name: str | None) -> Bundle:
 def demo_bundle() -> Bundle:
     """The demonstration that ships with the package. Raises BundleError if the installation lacks it."""
     return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))
+
+
+def copy_demo_bundle(output: Path) -> None:
+    """Copy the demonstration into the new folder `output`. Raises OutputError, BundleError."""
+    bundle = demo_bundle()
+    with new_folder(output) as folder:
+        for name in (*bundle.description.sha256, DESCRIPTION_FILE):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(bundle.path / name, folder / name)
+        verify_bundle(read_bundle(folder))
+
+
+def bundles_in(folder: Path) -> list[Bundle]:
+    """The bundle that `folder` is, or those inside it, by name. Raises BundleError."""
+    if not folder.is_dir():
+        raise BundleError("no such folder", path=folder)
+    if (folder / DESCRIPTION_FILE).exists():
+        return [read_bundle(folder)]
+    # A name that begins with a dot is a bundle that is still being written.
+    return [
+        read_bundle(file.parent)
+        for file in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+        if not file.parent.name.startswith(".")
+    ]
