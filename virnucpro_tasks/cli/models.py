@@ -11,7 +11,7 @@ from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle, verify_bundle
-from virnucpro_tasks.models.locate import DEMONSTRATION, copy_demo_bundle, demo_bundle, find_bundle
+from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, find_bundle
 
 _DIGEST_SHOWN = 12
 _FOLDER = click.Path(path_type=Path)
