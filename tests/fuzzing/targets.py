@@ -177,7 +177,7 @@ def check_message(data: bytes) -> None:
     if not (isinstance(task, str) and isinstance(arguments, list) and isinstance(options, dict)):
         return
     check_arguments(task, arguments, options)
-    # What was let through names a job and a shard, and nothing else.
+    # Accepted arguments name a job and a shard, and nothing else.
     assert isinstance(arguments[0], str) and len(arguments[0]) == len(JOB_ID) and "/" not in arguments[0]
     assert len(arguments) == 1 + (task == SHARD_TASK) and all(type(number) is int for number in arguments[1:])
 

@@ -35,7 +35,7 @@ def test_one_flipped_bit_in_the_numbers_is_found(saved: Path, refused: Callable)
     content = bytearray(saved.read_bytes())
     content[content.index(torch.tensor(500.0).numpy().tobytes())] ^= 1
     saved.write_bytes(content)
-    torch.load(saved, mmap=True, weights_only=True)  # What torch itself does not notice.
+    torch.load(saved, mmap=True, weights_only=True)  # torch itself does not notice it
     assert "damaged" in refused(saved, check_archive, saved).what
 
 

@@ -30,7 +30,7 @@ COMPRESSED: tuple[Callable[[bytes], bytes], ...] = (
     zstd_bytes,
 )
 
-# What readers of sequences stumble over, in any order.
+# Pieces that are hard for readers of sequences, in any order.
 LINES = [b"\n", b"\r", b"\r\n", b" ", b"\t", b">", b"\n>", b"@", b"\n@", b"+", b"\n+\n"]
 LETTERS = [b"ACGT", b"acgu", b"NNN", b"RYK", b"GGC" * 15, b"id", b"id text", b"IIII"]
 FOREIGN = [b"\0", b"\xef\xbb\xbf", b";", b"*", b"-", b"7", b"MKL", b"\xff", b"\x1f\x8b"]
@@ -98,7 +98,7 @@ def test_blocks_of_any_size_give_the_same(content: bytes, block_bytes: int) -> N
         return
 
     def seen(records: list[Record]) -> list[tuple[object, ...]]:
-        # What follows the place of an illegal letter is a guess from the letters at hand.
+        # The text after the place of an illegal letter is a guess from the letters in the block.
         return [(*record._replace(problem=""), record.problem.partition(": ")[0]) for record in records]
 
     assert seen(found) == seen(expected)

@@ -42,8 +42,8 @@ def deduplicate(store: Path, job: Job) -> Submission:
     """Return an older job in `store` with the same content key, or else `job`.
 
     If there is an older one, `job` is removed, and the older one is reopened if it was cancelled or failed. Clients
-    that submit at the same time get the same job. A finished job with quarantined records, or whose results are
-    incomplete or damaged, is not used again. Raises StoreError, and removes `job`, if the submission cannot be noted.
+    that submit at the same time get the same job. A finished job with quarantined records, with missing result files
+    or a damaged run.json is not used again. Raises StoreError, and removes `job`, if the submission cannot be noted.
     """
     with _removing_on_error(job), _locked(submission_file(store, content_key(job.spec))) as note:
         older = _usable(store, note.read_text().strip())

@@ -20,7 +20,7 @@ class Limits:
     header_bytes: int = 65_536
     bases: int = 256 * 2**20
     fastq_record_bytes: int = 64 * 2**20
-    """Of all four lines of a FASTQ record; a longer record makes the file invalid."""
+    """Size of all four lines of a FASTQ record; a longer record makes the file invalid."""
     kept_id_bytes: int = 1_024
     """Number of bytes from which the id of a too long header is taken."""
     invalid_records: int = 1_000_000
