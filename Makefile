@@ -51,7 +51,7 @@ lock:
 	build/lock/bin/pip install --quiet "$(TORCH)"
 	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint '.[dev]'
 	echo "# Versions for development and deployment; made by \`make lock\`, see CONTRIBUTING.md." > constraints.txt
-	build/lock/bin/pip freeze | grep -vE '^(virnucpro|torch==|triton==|cuda-|nvidia-[^m]|nvidia-mathdx)' >> constraints.txt
+	build/lock/bin/pip freeze --all | grep -vE '^(pip==|virnucpro|torch==|triton==|cuda-|nvidia-[^m]|nvidia-mathdx)' >> constraints.txt
 	rm -rf build/lock
 
 $(VENV)/bin/python:
