@@ -1,4 +1,4 @@
-"""The embedded broker: private while it runs, gone afterwards, however its owner ends."""
+"""The embedded broker is private while it runs, and ends with its owner in every way."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_an_unreachable_redis_is_named_without_its_password(settings: Settings, 
 
 
 class Clock:
-    """Seconds that pass with every look."""
+    """A clock that advances with every call."""
 
     def __init__(self, step: float) -> None:
         self.now, self.step = 0.0, step

@@ -48,7 +48,7 @@ def test_emptying_takes_all_priorities_and_nothing_else(client: redis.Redis) -> 
     assert client.llen(job_queue(ONE, "a", 6, "other")) == 1
 
 
-def test_the_gauge_is_as_long_as_shards_wait(client: redis.Redis) -> None:
+def test_the_gauge_has_one_entry_per_waiting_shard(client: redis.Redis) -> None:
     gauge = waiting_gauge(ONE)
     for waiting in (2_500, 3, 0, 7):
         client.delete(QUEUE)
@@ -60,7 +60,7 @@ def test_the_gauge_is_as_long_as_shards_wait(client: redis.Redis) -> None:
         empty(client, QUEUE)
 
 
-def test_a_queue_is_forgotten_when_it_is_empty_and_nobody_speaks_of_it(client: redis.Redis) -> None:
+def test_a_queue_is_removed_when_it_is_empty_and_no_longer_announced(client: redis.Redis) -> None:
     full, quiet, fresh = (job_queue(ONE, "a", 6, name) for name in ("full", "quiet", "fresh"))
     announce(client, [full, quiet, fresh])
     client.rpush(priority_lists(full)[2], "x")

@@ -37,7 +37,7 @@ def configured(client: redis.Redis) -> Iterator[redis.Redis]:
         client.config_set(name, value)
 
 
-def test_the_first_store_has_it_and_others_are_told_whose_it_is(client: redis.Redis, tmp_path: Path) -> None:
+def test_redis_is_bound_to_the_first_store_and_names_it_to_others(client: redis.Redis, tmp_path: Path) -> None:
     bind_store(client, tmp_path / "ours")
     bind_store(client, tmp_path / "ours")
     with pytest.raises(BrokerError, match=f"serves another store: {tmp_path}/ours.*database of its own") as refused:
@@ -47,13 +47,13 @@ def test_the_first_store_has_it_and_others_are_told_whose_it_is(client: redis.Re
     assert json.loads(client.get(STORE))["id"] == store_id(tmp_path / "ours")
 
 
-def test_the_same_store_in_another_place_is_no_other(client: redis.Redis, tmp_path: Path) -> None:
+def test_a_store_that_was_moved_is_the_same_store(client: redis.Redis, tmp_path: Path) -> None:
     bind_store(client, tmp_path / "ours")
     (tmp_path / "ours").rename(tmp_path / "mounted")
     bind_store(client, tmp_path / "mounted")
 
 
-def test_after_redis_was_emptied_or_the_key_deleted_it_is_said_anew(client: redis.Redis, tmp_path: Path) -> None:
+def test_a_redis_without_the_key_is_bound_anew(client: redis.Redis, tmp_path: Path) -> None:
     bind_store(client, tmp_path / "gone")
     client.delete(STORE)
     bind_store(client, tmp_path / "new")
@@ -73,15 +73,13 @@ def test_no_job_is_queued_where_another_store_is_served(
 
 
 @pytest.mark.parametrize("said", [b"", b"{", b"[]", b"3", b'{"id": "0"}', b"\xff"])
-def test_what_is_not_readable_is_another_store(client: redis.Redis, tmp_path: Path, said: bytes) -> None:
+def test_an_unreadable_binding_counts_as_another_store(client: redis.Redis, tmp_path: Path, said: bytes) -> None:
     client.set(STORE, said or b"null")
     with pytest.raises(BrokerError, match=r"serves another store: what virnucpro\.store says is not readable"):
         bind_store(client, tmp_path)
 
 
-def test_a_redis_that_refuses_the_question_is_told(
-    client: redis.Redis, broker: EmbeddedBroker, settings: Settings
-) -> None:
+def test_an_error_of_redis_is_reported(client: redis.Redis, broker: EmbeddedBroker, settings: Settings) -> None:
     client.lpush(STORE, "a list")
     app = make_app(replace(settings, broker_url=broker.url))
     with pytest.raises(BrokerError, match="does not tell which store it serves: WRONGTYPE"):
@@ -101,7 +99,7 @@ def test_the_embedded_broker_passes(broker: EmbeddedBroker, settings: Settings) 
         ({"maxmemory": "100mb", "maxmemory-policy": "volatile-ttl"}, "evicts under memory pressure"),
     ],
 )
-def test_one_that_loses_jobs_is_refused_or_warned_of(
+def test_a_redis_that_loses_jobs_is_refused_or_warned_of(
     broker: EmbeddedBroker, configured: redis.Redis, settings: Settings, values: dict[str, str], said: str
 ) -> None:
     for name, value in values.items():
@@ -112,5 +110,5 @@ def test_one_that_loses_jobs_is_refused_or_warned_of(
     assert check_durable(app, redis_check="warn")
 
 
-def test_a_policy_that_cannot_come_into_force_is_no_fault() -> None:
+def test_an_eviction_policy_without_a_memory_limit_is_no_fault() -> None:
     assert shortcomings({"maxmemory_policy": "allkeys-lru", "maxmemory": 0, "aof_enabled": 1}) == []

@@ -1,4 +1,4 @@
-"""Which devices `--devices` and CUDA_VISIBLE_DEVICES come to."""
+"""The devices that are chosen from `--devices` and CUDA_VISIBLE_DEVICES."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chosen(asked: str, *, mask: str | None = None, gpus: tuple[Gpu, ...] | None 
         ("cpu,cpu", "", (), [("cpu0", ""), ("cpu1", "")]),
         ("cpu,0,cpu", None, FOUR, [("cpu0", ""), ("gpu0", "0"), ("cpu1", "")]),
         ("none", None, FOUR, []),
-        # without NVML what is named is taken as it is, the mask still counts
+        # without NVML named devices are not checked, and the mask still counts
         ("2", None, None, [("gpu2", "2")]),
         ("1", "2,3", None, [("gpu3", "3")]),
         ("auto", None, FOUR, [(f"gpu{index}", str(index)) for index in range(4)]),
@@ -82,8 +82,8 @@ def test_refused(asked: str, mask: str | None, gpus, says: str) -> None:
     [
         (None, (), "no GPU found"),
         ("", FOUR, "CUDA_VISIBLE_DEVICES='' leaves no GPU"),
-        (None, None, "the NVIDIA driver (NVML) is not there"),
-        ("0", None, "the NVIDIA driver (NVML) is not there"),
+        (None, None, "without the NVIDIA driver and the package nvidia-ml-py"),
+        ("0", None, "without the NVIDIA driver and the package nvidia-ml-py"),
     ],
 )
 @pytest.mark.parametrize(

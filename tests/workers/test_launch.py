@@ -1,4 +1,4 @@
-"""What is started for which devices."""
+"""The processes that are started for the devices of a host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failed load comes to: the parent is asked to stop, with the error's exit code."""
+"""After a failed load the parent is asked to stop, with the exit code of the error."""
 
 from __future__ import annotations
 

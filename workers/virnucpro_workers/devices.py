@@ -95,7 +95,7 @@ def _automatic(
     if mask is not None and gpus:
         why = f"CUDA_VISIBLE_DEVICES={mask!r} leaves no GPU"
     elif gpus is None:
-        why = "the library of the NVIDIA driver (NVML) is not there to list GPUs"
+        why = "GPUs cannot be listed without the NVIDIA driver and the package nvidia-ml-py"
     else:
         why = "no GPU found"
     return DeviceChoice(

@@ -13,16 +13,16 @@ def queue(owner: str, number: int = 0, *, priority: int = 6) -> str:
     return job_queue(DIGEST, owner, priority, f"20260101t00000{number}z-{'a' * 16}")
 
 
-def served(turns: FairQueueOrder, queues: list[str], times: int) -> list[str]:
-    """What is taken if every queue always has messages."""
+def served(order: FairQueueOrder, queues: list[str], times: int) -> list[str]:
+    """The queues that are served if each always has messages."""
     taken = []
     for _ in range(times):
-        first = turns.consume(len(queues))[0]
-        taken.append(turns.rotate(first))
+        first = order.consume(len(queues))[0]
+        taken.append(order.rotate(first))
     return taken
 
 
-def test_queues_take_turns() -> None:
+def test_queues_are_served_in_turn() -> None:
     queues = [queue("a"), queue("b"), queue("c")]
     assert Counter(served(FairQueueOrder(queues), queues, 30)) == dict.fromkeys(queues, 10)
 
@@ -44,31 +44,31 @@ def test_priorities_order_the_jobs_of_one_owner_and_starve_nobody_else() -> None
     assert Counter(served(FairQueueOrder(queues), queues, 20)) == {second: 10, other: 10}
 
 
-def test_queues_that_come_and_go_do_not_begin_the_round_anew() -> None:
+def test_queues_that_are_added_and_removed_do_not_start_the_round_anew() -> None:
     old = [queue("a"), queue("b"), queue("c")]
-    turns = FairQueueOrder(old)
+    order = FairQueueOrder(old)
     taken = []
     for number in range(12):
-        # An unrelated queue appears before each look, as when somebody submits all the time.
-        turns.update([*old, queue("z", number % 10)])
-        turns.rotate(queue("z", number % 10))
-        turns.update(old)
-        taken += served(turns, old, 1)
+        # An unrelated queue appears before each poll, as when one user submits all the time.
+        order.update([*old, queue("z", number % 10)])
+        order.rotate(queue("z", number % 10))
+        order.update(old)
+        taken += served(order, old, 1)
     assert Counter(taken) == dict.fromkeys(old, 4)
 
 
 def test_a_new_job_comes_before_its_owners_others() -> None:
     old = [queue("a", 0), queue("a", 1)]
-    turns = FairQueueOrder(old)
-    served(turns, old, 4)
-    turns.update([*old, queue("a", 2)])
-    assert turns.consume(1) == [queue("a", 2)]
+    order = FairQueueOrder(old)
+    served(order, old, 4)
+    order.update([*old, queue("a", 2)])
+    assert order.consume(1) == [queue("a", 2)]
 
 
-def test_a_queue_that_was_cancelled_while_a_message_came_is_no_trouble() -> None:
-    turns = FairQueueOrder([queue("a")])
-    assert turns.rotate(queue("b")) == queue("b")
-    assert turns.consume(5) == [queue("a")]
+def test_a_queue_may_be_removed_before_its_message_arrives() -> None:
+    order = FairQueueOrder([queue("a")])
+    assert order.rotate(queue("b")) == queue("b")
+    assert order.consume(5) == [queue("a")]
 
 
 def test_odd_owners_make_names_of_four_parts() -> None:
@@ -77,7 +77,7 @@ def test_odd_owners_make_names_of_four_parts() -> None:
         assert queue(owner).isascii() and queue(owner).isprintable()
 
 
-def test_queues_that_are_no_jobs_take_turns_too() -> None:
+def test_queues_that_belong_to_no_job_are_served_in_turn_too() -> None:
     replies = "6f1c9d3e-3c55-3b4b-8d3e-0b3c8a3f0c11.reply.celery.pidbox"
     others = [replies, "embed-gpu0@host.of.a.lab.celery.pidbox", "gpu-0123456789ab", "cpu"]
     queues = [*others, queue("a")]

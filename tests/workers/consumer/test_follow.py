@@ -13,7 +13,7 @@ JOBS = [f"{BUNDLE}.a.1", f"{BUNDLE}.b.2"]
 
 
 class Consumer:
-    """What the step uses of kombu's consumer."""
+    """The part of kombu's consumer that the step uses."""
 
     def __init__(self) -> None:
         self.queues = [SimpleNamespace(name=BUNDLE)]

@@ -28,7 +28,7 @@ from virnucpro_tasks.processes import ordered_process_map
 
 
 class Request:
-    """What is read of a Celery request; sets of Celery's state hold weak references."""
+    """The attributes that are read of a Celery request; sets of Celery's state hold weak references."""
 
     name, args = "virnucpro.embed_shard", ("job", 3)
 
@@ -52,7 +52,7 @@ def consumer_of(channel: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(task_consumer=SimpleNamespace(channel=channel))
 
 
-def test_what_was_acknowledged_is_not_held(channel: SimpleNamespace) -> None:
+def test_an_acknowledged_message_is_not_held(channel: SimpleNamespace) -> None:
     for tag in ("taken", "acknowledged"):
         channel.qos.append(None, tag)
     channel.qos.ack("acknowledged")
@@ -85,7 +85,7 @@ def test_messages_of_a_lost_channel_are_acknowledged_at_the_next_one_and_those_o
     assert new.qos.can_consume()
 
 
-def test_a_message_of_no_task_is_let_go_the_second_time(
+def test_a_message_without_a_task_is_dropped_the_second_time(
     channel: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel.qos.append(None, "orphan")
@@ -101,7 +101,7 @@ def test_a_message_of_no_task_is_let_go_the_second_time(
 
 
 @pytest.mark.parametrize("where", ["requests", "active_requests"])
-def test_a_message_that_a_task_waits_or_runs_for_is_kept(
+def test_a_message_of_a_waiting_or_running_task_is_kept(
     channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     request = Request("taken")
@@ -112,7 +112,7 @@ def test_a_message_that_a_task_waits_or_runs_for_is_kept(
 
 
 @pytest.mark.parametrize("how", ["should_stop", "should_terminate"])
-def test_a_worker_that_stops_keeps_what_it_will_give_back(
+def test_a_worker_that_stops_keeps_the_messages_that_it_will_requeue(
     channel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(state, how, 0)
@@ -121,7 +121,7 @@ def test_a_worker_that_stops_keeps_what_it_will_give_back(
     assert held_tags(consumer_of(channel)) == {"orphan"}
 
 
-def test_without_a_connection_there_is_nothing_to_forget() -> None:
+def test_without_a_connection_nothing_is_dropped() -> None:
     assert drop_orphaned(SimpleNamespace(task_consumer=None), {"orphan"}) == set()
 
 
