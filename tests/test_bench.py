@@ -7,7 +7,7 @@ from virnucpro_tasks.bench import ESM2_NAMES, bench, dnabert_flops, esm2_flops
 from virnucpro_tasks.errors import BackendError, SettingsError
 
 
-def test_operations_a_token() -> None:
+def test_operations_per_token() -> None:
     assert esm2_flops(ESM2_NAMES["3B"]) == pytest.approx(5.66e9, rel=1e-3)
     assert dnabert_flops(module.DNABERT_S) == pytest.approx(226e6, rel=5e-3)
 
@@ -32,7 +32,7 @@ def test_rates_are_consistent(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (row.attention, row.peak_bytes) == ("sdpa", 0)
 
 
-def test_what_is_not_there_is_refused() -> None:
+def test_an_unknown_model_or_device_is_refused() -> None:
     with pytest.raises(SettingsError, match="650M"):
         next(bench(["4B"], device="cpu", precision="fp32"))
     with pytest.raises(BackendError):

@@ -1,4 +1,4 @@
-"""Snapshots of a job for tests of what is shown of it."""
+"""Snapshots of a job, for tests of its display."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def run_on_terminal(code: str, *, columns: int, **environment: str) -> str:
-    """What Python running `code` writes to a terminal of so many `columns`; its standard output is not one."""
+    """The output of Python running `code` with standard error on a terminal of `columns` columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     unset = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"}
@@ -43,7 +43,7 @@ def run_on_terminal(code: str, *, columns: int, **environment: str) -> str:
 
 
 def lines_shown(written: str) -> list[str]:
-    """The texts that stood on the terminal's lines, one after the other, without colours and repetitions."""
+    """The texts that were drawn one after the other, without colours and repetitions."""
     shown: list[str] = []
     for text in re.split(r"[\r\n]+", CONTROL_SEQUENCE.sub("", written)):
         text = text.rstrip()

@@ -1,4 +1,4 @@
-"""A disk that takes no job, or no results: one line with the path, a documented code, nothing half-written."""
+"""A full disk for a job or for results: one line with the path, a documented code, no half-written files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def leave(disk: Path, pages: int) -> None:
-    """Fill `disk` up to so many pages."""
+    """Fill `disk` until the given number of pages is left."""
     (disk / "filler").unlink(missing_ok=True)
     free = shutil.disk_usage(disk).free // PAGE
     (disk / "filler").write_bytes(bytes(PAGE * (free - pages)))
@@ -61,7 +61,7 @@ def test_a_job_is_taken_whole_or_not_at_all_wherever_the_disk_ends(settings: Set
             assert list((settings.store / "jobs").glob("*")) == []
         else:
             break
-    # Then it was refused at every place: input, head, job.json and the note of it
+    # Then it was refused at every file: input, head, job.json and the file of the submission
     assert pages > SAMPLE.stat().st_size // PAGE + 3
     assert [other.job_id for other in all_jobs(settings)] == [job.job_id]
     assert [file for file in files_of(settings.store) if file.endswith(".tmp")] == []

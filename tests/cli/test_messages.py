@@ -25,7 +25,7 @@ def test_the_line_about_a_bundle_names_its_models() -> None:
     ("chunk_length", "quiet", "warned"),
     [(None, False, False), (500, False, False), (300, False, True), (300, True, False)],
 )
-def test_chunks_of_another_length_are_warned_of(
+def test_a_warning_for_chunks_of_another_length(
     chunk_length: int | None, quiet: bool, warned: bool, capsys: pytest.CaptureFixture
 ) -> None:
     warn_of_chunk_length(chunk_length, demo_bundle(), quiet=quiet)

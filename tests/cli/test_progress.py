@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cli.snapshots import TOKENS, split, unsplit
 
@@ -46,18 +48,16 @@ class Clock:
         ),
     ],
 )
-def test_a_line_tells_what_is_known(progress, line: str) -> None:
+def test_a_line_holds_all_known_facts(progress, line: str) -> None:
     assert describe(progress, RATE) == line
 
 
-def test_while_totals_are_unknown_no_share_and_no_time_is_told() -> None:
+def test_while_totals_are_unknown_no_share_and_no_time_is_shown() -> None:
     line = describe(unsplit(JobState.SPLITTING, shards_done=3), RATE)
     assert "%" not in line and "left" not in line
 
 
 def test_an_input_without_tokens_is_complete() -> None:
-    from dataclasses import replace
-
     empty = replace(split(JobState.FINISHING, shards_done=0, tokens_done=0), tokens_total=0, shards_total=0)
     assert describe(empty) == "finishing: 100% of 0 tokens, 0/0 shards"
 

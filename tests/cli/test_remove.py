@@ -29,7 +29,7 @@ def test_one_whose_description_is_damaged_can_be_removed(settings: Settings, vir
         assert not each.paths.root.exists()
 
 
-def test_one_that_is_not_there_is_told(settings: Settings, virnucpro: Virnucpro) -> None:
+def test_a_job_that_is_not_there_is_an_error(settings: Settings, virnucpro: Virnucpro) -> None:
     job = make_job(settings, SAMPLE)
     virnucpro("remove", job.job_id, "--force")
     ended = virnucpro("remove", job.job_id)

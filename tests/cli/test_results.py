@@ -48,13 +48,13 @@ def test_a_file_is_no_folder_for_results(finished: Job, virnucpro: Virnucpro, tm
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_a_job_without_results_is_told(settings: Settings, virnucpro: Virnucpro) -> None:
+def test_a_job_without_results_is_an_error(settings: Settings, virnucpro: Virnucpro) -> None:
     ended = virnucpro("results", make_job(settings, SAMPLE).job_id, "-o", "-")
     assert ended.code == ExitCode.JOB_FAILED and "not finished" in ended.err[0]
     assert ended.out == []
 
 
-def test_a_hyphen_prints_the_records(finished: Job, virnucpro: Virnucpro) -> None:
+def test_a_hyphen_as_output_prints_the_records(finished: Job, virnucpro: Virnucpro) -> None:
     ended = virnucpro("results", finished.job_id, "-o", "-")
     assert ended.code == ExitCode.OK
     assert ended.out == (finished.paths.results / "records.tsv").read_text().splitlines()

@@ -95,6 +95,6 @@ def test_a_folder_with_results_is_refused_before_anything_is_submitted(
     assert job_ids(settings.store) == []
 
 
-def test_chunks_of_another_length_than_the_head_was_trained_on_are_warned_of(virnucpro: Virnucpro) -> None:
+def test_chunks_of_another_length_than_the_head_was_trained_on_give_a_warning(virnucpro: Virnucpro) -> None:
     ended = virnucpro("submit", SAMPLE, "-e", 300)
     assert ended.err == ["warning: chunks of 300 bases, but the head was trained on 500"]

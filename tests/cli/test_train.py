@@ -34,7 +34,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return made
 
 
-def test_a_head_is_fitted_as_asked_and_its_course_is_told(
+def test_a_head_is_fitted_as_asked_and_its_epochs_are_printed(
     virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "mine"

@@ -19,6 +19,6 @@ def test_it_ends_with_the_exit_code_of_the_job(settings: Settings, virnucpro: Vi
     assert json.loads("\n".join(ended.out))["exit_code"] == ExitCode.BAD_INPUT
 
 
-def test_a_job_that_is_not_there_is_told(virnucpro: Virnucpro) -> None:
+def test_a_job_that_is_not_there_is_an_error(virnucpro: Virnucpro) -> None:
     ended = virnucpro("watch", "20260101t000000z-aaaaaaaaaaaaaaaa")
     assert ended.code == ExitCode.JOB_FAILED and "not in the store" in ended.err[0]

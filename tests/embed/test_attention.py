@@ -56,7 +56,7 @@ def test_an_absent_package_is_refused_with_how_to_install_it(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("demand", "reason"),
+    ("requirements", "reason"),
     [
         (AttentionRequirements(dtype=torch.float16, head_dim=64, biased=True), "ALiBi"),
         (AttentionRequirements(dtype=torch.float32, head_dim=64, biased=False), "FP16 or BF16"),
@@ -64,16 +64,16 @@ def test_an_absent_package_is_refused_with_how_to_install_it(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("name", ["flash-attn", "torch"])
-def test_what_a_kernel_cannot_compute_is_refused_when_named_and_sdpa_when_automatic(name, demand, reason):
+def test_what_a_kernel_cannot_compute_is_refused_when_named_and_sdpa_when_automatic(name, requirements, reason):
     with pytest.raises(BackendError, match=reason):
-        resolve_backend(name, "cuda", demand)
-    assert resolve_backend("auto", "cuda", demand).name == "sdpa"
+        resolve_backend(name, "cuda", requirements)
+    assert resolve_backend("auto", "cuda", requirements).name == "sdpa"
 
 
 def test_automatic_takes_the_varlen_kernel_of_torch_where_flash_attention_is_absent(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "flash_attn", None)
-    demand = AttentionRequirements(dtype=torch.float16, head_dim=64, biased=False)
-    backend = resolve_backend("auto", "cuda", demand)
+    requirements = AttentionRequirements(dtype=torch.float16, head_dim=64, biased=False)
+    backend = resolve_backend("auto", "cuda", requirements)
     assert backend.name == "torch"
     with pytest.raises(BackendError, match="ALiBi"):
         backend.attend(*(torch.zeros(1, 1, 8),) * 3, Segments.of([1]), bias=torch.zeros(1, 1, 1))

@@ -14,7 +14,7 @@ CYSTEINE = 23
 
 
 class TokenModel:
-    """State of a token = its id, four wide; ids in `broken` become infinite."""
+    """A model whose state of a token is its id, four wide; that of an id in `broken` is infinite."""
 
     width = 4
 
@@ -47,7 +47,7 @@ def expected_vectors():
     return np.array([row[1:-1].mean() for row in np.split(ragged.ids, np.cumsum(ragged.lengths)[:-1])], np.float32)
 
 
-def test_vectors_come_in_input_order_with_a_true_stats():
+def test_vectors_come_in_input_order_with_the_counters():
     model = TokenModel()
     vectors, stats = encoder_of(model).encode(tokenize_proteins(PROTEINS), should_stop=lambda: False)
     np.testing.assert_allclose(vectors, np.repeat(expected_vectors()[:, None], 4, axis=1), rtol=1e-6)
@@ -95,7 +95,7 @@ def test_nothing_gives_an_empty_matrix():
 
 
 class SmallModel(TokenModel):
-    """Has memory for so many tokens at once."""
+    """A model that runs out of memory for packs of more than `tokens` tokens."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__()

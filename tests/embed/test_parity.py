@@ -9,16 +9,16 @@ VIRUS, OTHERS = [0.1, 0.9], [0.8, 0.2]
 
 
 def vectors(seed: int, count: int = 400) -> np.ndarray:
-    """As alike as those of a language model: one common vector, and a little of their own."""
+    """Vectors as similar as those of a language model: a large common part, and a small part of each."""
     random = np.random.default_rng(seed)
     return (10 + random.standard_normal((count, 16))).astype(np.float32)
 
 
-def parity(exact: np.ndarray, found: np.ndarray, *, flipped: int = 0) -> Parity:
-    before = np.array([VIRUS] * len(exact), np.float32)
+def parity(reference: np.ndarray, found: np.ndarray, *, flipped: int = 0) -> Parity:
+    before = np.array([VIRUS] * len(reference), np.float32)
     after = before.copy()
     after[:flipped] = OTHERS
-    return Parity.of(exact, found, reference_scores=before, found_scores=after)
+    return Parity.of(reference, found, reference_scores=before, found_scores=after)
 
 
 def test_equal_vectors_pass() -> None:
@@ -35,10 +35,10 @@ def test_other_vectors_do_not_although_their_plain_cosine_is_near_one() -> None:
 
 
 def test_one_bad_vector_of_many_fails() -> None:
-    exact = vectors(1)
-    found = exact.copy()
-    found[7] = 2 * exact.mean(0) - exact[7]
-    result = parity(exact, found)
+    reference = vectors(1)
+    found = reference.copy()
+    found[7] = 2 * reference.mean(0) - reference[7]
+    result = parity(reference, found)
     assert not result.passes and result.median > 0.99 and result.minimum == pytest.approx(-1, abs=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""On a CPU FP8 is refused; that it passes or fails its check on a GPU is tested there."""
+"""FP8 is refused on a CPU; tests/gpu/test_fp8.py covers passing and failing the check on a GPU."""
 
 from __future__ import annotations
 

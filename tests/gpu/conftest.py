@@ -17,5 +17,5 @@ def cuda() -> torch.device:
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Norm of the difference over the norm of what is expected."""
+    """Norm of the difference over the norm of the expected tensor."""
     return float((found.float() - expected.float()).norm() / expected.float().norm())

@@ -1,4 +1,4 @@
-"""Every attention backend that is installed gives what FP32 gives."""
+"""Every installed attention backend against FP32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FP8 kernels and models against FP32, and the check that stands before their use."""
+"""FP8 kernels and models against FP32, and the check of FP8 when an engine is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from virnucpro_tasks.pipeline.fp8_check import fp8_check
 pytestmark = pytest.mark.gpu
 
 ROUNDING = 0.029
-"""Relative norm of the error of normal numbers rounded to 3 bits of mantissa, 0.0265, and the luck of a short row."""
+"""Relative error of normal numbers rounded to 3 bits of mantissa, 0.0265, with a margin for short rows."""
 
 widths = pytest.mark.parametrize(("tokens", "width"), [(1, 320), (777, 2_560), (33, 10_240), (5, 96), (64, 20_480)])
 

@@ -1,4 +1,4 @@
-"""The fused models against the plain ones in FP32, of the same weights; the engine's backends against each other."""
+"""The fused models against the plain ones in FP32 with the same weights; the engine's backends against each other."""
 
 from __future__ import annotations
 

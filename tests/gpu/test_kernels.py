@@ -1,4 +1,4 @@
-"""Every kernel against the plain path in FP32."""
+"""Every kernel against unfused operations in FP32."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.gpu
 
 LENGTHS = [3, 5, 64, 65, 17, 130, 52, 1_024, 300, 128, 192]
 HALF_TOLERANCE = {torch.float16: 1e-3, torch.bfloat16: 6e-3}
-"""Of the relative norm: rounding of operands and result, twice what was measured."""
+"""Bound of the relative error by rounding of operands and result: twice the largest that was measured."""
 
 half_types = pytest.mark.parametrize("dtype", HALF_TOLERANCE, ids=str)
 

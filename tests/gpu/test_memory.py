@@ -1,4 +1,4 @@
-"""Small cards, played by a large one whose memory is taken away; running out of memory in the middle of work."""
+"""Small cards, simulated by occupying the memory of a large one; and running out of memory between packs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GIGABYTE = 1 << 30
 
 @pytest.fixture
 def only(cuda: torch.device) -> Iterator[Callable[[int], None]]:
-    """Leaves so many bytes of the card free."""
+    """A function that leaves the given number of bytes of the card free."""
     kept: list[torch.Tensor] = []
 
     def leave(size: int) -> None:

@@ -1,4 +1,4 @@
-"""From foreign weights to vectors by this package's own code, and how far vectors may lie apart."""
+"""Published weights loaded by this package, vectors computed with them, and the distance between vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _write(directory: Path, tensors: dict[str, torch.Tensor], sizes: object) -> 
 
 @pytest.fixture
 def load_esm2(tmp_path: Path) -> Callable[..., Esm2]:
-    """Convert and load, in FP32 unless told otherwise."""
+    """Convert and load an ESM-2, by default in FP32."""
 
     def load(weights: Weights, *, dtype: torch.dtype = torch.float32) -> Esm2:
         return Esm2.load(_write(tmp_path, *canonical_esm2(weights)), device="cpu", dtype=dtype)
@@ -40,7 +40,7 @@ def load_esm2(tmp_path: Path) -> Callable[..., Esm2]:
 
 @pytest.fixture
 def load_dnabert_s(tmp_path: Path) -> Callable[[Weights], DnabertS]:
-    """Convert and load in FP32."""
+    """Convert and load a DNABERT-S in FP32."""
 
     def load(weights: Weights) -> DnabertS:
         return DnabertS.load(_write(tmp_path, *canonical_dnabert_s(weights)), device="cpu", dtype=torch.float32)
@@ -50,7 +50,7 @@ def load_dnabert_s(tmp_path: Path) -> Callable[[Weights], DnabertS]:
 
 @pytest.fixture
 def protein_vectors() -> Callable[[Esm2, Sequence[str]], torch.Tensor]:
-    """Means over residues, all proteins in one pack."""
+    """Pooled vectors (means over residues) of proteins computed in one pack."""
 
     def vectors(model: Esm2, proteins: Sequence[str]) -> torch.Tensor:
         ragged = tokenize_proteins(proteins)
@@ -64,7 +64,7 @@ def protein_vectors() -> Callable[[Esm2, Sequence[str]], torch.Tensor]:
 
 @pytest.fixture
 def token_states() -> Callable[[torch.nn.Module, Sequence[Sequence[int]]], list[torch.Tensor]]:
-    """States of each sequence of ids, all in one pack."""
+    """Token states of sequences of ids computed in one pack."""
 
     def states(model: torch.nn.Module, sequences: Sequence[Sequence[int]]) -> list[torch.Tensor]:
         lengths = np.array([len(sequence) for sequence in sequences])
@@ -78,10 +78,10 @@ def token_states() -> Callable[[torch.nn.Module, Sequence[Sequence[int]]], list[
 
 @pytest.fixture
 def relative_distance() -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Of each row: L2 norm of the difference over L2 norm of the reference.
+    """For each row, the L2 norm of the difference over the L2 norm of the reference.
 
-    Not component by component, because components near zero have no relative accuracy in any implementation, and
-    because what follows is linear in the whole vector: this bounds the relative change of what the classifier gets.
+    Components are not compared one by one: near zero they have no relative accuracy in any implementation, and the
+    first layer of the classifier is linear in the whole vector, so the norm bounds the relative change of its input.
     """
 
     def distance(vectors: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -92,7 +92,7 @@ def relative_distance() -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def proteins() -> list[str]:
-    """Mixed lengths from 1 to 1,022 residues, of all letters of the alphabet."""
+    """Proteins of 1 to 1,022 residues with all letters of the alphabet."""
     generator = torch.Generator().manual_seed(11)
     letters = "LAGVSERTIDPKQNFYMHWCXBUZO.-"
     residues = [50, 1, 50, 1_022, 49, 166, 2, 50, 333, 166, 7, 1_021, 49]

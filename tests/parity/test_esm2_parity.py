@@ -38,7 +38,7 @@ def fair_weights(model):
 
 @torch.inference_mode()
 def fair_vectors(model, proteins):
-    """One protein a call: no padding, nothing of the batch."""
+    """One protein per call, so that neither padding nor the batch has an effect."""
     alphabet, last = model.alphabet, model.num_layers
     vectors = []
     for protein in proteins:

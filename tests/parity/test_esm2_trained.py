@@ -23,7 +23,7 @@ def test_recorded_vectors_of_trained_weights(trained_esm2, expected, load_esm2, 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float16, 0.9999), (torch.bfloat16, 0.995)])
 def test_trained_weights_in_reduced_precision(trained_esm2, expected, load_esm2, protein_vectors, dtype, bound):
-    """Centred cosine: the common part of all vectors would hide a difference."""
+    """By centred cosine, because the common part of all vectors would hide a difference."""
     weights = read_weights(trained_esm2)
     proteins = [case["sequence"] for case in expected["cases"]]
     exact = protein_vectors(load_esm2(weights), proteins)
