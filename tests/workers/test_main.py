@@ -1,0 +1,72 @@
+"""Flags of the supervisor's program, and the times that a grace period gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from virnucpro_workers import __main__ as program
+from virnucpro_workers.__main__ import HAND_BACK_SECONDS, STOP_GRACE_SECONDS, main
+
+from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings
+
+
+class Started:
+    """Takes the place of the supervisor and records what it is asked to run."""
+
+    def __call__(self, specs: Any, policy: Any, run_dir: Path) -> Started:
+        self.specs, self.policy, self.run_dir = specs, policy, run_dir
+        return self
+
+    def run(self) -> int:
+        return 7
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    monkeypatch.setattr(program, "Supervisor", started)
+    monkeypatch.setattr(program, "list_gpus", lambda: ())
+    # main() sets the soft shutdown time for the workers.
+    monkeypatch.setattr(program.os, "environ", {"VIRNUCPRO_BUNDLE": "demo"})
+    return started
+
+
+def test_workers_and_coordinators_are_started_and_the_exit_code_is_the_supervisors(
+    started: Started, tmp_path: Path
+) -> None:
+    assert main(["--devices", "cpu", "--name", "here", "--run-dir", str(tmp_path / "run")]) == 7
+    assert [spec.name for spec in started.specs] == ["embed-cpu0", "coordinate-0", "coordinate-small-0"]
+    assert started.run_dir == tmp_path / "run" and started.run_dir.is_dir()
+    assert started.policy.stop_seconds == Settings().soft_shutdown_seconds + STOP_GRACE_SECONDS
+
+
+@pytest.mark.parametrize(("grace", "soft"), [(60, 60 - HAND_BACK_SECONDS), (4, 2)])
+def test_a_grace_period_is_split_between_the_shard_and_handing_it_back(
+    started: Started, grace: float, soft: float
+) -> None:
+    assert main(["--devices", "none", "--grace-seconds", str(grace)]) == 7
+    assert started.policy.stop_seconds == grace
+    assert {spec.environment["VIRNUCPRO_SOFT_SHUTDOWN_SECONDS"] for spec in started.specs} == {str(float(soft))}
+
+
+def test_many_cores_do_not_start_more_finishing_processes_than_settings_say(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "available_cores", lambda: 512)
+    assert main(["--devices", "none", "--no-small-lane"]) == 7
+    (coordinator,) = started.specs
+    assert coordinator.environment["VIRNUCPRO_FINISHING_PROCESSES"] == str(MOST_FINISHING_PROCESSES)
+
+
+def test_nothing_to_start_is_an_error(started: Started, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--devices", "none", "--coordinators", "0"]) == 2
+    assert "virnucpro worker: nothing to start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--coordinators", "-1"], ["--grace-seconds", "0"], ["--grace-seconds", "inf"]])
+def test_impossible_numbers_are_refused(flags: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(flags)
+    assert ended.value.code == 2
