@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from virnucpro_workers.devices import DeviceSlot
@@ -37,3 +39,37 @@ def test_threads_are_fixed_before_the_process_starts() -> None:
     environment = worker_environment(DeviceSlot("cpu0", ""), threads=3)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+ANOTHER_QUEUE = """
+from pathlib import Path
+from virnucpro_tasks import keys
+keys.COORDINATOR_QUEUES += (keys.CoordinatorQueue("cpu-tiny", most_input_bytes=1_000),)
+
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.messages import jobs_with_messages
+from virnucpro_tasks.settings import Settings
+from virnucpro_workers.launch import worker_specs
+from virnucpro_workers.process import COORDINATE, queues_of
+
+class Client:
+    def eval(self, script, *keys):
+        self.keys = keys
+        return []
+
+client = Client()
+jobs_with_messages(client)
+assert "cpu-tiny" in client.keys
+assert [keys.coordinator_queue(size) for size in (1_000, 1_001, 10**9)] == ["cpu-tiny", "cpu-small", "cpu"]
+assert [queue.name for queue in make_app(Settings()).conf.task_queues] == ["cpu", "cpu-small", "cpu-tiny"]
+assert queues_of(COORDINATE, Settings()) == ("cpu", "cpu-small", "cpu-tiny")
+assert queues_of("coordinate-tiny", Settings()) == ("cpu-tiny",)
+specs = worker_specs(
+    (), coordinators=1, small_lane=True, host="h", run_dir=Path("run"), cpu_threads=1, finishing_processes=1
+)
+assert [spec.name for spec in specs] == ["coordinate-0", "coordinate-small-0", "coordinate-tiny-0"]
+"""
+
+
+def test_another_queue_of_coordinators_is_one_line() -> None:
+    subprocess.run([sys.executable, "-c", ANOTHER_QUEUE], check=True)
