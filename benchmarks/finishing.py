@@ -25,7 +25,7 @@ import numpy as np
 from fingerprint import fingerprint, write_result
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.mlp import MlpHead
 from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.submit import submit
@@ -90,16 +90,16 @@ def embed_at_random(job: Job) -> int:
 def finish(store: Path, job_id: str, processes: int) -> None:
     """Finish the job; prints its seconds and, with one process, those inside the head."""
     inside = 0.0
-    scores = Head.scores
+    scores = MlpHead.scores
 
-    def timed(self: Head, *vectors: np.ndarray) -> np.ndarray:
+    def timed(self: MlpHead, *vectors: np.ndarray) -> np.ndarray:
         nonlocal inside
         started = time.perf_counter()
         result = scores(self, *vectors)
         inside += time.perf_counter() - started
         return result
 
-    Head.scores = timed  # type: ignore[method-assign]
+    MlpHead.scores = timed  # type: ignore[method-assign]
     started = time.perf_counter()
     assert finish_files(open_job(store, job_id), processes=processes) == []
     print(time.perf_counter() - started, inside)

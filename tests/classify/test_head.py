@@ -2,168 +2,74 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from classify.bundles import bundle_of
 
-from virnucpro_tasks.classify.head import BLOCK_ROWS, Head
+from virnucpro_tasks.classify import head
+from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classify.head_files import HeadFiles
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.files import file_sha256
-from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.locate import demo_bundle
-
-NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512
-PUBLISHED_SHAPES = {
-    "hidden_layer.weight": (HIDDEN, NUCLEOTIDE + PROTEIN),
-    "hidden_layer.bias": (HIDDEN,),
-    "bn1.weight": (HIDDEN,),
-    "bn1.bias": (HIDDEN,),
-    "bn1.running_mean": (HIDDEN,),
-    "bn1.running_var": (HIDDEN,),
-    "bn1.num_batches_tracked": (),
-    "output_layer.weight": (2, HIDDEN),
-    "output_layer.bias": (2,),
-}
+from virnucpro_tasks.pipeline.score import frame_scores
+from virnucpro_tasks.shards.files import ShardVectors
 
 
-class MLPClassifier(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.hidden_layer = torch.nn.Linear(NUCLEOTIDE + PROTEIN, HIDDEN)
-        self.bn1 = torch.nn.BatchNorm1d(HIDDEN)
-        self.dropout = torch.nn.Dropout(0.5)
-        self.output_layer = torch.nn.Linear(HIDDEN, 2)
+@dataclass(frozen=True)
+class Threshold:
+    """A kind of head for this test: a virus is what has a first number above a limit."""
 
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        hidden = self.dropout(torch.relu(self.bn1(self.hidden_layer(vectors))))
-        return torch.softmax(self.output_layer(hidden), dim=1)
+    limit: float
+    slope: float
 
+    @classmethod
+    def of(cls, files: HeadFiles) -> Threshold:
+        if files.tensors["limit"].shape != (1,):
+            raise BundleError("limit: expected one number", path=files.path)
+        return cls(float(files.tensors["limit"][0]), files.configuration["slope"])
 
-@pytest.fixture(scope="module")
-def model() -> MLPClassifier:
-    torch.manual_seed(0)
-    model = MLPClassifier()
-    torch.nn.init.normal_(model.bn1.weight, 1, 0.2)
-    torch.nn.init.normal_(model.bn1.bias, 0, 0.2)
-    torch.nn.init.normal_(model.bn1.running_mean, 0, 0.3)
-    torch.nn.init.uniform_(model.bn1.running_var, 0.2, 2)
-    return model.eval()
+    def scores(self, nucleotide: np.ndarray, protein: np.ndarray) -> np.ndarray:
+        virus = 1 / (1 + np.exp(-self.slope * (nucleotide[:, 0] - self.limit)))
+        return np.stack([1 - virus, virus], axis=1).astype(np.float32)
 
 
-def bundle_of(folder: Path, tensors: dict[str, torch.Tensor], nucleotide: int, protein: int) -> Bundle:
-    """What a job keeps of a bundle: the description and the head."""
-    file = folder / "head" / "model.safetensors"
-    file.parent.mkdir(parents=True)
-    save_file(tensors, file)
-    shipped = demo_bundle().description
-    description = msgspec.structs.replace(
-        shipped,
-        nucleotide_width=nucleotide,
-        protein_width=protein,
-        sha256=shipped.sha256 | {"head/model.safetensors": file_sha256(file)},
-    )
-    return Bundle(folder, description)
+def threshold_bundle(folder: Path, size: int = 1) -> Bundle:
+    return bundle_of(folder, {"limit": torch.full((size,), 0.5)}, 2, 3, kind="threshold", slope=9.0)
 
 
-@pytest.fixture(scope="module")
-def head(model: MLPClassifier, tmp_path_factory: pytest.TempPathFactory) -> Head:
-    return Head.load(bundle_of(tmp_path_factory.mktemp("bundle"), model.state_dict(), NUCLEOTIDE, PROTEIN))
+def test_another_kind_of_head_scores_once_it_is_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(head.KINDS, "threshold", Threshold.of)
+    rows = np.arange(2, dtype=np.int32)
+    vectors = ShardVectors(np.array([[0, 0], [1, 0]], np.float32), np.zeros((2, 3), np.float32), rows, rows)
+    scores = frame_scores(load_head(threshold_bundle(tmp_path)), vectors)
+    assert scores.dtype == np.float32 and (scores[:, 1] > 0.5).tolist() == [False, True]
+    with pytest.raises(BundleError, match="expected one number"):
+        load_head(threshold_bundle(tmp_path / "other", size=2))
 
 
-@pytest.fixture(scope="module")
-def vectors() -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(1)
-    count = 2 * BLOCK_ROWS + 37
-    shape = ((count, NUCLEOTIDE), (count, PROTEIN))
-    return tuple(random.standard_normal(size, dtype=np.float32) for size in shape)  # type: ignore[return-value]
+def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"config\.json: a head of the kind 'threshold' is not known, only mlp"):
+        load_head(threshold_bundle(tmp_path))
 
 
-def test_published_shapes(model: MLPClassifier) -> None:
-    assert {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == PUBLISHED_SHAPES
-
-
-def test_equals_torch(model: MLPClassifier, head: Head, vectors: tuple[np.ndarray, np.ndarray]) -> None:
-    with torch.no_grad():
-        expected = model(torch.from_numpy(np.concatenate(vectors, axis=1))).numpy()
-    scores = head.scores(*vectors)
-    assert scores.dtype == np.float32
-    np.testing.assert_allclose(scores, expected, atol=1e-6, rtol=0)
-    assert scores[:, 1].std() > 0.01
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 7, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1])
-def test_a_row_does_not_depend_on_how_many_there_are(
-    head: Head, vectors: tuple[np.ndarray, np.ndarray], count: int
-) -> None:
-    nucleotide, protein = vectors
-    whole = head.scores(nucleotide, protein)
-    np.testing.assert_array_equal(head.scores(nucleotide[:count], protein[:count]), whole[:count])
-
-
-@pytest.mark.parametrize("shift", [1, 3, 8, 17, 100, BLOCK_ROWS])
-def test_a_row_does_not_depend_on_its_place(head: Head, vectors: tuple[np.ndarray, np.ndarray], shift: int) -> None:
-    nucleotide, protein = vectors
-    whole = head.scores(nucleotide, protein)
-    moved = head.scores(np.roll(nucleotide, shift, axis=0), np.roll(protein, shift, axis=0))
-    np.testing.assert_array_equal(np.roll(moved, -shift, axis=0), whole)
-
-
-def test_every_place_of_a_block_gives_one_row_the_same_scores(
-    head: Head, vectors: tuple[np.ndarray, np.ndarray]
-) -> None:
-    nucleotide, protein = (np.repeat(part[:1], BLOCK_ROWS, axis=0) for part in vectors)
-    scores = head.scores(nucleotide, protein)
-    np.testing.assert_array_equal(scores, np.repeat(scores[:1], BLOCK_ROWS, axis=0))
-
-
-def test_what_is_filled_up_leaves_no_trace(head: Head, vectors: tuple[np.ndarray, np.ndarray]) -> None:
-    nucleotide, protein = vectors
-    odd = np.full((BLOCK_ROWS, NUCLEOTIDE), np.nan, np.float32)
-    odd_protein = np.full((BLOCK_ROWS, PROTEIN), np.nan, np.float32)
-    scores = head.scores(np.concatenate([odd, nucleotide[:5]]), np.concatenate([odd_protein, protein[:5]]))
-    np.testing.assert_array_equal(scores[BLOCK_ROWS:], head.scores(nucleotide[:5], protein[:5]))
-
-
-def test_vectors_of_another_width(head: Head) -> None:
-    with pytest.raises(ValueError, match="768"):
-        head.scores(np.zeros((2, NUCLEOTIDE - 1), np.float32), np.zeros((2, PROTEIN), np.float32))
-    with pytest.raises(ValueError, match="2560"):
-        head.scores(np.zeros((2, NUCLEOTIDE), np.float32), np.zeros((3, PROTEIN), np.float32))
-
-
-def test_changed_file_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
-    bundle = bundle_of(tmp_path, model.state_dict(), NUCLEOTIDE, PROTEIN)
-    file = tmp_path / "head" / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(BundleError, match="digest"):
-        Head.load(bundle)
-
-
-def test_head_of_other_widths_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"takes 3328 = 768 \+ 2560: it fits ESM-2 t36_3B; .* your ESM-2 320"):
-        Head.load(bundle_of(tmp_path, model.state_dict(), NUCLEOTIDE, 320))
-
-
-def test_head_of_a_width_that_nothing_has(model: MLPClassifier, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"takes 3328 = 770 \+ 2558; your DNABERT-S is 770 wide"):
-        Head.load(bundle_of(tmp_path, model.state_dict(), 770, 320))
-
-
-def test_head_of_other_hidden_units_is_refused(model: MLPClassifier, tmp_path: Path) -> None:
-    state = model.state_dict() | {"hidden_layer.bias": torch.zeros(HIDDEN + 1)}
-    with pytest.raises(BundleError, match=r"hidden_layer\.weight: expected shape"):
-        Head.load(bundle_of(tmp_path, state, NUCLEOTIDE, PROTEIN))
+def test_a_bundle_without_a_head_is_refused() -> None:
+    shipped = demo_bundle()
+    encoders = {name: shipped.description.sha256[name] for name in ENCODER_FILES}
+    with pytest.raises(BundleError, match="has no head, so it scores nothing"):
+        load_head(Bundle(shipped.path, msgspec.structs.replace(shipped.description, sha256=encoders)))
 
 
 def test_needs_no_torch() -> None:
     code = (
-        "import sys; from virnucpro_tasks.classify.head import Head;"
+        "import sys; from virnucpro_tasks.classify.head import load_head;"
         "from virnucpro_tasks.models.locate import demo_bundle;"
-        "Head.load(demo_bundle()); sys.exit('torch' in sys.modules)"
+        "load_head(demo_bundle()); sys.exit('torch' in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -30,7 +30,8 @@ from fuzzing.target import Target, folder, json_bytes, written
 from reads.zstd_files import zstd_with_checksum
 from safetensors.numpy import save
 
-from virnucpro_tasks.classify.head import HEAD_FILE, Head
+from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classify.head_files import CONFIG_FILE, TENSORS_FILE
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
@@ -102,9 +103,10 @@ def read_head(data: bytes) -> None:
     """A classifier file with a right digest."""
     description = demo_bundle().description
     path = written(data, "headed/head/model.safetensors").parents[1]
-    digests = description.sha256 | {HEAD_FILE: hashlib.sha256(data).hexdigest()}
+    (path / CONFIG_FILE).write_bytes((demo_bundle().path / CONFIG_FILE).read_bytes())
+    digests = description.sha256 | {TENSORS_FILE: hashlib.sha256(data).hexdigest()}
     widths = {"nucleotide_width": 2, "protein_width": 3}
-    Head.load(Bundle(path, msgspec.structs.replace(description, sha256=digests, **widths)))
+    load_head(Bundle(path, msgspec.structs.replace(description, sha256=digests, **widths)))
 
 
 def read_foreign_weights(data: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.calibration import calibrate, sigmoid
 from virnucpro_tasks.heads.examples import Examples
@@ -138,7 +138,7 @@ def test_the_written_bundle_scores_as_the_fit_did(make_examples: Make, tmp_path:
     verify_bundle(bundle)
     assert CARD_FILE in bundle.description.sha256 and not bundle.description.demonstration
     vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)
-    scores = Head.load(bundle).scores(vectors[:, : widths[0]], vectors[:, widths[0] :])
+    scores = load_head(bundle).scores(vectors[:, : widths[0]], vectors[:, widths[0] :])
     np.testing.assert_allclose(scores[:, 1], sigmoid(head.log_odds(vectors)), atol=1e-5)
     assert (bundle.path / "esm2/model.safetensors").read_bytes() == (
         encoders.path / "esm2/model.safetensors"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import float16
 from torch import save as torch_save
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.tensors import HeadTensors
@@ -74,7 +74,7 @@ def test_a_bundle_of_encoders_alone(encoders: Bundle) -> None:
     assert not description.has_head
     assert (description.head, description.chunk_length) == (NO_HEAD, 500)
     with pytest.raises(BundleError, match="virnucpro train"):
-        Head.load(encoders)
+        load_head(encoders)
 
 
 def test_weights_are_known_however_they_are_stored(encoders: Bundle, convert: Callable[..., Bundle]) -> None:
@@ -104,7 +104,7 @@ def test_a_head_goes_to_the_same_encoders_stored_otherwise(fitted: Bundle, conve
     card = json.loads((moved.path / CARD_FILE).read_text())
     assert card["encoders"]["sha256"]["esm2/model.safetensors"] == moved.description.sha256["esm2/model.safetensors"]
     vectors = np.random.default_rng(3).standard_normal((5, HEAD.width), dtype=np.float32)
-    scores = [Head.load(one).scores(vectors[:, :24], vectors[:, 24:]) for one in (moved, fitted)]
+    scores = [load_head(one).scores(vectors[:, :24], vectors[:, 24:]) for one in (moved, fitted)]
     np.testing.assert_array_equal(*scores)
 
 

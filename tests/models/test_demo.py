@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.models.bundle import MEMBER_FILES
 from virnucpro_tasks.models.demo import build_demo_bundle, fasta_sequences, train_tokenizer
@@ -50,7 +50,7 @@ def test_scores_of_a_random_head_spread(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     nucleotide = random.normal(0, 0.3, (200, bundle.description.nucleotide_width)).astype(np.float32)
     protein = random.normal(0, 0.3, (200, bundle.description.protein_width)).astype(np.float32)
-    virus = Head.load(bundle).scores(nucleotide, protein)[:, 1]
+    virus = load_head(bundle).scores(nucleotide, protein)[:, 1]
     assert 0.1 < virus.std() < 0.45
 
 

@@ -15,7 +15,7 @@ import pytest
 from Bio.Seq import Seq
 from torch import Tensor
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.embed import attention, budget, encoder
 from virnucpro_tasks.embed.engine import Embedded, Engine, EngineOptions
 from virnucpro_tasks.embed.segments import Segments
@@ -71,7 +71,7 @@ def vectors(contigs: Contigs) -> Embedded:
 
 
 def auroc(contigs: Contigs, vectors: Embedded, *, scores: Scores | None = None) -> float:
-    virus = (scores or Head.load(demo_bundle()).scores)(vectors.nucleotide, vectors.protein)[:, 1]
+    virus = (scores or load_head(demo_bundle()).scores)(vectors.nucleotide, vectors.protein)[:, 1]
     records = np.unique(contigs.record)
     means = np.array([virus[contigs.record == record].mean() for record in records])
     return Metrics.of(means, contigs.virus[records]).auroc
@@ -82,7 +82,7 @@ def test_as_it_is(contigs: Contigs, vectors: Embedded) -> None:
 
 
 def test_columns_in_another_order(contigs: Contigs, vectors: Embedded) -> None:
-    head = Head.load(demo_bundle())
+    head = load_head(demo_bundle())
     assert auroc(contigs, vectors, scores=lambda nucleotide, protein: head.scores(protein, nucleotide)) < BROKEN
 
 

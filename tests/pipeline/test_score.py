@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from job import SAMPLE, make_job, vectors_of
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.locate import demo_bundle
@@ -49,7 +49,7 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scores_of_a_shard_do_not_depend_on_how_many_are_joined_at_once(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vectors, head = vectors_of(job), Head.load(demo_bundle())
+    vectors, head = vectors_of(job), load_head(demo_bundle())
     whole = frame_scores(head, vectors)
     monkeypatch.setattr(score, "SCORED_ROWS", 3)
     np.testing.assert_array_equal(frame_scores(head, vectors), whole)

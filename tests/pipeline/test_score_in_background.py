@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from job import SAMPLE, make_job, vectors_of
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.jobs.job import Job, cancel_job
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import demo_bundle
@@ -51,7 +51,7 @@ def results_of(job: Job) -> dict[str, bytes]:
 
 def test_kept_scores_are_those_of_the_vectors(settings: Settings) -> None:
     job = scored_job(settings)
-    head = Head.load(demo_bundle())
+    head = load_head(demo_bundle())
     for shard in read_plan(job.paths.plan).to_embed:
         kept = read_valid_scores(job.paths.scores(shard), key_of(job, shard))
         assert kept is not None

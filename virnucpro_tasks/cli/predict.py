@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import bundle_line, print_json, say, warn_of_chunk_length
 from virnucpro_tasks.cli.one_shot import run_here
@@ -64,7 +64,7 @@ def command(
     require_free(output, force=force)
     bundle = find_bundle(settings.bundle)
     # Loaded for its errors, before a folder is made.
-    Head.load(bundle)
+    load_head(bundle)
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     _make_folder(output)

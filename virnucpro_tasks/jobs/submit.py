@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
@@ -35,7 +35,7 @@ def submit(
     bundle = find_bundle(settings.bundle)
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
-        Head.load(bundle)
+        load_head(bundle)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.jsonfile import read_struct
-from virnucpro_tasks.models.sizes import DnabertSizes, Esm2Sizes, HeadConfiguration
+from virnucpro_tasks.models.sizes import PUBLISHED_KIND, DnabertSizes, Esm2Sizes, HeadConfiguration, MlpConfiguration
 
 CONFIG_FILE = "config.json"
 _AGAIN = "copy or convert the bundle again"
@@ -22,6 +22,9 @@ def check_configurations(folder: Path, *, nucleotide_width: int, protein_width: 
     _expect(esm2, "width", read_struct(esm2, Esm2Sizes, hint=_AGAIN).width, protein_width)
     if has_head:
         stated = read_struct(head, HeadConfiguration, hint=_AGAIN)
+        # The entries of other kinds are checked where their heads are loaded.
+        if stated.kind == PUBLISHED_KIND:
+            read_struct(head, MlpConfiguration, hint=_AGAIN)
         _expect(head, "nucleotide_width", stated.nucleotide_width, nucleotide_width)
         _expect(head, "protein_width", stated.protein_width, protein_width)
 

@@ -36,8 +36,8 @@ from virnucpro_tasks.models.sizes import (
     CLASSES,
     DnabertSizes,
     Esm2Sizes,
-    HeadConfiguration,
     HeadSizes,
+    MlpConfiguration,
     fitting_esm2,
     misfit,
 )
@@ -107,7 +107,12 @@ def convert_bundle(
         words.save(str(folder / "dnabert-s" / TOKENIZER_FILE))
         _write_part(folder / "esm2", esm2_tensors, esm2_sizes, dtype, esm2)
         if fitted is not None:
-            configuration = HeadConfiguration(dnabert_sizes.width, esm2_sizes.width, fitted.sizes.hidden, CLASSES)
+            configuration = MlpConfiguration(
+                nucleotide_width=dnabert_sizes.width,
+                protein_width=esm2_sizes.width,
+                hidden=fitted.sizes.hidden,
+                classes=CLASSES,
+            )
             _write_part(folder / "head", fitted.tensors, configuration, "fp32", fitted.path)
         if card is not None:
             check_weights(card_file, card, encoder_weights(folder))

@@ -21,7 +21,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadConfiguration, HeadSizes, Shapes
+from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, MlpConfiguration, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
 
 NAME = "random"
@@ -53,7 +53,9 @@ def build_demo_bundle(output: Path, *, sequences: Iterable[str], seed: int = SEE
         _write_part(folder / "dnabert-s", _dnabert_s_weights(random), DNABERT_S, np.float16)
         train_tokenizer(sequences).save(str(folder / "dnabert-s" / "tokenizer.json"))
         _write_part(folder / "esm2", _esm2_weights(random), ESM2, np.float16)
-        configuration = HeadConfiguration(DNABERT_S.width, ESM2.width, HEAD.hidden, CLASSES)
+        configuration = MlpConfiguration(
+            nucleotide_width=DNABERT_S.width, protein_width=ESM2.width, hidden=HEAD.hidden, classes=CLASSES
+        )
         _write_part(folder / "head", _head_weights(random), configuration, np.float32)
         describe_bundle(
             folder,

@@ -11,6 +11,9 @@ ESM2_VOCABULARY = 33
 FEED_FORWARD_FACTOR = 4
 CLASSES = ("others", "virus")
 
+PUBLISHED_KIND = "mlp"
+"""Kind of the heads that VirNucPro publishes."""
+
 PUBLISHED_ESM2 = {
     (6, 320): ("t6_8M", 20),
     (12, 480): ("t12_35M", 20),
@@ -99,17 +102,23 @@ class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
         return shapes
 
 
-class HeadConfiguration(Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of head/config.json."""
+class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The entries of head/config.json that heads of every kind have; a file without a kind is of the published one."""
 
+    kind: str = PUBLISHED_KIND
     nucleotide_width: Width
     protein_width: Width
-    hidden: Width
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.classes != CLASSES:
             raise ValueError(f"classes must be {', '.join(CLASSES)}")
+
+
+class MlpConfiguration(HeadConfiguration, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of head/config.json of the published kind of head."""
+
+    hidden: Width
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 
@@ -33,4 +33,4 @@ def fp8_check(bundle: Bundle) -> SelfCheck:
                 else:
                     judging.append((nucleotides, protein))
     slices, proteins = zip(*judging, strict=True)
-    return SelfCheck(calibration, slices, proteins, Head.load(bundle).scores)
+    return SelfCheck(calibration, slices, proteins, load_head(bundle).scores)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classify.head import Head, load_head
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
@@ -52,7 +52,7 @@ class Scorer:
     def of(cls, job: Job) -> Scorer:
         """Read the plan and the head of `job`. Raises BundleError or DamagedError for files that were changed."""
         description = job_description(job)
-        return cls(job, read_plan(job.paths.plan), load_head(job, description), table_style(job, description))
+        return cls(job, read_plan(job.paths.plan), job_head(job, description), table_style(job, description))
 
     def scored(self, number: int) -> ScoredShard:
         """Shard `number` with its scores.
@@ -97,9 +97,9 @@ def job_description(job: Job) -> BundleDescription:
     return description
 
 
-def load_head(job: Job, description: BundleDescription) -> Head | None:
+def job_head(job: Job, description: BundleDescription) -> Head | None:
     """The head that travels with `job`; None if its bundle has none. Raises BundleError for one that was changed."""
-    return Head.load(Bundle(job.paths.bundle, description)) if description.has_head else None
+    return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
 
 
 def table_style(job: Job, description: BundleDescription) -> TableStyle:

@@ -15,7 +15,7 @@ from pathlib import Path
 from virnucpro_tasks.classify.head import Head
 from virnucpro_tasks.files import sync
 from virnucpro_tasks.jobs.job import Job, is_stopped, open_job
-from virnucpro_tasks.pipeline.score import job_description, load_head, shard_scores
+from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.files import ShardVectors
 from virnucpro_tasks.shards.scores import write_scores
@@ -67,4 +67,4 @@ def _score_in_background(job: Job, number: int, vectors: ShardVectors, key: Embe
 def _head(store: Path, job_id: str) -> Head | None:
     """The head of a job, which its folder holds unchanged."""
     job = open_job(store, job_id)
-    return load_head(job, job_description(job))
+    return job_head(job, job_description(job))
