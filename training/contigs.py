@@ -1,13 +1,13 @@
-"""Labelled contigs out of the prepared corpus, for fitting a head and for judging one.
+"""Labelled contigs from the prepared corpus, for fitting and testing a head.
 
     python -m training.contigs --data FOLDER --split train --count 6000 --output PREFIX
 
 Writes PREFIX.fasta and PREFIX.labels.tsv (id, label, group, taxon, part). Labels alternate; within a label taxa and
 groups are drawn as for pre-training. Lengths are log-uniform from 300 to 5,000 bases and drawn before the record.
 
-The part says what `virnucpro train` may do with them: contigs of the groups that the encoders were trained on fit the
-head and stop the fit, those of the validation groups calibrate it, because vectors of the former are further apart, and
-those of the test groups judge it.
+The part says how `virnucpro train` uses them. Contigs of the groups that the encoders were trained on are for training
+and validation of the head. Those of the encoders' validation groups calibrate it, because vectors of groups that the
+encoders were trained on are further apart. Those of the test groups are for its test.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import numpy as np
 from training.corpus import CORPUS_FILE, TEST_FILE, Corpus
 from training.sampling import record_weights
 from training.splits import TEST, TRAIN, VALIDATION
-from virnucpro_tasks.heads.labels import CALIBRATE, JUDGE, STOP, Label
-from virnucpro_tasks.heads.labels import TRAIN as FIT
+from virnucpro_tasks.heads import labels as head_parts
+from virnucpro_tasks.heads.labels import Label
 from virnucpro_tasks.heads.splits import split_records
 
-PART = {TRAIN: FIT, VALIDATION: CALIBRATE, TEST: JUDGE}
+PART = {TRAIN: head_parts.TRAIN, VALIDATION: head_parts.CALIBRATE, TEST: head_parts.TEST}
+"""Part of the head's labels by split of the corpus."""
 
 SHORTEST, LONGEST = 300, 5_000
 MOST_UNKNOWN = 0.02
@@ -63,11 +64,13 @@ def main() -> None:
             fasta.write(b">%s\n%s\n" % (name_of(options.split, len(labels)).encode(), sequence))
             group, taxon = corpus.groups[corpus.group[record]], corpus.taxa[corpus.taxon[record]]
             labels.append(Label(virus=virus, group=group, taxon=taxon))
-    stop = set(split_records(labels, seed=options.seed)[STOP].tolist()) if options.split == TRAIN else set()
+    validation: set[int] = set()
+    if options.split == TRAIN:
+        validation |= set(split_records(labels, seed=options.seed)[head_parts.VALIDATION].tolist())
     with options.output.with_suffix(".labels.tsv").open("w", encoding="utf-8") as table:
         table.write("id\tlabel\tgroup\ttaxon\tpart\n")
         for number, label in enumerate(labels):
-            part = STOP if number in stop else PART[options.split]
+            part = head_parts.VALIDATION if number in validation else PART[options.split]
             kind = "virus" if label.virus else "others"
             table.write("\t".join([name_of(options.split, number), kind, label.group, label.taxon, part]) + "\n")
 

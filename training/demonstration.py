@@ -2,8 +2,8 @@
 
     python -m training.demonstration --contigs FOLDER --work FOLDER --output NEW_FOLDER [--encoders BUNDLE]
 
---contigs holds train, validation and test (.fasta and .labels.tsv) of training.contigs, whose labels say which contigs
-fit, calibrate and judge the head. The last are of the test split: nothing is chosen by them. --encoders is a bundle of
+--contigs holds train, validation and test (.fasta and .labels.tsv) of training.contigs, whose labels divide
+them into the parts that `virnucpro train` knows. Nothing is chosen by the test part. --encoders is a bundle of
 training.encoders; by default the encoders that ship, so that the head can be made again without a GPU. --work keeps the
 vectors: there another head takes seconds.
 """

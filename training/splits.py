@@ -1,4 +1,4 @@
-"""Which records train, which choose, which judge: whole groups, spread over the taxa."""
+"""Division of the corpus into training, validation and test: whole groups, spread over the taxa."""
 
 from __future__ import annotations
 

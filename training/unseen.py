@@ -1,4 +1,4 @@
-"""Contigs of other sequences than those trained on, without the genera that trained, to judge a bundle by.
+"""Contigs of other sequences than those trained on, without the genera that trained, for testing a bundle.
 
     python -m training.unseen ../shared/data --data FOLDER --output PREFIX
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.heads.labels import Label, Labels
+from virnucpro_tasks.heads.labels import PARTS, Label, Labels
 
 
 def table(tmp_path: Path, text: str) -> Path:
@@ -41,10 +41,19 @@ def test_several_tables_are_one(tmp_path: Path) -> None:
     first.write_text("id\tlabel\tpart\na\tvirus\tjudge\n")
     second.write_text("id\tlabel\nb\tothers\n")
     labels = Labels.read(first, second)
-    assert labels.of("a", 0) == Label(virus=True, group="record a", taxon="", part="judge")
+    assert labels.of("a", 0) == Label(virus=True, group="record a", taxon="", part="test")
     assert labels.of("b", 1) == Label(virus=False, group="record b", taxon="")
     with pytest.raises(InputError, match=r"a\.tsv, line 2, record 'a': the id is there twice"):
         Labels.read(first, first)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("train", "train"), ("stop", "validation"), ("judge", "test"), ("calibrate", "calibrate")]
+)
+def test_words_of_older_tables_are_read(tmp_path: Path, written: str, read: str) -> None:
+    label = Labels.read(table(tmp_path, f"id\tlabel\tpart\na\tvirus\t{written}\n")).of("a", 0)
+    assert label is not None and label.part == read
+    assert read in PARTS
 
 
 @pytest.mark.parametrize(
@@ -53,7 +62,7 @@ def test_several_tables_are_one(tmp_path: Path) -> None:
         ("name\tlabel\na\tvirus\n", r"line 1: has no column 'id'"),
         ("id\tlabel\na\tvirus\nb\tphage\n", r"line 3, record 'b': label 'phage' is neither"),
         ("id\tlabel\na\tvirus\na\tothers\n", r"line 3, record 'a': the id is there twice"),
-        ("id\tlabel\tpart\na\tvirus\ttest\n", r"line 2, record 'a': part 'test' is none of train, stop, cal"),
+        ("id\tlabel\tpart\na\tvirus\texam\n", r"line 2, record 'a': part 'exam' is none of train, validation, cal"),
         ("id\tlabel\na\n", r"line 2, record 'a': label '' is neither"),
         ("", "has no column"),
     ],

@@ -66,8 +66,8 @@ def test_parts_that_the_labels_name_are_taken() -> None:
     ("labels", "message"),
     [
         ([*STATED, replace(STATED[0], group="new", part="")], "group 'new' have no part"),
-        ([*STATED, replace(STATED[0], part="judge")], "group 'Truetrain' is in the parts train and judge"),
-        (STATED[:-1], "part judge does not have both classes"),
+        ([*STATED, replace(STATED[0], part="test")], "group 'Truetrain' is in the parts train and test"),
+        (STATED[:-1], "part test does not have both classes"),
     ],
 )
 def test_parts_that_cannot_be_are_refused(labels: list[Label], message: str) -> None:

@@ -17,7 +17,7 @@ from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.calibration import calibrate, sigmoid
 from virnucpro_tasks.heads.examples import Examples
-from virnucpro_tasks.heads.labels import JUDGE
+from virnucpro_tasks.heads.labels import TEST
 from virnucpro_tasks.heads.metrics import Metrics, calibration_error
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind, fit_head
@@ -32,16 +32,16 @@ Make = Callable[..., Examples]
 def test_unseen_groups_are_told_apart(make_examples: Make, kind: HeadKind) -> None:
     examples = make_examples(groups=160, distance=2.0)
     fitted = fit_head(examples, kind=kind, hidden=16, seed=1)
-    judge = fitted.parts[JUDGE]
-    assert Metrics.of(fitted.scores[judge], examples.virus[judge]).auroc > 0.85
+    test = fitted.parts[TEST]
+    assert Metrics.of(fitted.scores[test], examples.virus[test]).auroc > 0.85
 
 
 @pytest.mark.parametrize("kind", list(HeadKind))
 def test_without_a_difference_nothing_is_learnt(make_examples: Make, kind: HeadKind) -> None:
     examples = make_examples(groups=200, distance=0)
     fitted = fit_head(examples, kind=kind, hidden=16, seed=1)
-    judge = fitted.parts[JUDGE]
-    assert 0.3 < Metrics.of(fitted.scores[judge], examples.virus[judge]).auroc < 0.7
+    test = fitted.parts[TEST]
+    assert 0.3 < Metrics.of(fitted.scores[test], examples.virus[test]).auroc < 0.7
 
 
 @pytest.mark.parametrize("kind", list(HeadKind))

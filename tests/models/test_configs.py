@@ -56,3 +56,12 @@ def test_classes_in_another_order(copied: Path, refused: Callable) -> None:
     content = json.loads((copied / FILES[2]).read_text())
     (copied / FILES[2]).write_text(json.dumps(content | {"classes": ["virus", "others"]}))
     assert "others, virus" in refused(copied / FILES[2], read_bundle, copied).what
+
+
+def test_a_head_of_another_kind_has_entries_of_its_own(copied: Path, refused: Callable) -> None:
+    content = json.loads((copied / FILES[2]).read_text())
+    del content["hidden"]
+    (copied / FILES[2]).write_text(json.dumps(content | {"kind": "linear", "slope": 2}))
+    read_bundle(copied)
+    (copied / FILES[2]).write_text(json.dumps(content | {"hidden": 64, "slope": 2}))
+    assert "slope" in refused(copied / FILES[2], read_bundle, copied).what

@@ -83,7 +83,7 @@ def command(
         request,
         inputs=job.spec.inputs,
         say=lambda epoch: labelled.say(
-            f"epoch {epoch.number}: training loss {epoch.training:.4f}, validation loss {epoch.stopping:.4f}"
+            f"epoch {epoch.number}: training loss {epoch.training:.4f}, validation loss {epoch.validation:.4f}"
         ),
     )
     if as_json:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virnucpro_tasks.heads.examples import Examples
-from virnucpro_tasks.heads.labels import JUDGE
+from virnucpro_tasks.heads.labels import TEST
 from virnucpro_tasks.heads.metrics import Metrics, by_length
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
@@ -34,8 +34,8 @@ def model_card(
     seed: int,
     intended_use: str,
 ) -> dict[str, Any]:
-    """The card as plain values. `scores` (records,) are of all of `examples`; the figures are of the judging part."""
-    judge = parts[JUDGE]
+    """The card as plain values. `scores` (records,) are of all of `examples`; the figures are of the test part."""
+    test = parts[TEST]
     virus = examples.virus
     description = encoders.description
     return {
@@ -51,7 +51,7 @@ def model_card(
             "weights": encoder_weights(encoders.path),
             "licences": {part: text for part, text in description.licences.items() if part != "head"},
         },
-        # Where a file lay is nobody's business to whom the bundle goes.
+        # The name alone: where the file lay is private.
         "data": [{"name": Path(entry.name).name, "bytes": entry.bytes, "sha256": entry.sha256} for entry in inputs],
         "parts": {
             part: {
@@ -61,7 +61,7 @@ def model_card(
             }
             for part, records in parts.items()
         },
-        "unseen_groups": Metrics.of(scores[judge], virus[judge]).as_dict(),
-        "unseen_groups_by_length": by_length(scores[judge], virus[judge], examples.lengths[judge]),
-        "judged_groups": sorted({examples.labels[record].group for record in judge})[:GROUPS_IN_CARD],
+        "unseen_groups": Metrics.of(scores[test], virus[test]).as_dict(),
+        "unseen_groups_by_length": by_length(scores[test], virus[test], examples.lengths[test]),
+        "test_groups": sorted({examples.labels[record].group for record in test})[:GROUPS_IN_CARD],
     }

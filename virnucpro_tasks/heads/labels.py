@@ -1,4 +1,4 @@
-"""What labelled records are: virus or not, of which group, from a table or by the file they stand in."""
+"""Labels of records (virus or not, group, taxon, part), from a table or by the input file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ VIRUS, OTHERS = "virus", "others"
 COLUMNS = ("id", "label")
 NAMED = 5
 """Records that an error names."""
-OPTIONAL_COLUMNS = ("group", "taxon", "part")
-TRAIN, STOP, CALIBRATE, JUDGE = PARTS = ("train", "stop", "calibrate", "judge")
-"""What records may be for: to fit a head, to tell when to stop, to calibrate it, to judge it."""
+TRAIN, VALIDATION, CALIBRATE, TEST = PARTS = ("train", "validation", "calibrate", "test")
+"""Uses of records: to fit a head, to choose among epochs or penalties, to calibrate it, to measure how good it is."""
+OLD_PARTS = {"stop": VALIDATION, "judge": TEST}
+"""Words of older tables, which are still read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`group` holds together what must not be divided between training and test; `taxon` is for reports.
+    """Records of one `group` must not be divided between training and test; `taxon` is for reports.
 
     `part` is one of PARTS, or empty if that is to be chosen.
     """
@@ -96,6 +97,7 @@ def _rows(handle: Iterable[str], path: Path, *, seen: set[str]) -> dict[str, Lab
             return InputError(what, file=str(path), line=line, record=record)
 
         label, part = row["label"] or "", row.get("part") or ""
+        part = OLD_PARTS.get(part, part)
         if label not in (VIRUS, OTHERS):
             raise bad(f"label {label!r} is neither {VIRUS} nor {OTHERS}")
         if part and part not in PARTS:

@@ -19,37 +19,37 @@ DROPOUT = 0.5
 LEARNING_RATE, DECAY = 1e-3, 1e-2
 BATCH_FRAMES = 256
 PATIENCE = 8
-"""Epochs without a better loss on the records that stop training."""
+"""Training ends after so many epochs without a better loss on the validation part."""
 
 MOST_EPOCHS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """Mean losses in nats, over training frames and over those that stop."""
+    """Mean losses of an epoch in nats, over the frames for training and over those for validation."""
 
     number: int
     training: float
-    stopping: float
+    validation: float
 
 
 def fit_mlp(
-    train: Examples, stop: Examples, *, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
+    train: Examples, validation: Examples, *, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
 ) -> HeadTensors:
-    """The head of the epoch with the least loss on `stop`. The same arguments give the same head on one machine.
+    """The head of the epoch with the least loss on `validation`. The same arguments give the same head on one machine.
 
     Each class counts alike, and in it each record, whatever its number of frames.
     """
     mean, deviation = standardisation(train.joined)
-    # Before the limit, which holds for what is loaded by then.
+    # Before threads are limited: the limit holds for libraries that are loaded by then.
     import_module("torch")
     with threads_for(train.joined):
-        return _fit(train, stop, mean, deviation, hidden=hidden, seed=seed, say=say)
+        return _fit(train, validation, mean, deviation, hidden=hidden, seed=seed, say=say)
 
 
 def _fit(
     train: Examples,
-    stop: Examples,
+    validation: Examples,
     mean: NDArray[np.float64],
     deviation: NDArray[np.float64],
     *,
@@ -76,7 +76,7 @@ def _fit(
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
     inputs, target, weights = tensors(train)
-    stop_inputs, stop_target, stop_weights = tensors(stop)
+    held_inputs, held_target, held_weights = tensors(validation)
     best, kept, since = np.inf, copy.deepcopy(model.state_dict()), 0
     for number in range(1, MOST_EPOCHS + 1):
         model.train()
@@ -93,12 +93,12 @@ def _fit(
             total += loss.item() * len(rows)
         model.eval()
         with torch.no_grad():
-            losses = functional.cross_entropy(model(stop_inputs), stop_target, reduction="none")
-        stopping = float((losses * stop_weights).mean())
-        say(Epoch(number, total / len(inputs), stopping))
+            losses = functional.cross_entropy(model(held_inputs), held_target, reduction="none")
+        held_loss = float((losses * held_weights).mean())
+        say(Epoch(number, total / len(inputs), held_loss))
         since += 1
-        if stopping < best:
-            best, kept, since = stopping, copy.deepcopy(model.state_dict()), 0
+        if held_loss < best:
+            best, kept, since = held_loss, copy.deepcopy(model.state_dict()), 0
         elif since >= PATIENCE:
             break
     return _tensors(kept).standardised(mean, deviation)

@@ -1,4 +1,4 @@
-"""Which records train, stop, calibrate and judge: whole groups, so that nothing that is alike falls on two sides."""
+"""Division of labelled records into training, validation, calibration and test: a group of similar ones stays whole."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.heads.labels import CALIBRATE, JUDGE, PARTS, STOP, TRAIN, Label
+from virnucpro_tasks.heads.labels import CALIBRATE, PARTS, TEST, TRAIN, VALIDATION, Label
 
-SHARES = {STOP: 0.1, CALIBRATE: 0.2, JUDGE: 0.2}
-"""Of the records of each class; the rest trains. `stop` tells when to stop training."""
+SHARES = {VALIDATION: 0.1, CALIBRATE: 0.2, TEST: 0.2}
+"""Shares of the records of each class; the rest is for training."""
 
 
 def split_records(labels: Sequence[Label], *, seed: int) -> dict[str, NDArray[np.int64]]:
-    """Indices of the records by part: the one that their label names, or else chosen here.
+    """Indices of the records by part: the part that their label names, or else one chosen here.
 
     Groups of a class are dealt in an order that depends on `seed` and their names alone, each to the part that lacks
     most of its share. A group with both labels is one group. Raises InputError if a class has fewer than four groups,
@@ -36,7 +36,7 @@ def split_records(labels: Sequence[Label], *, seed: int) -> dict[str, NDArray[np
             raise InputError(
                 f"only {len(groups)} groups of {'viruses' if virus else 'others'}",
                 file="the labelled records",
-                hint=f"{len(parts)} are needed, to train, stop, calibrate and judge on different ones",
+                hint=f"{len(parts)} are needed, so that training, validation, calibration and test have different ones",
             )
         total = sum(len(by_group[name]) for name in groups)
         dealt = dict.fromkeys(parts, 0)
@@ -58,7 +58,7 @@ def _stated_parts(labels: Sequence[Label]) -> dict[str, NDArray[np.int64]]:
         if part_of.setdefault(label.group, label.part) != label.part:
             raise _bad_parts(
                 f"group {label.group!r} is in the parts {part_of[label.group]} and {label.part}",
-                hint="what is alike must not be on two sides",
+                hint="similar records must not be in two parts",
             )
     parts = {part: np.flatnonzero([label.part == part for label in labels]).astype(np.int64) for part in PARTS}
     for part in PARTS:

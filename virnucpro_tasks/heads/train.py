@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from virnucpro_tasks.heads.calibration import calibrate, sigmoid
 from virnucpro_tasks.heads.examples import Examples
-from virnucpro_tasks.heads.labels import CALIBRATE, STOP, TRAIN
+from virnucpro_tasks.heads.labels import CALIBRATE, TRAIN, VALIDATION
 from virnucpro_tasks.heads.logistic import fit_logistic
 from virnucpro_tasks.heads.mlp import Epoch, fit_mlp
 from virnucpro_tasks.heads.splits import split_records
@@ -19,7 +19,7 @@ from virnucpro_tasks.heads.tensors import HeadTensors
 
 
 class HeadKind(StrEnum):
-    """What can be fitted."""
+    """Kinds of head that can be fitted; both are stored in the tensors of the published one."""
 
     MLP = "mlp"
     LOGISTIC = "logistic"
@@ -37,15 +37,15 @@ class Fitted:
 def fit_head(
     examples: Examples, *, kind: HeadKind, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
 ) -> Fitted:
-    """Fit on one part, stop by a second, calibrate on a third; the fourth is left for judging.
+    """Fit on the training part, choose by the validation part, calibrate on a third; the test part is not used.
 
     Raises InputError if there are too few groups.
     """
     parts = split_records(examples.labels, seed=seed)
-    train, stop = examples.of(parts[TRAIN]), examples.of(parts[STOP])
+    train, validation = examples.of(parts[TRAIN]), examples.of(parts[VALIDATION])
     if kind is HeadKind.MLP:
-        head = fit_mlp(train, stop, hidden=hidden, seed=seed, say=say)
+        head = fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
     else:
-        head = fit_logistic(train, stop)
+        head = fit_logistic(train, validation)
     head = calibrate(head, examples.of(parts[CALIBRATE]))
     return Fitted(head, parts, examples.means(sigmoid(head.log_odds(examples.joined))))
