@@ -59,7 +59,7 @@ def wrong(folder: Path, umask: int) -> dict[str, str]:
 
 def test_all_files_of_jobs_and_results_respect_the_umask(settings: Settings, tmp_path: Path, umask: int) -> None:
     # Given a job with a quarantined record, kept vectors and copied results
-    settings = replace(settings, shard_tokens=5_000, max_attempts=1)
+    settings = replace(settings, shard_tokens=500, max_attempts=1)
     reads = tmp_path / "reads.fasta"
     reads.write_bytes(SAMPLE.read_bytes())
     job = make_job(settings, reads, keep_embeddings=True)

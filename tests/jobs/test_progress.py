@@ -17,7 +17,7 @@ from virnucpro_tasks.settings import Settings
 
 
 def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
-    settings = replace(settings, shard_tokens=5_000)
+    settings = replace(settings, shard_tokens=500)
     job = make_job(settings, SAMPLE)
     assert job_progress(job).state == JobState.QUEUED
     splitting = split_files(job)
@@ -42,7 +42,7 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
 
 
 def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) -> None:
-    job = make_job(replace(settings, shard_tokens=5_000, max_attempts=1), SAMPLE)
+    job = make_job(replace(settings, shard_tokens=500, max_attempts=1), SAMPLE)
     shards = list(split_files(job))
     lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
     job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))

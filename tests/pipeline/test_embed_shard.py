@@ -27,7 +27,7 @@ from virnucpro_tasks.shards.files import NO_VECTOR, read_table
 
 @pytest.fixture
 def job(settings: Settings) -> Job:
-    job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
+    job = make_job(replace(settings, shard_tokens=500), SAMPLE)
     assert len(list(split_files(job))) > 2
     return job
 

@@ -28,7 +28,7 @@ SCORE_COLUMNS = ("highest_viral_score", "mean_viral_score")
 
 @pytest.fixture
 def small(settings: Settings) -> Settings:
-    return replace(settings, shard_tokens=5_000)
+    return replace(settings, shard_tokens=500)
 
 
 def results_of(job: Job) -> dict[str, bytes]:

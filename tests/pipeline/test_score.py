@@ -28,7 +28,7 @@ from virnucpro_tasks.shards.plan import read_plan
 @pytest.fixture
 def job(settings: Settings) -> Job:
     """A job whose shards, several, are embedded and none is scored."""
-    small = replace(settings, shard_tokens=5_000)
+    small = replace(settings, shard_tokens=500)
     job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed_shard_files(job, shard, small)

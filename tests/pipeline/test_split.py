@@ -17,7 +17,7 @@ from virnucpro_tasks.shards.plan import read_plan
 
 
 def test_a_shard_is_on_disk_before_its_number_is_given_and_the_plan_after_the_last(settings: Settings) -> None:
-    job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
+    job = make_job(replace(settings, shard_tokens=500), SAMPLE)
     numbers = []
     for number in split_files(job):
         assert job.paths.frames(number).exists()
@@ -38,7 +38,7 @@ def test_equal_input_gives_equal_shards(settings: Settings) -> None:
 
 
 def test_a_second_splitting_gives_what_is_missing(settings: Settings) -> None:
-    job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
+    job = make_job(replace(settings, shard_tokens=500), SAMPLE)
     numbers = list(split_files(job))
     embed_shard_files(job, numbers[0], settings)
     assert list(split_files(job)) == missing_shards(job, read_plan(job.paths.plan)) == numbers[1:]
@@ -68,7 +68,7 @@ def test_input_changed_under_a_running_job_fails_it(settings: Settings, tmp_path
 
 
 def test_a_cancelled_job_is_not_split(settings: Settings) -> None:
-    job = make_job(replace(settings, shard_tokens=5_000), SAMPLE)
+    job = make_job(replace(settings, shard_tokens=500), SAMPLE)
     started = split_files(job)
     next(started)
     cancel_job(job)
