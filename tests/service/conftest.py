@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,14 @@ def broker(server: Path, tmp_path: Path) -> Iterator[EmbeddedBroker]:
 
 
 @pytest.fixture(scope="module")
-def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the sample gives undisturbed, with the SETTINGS of the module."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with EmbeddedBroker() as broker:
-        calm = Deployment(folder, broker.url, settings=settings_of(request))
-        calm.run("predict", str(SAMPLE), "--devices", "cpu", "--output", str(folder / "out"))
-    return comparable(folder / "out")
+def quiet(
+    request: pytest.FixtureRequest, serving: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    """What the sample gives undisturbed, with the SETTINGS and the FLAGS of the module."""
+    out = tmp_path_factory.mktemp("quiet") / "out"
+    client = replace(serving, settings=settings_of(request))
+    client.run("submit", str(SAMPLE), *getattr(request.module, "FLAGS", ()), "--force-new", "--output", str(out))
+    return comparable(out)
 
 
 def settings_of(request: pytest.FixtureRequest) -> dict[str, str]:

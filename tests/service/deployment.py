@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any, Self
 from unittest import mock
 
+from job import SAMPLE as SAMPLE
+
 from virnucpro_tasks.cli.main import main
 
-SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 
+SHARD_TOKENS = "500"
+"""The sample makes 12 shards."""
+
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "1")
+"""Flags with which the sample makes 128 shards: enough to catch a job half way."""
 
 PATIENCE_SECONDS = 300.0
 """No measure of anything: a machine with ten times more to do than cores still gets there in that time."""
@@ -35,6 +41,11 @@ def fault_variables(faults: str) -> dict[str, str]:
     """What a worker needs in its environment to have the faults of `faults/`: names, or the path of a file of names."""
     path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
     return {"PYTHONPATH": path, "TEST_FAULTS": faults}
+
+
+def slow_shards(seconds: float) -> dict[str, str]:
+    """What a worker needs in its environment to take so long for a shard, without computing more."""
+    return fault_variables("none") | {"TEST_SLOW_SECONDS": str(seconds)}
 
 
 def in_this_process(
@@ -156,10 +167,11 @@ class Deployment:
         self.stop()
 
     def stop(self) -> None:
-        """End all processes that were started."""
+        """End all processes that were started, at once: a supervisor kills its workers on the second signal."""
         for process in self.supervisors:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGINT)
         for process in self.supervisors:
             try:
                 process.wait(20)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import SAMPLE, Deployment, wait_until
+from service.deployment import MANY_SHARDS, SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.keys import LIVE_QUEUES, waiting_gauge
 from virnucpro_tasks.models.locate import demo_bundle
@@ -16,8 +16,8 @@ from virnucpro_tasks.settings import Settings
 pytestmark = pytest.mark.service
 
 COPIES = 12
-SHARDS_A_COPY = 140
-"""Of the sample, with one piece of a record a shard."""
+SHARDS_A_COPY = 128
+"""Of the sample, with MANY_SHARDS."""
 
 
 def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: int, priority: int = 6) -> str:
@@ -25,7 +25,7 @@ def submit_giant(deployment: Deployment, folder: Path, *, owner: str, copies: in
     # A file of its own: it is hard-linked into the store, and must not change.
     giant = folder / f"giant-{owner}-{copies}.fasta"
     giant.write_text("".join(SAMPLE.read_text().replace(">", f">copy{number}_") for number in range(copies)))
-    flags = ["--shard-tokens", "1", "--force-new", "--priority", str(priority)]
+    flags = [*MANY_SHARDS, "--force-new", "--priority", str(priority)]
     return deployment.run("submit", str(giant), *flags, owner=owner).strip()
 
 

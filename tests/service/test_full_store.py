@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service.deployment import Deployment, comparable, wait_until
+from service.deployment import SAMPLE, Deployment, comparable, wait_until
 
 from virnucpro_tasks.chaos.hosts import children
 from virnucpro_tasks.errors import ExitCode
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
 SETTINGS = {"VIRNUCPRO_MAX_ATTEMPTS": "1"}
 SMALL_BYTES = 1_000
 """Notes of attempts are smaller, embeddings are not."""
@@ -41,10 +40,10 @@ def test_a_job_whose_embeddings_cannot_be_written_ends_with_a_message_and_is_res
     # Given workers whose store takes no embedding
     supervisor = deployment.start_workers("cpu")
     wait_until(lambda: sum(len(children(worker)) for worker in children(supervisor.pid)) == 3)
-    deployment.run("submit", SAMPLE, "--wait")
+    deployment.run("submit", str(SAMPLE), "--wait")
     limit_files(supervisor.pid, SMALL_BYTES)
     # When a job is computed
-    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
+    job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
     # Then it says so while it is tried again, and ends
     wait_until(lambda: "the store fails: File too large" in deployment.json("status", job_id)["message"])
     deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
@@ -76,7 +75,7 @@ def remount(store: Path, options: str) -> None:
 def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
     deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]
 ) -> None:
-    job_id = deployment.run("submit", SAMPLE).strip()
+    job_id = deployment.run("submit", str(SAMPLE)).strip()
     with (small_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
         while True:
             filler.write(bytes(4_096))
@@ -89,7 +88,7 @@ def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
 
 
 def test_a_read_only_store_is_told_by_redis(deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]) -> None:
-    job_id = deployment.run("submit", SAMPLE).strip()
+    job_id = deployment.run("submit", str(SAMPLE)).strip()
     remount(small_disk, "ro")
     deployment.start_workers("cpu")
     deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)

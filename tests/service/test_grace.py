@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from service.deployment import PATIENCE_SECONDS, SAMPLE, Deployment, fault_variables, wait_until
+from service.deployment import PATIENCE_SECONDS, SAMPLE, Deployment, slow_shards, wait_until
 
 from virnucpro_tasks.recovery.attempts import History, read_attempts
 
@@ -19,7 +19,7 @@ NOTICE_SECONDS = 30.0
 
 
 def test_a_long_shard_is_handed_back_in_time_and_not_held_against_it(deployment: Deployment) -> None:
-    slow = fault_variables("none") | {"TEST_SLOW_SECONDS": str(SHARD_SECONDS)}
+    slow = slow_shards(SHARD_SECONDS)
     supervisor = deployment.start_workers("cpu", "--grace-seconds", str(GRACE_SECONDS), **slow)
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     attempts = deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"

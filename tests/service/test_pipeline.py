@@ -9,13 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
-from service.deployment import SAMPLE, Deployment, comparable, wait_until
+from service.deployment import SAMPLE, SHARD_TOKENS, Deployment, comparable, slow_shards, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.service
-
-SHARD_TOKENS = "1000"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def test_one_worker_two_workers_and_one_shot_give_the_same_bytes(
     deployment: Deployment, one_shot: Path, tmp_path: Path
 ) -> None:
     # Given shards small enough that two workers share the job
-    deployment.settings["VIRNUCPRO_SHARD_TOKENS"] = SHARD_TOKENS
+    deployment.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.1)
     deployment.start_workers("cpu")
     deployment.run("submit", str(SAMPLE), "--output", str(tmp_path / "one"))
     # When a second supervisor joins with two more devices
@@ -54,7 +52,7 @@ def test_one_worker_two_workers_and_one_shot_give_the_same_bytes(
 
 def test_a_killed_worker_loses_nothing(deployment: Deployment, one_shot: Path, tmp_path: Path) -> None:
     # Given a job on two devices
-    deployment.settings["VIRNUCPRO_SHARD_TOKENS"] = SHARD_TOKENS
+    deployment.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.3)
     supervisor = deployment.start_workers("cpu,cpu")
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     embeddings = deployment.store / "jobs" / job_id / "embeddings"

@@ -13,7 +13,16 @@ from pathlib import Path
 import psutil
 import pytest
 from output.tables import read_table
-from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import (
+    COMMAND,
+    PATIENCE_SECONDS,
+    SAMPLE,
+    SHARD_TOKENS,
+    Deployment,
+    comparable,
+    slow_shards,
+    wait_until,
+)
 
 pytestmark = pytest.mark.service
 
@@ -73,12 +82,12 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
 def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     here: Deployment, tmp_path: Path, number: signal.Signals
 ) -> None:
-    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
+    here.settings["VIRNUCPRO_SHARD_TOKENS"] = SHARD_TOKENS
     arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
     here.run(*arguments, str(tmp_path / "quiet"))
     process = subprocess.Popen(
         [*COMMAND, *arguments, str(tmp_path / "out")],
-        env=here.environment,
+        env=here.environment | slow_shards(0.3),
         stderr=subprocess.PIPE,
         process_group=0,
         # A test run in the background of a shell ignores it, and what it starts would too.
@@ -101,10 +110,12 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
 
 
 def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path) -> None:
-    here.settings["VIRNUCPRO_SHARD_TOKENS"] = "1000"
+    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.3)
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)], env=here.environment, stderr=subprocess.DEVNULL
+        [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+        env=here.environment,
+        stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
     ours = psutil.Process(process.pid).children(recursive=True)

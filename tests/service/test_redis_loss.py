@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import COMMAND, MANY_SHARDS, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
@@ -26,7 +26,7 @@ def own_broker(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def deployment(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Workers that go through all of it."""
-    settings = {"VIRNUCPRO_SHARD_TOKENS": "1", "VIRNUCPRO_LEASE_SECONDS": "3"}
+    settings = {"VIRNUCPRO_LEASE_SECONDS": "2"}
     with Deployment(tmp_path_factory.mktemp("deployment"), own_broker.url, settings=settings) as started:
         started.start_workers("cpu")
         yield started
@@ -35,7 +35,7 @@ def deployment(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def quiet(deployment: Deployment) -> dict[str, bytes]:
     out = deployment.folder / "quiet"
-    deployment.run("submit", str(SAMPLE), "--output", str(out))
+    deployment.run("submit", str(SAMPLE), *MANY_SHARDS, "--output", str(out))
     return comparable(out)
 
 
@@ -64,9 +64,9 @@ def emptied(broker: EmbeddedBroker) -> None:
 PHASES: dict[str, Callable[[Path], bool]] = {
     "splitting": lambda job: any((job / "shards").glob("[0-9]*")),
     "embedding": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 20,
-    "finishing": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 130 or (job / "run.json").exists(),
+    "finishing": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 120 or (job / "run.json").exists(),
 }
-"""When the phase has begun; the sample makes 140 shards."""
+"""When the phase has begun; the sample makes 128 shards."""
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -82,7 +82,7 @@ def test_a_waiting_client_gets_the_same_results(
     jobs = deployment.store / "jobs"
     before = set(jobs.iterdir())
     client = subprocess.Popen(
-        [*COMMAND, "submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "out")],
+        [*COMMAND, "submit", str(SAMPLE), *MANY_SHARDS, "--force-new", "--output", str(tmp_path / "out")],
         env=deployment.environment,
         stderr=subprocess.PIPE,
     )
@@ -105,7 +105,7 @@ def _attempts(job: Path, embedding: str) -> int:
 def test_resume_goes_on_from_the_files_after_total_loss(
     deployment: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
+    job_id = deployment.run("submit", str(SAMPLE), *MANY_SHARDS, "--force-new").strip()
     job = deployment.store / "jobs" / job_id
     wait_until(lambda: PHASES["embedding"](job))
     emptied(own_broker)

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from service.deployment import Deployment, comparable, wait_until
+from service.deployment import SAMPLE, Deployment, comparable, slow_shards, wait_until
 from service.network import Network
 
 from virnucpro_tasks.broker import EmbeddedBroker
@@ -17,21 +17,18 @@ from virnucpro_tasks.recovery.attempts import History, read_attempts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
-FAULTS = Path(__file__).resolve().parent / "faults"
 LEASE_SECONDS = 1.0
 SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)}
 
 
 def slow(deployment: Deployment, seconds: float) -> None:
     """Shards take so long for the workers that are started from now on."""
-    python_path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
-    deployment.settings |= {"PYTHONPATH": python_path, "TEST_FAULTS": "none", "TEST_SLOW_SECONDS": str(seconds)}
+    deployment.settings |= slow_shards(seconds)
 
 
 def submitted(deployment: Deployment) -> tuple[str, Path]:
     """A job of one shard, and the file of its attempts."""
-    job_id = deployment.run("submit", SAMPLE, "--force-new").strip()
+    job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
     return job_id, deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from service.deployment import COMMAND, fault_variables, wait_until
+from service.deployment import COMMAND, slow_shards, wait_until
 
 from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
 
@@ -83,7 +83,7 @@ def test_a_command_that_was_killed_goes_on_from_the_shards_it_had(labelled: tupl
     common = ["--labels", str(table), "--bundle", "demo", "--devices", "cpu", "--head", "logistic"]
     work = tmp_path / "work"
     command = [*COMMAND, "train", str(fasta), *common, "--work", str(work)]
-    slow = fault_variables("none") | {"TEST_SLOW_SECONDS": "0.2"}
+    slow = slow_shards(0.2)
     environment = os.environ | {"VIRNUCPRO_SHARD_TOKENS": "2000"} | slow
 
     def embedded() -> dict[str, int]:

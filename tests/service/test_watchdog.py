@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, PATIENCE_SECONDS, Deployment, comparable, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.keys import UNACKED, coordinator_queue, priority_lists
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SAMPLE = str(Path(__file__).resolve().parents[2] / "examples" / "sample.fasta")
-SETTINGS = {"VIRNUCPRO_SHARD_TOKENS": "1000", "VIRNUCPRO_LEASE_SECONDS": "3", "VIRNUCPRO_WATCH_SECONDS": "1"}
+FLAGS = ("--expected-length", "150", "--shard-tokens", "100")
+"""90 shards: enough to lose a job half way."""
+
+SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": "2", "VIRNUCPRO_WATCH_SECONDS": "1"}
 
 
 def client_of(broker: EmbeddedBroker) -> redis.Redis:
@@ -61,7 +63,7 @@ def assert_it_ends(deployment: Deployment, job: Path, quiet: dict[str, bytes]) -
 def test_a_job_that_was_lost_before_it_was_split_is_done(
     deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes]
 ) -> None:
-    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    job = deployment.store / "jobs" / deployment.run("submit", str(SAMPLE), *FLAGS).strip()
     emptied(broker)
     deployment.start_workers("cpu")
     assert_it_ends(deployment, job, quiet)
@@ -72,7 +74,7 @@ def test_a_job_that_was_lost_while_it_was_embedded_goes_on(
     deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
 ) -> None:
     deployment.start_workers("cpu")
-    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    job = deployment.store / "jobs" / deployment.run("submit", str(SAMPLE), *FLAGS).strip()
     wait_until(lambda: len(list((job / "embeddings").glob("[0-9]*"))) > 20)
     harm(broker)
     finished = attempts_of_finished(job)
@@ -87,7 +89,7 @@ def test_a_job_that_is_complete_but_was_never_finished_is_finished(
 ) -> None:
     # Given a job that is split, and then nobody who could finish it
     coordinator = deployment.start_workers("none")
-    job = deployment.store / "jobs" / deployment.run("submit", SAMPLE).strip()
+    job = deployment.store / "jobs" / deployment.run("submit", str(SAMPLE), *FLAGS).strip()
     wait_until(lambda: (job / "plan.json").exists())
     coordinator.terminate()
     coordinator.wait(PATIENCE_SECONDS)
