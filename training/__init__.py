@@ -1,1 +1,1 @@
-"""From sequences with labels to the encoders of the demonstration bundle; not part of the installed package."""
+"""Training, from labelled sequences, of the encoders of the demonstration bundle; not part of the installed package."""

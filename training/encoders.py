@@ -23,7 +23,7 @@ PARTS = ("dnabert-s", "esm2")
 NAME = "demonstration"
 CHUNK_LENGTH = 500
 KEPT = "last"
-"""Of the three sets of weights in a file of training.pretrain: those of the end."""
+"""A file of training.pretrain has three sets of weights; these are of the end of training."""
 
 LICENCE = "MIT, trained by this project"
 

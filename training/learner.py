@@ -13,7 +13,7 @@ from training.kinds import Kind, initialised
 
 MASKED, AS_MASK, AS_RANDOM = 0.15, 0.8, 0.1
 SMOOTHING = 0.05
-"""Of the labels: some sequences of the others are integrated viruses."""
+"""Smoothing of the labels, because some sequences of the others are integrated viruses."""
 
 
 @dataclass(frozen=True, slots=True)

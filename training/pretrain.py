@@ -33,11 +33,11 @@ from training.validation import auroc, contig_auroc, draw_contigs, logistic_regr
 from virnucpro_tasks.models.sizes import Esm2Sizes
 
 WHOLE_SHARE = 0.5
-"""Of the sequences of the second part nothing is hidden: the head will see whole ones."""
+"""Share of the sequences of the second part that are not masked, because the head will see whole ones."""
 WARM_UP = 0.04
 DECAY, CLIP = 0.05, 1.0
 MEMORY = 0.998
-"""Of the running mean of weights, a step."""
+"""Decay of the running mean of weights, for each step."""
 ROWS_AT_ONCE = 512
 FITTED_FRAMES = 4
 """Frames that the logistic regression is fitted on, for each validation contig."""
@@ -123,7 +123,7 @@ class Run:
         self.steps += 1
         return losses
 
-    def look(self, losses: Losses, *, progress: float, seconds: float) -> None:
+    def validate(self, losses: Losses, *, progress: float, seconds: float) -> None:
         """Validate, print, save."""
         found = {
             "progress": round(progress, 4),
@@ -171,14 +171,14 @@ def train(options: argparse.Namespace) -> None:
     # Before the clock starts: the first step compiles and warms up, and its rate is zero.
     run.step(next(source), progress=0.0)
     began = time.monotonic()
-    progress, looks = 0.0, 0
+    progress, validations = 0.0, 0
     while progress < 1:
         losses = run.step(next(source), progress=progress)
         seconds = time.monotonic() - began
         progress = min(1.0, run.steps / options.steps if options.steps else seconds / (60 * options.minutes))
-        if progress * options.looks >= looks + 1:
-            looks = int(progress * options.looks)
-            run.look(losses, progress=progress, seconds=seconds)
+        if progress * options.looks >= validations + 1:
+            validations = int(progress * options.looks)
+            run.validate(losses, progress=progress, seconds=seconds)
     print(f"{options.name}: {run.steps * options.batch / seconds:.0f} frames a second", flush=True)
 
 

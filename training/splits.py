@@ -49,7 +49,7 @@ def read_labels(path: Path) -> list[Labelled]:
 
 
 def species(name: str) -> str:
-    """What of a record's name says the species, lower case: without segment, strain and whatever follows."""
+    """The species in a record's name, lower case: without segment, strain and whatever follows."""
     return " ".join(_STRAIN.sub("", name.lower().replace(",", " ").replace("_", " ")).split())
 
 

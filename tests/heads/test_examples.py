@@ -27,7 +27,7 @@ def job(settings: Settings) -> Job:
 
 @pytest.fixture
 def labels() -> Labels:
-    """Of the sample's records, by turns."""
+    """Labels of the sample's records, viruses and others by turns."""
     ids = [line[1:].split()[0] for line in SAMPLE.read_text().splitlines() if line.startswith(">")]
     return Labels({name: Label(virus=number % 2 == 0, group=name, taxon="") for number, name in enumerate(ids)})
 

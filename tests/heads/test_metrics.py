@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 import pytest
 
-from virnucpro_tasks.heads.kmers import kmer_frequencies, kmer_scores
-from virnucpro_tasks.heads.labels import Label
 from virnucpro_tasks.heads.metrics import Metrics, by_length, calibration_error, recall_at
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.1])
@@ -45,27 +41,3 @@ def test_every_record_is_in_one_range_of_lengths() -> None:
         "3000 to 9999": 1,
         "10000 and more": 1,
     }
-
-
-def test_both_strands_have_the_same_words() -> None:
-    one, other = kmer_frequencies(b"ACGTTTGACA"), kmer_frequencies(b"TGTCAAACGT")
-    np.testing.assert_array_equal(one, other)
-    assert one.sum() == pytest.approx(1)
-    assert not kmer_frequencies(b"ACNGT").any() and not kmer_frequencies(b"").any()
-
-
-def test_the_baseline_sees_composition_and_no_record_of_a_group_it_is_asked_for() -> None:
-    random = np.random.default_rng(0)
-    labels = [Label(virus=number % 2 == 0, group=f"g{number // 4}-{number % 2}", taxon="") for number in range(80)]
-
-    def sequence(share: float) -> bytes:
-        shares = [share, 0.5 - share, 0.5 - share, share]
-        return random.choice(np.frombuffer(b"ACGT", np.uint8), 600, p=shares).tobytes()
-
-    apart = [sequence(0.35 if label.virus else 0.15) for label in labels]
-    virus = np.array([label.virus for label in labels])
-    assert Metrics.of(kmer_scores(apart, labels, seed=1), virus).auroc > 0.95
-    # Each group has letters of its own and the classes have none: knowing the group would be the only way.
-    alike = [sequence(0.05 + 0.4 * (crc32(label.group.encode()) % 7) / 7) for label in labels]
-    assert Metrics.of(kmer_scores(alike, labels, seed=1), virus).auroc < 0.8
-    assert np.isnan(kmer_scores(apart[:6], labels[:6], seed=1)).all()

@@ -17,10 +17,10 @@ STOPS = "no frame without a stop codon"
 
 
 def summaries(*shards: list[Chunk], reason: str = "") -> list[RecordSummary]:
-    roll = RecordMerger()
+    merger = RecordMerger()
     rows = [ScoredRows.of(shard_of(shard, reason=reason)) for shard in shards]
-    found = [summary for part in rows for summary in roll.add(record_summaries(part))]
-    return found + list(roll.end())
+    found = [summary for part in rows for summary in merger.add(record_summaries(part))]
+    return found + list(merger.end())
 
 
 CONTIG = [

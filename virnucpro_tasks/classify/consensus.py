@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ChunkScores:
-    """What the frames of n chunks say, element by element; a chunk without frames has zeros.
+    """Scores of n chunks, gathered over their frames; a chunk without frames has zeros.
 
     `frames` (n,) int64; `highest_others` and `highest_virus` (n,) float32; `virus_sum` (n,) int64, the sum of
     P(virus) over the frames in units of 2**-SUM_BITS.
@@ -71,7 +71,7 @@ def mean_virus_score(virus_sum: int, frames: int) -> float:
 def record_is_virus(virus_sum: int, frames: int) -> bool:
     """The call of a record: its mean P(virus) over all frames is at least one half; false without frames.
 
-    Neither existing tool calls records. Of mean and maximum the mean tells unseen species apart better: a maximum
-    grows with the number of frames.
+    Neither existing tool calls records. The mean is better on unseen species than the maximum, which grows with the
+    number of frames.
     """
     return frames > 0 and 2 * virus_sum >= frames << SUM_BITS

@@ -15,7 +15,7 @@ from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.sizes import CLASSES, HeadSizes, misfit
 
 EPSILON = 1e-5
-"""Of torch's BatchNorm1d, which the classifier was trained with."""
+"""Epsilon of torch's BatchNorm1d, which the classifier was trained with."""
 
 BLOCK_ROWS = 256
 """Rows converted to float64 at a time; bounds the memory and has no influence on any score."""

@@ -1,4 +1,4 @@
-"""A bundle with the encoders of another one and a fitted head."""
+"""Writing a bundle with the encoders of another one and a fitted head."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from virnucpro_tasks.models.sizes import CLASSES
 
 @dataclass(frozen=True, slots=True)
 class HeadRequest:
-    """Which head to fit, and what its bundle says of it. `hidden` units are the MLP's; `chunk_length` is in bases."""
+    """The head to fit, and the texts of its bundle. `hidden` is for the MLP; `chunk_length` is in bases."""
 
     kind: HeadKind
     hidden: int

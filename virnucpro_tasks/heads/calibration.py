@@ -1,7 +1,7 @@
-"""Scores that mean what they say: the mean over a record's frames is the share of such records that are viruses.
+"""Calibration of a head: of the records with a mean score of 0.8, about 80 % should be viruses.
 
-Platt's scaling (1999) of the log odds of a frame, fitted so that the mean of a record is calibrated, not its frames:
-frames of a record are alike, and their mean is further from 0 and 1 than a single one. It goes into the last layer.
+Platt scaling (1999) of the log odds of a frame, fitted so that the mean over a record is calibrated, not each frame:
+the mean is further from 0 and 1 than a single score. Slope and intercept are put into the last layer.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.weights import group_weights
 
 DEVIATION = 0.5
-"""How far slope (its logarithm) and intercept are expected to lie from those of the fit: the standard deviation of a
-normal distribution before any group is seen. A score is moved by a few groups only as far as they are evidence."""
+"""Standard deviation of the normal prior of slope (its logarithm) and intercept: few groups then move scores little."""
 
 
 def calibrate(head: HeadTensors, examples: Examples) -> HeadTensors:
     """`head` with the slope and intercept that are most probable by the records' means.
 
-    The classes count alike and in each its groups, because what comes later is of other groups: so scores are right
-    where viruses are as frequent as others. All together count as many observations as twice the groups of the rarer
-    class.
+    Both classes have the same weight, and within a class each group, because later records are of other groups. So
+    scores are probabilities where viruses are as frequent as others. The number of observations is taken as twice the
+    number of groups of the rarer class.
     """
     from scipy.optimize import minimize
 

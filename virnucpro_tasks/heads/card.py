@@ -1,4 +1,4 @@
-"""The model card of a fitted head, kept in its bundle: what it was made from, and how good it is."""
+"""The model card of a fitted head, kept in its bundle: its data, its encoders and its figures on the test part."""
 
 from __future__ import annotations
 

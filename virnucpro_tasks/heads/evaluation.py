@@ -1,4 +1,4 @@
-"""How good the calls of a finished job are, beside a 4-mer baseline: figures, a table, a picture."""
+"""Evaluation of a finished job with labels, beside a 4-mer baseline: metrics, a table, a picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Scored:
 
 
 def read_scored(job: Job, labels: Labels) -> Scored:
-    """From records.tsv of a finished job. Raises DamagedError if that is not what it was."""
+    """Scored records from records.tsv of a finished job. Raises DamagedError if that file was changed."""
     result_files(job)
     ordinals = {entry.name: ordinal for ordinal, entry in enumerate(job.spec.inputs)}
     rows: list[tuple[str, int, Label, float, int]] = []
@@ -113,7 +113,7 @@ def write_table(path: Path, report: Mapping[str, Any]) -> None:
 
 
 def write_picture(path: Path, found: Scored, baseline: NDArray[np.float64], *, title: str) -> None:
-    """Two panels as SVG: the ROC curve beside the baseline's, and how often scores of each tenth are right."""
+    """Two panels as SVG: the ROC curve beside the baseline's, and a calibration curve."""
     # Imported here: a client has neither.
     from matplotlib.figure import Figure
     from sklearn.metrics import roc_curve

@@ -34,7 +34,7 @@ class Examples:
 
     @property
     def virus(self) -> NDArray[np.bool_]:
-        """By record."""
+        """Whether each record is a virus."""
         return np.array([label.virus for label in self.labels], dtype=bool)
 
     @property
@@ -66,7 +66,7 @@ def read_examples(job: Job, labels: Labels) -> Examples:
     """The examples of a finished job that kept its vectors.
 
     Raises InputError if a record with open frames has no label, or if one of the classes is missing; DamagedError if
-    a file of the job is not what it was.
+    a file of the job was changed.
     """
     nucleotide, protein, records = [], [], []
     facts: dict[int, tuple[str, int, Label]] = {}

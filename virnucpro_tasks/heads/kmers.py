@@ -1,4 +1,4 @@
-"""The baseline that any head has to beat: logistic regression on counts of 4-mers."""
+"""The baseline of `virnucpro evaluate`: logistic regression on counts of 4-mers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kmer_frequencies(sequence: bytes) -> NDArray[np.float64]:
 
 
 def kmer_scores(sequences: Sequence[bytes], labels: Sequence[Label], *, seed: int) -> NDArray[np.float64]:
-    """P(virus) of each record by a model that saw none of its group: five folds of groups, (n,).
+    """P(virus) of each record (n,), cross-validated over five folds of groups: no model saw the group of its records.
 
     NaN for all if there are too few groups to divide.
     """

@@ -1,4 +1,4 @@
-"""How good scores of records are, over all and by length."""
+"""Metrics of the scores of records: over all of them and by length."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Of `records` scored records, `viruses` among them. All but the counts are 0 to 1, or NaN with one class only.
+    """Metrics of `records` scored records, `viruses` of them viruses. They are 0 to 1, or NaN with one class only.
 
     `auroc`, `auprc` (average precision); `f1`, `precision`, `recall` and `false_positive_rate` of calls at 0.5;
     `recall_at_1_percent` and `recall_at_5_percent` of false positives; `calibration_error` (expected, Naeini et al.

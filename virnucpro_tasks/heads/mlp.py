@@ -38,7 +38,7 @@ def fit_mlp(
 ) -> HeadTensors:
     """The head of the epoch with the least loss on `validation`. The same arguments give the same head on one machine.
 
-    Each class counts alike, and in it each record, whatever its number of frames.
+    Both classes have the same weight, and within a class each record, whatever its number of frames.
     """
     mean, deviation = standardisation(train.joined)
     # Before threads are limited: the limit holds for libraries that are loaded by then.

@@ -1,4 +1,4 @@
-"""A head as its file holds it: the tensors of the published classifier, whatever was fitted."""
+"""Tensors of the published kind of head, in which every fitted head is stored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HeadTensors:
 
     @classmethod
     def linear(cls, weight: Array, bias: float) -> Self:
-        """Log odds `weight` x + `bias`, exactly: two hidden units pass its positive and its negative part."""
+        """A head with the log odds `weight` x + `bias`: two hidden units pass the positive and negative part."""
         ones = np.ones(2)
         return cls(
             hidden=np.stack([weight, -weight]),
@@ -44,18 +44,18 @@ class HeadTensors:
         )
 
     def standardised(self, mean: Array, deviation: Array) -> Self:
-        """The head that does to x what this one does to (x - mean) / deviation."""
+        """A head for x that gives what this one gives for (x - mean) / deviation."""
         hidden = self.hidden / deviation
         return replace(self, hidden=hidden, hidden_bias=self.hidden_bias - hidden @ mean)
 
     def calibrated(self, slope: float, intercept: float) -> Self:
-        """Log odds times `slope` plus `intercept`."""
+        """A head with the log odds of this one times `slope` plus `intercept`."""
         return replace(
             self, output=slope * self.output, output_bias=slope * self.output_bias + [-intercept / 2, intercept / 2]
         )
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """By the names of the file, FP32."""
+        """Tensors by their names in the file, FP32."""
         arrays = {
             "hidden_layer.weight": self.hidden,
             "hidden_layer.bias": self.hidden_bias,

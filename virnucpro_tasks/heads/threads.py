@@ -1,4 +1,4 @@
-"""How many threads fit a head."""
+"""Number of threads that fit a head."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ take ten times the processor time of one alone."""
 
 @contextmanager
 def threads_for(inputs: NDArray) -> Iterator[None]:
-    """Within it BLAS and OpenMP, hence scikit-learn and torch, have as many threads as `inputs` are worth."""
+    """Limit BLAS and OpenMP, hence scikit-learn and torch, to one thread within the block if `inputs` are small."""
     # Imported here: a client has none of it.
     from threadpoolctl import threadpool_limits
 

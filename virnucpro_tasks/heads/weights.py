@@ -1,4 +1,4 @@
-"""How much each frame counts, and how vectors are brought to one scale, before anything is fitted."""
+"""Weights of frames and records, and standardisation of vectors, for fitting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEAST_DEVIATION = 1e-6
 
 
 def frame_weights(examples: Examples) -> NDArray[np.float64]:
-    """(n,): the classes count alike, in a class its records, in a record its frames; the mean is 1."""
+    """Weights of frames (n,), mean 1: equal sums for both classes, the records of a class, the frames of a record."""
     frames = np.bincount(examples.record, minlength=len(examples.ids))
     classes = examples.virus.astype(np.int64)
     of_class = np.bincount(classes, minlength=2)
@@ -20,9 +20,9 @@ def frame_weights(examples: Examples) -> NDArray[np.float64]:
 
 
 def group_weights(examples: Examples) -> tuple[NDArray[np.float64], int]:
-    """By record (n,), sum 1: the classes count alike, in a class its groups, in a group its records.
+    """Weights of records (n,), sum 1: equal sums for both classes, for the groups of a class, the records of a group.
 
-    Beside it how many observations that is: twice the groups of the class that has fewer.
+    Second, the number of observations: twice the groups of the class that has fewer.
     """
     groups = np.unique([label.group for label in examples.labels], return_inverse=True)[1]
     classes = examples.virus.astype(np.int64)

@@ -1,4 +1,4 @@
-"""How many records and chunks of each kind the tables hold."""
+"""Counts of records and chunks in the result tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROBLEMS_KEPT = 10
 
 @dataclass(slots=True)
 class ResultCounts:
-    """What the tables hold. `records` and `chunks` count by status; `virus_records` are called virus.
+    """Counts over the tables. `records` and `chunks` count by status; `virus_records` are called virus.
 
     `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
     are invalid or quarantined, each with its input, its id, escaped, and the reason.
@@ -42,7 +42,7 @@ class ResultCounts:
             self.problems.append(f"{input_name}, record {shown(record.record_id)!r}: {record.note}")
 
     def add(self, others: ResultCounts) -> None:
-        """Count what comes after these."""
+        """Add the counts of the records that follow."""
         self.records.update(others.records)
         self.chunks.update(others.chunks)
         self.frames += others.frames

@@ -1,4 +1,4 @@
-"""One shard's part of all tables, as text: a pure function of the shard, so that any process can make it."""
+"""Lines of all tables for one shard: a pure function of the shard, so that any process can write them."""
 
 from __future__ import annotations
 

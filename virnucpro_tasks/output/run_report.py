@@ -101,7 +101,7 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
 
 
 def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts) -> list[str]:
-    """Where the scores are outside what the head was trained on."""
+    """Warnings about results that are to be read with care."""
     found = []
     if not description.has_head:
         return ["the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]

@@ -1,4 +1,4 @@
-"""What finishing hands to the writers: the shards of a job with their scores, in order."""
+"""Shards with their scores, as the writers of result tables take them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _FRAME_SUFFIXES = tuple(name.encode() for name in FRAME_NAMES)
 class ScoredShard:
     """One shard.
 
-    `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus); `quarantined`
-    (frames,) tells which frames could not be computed, `reasons` why, by record ordinal. A chunk with such a frame is
+    `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus). `quarantined`
+    (frames,) tells which frames could not be computed, and `reasons` why, by record ordinal; a chunk with such a frame is
     quarantined. `stats` are of the engine that computed its vectors.
     """
 

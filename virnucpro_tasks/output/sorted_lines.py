@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 RUN_LINES = 500_000
-"""Lines held in memory; also, times 10,000 shards, far more than any job has."""
+"""Lines held in memory before a run is written."""
 
 
 def _key(line: bytes) -> bytes:

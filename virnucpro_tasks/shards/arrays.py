@@ -1,4 +1,4 @@
-"""Arrays of a shard in a file that says of what they are: safetensors with a key and a digest."""
+"""Files of the arrays of a shard: safetensors with a key of the work that they belong to, and a digest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENTRY = "about"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingKey:
-    """What the vectors of a shard, and so its scores, are a pure function of: stored in their files.
+    """Everything that determines the vectors of a shard, and so its scores. It is stored in their files.
 
     A file with another key is not valid.
     """
@@ -36,9 +36,9 @@ class EmbeddingKey:
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, key: EmbeddingKey) -> None:
-    """Write named arrays, how they were computed and their key atomically.
+    """Write named arrays, the counters of the engine and their key atomically.
 
-    Nobody waits for the disk: what a crash of the host leaves of them is not valid.
+    The file is not synced to the disk: if the host crashes, what is left of it is not valid.
     """
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     counters = asdict(stats)
@@ -50,7 +50,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, 
 def read_valid_arrays(
     path: Path, key: EmbeddingKey, *, names: Collection[str]
 ) -> tuple[dict[str, np.ndarray], EngineStats] | None:
-    """The arrays for `key` in `path`, which are called `names`, and how they were computed.
+    """The arrays for `key` in `path`, which are called `names`, and the counters of the engine.
 
     None if the file is missing, of other work, cut off or changed since then.
     """
@@ -67,9 +67,9 @@ def read_valid_arrays(
 
 
 def arrays_digest(arrays: dict[str, np.ndarray], counters: dict[str, Any]) -> str:
-    """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of how they were computed.
+    """SHA-256 (hex) of named arrays (names, types, shapes and digests of their blocks) and of the counters.
 
-    Blocks, because several threads then share the work: a GPU waits for it between two shards.
+    Blocks are hashed by several threads, because a GPU waits for it between two shards.
     """
     digest = hashlib.sha256(json.dumps(counters, sort_keys=True).encode())
     with ThreadPoolExecutor(DIGEST_THREADS) as threads:

@@ -16,7 +16,7 @@ SPECIAL_TOKENS = 2
 """<cls> and <eos> around every protein."""
 
 FINER_FROM_SHARDS, TAIL_SHARDS, TAIL_PIECES = 16, 4, 4
-"""Quarters, for up to 16 workers: smaller ones would cost more in pauses than they save."""
+"""Quarters suit up to 16 workers; smaller pieces would cost more in pauses than they save."""
 
 
 def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[FrameBatch]:
@@ -48,10 +48,10 @@ def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[
 
 
 def split_tail(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
-    """`shards`, of which the last TAIL_SHARDS are cut into TAIL_PIECES parts of equal cost each, if there are many.
+    """Cut each of the last TAIL_SHARDS of many shards into TAIL_PIECES of equal cost.
 
-    Workers are done at the same time, up to the cost of one shard: a small one at the end leaves none idle for long.
-    No more than the last TAIL_SHARDS are held back, and none of the first.
+    Workers then finish at nearly the same time: at the end none is idle for longer than a small shard takes. No more
+    than TAIL_SHARDS are held in memory.
     """
     held: deque[FrameBatch] = deque()
     number = -1

@@ -1,4 +1,4 @@
-"""Scores of one shard's frames, kept beside its vectors: for them finishing reads 9 bytes a frame and not 13,000."""
+"""Scores of one shard's frames, kept beside its vectors, so that finishing reads 9 bytes a frame instead of 13,000."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from virnucpro_tasks.files import write_json
+from virnucpro_tasks.heads.card import model_card
+from virnucpro_tasks.heads.examples import Examples
+from virnucpro_tasks.heads.labels import PARTS, TEST
+from virnucpro_tasks.heads.splits import split_records
+from virnucpro_tasks.jobs.staging import StagedInput
+from virnucpro_tasks.models.bundle import CARD_FILE
+from virnucpro_tasks.models.card import read_card
+from virnucpro_tasks.models.locate import demo_bundle
+
+Make = Callable[..., Examples]
+
+
+def test_a_card_has_the_figures_of_the_test_part_and_no_path(make_examples: Make, tmp_path: Path) -> None:
+    examples = make_examples(groups=40)
+    parts = split_records(examples.labels, seed=1)
+    scores = np.full(len(examples.ids), np.nan)
+    scores[parts[TEST]] = examples.virus[parts[TEST]]
+    card = model_card(
+        examples,
+        parts,
+        scores,
+        kind="mlp",
+        encoders=demo_bundle(),
+        inputs=[StagedInput("private/reads.fasta", 3, "0" * 64)],
+        chunk_length=500,
+        seed=1,
+        intended_use="a test",
+    )
+    assert tuple(card["parts"]) == PARTS == ("train", "validation", "calibrate", "test")
+    assert card["unseen_groups"]["auroc"] == 1 and card["unseen_groups"]["records"] == len(parts[TEST])
+    assert set(card["test_groups"]) == {examples.labels[record].group for record in parts[TEST]}
+    assert card["data"][0]["name"] == "reads.fasta"
+    write_json(tmp_path / "card.json", card)
+    assert read_card(tmp_path / "card.json").head.chunk_length == 500
+
+
+def test_a_card_of_an_older_version_is_read() -> None:
+    file = demo_bundle().path / CARD_FILE
+    assert '"judge"' in file.read_text()
+    assert read_card(file).head.chunk_length == 500
