@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from cli.snapshots import TOKENS, split
@@ -10,6 +9,7 @@ from job import SAMPLE
 from virnucpro_tasks.cli import one_shot
 from virnucpro_tasks.cli.one_shot import embed_here, run_here
 from virnucpro_tasks.errors import ExitCode, JobError
+from virnucpro_tasks.jobs.deduplicate import Submission
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.settings import Settings
@@ -43,18 +43,10 @@ def test_an_earlier_job_over_the_same_input_is_continued(
 def test_the_vectors_of_a_finished_job_are_used(
     finished: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    settings = replace(settings, store=finished.paths.store)
-    monkeypatch.setattr(one_shot, "deduplicate", lambda _store, job: _as_found(job, finished))
+    monkeypatch.setattr(one_shot, "submit", lambda *_, **__: None)
+    monkeypatch.setattr(one_shot, "deduplicate", lambda *_: Submission(finished, JobState.DONE))
     assert embedded(settings, monkeypatch, DONE).job_id == finished.job_id
     assert capsys.readouterr().err == f"the vectors of job {finished.job_id} are used\n"
-
-
-def _as_found(submitted: Job, older: Job) -> Any:
-    from virnucpro_tasks.jobs.deduplicate import Submission
-    from virnucpro_tasks.jobs.job import remove_job
-
-    remove_job(submitted, force=True)
-    return Submission(older, JobState.DONE)
 
 
 def test_a_job_that_fails_is_an_error_with_its_message(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
