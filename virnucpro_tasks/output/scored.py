@@ -28,8 +28,8 @@ class ScoredShard:
     """One shard.
 
     `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus). `quarantined`
-    (frames,) tells which frames could not be computed, and `reasons` why, by record ordinal; a chunk with such a frame is
-    quarantined. `stats` are of the engine that computed its vectors.
+    (frames,) tells which frames could not be computed, and `reasons` why, by record ordinal; a chunk with such a frame
+    is quarantined. `stats` are of the engine that computed its vectors.
     """
 
     chunks: pa.Table
