@@ -12,7 +12,12 @@ from deploy.commands import DEPLOY, check_command
 from virnucpro_tasks.cli.main import COMMANDS
 
 ROOT = DEPLOY.parent
-FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(DEPLOY.rglob("*"))]
+FILES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(DEPLOY.rglob("*")),
+]
 IN_CONTAINER = re.compile(
     r"(?:run --rm client|--entrypoint virnucpro virnucpro-worker) +(\w.*?)(?: {2,}|$)", re.MULTILINE
 )
