@@ -6,8 +6,8 @@
     dnabert-s/tokenizer.json            Hugging Face `tokenizers` file
     esm2/config.json                    sizes
     esm2/model.safetensors              names of the fair-esm module, without prefix; no heads
-    head/config.json                    sizes
-    head/model.safetensors              names of the published classifier
+    head/config.json                    sizes, and the kind of head if it is not the published one
+    head/model.safetensors              names of the published classifier, or those of its kind
     head/card.json                      only for heads of 'virnucpro train': training data, figures on unseen groups
 
 A bundle without head/ holds encoders for 'virnucpro train'; it cannot score.

@@ -103,7 +103,10 @@ class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The entries of head/config.json that heads of every kind have; a file without a kind is of the published one."""
+    """The entries of head/config.json that heads of every kind have.
+
+    The published kind is left out of the file, so that a conversion gives the digest that it always gave.
+    """
 
     kind: str = PUBLISHED_KIND
     nucleotide_width: Width
