@@ -32,7 +32,8 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import HeadSizes
-from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.finish import finish as finish_job
+from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.split import embedding_key, split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import ShardVectors, read_table, write_vectors
@@ -101,7 +102,9 @@ def finish(store: Path, job_id: str, processes: int) -> None:
 
     MlpHead.scores = timed  # type: ignore[method-assign]
     started = time.perf_counter()
-    assert finish_files(open_job(store, job_id), processes=processes) == []
+    job = open_job(store, job_id)
+    assert repair(job, processes=processes) == []
+    finish_job(job, processes=processes)
     print(time.perf_counter() - started, inside)
 
 

@@ -33,7 +33,7 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.models.bundle import describe_bundle
 from virnucpro_tasks.models.sizes import CLASSES, HeadSizes
-from virnucpro_tasks.pipeline.embed_shard import embed_frames, prepare_engine
+from virnucpro_tasks.pipeline.embed_shard import ShardWorker, embed_frames
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
@@ -93,7 +93,7 @@ def engine_seconds(settings: Settings, reads: Path) -> list[float]:
     """Seconds of each shard by the engine alone, its tables read beforehand."""
     job = new_job(settings, reads)
     shards = list(split_files(job))
-    engine = prepare_engine(settings)
+    engine = ShardWorker(settings).engine()
     tables = [read_table(job.paths.frames(shard)) for shard in shards]
     embed_frames(engine, tables[0].slice(0, 500), lambda: False)
     times = []

@@ -25,7 +25,7 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
-from virnucpro_tasks.recovery.attempts import read_attempts
+from virnucpro_tasks.recovery.events import Began, read_events
 from virnucpro_tasks.settings import Settings
 
 FAULTS = Path(__file__).resolve().parents[1] / "tests" / "service" / "faults"
@@ -48,10 +48,10 @@ def run(settings: Settings, source: Path, *, delay_seconds: float) -> dict[str, 
             for _ in wait_for(app, job, lease_seconds=settings.lease_seconds):
                 workers.check()
             seconds = time.monotonic() - started
-    entries = [entry for file in (job.paths.root / "attempts").glob("[0-9]*.jsonl") for entry in read_attempts(file)]
+    events = [event for file in (job.paths.root / "attempts").glob("[0-9]*.jsonl") for event in read_events(file)]
     return {
         "seconds": round(seconds, 1),
-        "attempts": sum("limit_seconds" in entry for entry in entries),
+        "attempts": sum(isinstance(event, Began) for event in events),
         "sha256": json.loads(job.paths.run.read_bytes())["sha256"],
     }
 

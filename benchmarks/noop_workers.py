@@ -25,6 +25,9 @@ import virnucpro_workers.process as process_module
 import virnucpro_tasks.queue.tasks as tasks
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.pipeline.embed_shard import ShardWorker
+from virnucpro_tasks.pipeline.shard_state import ShardState
+from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.settings import Settings
 
 GIANT_BYTES = 20_000_000
@@ -61,17 +64,27 @@ def _split(job: Job) -> Iterator[int]:
     (job.paths.root / "split-done").touch()
 
 
-def _embed(job: Job, shard: int, settings: Settings, *, message: str) -> dict[str, Any]:
-    if seconds := _what(job)["seconds"]:
-        time.sleep(seconds)
-    with (job.paths.root / f"done-{os.getpid()}.log").open("a") as log:
-        log.write(f"{time.time()}\n")
-    return {"shard": shard, "state": "embedded"}
+class _NoopWorker(ShardWorker):
+    """Notes each shard as done after the time it takes."""
+
+    def embed(self, job: Job, number: int, *, message: str = "") -> ShardState:
+        if seconds := _what(job)["seconds"]:
+            time.sleep(seconds)
+        with (job.paths.root / f"done-{os.getpid()}.log").open("a") as log:
+            log.write(f"{time.time()}\n")
+        return ShardState.EMBEDDED
 
 
-def _finish(job: Job, *, processes: int) -> list[int]:
-    (job.paths.root / "finish-started").touch()
+def _load(app: VirnucproApp, device: str) -> None:
+    app.shard_worker = _NoopWorker(app.settings, device=device)
+
+
+def _repair(job: Job, *, processes: int) -> list[int]:
     return []
+
+
+def _finish(job: Job, *, processes: int) -> None:
+    (job.paths.root / "finish-started").touch()
 
 
 def done_times(job: Job) -> list[float]:
@@ -107,10 +120,10 @@ def noop_workers(settings: Settings, roles: list[str]) -> Iterator[None]:
 
 def main() -> None:
     role, name = sys.argv[1:]
-    for function, replacement in (("split_files", _split), ("embed_shard_files", _embed), ("finish_files", _finish)):
+    for function, replacement in (("split_files", _split), ("repair", _repair), ("finish", _finish)):
         assert signature(replacement).parameters.keys() == signature(getattr(tasks, function)).parameters.keys()
         setattr(tasks, function, replacement)
-    process_module.load_models = lambda settings: None
+    process_module.load_models = _load
     sys.exit(process_module.main(["--role", role, "--device", name, "--host", "bench"]))
 
 

@@ -3,7 +3,7 @@
 One CPU worker, the demonstration bundle, many small shards of the same input, three measurements:
 
     engine   Engine.embed alone, in this process
-    files    embed_shard_files: the same with reading, attempt record, checks and writing
+    files    ShardWorker.embed: the same with reading, attempt record, checks and writing
     queue    the same shards through Celery and Redis, from the files' times: first to last, a shard
 
 so files - engine is the cost of our own files, and queue - files that of Celery and Redis.
@@ -28,7 +28,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.pipeline.embed_shard import embed_frames, embed_shard_files, prepare_engine
+from virnucpro_tasks.pipeline.embed_shard import ShardWorker, embed_frames
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
@@ -53,7 +53,8 @@ def new_job(settings: Settings, source: Path) -> Job:
 def measure_here(settings: Settings, source: Path) -> dict[str, float]:
     job = new_job(settings, source)
     shards = list(split_files(job))
-    engine = prepare_engine(settings)
+    worker = ShardWorker(settings)
+    engine = worker.engine()
     embed_frames(engine, read_table(job.paths.frames(shards[0])), lambda: False)
     engine_times, file_times = [], []
     for shard in shards:
@@ -62,7 +63,7 @@ def measure_here(settings: Settings, source: Path) -> dict[str, float]:
         embed_frames(engine, frames, lambda: False)
         engine_times.append(time.perf_counter() - started)
         started = time.perf_counter()
-        embed_shard_files(job, shard, settings)
+        worker.embed(job, shard)
         file_times.append(time.perf_counter() - started)
     return {
         "shards": len(shards),

@@ -1,15 +1,19 @@
-"""What tests of one job's steps share: making a job, and running its steps in this process, without a queue."""
+"""What tests of one job's stages share: making a job, and running its stages in this process, without a queue."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
-from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.embed_shard import ShardWorker
+from virnucpro_tasks.pipeline.finish import finish
+from virnucpro_tasks.pipeline.repair import repair
+from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import ShardVectors
@@ -31,10 +35,33 @@ def make_job(settings: Settings, *inputs: Path, **changed: Any) -> Job:
     return submit(settings, inputs, **arguments | changed)
 
 
+def worker_of(settings: Settings) -> ShardWorker:
+    """The shard worker of this process for such settings: the models are loaded once."""
+    return _worker(replace(settings, store=Path(), shard_tokens=1, max_attempts=1, dialect="original"))
+
+
+@lru_cache
+def _worker(settings: Settings) -> ShardWorker:
+    return ShardWorker(settings)
+
+
+def embed(job: Job, shard: int, settings: Settings, *, message: str = "") -> ShardState:
+    """Embed one shard of `job`."""
+    return worker_of(settings).embed(job, shard, message=message)
+
+
+def finish_files(job: Job, *, processes: int = 1) -> list[int]:
+    """Repair and finish `job` as the task does; returns the shards that are to be embedded before."""
+    missing = repair(job, processes=processes)
+    if not missing:
+        finish(job, processes=processes)
+    return missing
+
+
 def run_job(job: Job, settings: Settings) -> None:
     """Split, embed every shard, finish."""
     for shard in split_files(job):
-        assert embed_shard_files(job, shard, settings) == {"shard": shard, "state": "embedded"}
+        assert embed(job, shard, settings) == ShardState.EMBEDDED
     assert finish_files(job) == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from job import SAMPLE, make_job
+from job import SAMPLE, embed, finish_files, make_job
 from virnucpro_workers import __main__ as supervisor
 
 from virnucpro_tasks.broker import EmbeddedBroker
@@ -23,8 +23,6 @@ from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import cancel_job, fail_job
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.locate import demo_bundle
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
-from virnucpro_tasks.pipeline.finish import finish_files
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 
@@ -67,9 +65,9 @@ def test_all_files_of_jobs_and_results_respect_the_umask(settings: Settings, tmp
     shards = list(split_files(job))
     lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
     job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert embed_shard_files(job, shards[0], settings)["state"] == "quarantined"
+    assert embed(job, shards[0], settings) == "quarantined"
     for shard in shards[1:]:
-        embed_shard_files(job, shard, settings)
+        embed(job, shard, settings)
     finish_files(job)
     copy_results(job, tmp_path / "out", force=False)
     # And two that were stopped

@@ -62,9 +62,9 @@ def test_a_worker_that_loads_its_models_does_not_load_the_compiler_of_torch() ->
     # Two seconds at the start of every worker, for an operation on the meta device.
     code = (
         "import sys\n"
-        "from virnucpro_tasks.pipeline.embed_shard import prepare_engine\n"
+        "from virnucpro_tasks.pipeline.embed_shard import ShardWorker\n"
         "from virnucpro_tasks.settings import Settings\n"
-        "prepare_engine(Settings(bundle='demo'))\n"
+        "ShardWorker(Settings(bundle='demo')).engine()\n"
         "assert 'torch' in sys.modules\n"
         "assert 'torch._dynamo' not in sys.modules\n"
     )

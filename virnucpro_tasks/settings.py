@@ -20,10 +20,7 @@ CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
 TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
 """If set, an unexpected error of a command is shown with its traceback."""
 
-DEVICE_VARIABLE = "VIRNUCPRO_WORKER_DEVICE"
-"""Name of the device of a worker process, for its notes of attempts; set by that process."""
-
-_NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE, DEVICE_VARIABLE})
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
 MOST_FINISHING_PROCESSES = 64
 """Limit of the default of `finishing_processes`. Each process takes up to 300 MB, and one process writes for all."""
 

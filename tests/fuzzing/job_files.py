@@ -15,8 +15,9 @@ from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import FINAL_STATES, job_progress
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
-from virnucpro_tasks.recovery.attempts import History, read_attempts
-from virnucpro_tasks.recovery.bisect import next_step
+from virnucpro_tasks.recovery.bisect import next_probe
+from virnucpro_tasks.recovery.events import read_events
+from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.recovery.quarantine import read_quarantine
 from virnucpro_tasks.shards.files import read_table, write_shard
 from virnucpro_tasks.shards.plan import read_plan
@@ -58,9 +59,9 @@ QUARANTINE = {"records": [{"record_ordinal": 3, "record_id": "r", "reason": "2 a
 
 
 def read_history(data: bytes) -> None:
-    """An attempts file; a next step can be derived from it."""
-    history = History.of(read_attempts(written(data, "attempts.jsonl")))
-    next_step(history, [3, 5, 8], max_attempts=3)
+    """An attempts file; a next probe can be derived from it."""
+    history = History.of(read_events(written(data, "attempts.jsonl")))
+    next_probe(history, [3, 5, 8], max_attempts=3)
 
 
 def of_job(data: bytes, name: str) -> JobPaths:

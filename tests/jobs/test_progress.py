@@ -5,13 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from job import SAMPLE, make_job, run_job
+from job import SAMPLE, embed, finish_files, make_job, run_job
 
 from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
-from virnucpro_tasks.pipeline.finish import finish_files
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 
@@ -27,11 +25,11 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
     shards += splitting
     before = job_progress(job)
     assert (before.state, before.shards_done, before.tokens_done) == (JobState.EMBEDDING, 0, 0)
-    embed_shard_files(job, shards[0], settings)
+    embed(job, shards[0], settings)
     midway = job_progress(job)
     assert 0 < (midway.tokens_done or 0) < (midway.tokens_total or 0)
     for shard in shards[1:]:
-        embed_shard_files(job, shard, settings)
+        embed(job, shard, settings)
     assert job_progress(job).state == JobState.FINISHING
     finish_files(job)
     done = job_progress(job)
@@ -46,7 +44,7 @@ def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) 
     shards = list(split_files(job))
     lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
     job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    states = [embed_shard_files(job, shard, settings)["state"] for shard in shards]
+    states = [embed(job, shard, settings) for shard in shards]
     assert states == ["quarantined", *["embedded"] * (len(shards) - 1)]
     progress = job_progress(job)
     assert (progress.state, progress.shards_quarantined, progress.shards_done) == (
@@ -107,7 +105,7 @@ def test_invalid_records_are_named_with_the_summary(settings: Settings, tmp_path
     reads.write_text(f">good\n{'ACGTACGTAC' * 12}\n" + "".join(f">bad{n}\nAC-GT\n" for n in range(12)))
     job = make_job(settings, reads)
     for shard in split_files(job):
-        embed_shard_files(job, shard, settings)
+        embed(job, shard, settings)
     finish_files(job)
     progress = job_progress(job)
     lines = progress.message.splitlines()

@@ -2,24 +2,21 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-from job import SAMPLE, make_job, run_job
+from job import SAMPLE, embed, finish_files, make_job, run_job
 from output.tables import read_table
 
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, reopen_job
-from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.pipeline import finish
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
-from virnucpro_tasks.pipeline.finish import finish_files
+from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -40,7 +37,7 @@ def test_what_is_missing_is_named_and_nothing_is_written(small: Settings) -> Non
     shards = list(split_files(job))
     assert finish_files(job) == shards
     for shard in shards[:-1]:
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     assert finish_files(job) == shards[-1:]
     assert not job.paths.results.exists()
     assert not job.paths.run.exists()
@@ -121,7 +118,7 @@ def test_two_finishes_at_once_leave_one_complete_folder(small: Settings, monkeyp
         write(*arguments, **options)  # type: ignore[arg-type]
 
     for shard in split_files(job):
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     monkeypatch.setattr(finish, "_write", interrupted)
     assert finish_files(job) == []
     assert not job.paths.failed.exists()
@@ -140,7 +137,7 @@ def test_kept_embeddings_are_on_the_disk_before_the_commit_mark(
 ) -> None:
     job = make_job(small, SAMPLE, keep_embeddings=True)
     for shard in split_files(job):
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     synced: list[Path] = []
 
     def noting(path: Path) -> None:
@@ -158,7 +155,7 @@ def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) 
     # The first shard holds a piece of one record, whose worker was lost nine times.
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     assert finish_files(job) == []
     report = json.loads(job.paths.run.read_bytes())
     assert report["exit_code"] == ExitCode.INCOMPLETE
@@ -174,7 +171,7 @@ def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     job.paths.quarantined(shards[0]).write_text("{")
     job.paths.attempts(shards[0]).unlink()
     assert finish_files(job) == []
@@ -188,7 +185,7 @@ def test_reasons_that_were_damaged_are_made_again_from_the_attempts(small: Setti
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     file = job.paths.quarantined(shards[0])
     whole = file.read_bytes()
     harmed = {
@@ -211,20 +208,12 @@ def test_quarantined_records_get_their_attempts_back_on_request(small: Settings)
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
     reopen_job(job, retry_quarantined=True)
     assert finish_files(job) == shards[:1]
-    assert embed_shard_files(job, shards[0], small)["state"] == "embedded"
+    assert embed(job, shards[0], small) == "embedded"
     assert finish_files(job) == []
     assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK
-
-
-def shorter(file: Path) -> None:
-    pq.write_table(pq.read_table(file).slice(1), file)
-
-
-def truncated(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
 def flipped(file: Path) -> None:
@@ -233,69 +222,11 @@ def flipped(file: Path) -> None:
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("harm", [shorter, truncated, flipped, Path.unlink])
-@pytest.mark.parametrize("table", ["frames", "chunks"])
-def test_a_table_that_was_damaged_is_cut_again_from_the_input(
-    small: Settings, table: str, harm: Callable[[Path], None]
-) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
-    for shard in split_files(job):
-        embed_shard_files(job, shard, small)
-    harm(getattr(job.paths, table)(1))
-    assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
-
-
-@pytest.mark.parametrize("harm", [truncated, flipped])
-def test_a_table_that_was_damaged_before_it_was_embedded_is_cut_again(
-    small: Settings, harm: Callable[[Path], None]
-) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
-    shards = list(split_files(job))
-    harm(job.paths.frames(shards[1]))
-    states = [embed_shard_files(job, shard, small)["state"] for shard in shards]
-    # A bit in a statistic that nobody reads does no harm before the digest is compared.
-    assert states[0] == "embedded" and (states[1] == "failed" or harm is flipped)
-    for shard in finish_files(job):
-        assert embed_shard_files(job, shard, small)["state"] == "embedded"
-    assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
-
-
-@pytest.mark.parametrize("harm", [truncated, flipped])
-def test_a_plan_that_was_damaged_is_made_again(small: Settings, harm: Callable[[Path], None]) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
-    for shard in split_files(job):
-        embed_shard_files(job, shard, small)
-    harm(job.paths.plan)
-    assert job_progress(job).shards_total is None
-    for shard in finish_files(job):
-        assert embed_shard_files(job, shard, small)["state"] == "embedded"
-    assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
-
-
-def test_a_table_that_cannot_be_cut_again_ends_the_job_with_its_path(small: Settings) -> None:
-    job = make_job(small, SAMPLE)
-    for shard in split_files(job):
-        embed_shard_files(job, shard, small)
-    truncated(job.paths.chunks(0))
-    job.paths.input(0).unlink()
-    job.paths.input(0).write_text(">other\nACGT\n")
-    assert finish_files(job) == []
-    message = json.loads(job.paths.failed.read_bytes())["message"]
-    assert str(job.paths.chunks(0)) in message and "submit it again" in message
-    assert not job.paths.results.exists()
-
-
 def test_a_head_or_description_that_was_changed_ends_the_job_with_its_path(small: Settings) -> None:
     for harm, name in ((flipped, "head/model.safetensors"), (renamed, "bundle.json")):
         job = make_job(small, SAMPLE)
         for shard in split_files(job):
-            embed_shard_files(job, shard, small)
+            embed(job, shard, small)
         harm(job.paths.bundle / name)
         assert finish_files(job) == []
         assert str(job.paths.bundle) in json.loads(job.paths.failed.read_bytes())["message"]
@@ -311,7 +242,7 @@ def test_an_error_in_finishing_is_recorded_and_leaves_nothing_half_written(
 ) -> None:
     job = make_job(small, SAMPLE)
     for shard in split_files(job):
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -331,6 +262,18 @@ def test_an_error_in_finishing_is_recorded_and_leaves_nothing_half_written(
     assert not job.paths.results.exists()
     assert not job.paths.run.exists()
     assert [entry.name for entry in job.paths.root.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_files_that_are_damaged_after_they_were_repaired_make_it_begin_anew(small: Settings) -> None:
+    job = make_job(small, SAMPLE)
+    for shard in split_files(job):
+        embed(job, shard, small)
+    assert repair(job, processes=1) == []
+    job.paths.scores(1).unlink()
+    with pytest.raises(StageRetryError, match=r"scores/000001\.safetensors is missing or damaged"):
+        finish.finish(job, processes=1)
+    assert not job.paths.failed.exists() and not job.paths.results.exists()
+    assert finish_files(job) == [] and job.paths.run.exists()
 
 
 def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path: Path) -> None:

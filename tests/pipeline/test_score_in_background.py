@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from job import SAMPLE, make_job, vectors_of
+from job import SAMPLE, embed, finish_files, make_job, vectors_of
 
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.jobs.job import Job, cancel_job
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline import score_in_background as module
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
-from virnucpro_tasks.pipeline.finish import finish_files
-from virnucpro_tasks.pipeline.score import Scorer, VectorsLostError, shard_scores
-from virnucpro_tasks.pipeline.score_in_background import score_in_background
+from virnucpro_tasks.pipeline.repair import repair
+from virnucpro_tasks.pipeline.score import shard_scores
+from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
@@ -30,7 +29,7 @@ def scored_job(settings: Settings, **changed: bool) -> Job:
     small = replace(settings, shard_tokens=500)
     job = make_job(small, SAMPLE, **changed)
     for shard in split_files(job):
-        embed_shard_files(job, shard, small)
+        embed(job, shard, small)
         wait_for_scores()
     return job
 
@@ -74,14 +73,12 @@ def test_finishing_needs_no_vectors_of_what_is_scored(settings: Settings) -> Non
 def test_vectors_that_stay_with_the_results_are_read(settings: Settings) -> None:
     job = scored_job(settings, keep_embeddings=True)
     job.paths.embedding(1).write_bytes(b"")
-    with pytest.raises(VectorsLostError):
-        Scorer.of(job).part(1)
     assert finish_files(job) == [1]
 
 
 def test_damaged_scores_and_those_of_other_work_are_not_used(settings: Settings) -> None:
     job = scored_job(settings)
-    right = [Scorer.of(job).part(shard) for shard in (0, 1)]
+    right = [read_valid_scores(job.paths.scores(shard), key_of(job, shard)) for shard in (0, 1)]
     other = replace(key_of(job, 1), precision="other")
     wrong = read_valid_scores(job.paths.scores(1), key_of(job, 1))
     assert wrong is not None
@@ -89,18 +86,23 @@ def test_damaged_scores_and_those_of_other_work_are_not_used(settings: Settings)
     content = bytearray(job.paths.scores(0).read_bytes())
     content[-1] ^= 1
     job.paths.scores(0).write_bytes(content)
-    assert [Scorer.of(job).part(shard) for shard in (0, 1)] == right
+    assert repair(job, processes=1) == []
+    for shard, scores in enumerate(right):
+        made = read_valid_scores(job.paths.scores(shard), key_of(job, shard))
+        assert made is not None and scores is not None
+        np.testing.assert_array_equal(made.scores, scores.scores)
 
 
 def test_one_shard_at_a_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     job = scored_job(settings)
     held = threading.Event()
     monkeypatch.setattr(module, "shard_scores", lambda *_: held.wait())
-    first = score_in_background(job, 0, vectors_of(job), key_of(job, 0))
-    assert first is not None and score_in_background(job, 1, vectors_of(job, 1), key_of(job, 1)) is None
+    scorer = BackgroundScorer()
+    first = scorer.score(job, 0, vectors_of(job), key_of(job, 0))
+    assert first is not None and scorer.score(job, 1, vectors_of(job, 1), key_of(job, 1)) is None
     held.set()
     first.join()
-    assert score_in_background(job, 1, vectors_of(job, 1), key_of(job, 1)) is not None
+    assert scorer.score(job, 1, vectors_of(job, 1), key_of(job, 1)) is not None
     wait_for_scores()
 
 
@@ -109,7 +111,7 @@ def test_what_goes_wrong_is_logged_and_left_to_finishing(settings: Settings, cap
     for file in job.paths.kept_scores.iterdir():
         file.unlink()
     job.paths.kept_scores.rmdir()
-    thread = score_in_background(job, 0, vectors_of(job), key_of(job, 0))
+    thread = BackgroundScorer().score(job, 0, vectors_of(job), key_of(job, 0))
     assert thread is not None
     thread.join()
     assert "left to be scored at the end" in caplog.text and not job.paths.kept_scores.exists()
@@ -125,7 +127,7 @@ def test_vectors_that_the_disk_refuses_are_computed_again(
         raise OSError(errno.EIO, "input/output error", str(file))
 
     monkeypatch.setattr(module, "sync", broken)
-    thread = score_in_background(job, 1, vectors_of(job, 1), key_of(job, 1))
+    thread = BackgroundScorer().score(job, 1, vectors_of(job, 1), key_of(job, 1))
     assert thread is not None
     thread.join()
     assert "shard=1 is to be computed again" in caplog.text and not job.paths.embedding(1).exists()
@@ -143,7 +145,7 @@ def test_nothing_is_scored_of_a_job_that_has_ended(settings: Settings) -> None:
     job = scored_job(settings)
     job.paths.scores(0).unlink()
     cancel_job(job)
-    thread = score_in_background(job, 0, vectors_of(job), key_of(job, 0))
+    thread = BackgroundScorer().score(job, 0, vectors_of(job), key_of(job, 0))
     assert thread is not None
     thread.join()
     assert not job.paths.scores(0).exists()

@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from job import SAMPLE, make_job
+from job import SAMPLE, embed, make_job
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import cancel_job
-from virnucpro_tasks.pipeline.embed_shard import embed_shard_files
 from virnucpro_tasks.pipeline.split import missing_shards, split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.files import frames_digest, read_table
@@ -40,7 +39,7 @@ def test_equal_input_gives_equal_shards(settings: Settings) -> None:
 def test_a_second_splitting_gives_what_is_missing(settings: Settings) -> None:
     job = make_job(replace(settings, shard_tokens=500), SAMPLE)
     numbers = list(split_files(job))
-    embed_shard_files(job, numbers[0], settings)
+    embed(job, numbers[0], settings)
     assert list(split_files(job)) == missing_shards(job, read_plan(job.paths.plan)) == numbers[1:]
 
 

@@ -8,7 +8,8 @@ import time
 import pytest
 from service.deployment import PATIENCE_SECONDS, SAMPLE, Deployment, slow_shards, wait_until
 
-from virnucpro_tasks.recovery.attempts import History, read_attempts
+from virnucpro_tasks.recovery.events import Began, HandedBack, Passed, read_events
+from virnucpro_tasks.recovery.history import History
 
 pytestmark = pytest.mark.service
 
@@ -30,6 +31,6 @@ def test_a_long_shard_is_handed_back_in_time_and_not_held_against_it(deployment:
     assert time.monotonic() - began < NOTICE_SECONDS
     deployment.start_workers("cpu")
     deployment.run("watch", job_id)
-    entries = read_attempts(attempts)
-    assert [entry.get("handed_back", False) for entry in entries] == [False, True, False]
-    assert History.of(entries).tries["whole"] == 1
+    events = read_events(attempts)
+    assert [type(event) for event in events] == [Began, HandedBack, Began, Passed]
+    assert History.of(events).tries("whole") == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -13,7 +12,8 @@ from service.deployment import SAMPLE, Deployment, comparable, slow_shards, wait
 from service.network import Network
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.recovery.attempts import History, read_attempts
+from virnucpro_tasks.recovery.events import Began, HandedBack, read_events
+from virnucpro_tasks.recovery.history import History
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -32,8 +32,8 @@ def submitted(deployment: Deployment) -> tuple[str, Path]:
     return job_id, deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"
 
 
-def starts(attempts: Path) -> list[dict[str, Any]]:
-    return [entry for entry in read_attempts(attempts) if "limit_seconds" in entry]
+def starts(attempts: Path) -> list[Began]:
+    return [event for event in read_events(attempts) if isinstance(event, Began)]
 
 
 def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
@@ -71,7 +71,7 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     job_id, attempts = submitted(deployment)
     wait_until(attempts.exists)
     (first,) = starts(attempts)
-    stopped = [psutil.Process(first["pid"]), psutil.Process(first["parent"])]
+    stopped = [psutil.Process(first.pid), psutil.Process(first.parent)]
     for process in stopped:
         process.suspend()
     wait_until(lambda: len(starts(attempts)) == 2)
@@ -79,23 +79,24 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     for process in stopped:
         process.resume()
     # Then it notices, says so and stops, and the results are those of a quiet run
-    wait_until(lambda: "left to that one" in deployment.worker_log())
+    wait_until(lambda: "which has its message now" in deployment.worker_log())
     assert results_of(deployment, job_id) == quiet
-    entries = read_attempts(attempts)
-    assert [entry["pid"] for entry in entries if "handed_back" in entry] == [first["pid"]]
+    events = read_events(attempts)
+    assert [event.pid for event in events if isinstance(event, HandedBack)] == [first.pid]
     assert len(starts(attempts)) == 2
-    assert History.of(entries).tries["whole"] == 1
+    # The one that was handed back and the one that passed say nothing against the records
+    assert History.of(events).tries("whole") == 0
     # And it takes work again, when the other one is gone
-    (second,) = (entry for entry in starts(attempts) if entry["pid"] != first["pid"])
-    os.kill(second["parent"], signal.SIGSTOP)
-    os.kill(second["pid"], signal.SIGSTOP)
+    (second,) = (event for event in starts(attempts) if event.pid != first.pid)
+    os.kill(second.parent, signal.SIGSTOP)
+    os.kill(second.pid, signal.SIGSTOP)
     try:
         job_id, attempts = submitted(deployment)
         assert results_of(deployment, job_id) == quiet
-        assert starts(attempts)[-1]["pid"] == first["pid"]
+        assert starts(attempts)[-1].pid == first.pid
     finally:
-        os.kill(second["pid"], signal.SIGCONT)
-        os.kill(second["parent"], signal.SIGCONT)
+        os.kill(second.pid, signal.SIGCONT)
+        os.kill(second.parent, signal.SIGCONT)
 
 
 def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmless(

@@ -6,11 +6,20 @@ import pytest
 from virnucpro_workers.consumer.follow import CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.loading import LoadingState
-from virnucpro_workers.process import COORDINATE, EMBED, ROLES, consumer_steps, queues_of, transport_options
+from virnucpro_workers.process import (
+    COORDINATE,
+    EMBED,
+    ROLES,
+    consumer_steps,
+    load_models,
+    queues_of,
+    transport_options,
+)
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES
+from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.settings import DEVICE_VARIABLE, Settings, load_settings
+from virnucpro_tasks.settings import Settings
 
 SMALL = "coordinate-small"
 
@@ -43,5 +52,12 @@ def test_only_the_coordinators_of_all_queues_look_for_lost_jobs() -> None:
     assert consumer_steps(SMALL, (), LoadingState()) == [CountWaiting]
 
 
-def test_the_device_of_a_worker_is_no_unknown_setting() -> None:
-    assert load_settings(environment={DEVICE_VARIABLE: "gpu0"}) == Settings()
+def test_the_models_are_loaded_into_the_shard_worker_of_the_application(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[ShardWorker] = []
+    monkeypatch.setattr(ShardWorker, "engine", lambda self: loaded.append(self))
+    app = make_app(settings)
+    load_models(app, "gpu0")
+    assert loaded == [app.shard_worker]
+    app.close()

@@ -1,268 +1,221 @@
-"""Embedding one shard of a job, in the worker process that owns the device."""
+"""Embeds the shards of jobs, in the worker process that owns the device.
+
+A shard is computed as a whole; one that failed `max_attempts` times is bisected to the records at fault, and all others
+are computed. Every attempt is recorded before its work.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
-from virnucpro_tasks.files import as_store_error, raising_store_errors
+from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.pipeline.fp8_check import fp8_check
-from virnucpro_tasks.pipeline.score_in_background import score_in_background
-from virnucpro_tasks.pipeline.shard_vectors import embed_frames, embed_parts, is_sound, no_vectors, records_with
+from virnucpro_tasks.pipeline.load_engine import load_engine
+from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
+from virnucpro_tasks.pipeline.shard_state import ShardState
+from virnucpro_tasks.pipeline.shard_vectors import device_is_healthy, embed_frames, embed_parts, no_vectors
 from virnucpro_tasks.processes import deadline
-from virnucpro_tasks.recovery.attempts import WHOLE, History, read_attempts, record
-from virnucpro_tasks.recovery.bisect import GIVEN_UP, PIECES, Step, next_step
+from virnucpro_tasks.recovery.attempt import Attempt, record_failure_outside
+from virnucpro_tasks.recovery.bisect import GIVEN_UP, PIECES, Probe, next_probe
+from virnucpro_tasks.recovery.events import WHOLE, Failed, HandedBack, Passed, read_events
+from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.recovery.quarantine import write_quarantine
 from virnucpro_tasks.recovery.takeover import TakeoverCheck
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.files import (
-    ShardVectors,
-    frames_digest,
-    read_table,
-    vectors_are_valid,
-    write_vectors,
-)
+from virnucpro_tasks.shards.files import ShardVectors, frames_digest, read_table, vectors_are_valid, write_vectors
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine
 
 log = logging.getLogger(__name__)
 
-OUTSIDE = "outside"
-"""The step of a failure outside of any attempt's work."""
-
-TAKEN_OVER = "taken over"
-
 SHORTEST_LIMIT_SECONDS = 60.0
-"""A part of a shard has a share of the time limit, but so much at least."""
-
-_engines: dict[tuple[str, str], Engine] = {}
-"""The engines of this process by bundle and precision: loaded once, kept. Only one that owns a device fills it."""
-
-
-def prepare_engine(settings: Settings, *, precision: str | None = None) -> Engine:
-    """Load the models of the settings' bundle onto this process's device, once a precision.
-
-    Raises BundleError or BackendError.
-    """
-    bundle = find_bundle(settings.bundle)
-    precision = precision or settings.precision or bundle.description.precision
-    key = (bundle.digest, precision)
-    if key not in _engines:
-        # Imported here: torch must load in the process that owns the device, never in its parent.
-        from virnucpro_tasks.embed.engine import Engine, EngineOptions
-        from virnucpro_tasks.embed.self_check import FP8_ATTENTION
-
-        device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
-        engine = _engines[key] = Engine.load(
-            bundle,
-            EngineOptions(
-                device=device,
-                precision=precision,
-                attention=settings.attention,
-                token_budget=settings.token_budget,
-                threads=settings.cpu_threads,
-            ),
-            check=fp8_check(bundle) if precision in FP8_ATTENTION else None,
-        )
-        log.info(
-            "device=%s bundle=%s precision=%s attention=%s token_budget=%s",
-            *(device, bundle.digest[:12], precision, engine.attention, engine.token_budget),
-        )
-    return _engines[key]
-
-
-def embed_shard_files(job: Job, shard: int, settings: Settings, *, message: str = "") -> dict[str, Any]:
-    """Embed shard number `shard` unless that is done; returns `{"shard", "state"}`, nothing that can differ.
-
-    `state` is embedded, quarantined (embedded, but for records at fault), stopped (the job needs no more work), failed
-    (to be tried again) or TAKEN_OVER (somebody else has the message, whose delivery tag is `message`). Raises nothing
-    but StoreError, for a store that cannot be written or read.
-
-    An attempt is recorded before the work; a shard that failed `max_attempts` times is bisected here to the records at
-    fault, and all others are embedded.
-    """
-    try:
-        return {"shard": shard, "state": _embed(job, shard, settings, message)}
-    except Exception as error:
-        if (failure := as_store_error(error)) is not None:
-            raise failure from error
-        log.exception("job=%s shard=%d failed", job.job_id, shard)
-        with raising_store_errors():
-            _count_outside(job, shard, error)
-        return {"shard": shard, "state": "failed"}
-
-
-def _count_outside(job: Job, shard: int, error: Exception) -> None:
-    """Note a failure outside of any attempt's work: a file that cannot be read or written, a model that is not there.
-
-    No record is at fault, so there is nothing to bisect; after `max_attempts` of them the job ends. A precision that
-    does not pass its check with this bundle will not on another worker either.
-    """
-    file = job.paths.attempts(shard)
-    reason = str(error) if isinstance(error, VirnucproError) else f"{type(error).__name__}: {error}"
-    record(file, OUTSIDE, failed=reason)
-    failures = sum(entry.get("step") == OUTSIDE for entry in read_attempts(file))
-    refused = isinstance(error, VirnucproError) and error.is_final
-    if refused or failures >= job.spec.parameters.max_attempts:
-        fail_job(job, f"shard {shard}: {reason}", exit_code=ExitCode.JOB_FAILED)
+"""A part of a shard has a share of the time limit, but at least this."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shard:
-    """A shard at work: its frames, the ordinals of the records that have any, and where its vectors go."""
+class OpenShard:
+    """A shard of a job: its frames, the ordinals of the records that have any, and the key of its vectors."""
 
     job: Job
     number: int
     frames: pa.Table
     ordinals: list[int]
     key: EmbeddingKey
-    message: str
 
-    def step(self, history: History) -> Step:
-        return next_step(history, self.ordinals, max_attempts=self.job.spec.parameters.max_attempts)
+    @classmethod
+    def read(cls, job: Job, number: int) -> OpenShard:
+        """Raises DamagedError for a table that is missing or was changed."""
+        frames = read_table(job.paths.frames(number))
+        ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
+        return cls(job, number, frames, ordinals, embedding_key(job, frames_digest(frames)))
 
-    def records_of(self, step: Step) -> list[list[int]]:
-        return [self.ordinals[part.first : part.stop] for part in step.parts]
+    def finished_state(self) -> ShardState | None:
+        """The state of a shard that has valid vectors; None for any other."""
+        if not vectors_are_valid(self.job.paths.embedding(self.number), self.key):
+            return None
+        quarantined = self.job.paths.quarantined(self.number).exists()
+        return ShardState.QUARANTINED if quarantined else ShardState.EMBEDDED
 
-    def frames_of(self, step: Step) -> pa.Table:
-        """The frames of a probe, without those of records that are known to be at fault."""
-        (part,) = self.records_of(step)
-        chosen = set(part) - set(step.culprits)
+    def next_probe(self) -> Probe:
+        history = History.of(read_events(self.job.paths.attempts(self.number)))
+        return next_probe(history, self.ordinals, max_attempts=self.job.spec.parameters.max_attempts)
+
+    def frames_of(self, probe: Probe) -> pa.Table:
+        """The frames that `probe` computes: all of them, or for a diagnostic one those of its records."""
+        if not probe.is_diagnostic:
+            return self.frames
+        (part,) = self.records_of(probe)
+        chosen = set(part) - set(probe.culprits)
         return self.frames.filter(pc.is_in(self.frames["record_ordinal"], pa.array(sorted(chosen), pa.int64())))
 
-
-def _embed(job: Job, shard: int, settings: Settings, message: str) -> str:
-    if is_stopped(job.paths):
-        return "stopped"
-    frames = read_table(job.paths.frames(shard))
-    key = embedding_key(job, frames_digest(frames))
-    if (state := _finished(job, shard, key)) is not None:
-        return state
-    # Before the clock of the attempt runs: it may load models.
-    engine = prepare_engine(settings, precision=job.spec.parameters.precision)
-    if engine.bundle_digest != job.spec.bundle_digest:
-        raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {job.spec.bundle_digest[:12]}")
-    work = _Shard(job, shard, frames, list(dict.fromkeys(frames["record_ordinal"].to_pylist())), key, message)
-    while True:
-        step = work.step(History.of(read_attempts(job.paths.attempts(shard))))
-        if step.name == GIVEN_UP:
-            return _finish(work, step, no_vectors(frames.num_rows))
-        outcome = _attempt(work, step, engine, settings)
-        if outcome is not None:
-            return outcome
+    def records_of(self, probe: Probe) -> list[list[int]]:
+        """The ordinals of the records of each part of `probe`."""
+        return [self.ordinals[part.first : part.stop] for part in probe.parts]
 
 
-def _finished(job: Job, shard: int, key: EmbeddingKey) -> str | None:
-    """The state of a shard that has valid vectors."""
-    if not vectors_are_valid(job.paths.embedding(shard), key):
-        return None
-    return "quarantined" if job.paths.quarantined(shard).exists() else "embedded"
+class ShardWorker:
+    """Embeds shards in this process; holds the engines, by precision, and the thread that scores in the background.
 
+    `device` is the name of the device in the attempts file.
+    """
 
-def _attempt(work: _Shard, step: Step, engine: Engine, settings: Settings) -> str | None:
-    """Take one step; returns the state of the shard if that ends the task, None if the next step is to follow."""
-    from virnucpro_tasks.embed.engine import NonFiniteError
+    def __init__(self, settings: Settings, *, device: str = "") -> None:
+        self._settings = settings
+        self._device = device
+        self._engines: dict[str, Engine] = {}
+        self._scorer = BackgroundScorer()
 
-    file = work.job.paths.attempts(work.number)
-    frames = work.frames_of(step) if step.is_probe else work.frames
-    limit_seconds = _limit_seconds(frames, work.frames, settings)
-    device = os.environ.get("VIRNUCPRO_WORKER_DEVICE", "")
-    end = record(
-        *(file, step.name), device=device, parent=os.getppid(), limit_seconds=limit_seconds, message=work.message
-    )
-    elsewhere = TakeoverCheck(file, work.job.paths.embedding(work.number), end=end, message=work.message)
+    def engine(self, precision: str | None = None) -> Engine:
+        """The engine for `precision` (by default that of the settings, or else of the bundle), loaded once.
 
-    def should_stop() -> bool:
-        return is_stopped(work.job.paths) or elsewhere.is_finished() or elsewhere.is_taken_over()
+        Raises BundleError or BackendError.
+        """
+        precision = precision or self._settings.precision or find_bundle(self._settings.bundle).description.precision
+        if precision not in self._engines:
+            self._engines[precision] = load_engine(self._settings, precision)
+        return self._engines[precision]
 
-    try:
-        with deadline(limit_seconds):
-            if step.is_probe:
-                vectors = embed_frames(engine, frames, should_stop)
-            elif step.name == PIECES:
-                parts = work.records_of(step)
-                vectors = embed_parts(engine, frames, should_stop, parts, without=step.culprits)
-            else:
-                vectors = embed_frames(engine, frames, should_stop, without=step.culprits)
-    except NonFiniteError as error:
-        # Computed to the end, twice if there is a way to: nothing to try again, and its records are known.
-        culprits = records_with(frames, error)
-        log.warning("job=%s shard=%d step=%s: %s: records %s", *_named(work, step), error.what, culprits)
-        record(file, step.name, failed=f"{error.model} gives NaN or infinity in FP32", culprits=culprits)
-        return None
-    except Exception as error:
-        if (failure := as_store_error(error)) is not None:
-            _store_failed(work, step, failure)
-            raise failure from error
-        log.warning("job=%s shard=%d step=%s failed", *_named(work, step), exc_info=True)
-        record(file, step.name, failed=f"{type(error).__name__}: {error}")
-        if not is_sound(engine):
-            log.critical("the device computes nothing any more: this process ends, another one is started")
-            os._exit(ExitCode.UNEXPECTED)
-        # What fails at first may be the fault of this host; later it is a question of which records.
-        return "failed" if step.name == WHOLE else None
-    if vectors is None:
-        record(file, step.name, handed_back=True)
-        return _left(work, elsewhere)
-    try:
-        if step.is_probe:
-            record(file, step.name, done=True)
+    def embed(self, job: Job, number: int, *, message: str = "") -> ShardState:
+        """Embed shard `number` of `job` unless that is done. `message` is the delivery tag of the shard's message.
+
+        Raises StoreError alone, for a file system that refuses files. Any other error is recorded and counted: no
+        record is to blame for it, so after `max_attempts` of them the job fails, at once if the error is final.
+        """
+        if is_stopped(job.paths):
+            return ShardState.STOPPED
+        try:
+            with raising_store_errors():
+                return self._embed(OpenShard.read(job, number), message)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("job=%s shard=%d failed", job.job_id, number)
+            with raising_store_errors():
+                _count_failure(job, number, error)
+            return ShardState.FAILED
+
+    def _embed(self, shard: OpenShard, message: str) -> ShardState:
+        if (state := shard.finished_state()) is not None:
+            return state
+        # Before the clock of the attempt runs: it may load models.
+        engine = self.engine(shard.job.spec.parameters.precision)
+        if engine.bundle_digest != shard.job.spec.bundle_digest:
+            theirs = shard.job.spec.bundle_digest
+            raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {theirs[:12]}")
+        while (probe := shard.next_probe()).name != GIVEN_UP:
+            state = self._try(shard, probe, engine, message)
+            if state is not None:
+                return state
+        return self._keep(shard, probe, no_vectors(shard.frames.num_rows))
+
+    def _try(self, shard: OpenShard, probe: Probe, engine: Engine, message: str) -> ShardState | None:
+        """Make one attempt; returns the state of the shard, None if another probe is to follow."""
+        limit_seconds = self._limit_seconds(shard, probe)
+        attempts = shard.job.paths.attempts(shard.number)
+        vectors: ShardVectors | None = None
+        with Attempt(
+            attempts, probe.name, limit_seconds=limit_seconds, device=self._device, message=message
+        ) as attempt:
+            takeover = TakeoverCheck(
+                attempts, shard.job.paths.embedding(shard.number), began_at=attempt.began_at, message=message
+            )
+            with deadline(limit_seconds):
+                vectors = _compute(engine, shard, probe, lambda: _should_stop(shard.job, takeover))
+            if vectors is None:
+                attempt.hand_back()
+        if isinstance(attempt.ended, Passed):
+            return None if probe.is_diagnostic or vectors is None else self._keep(shard, probe, vectors)
+        if isinstance(attempt.ended, HandedBack):
+            return _state_elsewhere(shard, takeover)
+        named = shard.job.job_id, shard.number, probe.name
+        log.warning("job=%s shard=%d probe=%s failed: %s", *named, attempt.ended, exc_info=attempt.error)
+        if not isinstance(attempt.ended, Failed):
             return None
-        return _finish(work, step, vectors)
-    except Exception as error:
-        if (failure := as_store_error(error)) is not None:
-            _store_failed(work, step, failure)
-        raise
+        if not device_is_healthy(engine):
+            log.critical("the device no longer computes: this process ends, another one is started")
+            os._exit(ExitCode.UNEXPECTED)
+        # A first failure may be the fault of this host; later ones are a question of which records.
+        return ShardState.FAILED if probe.name == WHOLE else None
+
+    def _keep(self, shard: OpenShard, probe: Probe, vectors: ShardVectors) -> ShardState:
+        if probe.culprits:
+            write_quarantine(shard.job.paths, shard.number, probe.culprits)
+        write_vectors(shard.job.paths.embedding(shard.number), vectors, shard.key)
+        self._scorer.score(shard.job, shard.number, vectors, shard.key)
+        return ShardState.QUARANTINED if probe.culprits else ShardState.EMBEDDED
+
+    def _limit_seconds(self, shard: OpenShard, probe: Probe) -> float:
+        share = float(np.divide(shard.frames_of(probe)["protein"].nbytes, shard.frames["protein"].nbytes))
+        limit = self._settings.shard_time_limit_seconds
+        return min(limit, max(SHORTEST_LIMIT_SECONDS, share * limit))
 
 
-def _left(work: _Shard, elsewhere: TakeoverCheck) -> str | None:
+def _compute(engine: Engine, shard: OpenShard, probe: Probe, should_stop: Callable[[], bool]) -> ShardVectors | None:
+    """The vectors of `probe`; None if `should_stop` said so. Raises RecordsAtFaultError."""
+    frames = shard.frames_of(probe)
+    if probe.name == PIECES:
+        return embed_parts(engine, frames, should_stop, shard.records_of(probe), without=probe.culprits)
+    return embed_frames(engine, frames, should_stop, without=() if probe.is_diagnostic else probe.culprits)
+
+
+def _should_stop(job: Job, takeover: TakeoverCheck) -> bool:
+    return is_stopped(job.paths) or takeover.is_finished() or takeover.is_taken_over()
+
+
+def _state_elsewhere(shard: OpenShard, takeover: TakeoverCheck) -> ShardState | None:
     """The state of a shard whose attempt was told to stop; None if it is to go on after all."""
-    if is_stopped(work.job.paths):
-        return "stopped"
-    if (state := _finished(work.job, work.number, work.key)) is not None:
-        log.warning("job=%s shard=%d was finished elsewhere meanwhile", work.job.job_id, work.number)
+    if is_stopped(shard.job.paths):
+        return ShardState.STOPPED
+    if (state := shard.finished_state()) is not None:
+        log.warning("job=%s shard=%d was finished by another worker", shard.job.job_id, shard.number)
         return state
-    if (other := elsewhere.taken_over_by) is not None:
+    if (other := takeover.taken_over_by) is not None:
         log.warning(
-            "job=%s shard=%d was started again by process %s on %s, which has its message now: left to that one",
-            *(work.job.job_id, work.number, other.get("pid"), other.get("host")),
+            "job=%s shard=%d is left to process %s on %s, which has its message now",
+            *(shard.job.job_id, shard.number, other.pid, other.host),
         )
-        return TAKEN_OVER
+        return ShardState.REASSIGNED
     return None
 
 
-def _store_failed(work: _Shard, step: Step, failure: StoreError) -> None:
-    """Note that an attempt says nothing against its records, if even that can be written."""
-    with suppress(OSError):
-        record(work.job.paths.attempts(work.number), step.name, store=failure.what, started=True)
-
-
-def _finish(work: _Shard, step: Step, vectors: ShardVectors) -> str:
-    if step.culprits:
-        write_quarantine(work.job.paths, work.number, step.culprits)
-    write_vectors(work.job.paths.embedding(work.number), vectors, work.key)
-    score_in_background(work.job, work.number, vectors, work.key)
-    return "quarantined" if step.culprits else "embedded"
-
-
-def _limit_seconds(part: pa.Table, whole: pa.Table, settings: Settings) -> float:
-    share = float(np.divide(part["protein"].nbytes, whole["protein"].nbytes))
-    limit = settings.shard_time_limit_seconds
-    return min(limit, max(SHORTEST_LIMIT_SECONDS, share * limit))
-
-
-def _named(work: _Shard, step: Step) -> tuple[str, int, str]:
-    return work.job.job_id, work.number, step.name
+def _count_failure(job: Job, number: int, error: Exception) -> None:
+    reason = str(error) if isinstance(error, VirnucproError) else f"{type(error).__name__}: {error}"
+    attempts = job.paths.attempts(number)
+    record_failure_outside(attempts, reason)
+    failures = History.of(read_events(attempts)).failed_outside
+    is_final = isinstance(error, VirnucproError) and error.is_final
+    if is_final or failures >= job.spec.parameters.max_attempts:
+        fail_job(job, f"shard {number}: {reason}", exit_code=ExitCode.JOB_FAILED)

@@ -1,130 +1,94 @@
-"""From the vectors of a shard to its part of the results."""
+"""Vectors of shards to scores of their frames, kept in scores/{n}.safetensors."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from virnucpro_tasks.classify.head import Head, load_head
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
-from virnucpro_tasks.output.part import ShardPart, shard_part
-from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.processes import ordered_process_map
-from virnucpro_tasks.recovery.quarantine import quarantine_reasons
-from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors, read_table
-from virnucpro_tasks.shards.plan import Plan, read_plan
-from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores
+from virnucpro_tasks.shards.arrays import EmbeddingKey
+from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
+from virnucpro_tasks.shards.plan import Plan
+from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
 
 RESTORE = "copy bundle.json and head/ of that bundle into this folder, then resume the job"
 
 SCORED_ROWS = 4_096
 """Frames whose joined vectors are in memory at once: 55 MB with the published head."""
 
-FRAMES_A_PROCESS = 4_096
-"""A process is worth its start if it has so many frames to score and write out: a second with the published head."""
+FRAMES_PER_PROCESS = 8_192
+"""Frames that are worth the start of a process: a second of scoring with the published head, or of writing."""
 
-SCORED_SHARE = 0.5
-"""The work that is left of a frame that has been scored while others were embedded."""
+READING_THREADS = 8
 
-
-class VectorsLostError(Exception):
-    """The vectors of a shard are not valid, and it was not given up."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A job with all that scoring its shards takes; without a head all scores are 0."""
+    """Scores the shards of a job with its head; without a head all scores are 0."""
 
     job: Job
     plan: Plan
     head: Head | None
-    style: TableStyle
 
-    @classmethod
-    def of(cls, job: Job) -> Scorer:
-        """Read the plan and the head of `job`. Raises BundleError or DamagedError for files that were changed."""
-        description = job_description(job)
-        return cls(job, read_plan(job.paths.plan), job_head(job, description), table_style(job, description))
+    def is_scored(self, number: int) -> bool:
+        """Whether shard `number` has valid scores; if vectors stay with the results they are checked as well."""
+        kept = read_valid_scores(self.job.paths.scores(number), self._key(number)) is not None
+        if kept and self.job.spec.parameters.keep_embeddings:
+            return read_shard_vectors(self.job, self.plan, number) is not None
+        return kept
 
-    def scored(self, number: int) -> ScoredShard:
-        """Shard `number` with its scores.
-
-        Raises DamagedError if its tables are not those of the plan, VectorsLostError if it has no valid vectors.
-        """
-        job, entry = self.job, self.plan.shards[number]
-        chunks = read_table(job.paths.chunks(number), sha256=entry.chunks_sha256)
-        frames = read_table(job.paths.frames(number), sha256=entry.frames_sha256)
-        if not entry.frames:
-            return ScoredShard(chunks, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
-        found = self._scores(number)
-        reasons = self._reasons(number, frames) if found.quarantined.any() else {}
-        return ScoredShard(chunks, frames, found.scores, found.quarantined, reasons, found.stats)
-
-    def _scores(self, number: int) -> ShardScores:
-        """Those that a worker has kept, if they are valid; vectors that stay with the results are read anyway."""
-        key = embedding_key(self.job, self.plan.shards[number].digest)
-        kept = read_valid_scores(self.job.paths.scores(number), key)
-        if kept is not None and not self.job.spec.parameters.keep_embeddings:
-            return kept
+    def score(self, number: int) -> bool:
+        """Score shard `number` from its vectors; False if these are not valid."""
         vectors = read_shard_vectors(self.job, self.plan, number)
         if vectors is None:
-            raise VectorsLostError
-        return kept or shard_scores(self.head, vectors)
+            return False
+        write_scores(self.job.paths.scores(number), shard_scores(self.head, vectors), self._key(number))
+        return True
 
-    def _reasons(self, number: int, frames: pa.Table) -> dict[int, str]:
-        ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
-        max_attempts = self.job.spec.parameters.max_attempts
-        return quarantine_reasons(self.job.paths, number, ordinals, max_attempts=max_attempts)
-
-    def part(self, number: int) -> ShardPart:
-        """The part of shard `number` of the result tables; raises as `scored` does."""
-        return shard_part(self.scored(number), self.style)
+    def _key(self, number: int) -> EmbeddingKey:
+        return embedding_key(self.job, self.plan.shards[number].digest)
 
 
-def job_description(job: Job) -> BundleDescription:
-    """The bundle of `job` as it lies in its folder. Raises BundleError for another one than it was submitted with."""
-    description = read_description(job.paths.bundle)
-    if description.digest != job.spec.bundle_digest:
-        raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
-    return description
+def score_shards(job: Job, plan: Plan, *, processes: int) -> list[int]:
+    """Score the shards that have no scores yet, with up to `processes` processes; returns those without valid vectors.
 
-
-def job_head(job: Job, description: BundleDescription) -> Head | None:
-    """The head that travels with `job`; None if its bundle has none. Raises BundleError for one that was changed."""
-    return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
-
-
-def table_style(job: Job, description: BundleDescription) -> TableStyle:
-    """How the result tables of `job` are written."""
-    return TableStyle(
-        dialect=job.spec.parameters.dialect,
-        input_names=[entry.name for entry in job.spec.inputs],
-        model_label=description.label,
-        chunk_length=job.spec.parameters.chunk_length,
-    )
-
-
-def shard_parts(job: Job, plan: Plan, *, processes: int) -> Generator[ShardPart]:
-    """The parts of all shards of a job in order, made by up to `processes` processes; raises as `Scorer` does.
-
-    JobError too if one of several processes is killed.
+    Raises BundleError for a head that was changed, JobError if a process is killed.
     """
-    scorer = Scorer.of(job)
-    useful = max(1, min(processes, len(plan.shards), int(_frames_to_score(job, plan) // FRAMES_A_PROCESS)))
-    numbers = range(len(plan.shards))
-    if useful == 1:
-        yield from map(scorer.part, numbers)
+    scorer = Scorer(job, plan, job_head(job, job_description(job)))
+    with ThreadPoolExecutor(READING_THREADS) as threads:
+        scored = list(threads.map(scorer.is_scored, plan.to_embed))
+    unscored = [number for number, done in zip(plan.to_embed, scored, strict=True) if not done]
+    job.paths.kept_scores.mkdir(exist_ok=True)
+    succeeded = over_shards(scorer.score, job, plan, unscored, processes=processes)
+    return [number for number, done in zip(unscored, succeeded, strict=True) if not done]
+
+
+def over_shards(
+    function: Callable[[int], Result], job: Job, plan: Plan, numbers: Sequence[int], *, processes: int
+) -> Generator[Result]:
+    """Apply `function` to the shards `numbers` in order, with up to `processes` processes if their frames are many.
+
+    Raises what `function` raises, JobError if one of several processes is killed.
+    """
+    frames = sum(plan.shards[number].frames for number in numbers)
+    useful = min(processes, len(numbers), frames // FRAMES_PER_PROCESS)
+    if useful <= 1:
+        yield from map(function, numbers)
         return
     try:
-        yield from ordered_process_map(scorer.part, numbers, processes=useful)
+        yield from ordered_process_map(function, numbers, processes=useful)
     except BrokenProcessPool:
         raise JobError(
             f"one of {useful} processes that scored its shards was killed",
@@ -133,10 +97,17 @@ def shard_parts(job: Job, plan: Plan, *, processes: int) -> Generator[ShardPart]
         ) from None
 
 
-def _frames_to_score(job: Job, plan: Plan) -> float:
-    """How many frames a job has, those that have been scored for their share."""
-    scored = {int(file.stem) for file in job.paths.kept_scores.glob("[0-9]*.safetensors")}
-    return sum(entry.frames * (SCORED_SHARE if number in scored else 1) for number, entry in enumerate(plan.shards))
+def job_description(job: Job) -> BundleDescription:
+    """The description of the bundle in the folder of `job`. Raises BundleError if it is another than at submission."""
+    description = read_description(job.paths.bundle)
+    if description.digest != job.spec.bundle_digest:
+        raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
+    return description
+
+
+def job_head(job: Job, description: BundleDescription) -> Head | None:
+    """The head in the folder of `job`; None if its bundle has none. Raises BundleError if it was changed."""
+    return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
 
 
 def shard_scores(head: Head | None, vectors: ShardVectors) -> ShardScores:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from virnucpro_tasks.recovery.attempt import RecordsAtFaultError
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
 
@@ -20,10 +21,11 @@ def embed_frames(
 ) -> ShardVectors | None:
     """Pooled vectors of a frame table, each distinct sequence computed once; None if `should_stop` said so meanwhile.
 
-    Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: what else is
-    computed is packed as with them, so that its vectors are the same to the last bit.
+    Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: all others are
+    packed as with them, so that their vectors are the same to the last bit. Raises RecordsAtFaultError for records
+    whose vectors are not finite.
     """
-    from virnucpro_tasks.embed.engine import EmbeddingStopped
+    from virnucpro_tasks.embed.engine import EmbeddingStopped, NonFiniteError
 
     left_out = np.isin(frames["record_ordinal"].to_numpy(), list(without))
     sequences = [frames[name].combine_chunks().dictionary_encode() for name in ("nucleotides", "protein")]
@@ -40,6 +42,11 @@ def embed_frames(
         )
     except EmbeddingStopped:
         return None
+    except NonFiniteError as error:
+        # Computed to the end, in FP32 too: nothing to try again, and the records are known.
+        raise RecordsAtFaultError(
+            f"{error.model} gives NaN or infinity in FP32", records_with(frames, error)
+        ) from error
     embedded.nucleotide[masked[0]] = 0
     embedded.protein[masked[1]] = 0
     return ShardVectors(
@@ -96,7 +103,7 @@ def records_with(frames: pa.Table, error: NonFiniteError) -> list[int]:
     return np.unique(ordinals[np.isin(indices, error.indices)]).tolist()
 
 
-def is_sound(engine: Engine) -> bool:
+def device_is_healthy(engine: Engine) -> bool:
     """Whether the device still computes: after some CUDA errors every later call of the process fails."""
     try:
         embedded = engine.embed(["ACGTACGTACGT"], ["MKV"], should_stop=lambda: False)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from celery import Celery
 from kombu.entity import Queue
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
 from virnucpro_tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 
 PUBLISH_RETRIES = {"max_retries": 60, "interval_start": 0, "interval_step": 0.5, "interval_max": 5}
 """Five minutes, with growing pauses in seconds: a shard that is not published is missing from its chord."""
@@ -22,12 +26,13 @@ CONNECT_SECONDS = 5.0
 
 
 class VirnucproApp(Celery):
-    """A Celery application that carries the settings to its tasks.
+    """A Celery application that carries the settings, and in a computing process the shard worker, to its tasks.
 
     In a worker, `on_lost_child` is called when its computing process has died, before that one's message goes back.
     """
 
     settings: Settings
+    shard_worker: ShardWorker
     on_lost_child: Callable[[], None] | None = None
 
 

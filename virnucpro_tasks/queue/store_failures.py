@@ -10,12 +10,8 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from celery.exceptions import Reject
 
 from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.jobs.job import Job, fail_job
@@ -62,27 +58,18 @@ def clear_store_failures(client: Any, job: Job) -> None:
         pipeline.execute()
 
 
-@contextmanager
-def counted_store_failures(client: Any, job: Job) -> Iterator[None]:
-    """Run a task of `job` and count its StoreError: put its message back, or end the job if there were too many."""
-    try:
-        yield
-    except StoreError as error:
-        if not _count_failure(client, job, error):
-            time.sleep(PAUSE_SECONDS)
-            raise Reject(error, requeue=True) from error
-    else:
-        clear_store_failures(client, job)
+def count_store_failure(client: Any, job: Job, error: StoreError) -> bool:
+    """Count a failure of the store; returns whether it was one too many, and then ends the job.
 
-
-def _count_failure(client: Any, job: Job, error: StoreError) -> bool:
-    """Count a failure, and end the job if there were too many; returns whether it has ended."""
+    If it was not, PAUSE_SECONDS pass before it returns, so that the message does not come back at once.
+    """
     failures = client.hincrby(STORE_FAILURES, job.job_id, 1)
     ended = failures >= STORE_FAILURES_AN_ATTEMPT * job.spec.parameters.max_attempts
     log.error("job=%s (%d times in a row): %s", job.job_id, failures, error)
     message = f"{error.what} on {socket.gethostname()}, {failures} times in a row: {error.hint}"
     client.hset(STORE_REASONS, job.job_id, json.dumps({"message": message, "ended": ended}))
     if not ended:
+        time.sleep(PAUSE_SECONDS)
         return False
     empty(client, job.queue)
     try:

@@ -1,4 +1,4 @@
-"""Why records of a shard have no vectors."""
+"""The quarantine file of a shard: which of its records have no vectors, and why."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.files import read_checked, write_checked
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.record import shown
-from virnucpro_tasks.recovery.attempts import History, read_attempts
-from virnucpro_tasks.recovery.bisect import next_step
+from virnucpro_tasks.recovery.bisect import next_probe
+from virnucpro_tasks.recovery.events import read_events
+from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.shards.files import read_table
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Quarantine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_quarantine(paths: JobPaths, shard: int, culprits: dict[int, str]) -> None:
-    """Write quarantine/{shard}.json, sealed: the records at fault by ordinal, each with its reason; all attempts."""
+    """Write quarantine/{shard}.json; `culprits` maps the ordinals of the records at fault to reasons."""
     chunks = read_table(paths.chunks(shard))
     rows = chunks.filter(pc.is_in(chunks["record_ordinal"], pc.cast(list(culprits), "int64")))
     names = dict(zip(rows["record_ordinal"].to_pylist(), rows["record_id"].to_pylist(), strict=True))
@@ -44,26 +45,27 @@ def write_quarantine(paths: JobPaths, shard: int, culprits: dict[int, str]) -> N
         QuarantinedRecord(ordinal, shown(names.get(ordinal, b"")), reason)
         for ordinal, reason in sorted(culprits.items())
     )
-    write_checked(paths.quarantined(shard), Quarantine(records, tuple(read_attempts(paths.attempts(shard)))))
+    attempts = tuple(map(msgspec.to_builtins, read_events(paths.attempts(shard))))
+    write_checked(paths.quarantined(shard), Quarantine(records, attempts))
 
 
 def quarantine_reasons(paths: JobPaths, shard: int, ordinals: Sequence[int], *, max_attempts: int) -> dict[int, str]:
     """The reasons in quarantine/{shard}.json by record ordinal; `ordinals` are the records of the shard with frames.
 
-    A file that is missing or was damaged is made again from the notes of attempts; empty if these are lost too.
+    A missing or damaged file is written again from the attempts file; empty if that is lost too.
     """
     try:
         return read_quarantine(paths, shard)
     except DamagedError as error:
-        log.warning("job=%s: %s: made again from the notes of attempts", paths.job_id, error)
-    culprits = next_step(History.of(read_attempts(paths.attempts(shard))), ordinals, max_attempts=max_attempts).culprits
+        log.warning("job=%s: %s: written again from the attempts file", paths.job_id, error)
+    culprits = next_probe(History.of(read_events(paths.attempts(shard))), ordinals, max_attempts=max_attempts).culprits
     if culprits:
         write_quarantine(paths, shard, culprits)
     return culprits
 
 
 def read_quarantine(paths: JobPaths, shard: int) -> dict[int, str]:
-    """The reasons in quarantine/{shard}.json by record ordinal. Raises DamagedError if it is not what was written."""
+    """The reasons in quarantine/{shard}.json by record ordinal. Raises DamagedError if it is missing or was changed."""
     file = paths.quarantined(shard)
     try:
         found = read_checked(file, Quarantine)

@@ -20,8 +20,8 @@ from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, gpu_queue
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.processes import die_with_parent
-from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.settings import DEVICE_VARIABLE, Settings, load_settings
+from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
@@ -90,7 +90,6 @@ def celery_arguments(*, queues: tuple[str, ...], node: str, log_level: str) -> l
 
 def run_worker(role: str, device: str, host: str, run_dir: Path | None) -> int:
     """Run the worker until a signal stops it; returns the exit code. Raises VirnucproError if no restart can help."""
-    os.environ[DEVICE_VARIABLE] = device
     settings = load_settings()
     app = make_app(settings)
     queues = queues_of(role, settings)
@@ -114,7 +113,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None) -> int:
         die_with_parent(parent_pid)()
         allow_children()
         if role == EMBED:
-            loading.run(lambda: load_models(settings), name=name)
+            loading.run(lambda: load_models(app, device), name=name)
 
     worker_process_init.connect(start_child, weak=False)
     try:
@@ -125,11 +124,12 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None) -> int:
     return loading.exit_code or 0
 
 
-def load_models(settings: Settings) -> None:
+def load_models(app: VirnucproApp, device: str) -> None:
     """Load the models onto this process's device. Only this child process of a worker uses torch or CUDA."""
-    from virnucpro_tasks.pipeline.embed_shard import prepare_engine
+    from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 
-    prepare_engine(settings)
+    app.shard_worker = ShardWorker(app.settings, device=device)
+    app.shard_worker.engine()
 
 
 def main(arguments: list[str] | None = None) -> int:

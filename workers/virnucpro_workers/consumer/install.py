@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery
 
-from virnucpro_tasks.queue.checked_task import CheckedTask
+from virnucpro_tasks.queue.outcomes import PipelineTask
 from virnucpro_workers.consumer.lease import LeaseKeeper
 
 REQUEST = "virnucpro_workers.consumer.request:CountedRequest"
@@ -20,6 +20,6 @@ def install(app: Celery, *, steps: Iterable[type] = (), transport_options: dict[
     `steps` are Celery bootsteps of the consumer, `transport_options` further options of kombu's transport. To be called
     before the worker starts.
     """
-    CheckedTask.Request = REQUEST
+    PipelineTask.Request = REQUEST
     app.steps["consumer"].update((LeaseKeeper, *steps))
     app.conf.broker_transport_options |= {"queue_order_strategy": QUEUE_ORDER} | (transport_options or {})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
@@ -12,8 +10,8 @@ from celery.worker.request import Request
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
-from virnucpro_tasks.queue.checked_task import MessageReassigned
-from virnucpro_tasks.recovery.attempts import open_attempt, read_attempts, record
+from virnucpro_tasks.queue.outcomes import MessageReassigned
+from virnucpro_tasks.recovery.attempt import end_lost_attempt
 from virnucpro_workers.consumer.kombu_internals import exit_signal, exit_status, let_go, was_cancelled
 
 log = logging.getLogger(__name__)
@@ -53,10 +51,7 @@ class CountedRequest(Request):
         try:
             paths = JobPaths.of(self.app.settings.store, self.args[0])
             file = paths.attempts(int(self.args[1])) if self.args[1:] else paths.stage_attempts(STAGES[self.name])
-            attempt = open_attempt(read_attempts(file), host=socket.gethostname(), parent=os.getpid())
-            if attempt is not None:
-                facts = {"handed_back": True} if handed_back else {"failed": death(how, attempt.get("limit_seconds"))}
-                record(file, attempt["step"], pid=attempt["pid"], **facts)
+            end_lost_attempt(file, None if handed_back else lambda began: death(how, began.limit_seconds))
         except (OSError, JobError, TypeError, ValueError, LookupError) as error:
             log.warning("how %s ended cannot be recorded: %s", self.id, error)
 

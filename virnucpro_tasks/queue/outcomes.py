@@ -1,0 +1,80 @@
+"""How a task's message ends.
+
+| outcome    | when                                       | acknowledged by             | on disk afterwards          |
+| ---------- | ------------------------------------------ | --------------------------- | --------------------------- |
+| result     | the task returns: it is done, or the job   | Celery, once the result is  | vectors, tables, results,   |
+|            | has failed, was stopped or is unknown      | stored                      | or failed.json              |
+| ignored    | the arguments are none that this package   | Celery, at once             | nothing                     |
+|            | sends                                      |                             |                             |
+| rejected   | Redis or the store failed, or files were   | nobody: Celery puts it back | what was done; the attempt  |
+|            | damaged while a stage was reading them     | into its queue              | says what happened          |
+| reassigned | another worker has the message now         | that worker; this one only  | the attempts of both        |
+|            |                                            | forgets it                  |                             |
+| lost       | the computing process died, or a stopping  | nobody: the parent process  | the end of the attempt,     |
+|            | worker hands its task back                 | puts it back into its queue | by the parent process       |
+
+`PipelineTask` and `message_outcome` below decide the first four, in the computing process; the worker's parent process
+carries out the last two (`virnucpro_workers.consumer.request`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import Ignore, Reject
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from virnucpro_tasks.errors import JobError, StoreError
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
+from virnucpro_tasks.queue.store_failures import clear_store_failures, count_store_failure
+from virnucpro_tasks.recovery.stage import StageRetryError
+
+log = logging.getLogger(__name__)
+
+
+class MessageReassigned(Ignore):
+    """Another worker has this task's message now: there is no result, and nothing to acknowledge."""
+
+
+class PipelineTask(Task):
+    """The base of all tasks: refuses messages with wrong arguments, and ends quietly for a job that is gone."""
+
+    abstract = True
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            check_arguments(self.name, arguments, options)
+        except ArgumentsError as error:
+            log.error("message refused: %s", error)
+            raise Ignore from None
+        try:
+            # Not Task.__call__, which would put a request without an id on top of the one that is running.
+            return self.run(*arguments, **options)
+        except JobError as error:
+            log.warning("%s", error)
+            return {"job": arguments[0], "state": "stopped"}
+
+
+@contextmanager
+def message_outcome(app: Celery, job: Job) -> Iterator[None]:
+    """Reject the message for failures of Redis or the store, which say nothing against the job.
+
+    Failures of the store are counted in Redis; one too many ends the job, and the block ends quietly.
+    """
+    client = app.backend.client
+    try:
+        try:
+            yield
+        except StoreError as error:
+            if not count_store_failure(client, job, error):
+                raise Reject(error, requeue=True) from error
+        else:
+            clear_store_failures(client, job)
+    except (OperationalError, RedisError, StageRetryError) as error:
+        raise Reject(error, requeue=True) from error
