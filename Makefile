@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 # Where a CPU build of this pin is at hand pip takes it; elsewhere the same pin is the CUDA build.
 TORCH ?= torch==2.13.0
 
-# Pip passes on setuptools' advice for whoever edits the package; here it is only installed.
-PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet
+# Pip passes on setuptools' advice for whoever edits the package; here it is only installed. Python compiles what it
+# imports; pip would spend half of its time on compiling all the rest.
+PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet --no-compile
 
 .PHONY: demo test flaky fuzz lint check docs lock clean
 
@@ -17,7 +18,7 @@ demo: $(VENV)/worker
 	@echo "0.90; 4-mers 0.74 to 0.83; docs/demonstration.md). None of these five viruses was in its training set."
 
 test: $(VENV)/dev lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Slow: the service tests twenty times, and a million inputs for all that reads bytes.
 flaky: $(VENV)/dev

@@ -16,6 +16,15 @@ from virnucpro_tasks.settings import Settings
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first, so that the processes of a run end at the same time."""
+    urgent: dict[Path, int] = {}
+    for item in items:
+        marks = sum(item.get_closest_marker(name) is not None for name in ("service", "slow"))
+        urgent[item.path] = max(marks, urgent.get(item.path, 0))
+    items.sort(key=lambda item: -urgent[item.path])
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real inputs and reference outputs beside the checkout; never part of it."""
