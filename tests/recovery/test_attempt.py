@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.recovery.attempt import Attempt, RecordsAtFaultError, end_lost_attempt, record_failure_outside
+from virnucpro_tasks.recovery.attempt import (
+    RecordsAtFaultError,
+    end_lost_attempt,
+    record_failure_outside,
+    recorded_attempt,
+)
 from virnucpro_tasks.recovery.events import (
     Began,
     Event,
@@ -27,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def attempt(file: Path, error: BaseException | None = None) -> Event | None:
-    with Attempt(file, "whole", limit_seconds=5, device="gpu0", message="tag") as made:
+    with recorded_attempt(file, "whole", limit_seconds=5, device="gpu0", message="tag") as made:
         (began,) = read_events(file)[-1:]
         assert isinstance(began, Began) and (began.device, began.message, began.limit_seconds) == ("gpu0", "tag", 5)
         assert made.began_at == file.stat().st_size
@@ -51,7 +56,7 @@ def test_an_error_becomes_one_event_and_is_not_raised(file: Path) -> None:
 
 
 def test_a_failing_store_is_recorded_and_raised(file: Path) -> None:
-    with pytest.raises(StoreError, match="No space left"), Attempt(file, "whole", limit_seconds=5):
+    with pytest.raises(StoreError, match="No space left"), recorded_attempt(file, "whole", limit_seconds=5):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert isinstance(read_events(file)[-1], StoreFailed)
 
@@ -61,18 +66,18 @@ def test_an_attempt_that_cannot_be_recorded_is_not_made(tmp_path: Path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("virnucpro_tasks.recovery.attempt.append_event", full)
-    with pytest.raises(StoreError), Attempt(tmp_path / "file", "whole", limit_seconds=5):
+    with pytest.raises(StoreError), recorded_attempt(tmp_path / "file", "whole", limit_seconds=5):
         pytest.fail("begun")
 
 
 def test_an_attempt_can_be_handed_back(file: Path) -> None:
-    with Attempt(file, "whole", limit_seconds=5) as made:
+    with recorded_attempt(file, "whole", limit_seconds=5) as made:
         made.hand_back()
     assert isinstance(read_events(file)[-1], HandedBack)
 
 
 def test_the_end_of_the_process_is_left_to_its_parent(file: Path) -> None:
-    with pytest.raises(SystemExit), Attempt(file, "whole", limit_seconds=5):
+    with pytest.raises(SystemExit), recorded_attempt(file, "whole", limit_seconds=5):
         raise SystemExit
     assert [type(event) for event in read_events(file)] == [Began]
 

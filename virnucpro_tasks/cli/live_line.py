@@ -28,7 +28,7 @@ UNMEASURED_STATES = frozenset({JobState.SPLITTING, JobState.FINISHING})
 
 
 class ProgressLine:
-    """What is drawn: the latest snapshot, cut to the width that the terminal has at that moment."""
+    """The line to be drawn: the latest snapshot, cut to the present width of the terminal."""
 
     def __init__(self, progress: Progress, rate: Rate | None) -> None:
         self._progress = progress

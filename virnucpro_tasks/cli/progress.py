@@ -68,7 +68,7 @@ def share_done(progress: Progress) -> float | None:
 
 
 def facts(progress: Progress, rate: Rate | None) -> list[Fact]:
-    """What is known about a job besides its state, in the order of reading."""
+    """The facts about a job besides its state, in the order of reading."""
     share = share_done(progress)
     if share is None:
         return [Fact(f"{progress.shards_done} shards embedded so far")]

@@ -1,1 +1,1 @@
-"""What the tasks do: split, embed and finish a job. No queue here, and no process but those of finishing."""
+"""The work of the tasks: split, embed, score, repair and finish. Knows no queue; starts only the finishing processes."""

@@ -26,7 +26,7 @@ from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.shard_vectors import device_is_healthy, embed_frames, embed_parts, no_vectors
 from virnucpro_tasks.processes import deadline
-from virnucpro_tasks.recovery.attempt import Attempt, record_failure_outside
+from virnucpro_tasks.recovery.attempt import record_failure_outside, recorded_attempt
 from virnucpro_tasks.recovery.bisect import GIVEN_UP, PIECES, Probe, next_probe
 from virnucpro_tasks.recovery.events import WHOLE, Failed, HandedBack, Passed, read_events
 from virnucpro_tasks.recovery.history import History
@@ -146,7 +146,7 @@ class ShardWorker:
         limit_seconds = self._limit_seconds(shard, probe)
         attempts = shard.job.paths.attempts(shard.number)
         vectors: ShardVectors | None = None
-        with Attempt(
+        with recorded_attempt(
             attempts, probe.name, limit_seconds=limit_seconds, device=self._device, message=message
         ) as attempt:
             takeover = TakeoverCheck(

@@ -1,4 +1,4 @@
-"""What FP8 is tried on at the start of a worker: frames of the shipped sample, and the bundle's own head."""
+"""The data of the FP8 check at the start of a worker: frames of the shipped sample, scored with the bundle's head."""
 
 from __future__ import annotations
 

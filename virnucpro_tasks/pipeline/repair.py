@@ -1,4 +1,4 @@
-"""Makes the files that finishing reads complete and valid: a step of its own before finishing."""
+"""Makes the files that finishing reads complete and valid, before it begins."""
 
 from __future__ import annotations
 

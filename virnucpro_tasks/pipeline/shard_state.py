@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ShardState(StrEnum):
-    """What a task returns of its shard."""
+    """The result of a task for a shard."""
 
     EMBEDDED = "embedded"
     QUARANTINED = "quarantined"

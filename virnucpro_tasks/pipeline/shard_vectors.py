@@ -66,7 +66,7 @@ def embed_parts(
     *,
     without: Collection[int],
 ) -> ShardVectors | None:
-    """The same from several calls: each of `parts` (record ordinals) by itself, all other frames without a vector."""
+    """`embed_frames` of each of `parts` (record ordinals) by itself, joined; all other frames have no vector."""
     ordinals = frames["record_ordinal"].to_numpy()
     whole = no_vectors(len(ordinals))
     found: list[ShardVectors] = []
@@ -88,7 +88,7 @@ def embed_parts(
 
 
 def no_vectors(frames: int) -> ShardVectors:
-    """Of a shard whose records are all at fault."""
+    """The vectors of a shard whose records are all at fault: none."""
     none, row = np.zeros((0, 0), np.float32), np.full(frames, NO_VECTOR, np.int32)
     return ShardVectors(none, none, row, row.copy())
 

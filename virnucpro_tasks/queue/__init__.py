@@ -1,1 +1,1 @@
-"""What clients and workers share of Celery and Redis: the application, tasks, queues, messages and checks."""
+"""Celery and Redis for clients and workers: the application, tasks, queues, messages and checks."""

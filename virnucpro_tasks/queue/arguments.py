@@ -1,4 +1,4 @@
-"""What a task may be asked. Whoever writes to Redis can put anything on a queue."""
+"""Checks the arguments of a message: any program that can write to Redis can put anything on a queue."""
 
 from __future__ import annotations
 

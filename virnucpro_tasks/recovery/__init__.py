@@ -1,1 +1,1 @@
-"""What happens when work is lost: attempts, bisection to the records at fault, quarantine, takeover by others."""
+"""Recovery of lost work: attempts, bisection to the records at fault, quarantine, takeover by another worker."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
-from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.files import as_store_error, raising_store_errors
 from virnucpro_tasks.recovery.events import (
     Began,
@@ -38,58 +37,57 @@ class RecordsAtFaultError(Exception):
         self.culprits = tuple(culprits)
 
 
+@dataclass(slots=True)
 class Attempt:
-    """Records one attempt at `probe` in `file`.
+    """An attempt under way, and afterwards how it ended.
 
-    On entry `began` is written durably; `began_at` is then where its line ends in the file. The block may call
-    `hand_back`. On exit `ended` is the event that was written and `error` what was raised. An exception is recorded and
-    not raised again, the caller goes on by `ended`; but a StoreError is raised, after it was recorded if the store
-    takes that. A BaseException that is no Exception passes unrecorded: the parent process notes how its child ended.
+    `began_at` is where its line ends in the attempts file, in bytes; `ended` the event that was written at its end, and
+    `error` what the computation raised.
     """
 
-    def __init__(self, file: Path, probe: str, *, limit_seconds: float, device: str = "", message: str = "") -> None:
-        self._file = file
-        self._probe = probe
-        self._began = Began(
-            probe=probe, parent=os.getppid(), limit_seconds=limit_seconds, device=device, message=message
-        )
-        self.began_at = 0
-        self.ended: Event | None = None
-        self.error: Exception | None = None
-
-    def __enter__(self) -> Attempt:
-        with raising_store_errors():
-            self.began_at = append_event(self._file, self._began)
-        return self
+    began_at: int
+    ended: Event | None = None
+    error: Exception | None = None
+    is_handed_back: bool = False
 
     def hand_back(self) -> None:
         """End the attempt without a fault."""
-        self.ended = HandedBack(probe=self._probe)
+        self.is_handed_back = True
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if error is not None and not isinstance(error, Exception):
-            return False
-        self.error = error
-        store_error = as_store_error(error) if error is not None else None
-        self.ended = self._event_of(error, store_error)
-        if store_error is not None:
+
+@contextmanager
+def recorded_attempt(
+    file: Path, probe: str, *, limit_seconds: float, device: str = "", message: str = ""
+) -> Iterator[Attempt]:
+    """Record in `file` that an attempt at `probe` begins, durably, and at the end of the block how it ended.
+
+    An exception of the block is recorded and not raised again: the caller goes on by `Attempt.ended`. Raises StoreError
+    for a file system that refuses files, after recording it if that is possible. A BaseException that is no Exception
+    passes unrecorded: the parent process records how its child ended.
+    """
+    with raising_store_errors():
+        parent = os.getppid()
+        began = Began(probe=probe, parent=parent, limit_seconds=limit_seconds, device=device, message=message)
+        attempt = Attempt(append_event(file, began))
+    try:
+        yield attempt
+    except Exception as error:
+        attempt.error = error
+        if (store_error := as_store_error(error)) is not None:
             with suppress(OSError):
-                append_event(self._file, self.ended)
+                append_event(file, StoreFailed(probe=probe, reason=store_error.what))
             raise store_error from error
-        with raising_store_errors():
-            append_event(self._file, self.ended, durable=not isinstance(self.ended, Passed))
-        return error is not None
+        attempt.ended = _failure(probe, error)
+    else:
+        attempt.ended = HandedBack(probe=probe) if attempt.is_handed_back else Passed(probe=probe)
+    with raising_store_errors():
+        append_event(file, attempt.ended, durable=not isinstance(attempt.ended, Passed))
 
-    def _event_of(self, error: BaseException | None, store_error: StoreError | None) -> Event:
-        if store_error is not None:
-            return StoreFailed(probe=self._probe, reason=store_error.what)
-        if isinstance(error, RecordsAtFaultError):
-            return RecordsAtFault(probe=self._probe, reason=error.reason, culprits=error.culprits)
-        if error is not None:
-            return Failed(probe=self._probe, reason=f"{type(error).__name__}: {error}")
-        return self.ended or Passed(probe=self._probe)
+
+def _failure(probe: str, error: Exception) -> Event:
+    if isinstance(error, RecordsAtFaultError):
+        return RecordsAtFault(probe=probe, reason=error.reason, culprits=error.culprits)
+    return Failed(probe=probe, reason=f"{type(error).__name__}: {error}")
 
 
 def record_failure_outside(file: Path, reason: str) -> None:

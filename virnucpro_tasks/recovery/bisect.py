@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What to try: a name, the parts of the shard that are computed together, and the records known to be at fault.
+    """A trial: its name, the parts of the shard that are computed together, and the records known to be at fault.
 
     `culprits` maps record ordinals to reasons; no probe computes them.
     """

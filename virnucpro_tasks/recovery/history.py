@@ -1,4 +1,4 @@
-"""What the attempts at a shard, or at a stage of a job, add up to."""
+"""The attempts at a shard, or at a stage of a job, added up."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from virnucpro_workers.supervisor import Policy, Supervisor
 STOP_GRACE_SECONDS = 15.0
 """Time after the soft shutdown time in which workers requeue their shards and leave Redis, before SIGKILL."""
 HAND_BACK_SECONDS = 5.0
-"""The same time as a part of --grace-seconds; at most half of that."""
+"""That time as a part of --grace-seconds; at most half of them."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ SUFFIX = ".beat"
 
 
 class Phase(StrEnum):
-    """What a worker was doing at its last heartbeat. Written to the file."""
+    """The activity of a worker at its last heartbeat, as its file says it."""
 
     STARTING = "starting"
     CONSUMING = "consuming"

@@ -1,1 +1,1 @@
-"""What runs in a worker's parent process beside Celery's consumer: leases, job queues, fair order, heartbeat."""
+"""Parts of Celery's consumer in a worker's parent process: leases, job queues, fair order, requests, heartbeat."""
