@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from virnucpro_tasks.jobs.job import cancel_job, fail_job
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
 
 UMASKS = (0o022, 0o002, 0o077)
@@ -63,8 +63,8 @@ def test_all_files_of_jobs_and_results_respect_the_umask(settings: Settings, tmp
     job = make_job(settings, reads, keep_embeddings=True)
     deduplicate(settings.store, job)
     shards = list(split_files(job))
-    lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
-    job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    append_event(job.paths.attempts(0), Began(probe="whole"))
+    append_event(job.paths.attempts(0), Failed(probe="whole", reason="its worker died"))
     assert embed(job, shards[0], settings) == "quarantined"
     for shard in shards[1:]:
         embed(job, shard, settings)

@@ -11,6 +11,7 @@ from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
 from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
 
 
@@ -42,8 +43,8 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
 def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) -> None:
     job = make_job(replace(settings, shard_tokens=500, max_attempts=1), SAMPLE)
     shards = list(split_files(job))
-    lines = [{"step": "whole"}, {"step": "whole", "failed": "its worker died"}]
-    job.paths.attempts(0).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    append_event(job.paths.attempts(0), Began(probe="whole"))
+    append_event(job.paths.attempts(0), Failed(probe="whole", reason="its worker died"))
     states = [embed(job, shard, settings) for shard in shards]
     assert states == ["quarantined", *["embedded"] * (len(shards) - 1)]
     progress = job_progress(job)
