@@ -1,1 +1,1 @@
-"""The work of the tasks: split, embed, score, repair and finish. Knows no queue; starts only the finishing processes."""
+"""The work of the tasks: split, embed, score, repair and finish. Knows no queue; starts finishing processes alone."""
