@@ -36,8 +36,9 @@ from virnucpro_tasks.pipeline.finish import finish as finish_job
 from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.split import embedding_key, split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import ShardVectors, read_table, write_vectors
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.tables import read_table
+from virnucpro_tasks.shards.vectors import ShardVectors, write_vectors
 
 NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512
 

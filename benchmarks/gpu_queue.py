@@ -38,8 +38,8 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import read_table
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.tables import read_table
 
 HIDDEN = 512
 

@@ -33,7 +33,7 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import read_table
+from virnucpro_tasks.shards.tables import read_table
 
 MILLISECONDS = 1e3
 

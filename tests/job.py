@@ -16,8 +16,8 @@ from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import ShardVectors
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.vectors import ShardVectors
 
 SAMPLE = Path(__file__).resolve().parent / "short.fasta"
 """1,500 bases of each record of examples/sample.fasta, with an open frame if it has any: embedded ten times as fast."""

@@ -79,7 +79,7 @@ def test_a_first_shard_waits_for_no_import(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from virnucpro_tasks.reads.batches import ReadInput, frame_batches\n"
         "from virnucpro_tasks.shards.cut import cut_shards\n"
-        "from virnucpro_tasks.shards.files import read_table, write_shard\n"
+        "from virnucpro_tasks.shards.tables import read_table, write_shard\n"
         "batches = frame_batches([ReadInput(Path(sys.argv[1]), 'x')], chunk_length=500, min_length=0, strict=False)\n"
         "frames, chunks = Path(sys.argv[2], 'frames'), Path(sys.argv[2], 'chunks')\n"
         "before = set(sys.modules)\n"

@@ -18,7 +18,7 @@ from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline.score import frame_scores
-from virnucpro_tasks.shards.files import ShardVectors
+from virnucpro_tasks.shards.vectors import ShardVectors
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from virnucpro_tasks.recovery.bisect import next_probe
 from virnucpro_tasks.recovery.events import read_events
 from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.recovery.quarantine import read_quarantine
-from virnucpro_tasks.shards.files import read_table, write_shard
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.tables import read_table, write_shard
 
 JOB_ID = "20250101t000000z-abcdefghijklmnop"
 JOB = {

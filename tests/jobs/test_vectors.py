@@ -12,8 +12,8 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import ShardVectors, write_vectors
 from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.shards.vectors import ShardVectors, write_vectors
 
 VECTORS = ShardVectors(
     np.ones((1, 4), np.float32), np.ones((1, 5), np.float32), np.zeros(1, np.int32), np.zeros(1, np.int32)

@@ -24,7 +24,8 @@ from virnucpro_tasks.recovery import attempt
 from virnucpro_tasks.recovery.events import Began, FailedOutside, Passed, RecordsAtFault, read_events
 from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import NO_VECTOR, read_table
+from virnucpro_tasks.shards.tables import read_table
+from virnucpro_tasks.shards.vectors import NO_VECTOR
 
 
 @pytest.fixture

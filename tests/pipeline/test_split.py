@@ -11,8 +11,8 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import cancel_job
 from virnucpro_tasks.pipeline.split import missing_shards, split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.files import frames_digest, read_table
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.tables import frames_digest, read_table
 
 
 def test_a_shard_is_on_disk_before_its_number_is_given_and_the_plan_after_the_last(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
+from virnucpro_tasks.shards.arrays import EmbeddingKey, arrays_digest, read_valid_arrays, write_arrays
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
 KEY = EmbeddingKey("shard", "bundle", "fp16")
@@ -55,3 +55,13 @@ def test_a_flipped_bit_and_a_cut_end_anywhere_are_noticed(file: Path, data: st.D
     damaged = file.with_name("damaged")
     damaged.write_bytes(content)
     assert read_valid_arrays(damaged, KEY, names=ARRAYS) is None
+
+
+def test_every_block_of_an_array_counts_and_so_does_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virnucpro_tasks.shards.arrays.DIGEST_BLOCK_BYTES", 64)
+    array = np.arange(5 * 16 + 3, dtype=np.float32)
+    swapped = np.concatenate([array[16:32], array[:16], array[32:]])
+    changed = [array + (np.arange(array.size) == place) for place in (0, 15, 16, 79, 82)]
+    versions = [array, swapped, array[:-1], array.astype(np.float64), *changed]
+    assert len({arrays_digest({"protein": version}, {}) for version in versions}) == len(versions)
+    assert arrays_digest({"protein": array}, {}) == arrays_digest({"protein": array.copy()}, {})

@@ -6,7 +6,7 @@ import numpy as np
 
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
-from virnucpro_tasks.shards.files import ShardVectors, read_valid_vectors, write_vectors
+from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors, write_vectors
 
 ONE = EngineStats(packs=3, recomputed_packs=1, out_of_memory=2, tokens=700, capacity=800, attention={"esm2": "triton"})
 

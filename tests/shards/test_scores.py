@@ -6,8 +6,8 @@ import numpy as np
 
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.engine_stats import EngineStats
-from virnucpro_tasks.shards.files import ShardVectors, write_vectors
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
+from virnucpro_tasks.shards.vectors import ShardVectors, write_vectors
 
 KEY = EmbeddingKey("shard", "bundle", "fp16")
 

@@ -14,8 +14,8 @@ from virnucpro_tasks.heads.labels import Label, Labels, unlabelled
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.results import damaged_result
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
-from virnucpro_tasks.shards.files import read_table
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.shards.tables import read_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

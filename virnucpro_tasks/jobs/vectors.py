@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.files import ShardVectors, read_valid_vectors
 from virnucpro_tasks.shards.plan import Plan
+from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:

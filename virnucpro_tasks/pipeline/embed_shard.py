@@ -34,7 +34,8 @@ from virnucpro_tasks.recovery.quarantine import write_quarantine
 from virnucpro_tasks.recovery.takeover import TakeoverCheck
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.files import ShardVectors, frames_digest, read_table, vectors_are_valid, write_vectors
+from virnucpro_tasks.shards.tables import frames_digest, read_table
+from virnucpro_tasks.shards.vectors import ShardVectors, vectors_are_valid, write_vectors
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine

@@ -13,8 +13,8 @@ from virnucpro_tasks.paths import FINISHING
 from virnucpro_tasks.pipeline.score import score_shards
 from virnucpro_tasks.pipeline.split import cut_input, load_plan, split_files
 from virnucpro_tasks.recovery.stage import failing_job
-from virnucpro_tasks.shards.files import write_shard
 from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.shards.tables import write_shard
 
 log = logging.getLogger(__name__)
 

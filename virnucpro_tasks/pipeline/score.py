@@ -17,9 +17,9 @@ from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
 from virnucpro_tasks.processes import ordered_process_map
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
+from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
 
 RESTORE = "copy bundle.json and head/ of that bundle into this folder, then resume the job"
 

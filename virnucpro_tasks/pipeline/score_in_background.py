@@ -15,8 +15,8 @@ from virnucpro_tasks.files import sync
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.files import ShardVectors
 from virnucpro_tasks.shards.scores import write_scores
+from virnucpro_tasks.shards.vectors import ShardVectors
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.pipeline.score import over_shards
 from virnucpro_tasks.recovery.quarantine import quarantine_reasons
-from virnucpro_tasks.shards.files import read_table
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import read_valid_scores
+from virnucpro_tasks.shards.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)

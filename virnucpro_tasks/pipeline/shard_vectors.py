@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from virnucpro_tasks.recovery.attempt import RecordsAtFaultError
 from virnucpro_tasks.shards.engine_stats import EngineStats
-from virnucpro_tasks.shards.files import NO_VECTOR, ShardVectors
+from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine, NonFiniteError

@@ -14,8 +14,9 @@ from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.shards.cut import cut_shards, split_tail
-from virnucpro_tasks.shards.files import vectors_are_valid, write_shard
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
+from virnucpro_tasks.shards.tables import write_shard
+from virnucpro_tasks.shards.vectors import vectors_are_valid
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from virnucpro_tasks.reads.record import shown
 from virnucpro_tasks.recovery.bisect import next_probe
 from virnucpro_tasks.recovery.events import read_events
 from virnucpro_tasks.recovery.history import History
-from virnucpro_tasks.shards.files import read_table
+from virnucpro_tasks.shards.tables import read_table
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,8 @@
-"""Shard files: frames and chunks as Parquet, pooled vectors as safetensors."""
+"""The two tables of a shard, frames and chunks, as Parquet files."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +12,10 @@ import pyarrow.parquet as pq
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.files import atomic_path, file_sha256
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
-from virnucpro_tasks.shards.arrays import EmbeddingKey, read_valid_arrays, write_arrays
 from virnucpro_tasks.shards.cut import chunk_tokens
-from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.plan import ShardEntry
 
 COMPRESSION = "zstd"
-VECTOR_ARRAYS = ("nucleotide", "protein", "nucleotide_row", "protein_row")
-
-NO_VECTOR = -1
-"""The row of a frame of a quarantined record."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShardVectors:
-    """Pooled vectors of one shard, one row for each distinct sequence, and which row each frame has.
-
-    `nucleotide` (distinct slices, width) and `protein` (distinct proteins, width) are float32;
-    `nucleotide_row` and `protein_row` are int32 of shape (frames,), NO_VECTOR for frames of quarantined records.
-    """
-
-    nucleotide: np.ndarray
-    protein: np.ndarray
-    nucleotide_row: np.ndarray
-    protein_row: np.ndarray
-    stats: EngineStats = field(default_factory=EngineStats)
 
 
 def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
@@ -89,24 +67,3 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
     if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(CHUNK_SCHEMA)):
         raise DamagedError(path)
     return table
-
-
-def write_vectors(path: Path, vectors: ShardVectors, key: EmbeddingKey) -> None:
-    """Write pooled vectors and their key atomically; not durable before they are synced."""
-    write_arrays(path, asdict_arrays(vectors), vectors.stats, key)
-
-
-def vectors_are_valid(path: Path, key: EmbeddingKey) -> bool:
-    """Whether `path` is a complete and unchanged file of the vectors for `key`; reads all of it."""
-    return read_valid_vectors(path, key) is not None
-
-
-def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
-    """The vectors for `key` in `path`; None if it is missing, of other work, cut off or changed since then."""
-    found = read_valid_arrays(path, key, names=VECTOR_ARRAYS)
-    return found and ShardVectors(**found[0], stats=found[1])
-
-
-def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
-    """The arrays of `vectors` by name, not copied."""
-    return {name: getattr(vectors, name) for name in VECTOR_ARRAYS}

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
+from virnucpro_tasks.shards.tables import frames_digest, read_table, write_shard
+
+
+def frames_of(*pairs: tuple[str, str]) -> pa.Table:
+    rows = [
+        {"record_ordinal": 0, "chunk": 1, "frame": 0, "nucleotides": nucleotides, "protein": protein}
+        for nucleotides, protein in pairs
+    ]
+    return pa.Table.from_pylist(rows, FRAME_SCHEMA)
+
+
+def test_shard_tables_read_back(tmp_path: Path) -> None:
+    frames = frames_of(("ATGA", "M"), ("GGGC", "G"))
+    batch = FrameBatch(CHUNK_SCHEMA.empty_table(), frames)
+    # A chunk row for the two frames, so that the counts agree.
+    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {"record_id": b"r", "frames": 2, "status": "scored", "reason": ""}
+    batch = replace(batch, chunks=pa.Table.from_pylist([row], CHUNK_SCHEMA))
+    entry = write_shard(batch, frames=tmp_path / "f.parquet", chunks=tmp_path / "l.parquet")
+    assert (entry.chunk_rows, entry.frames, entry.tokens) == (1, 2, 6)
+    assert read_table(tmp_path / "f.parquet").equals(frames)
+    assert entry.digest == frames_digest(read_table(tmp_path / "f.parquet"))
+
+
+def test_the_digest_sees_every_boundary_and_no_layout() -> None:
+    whole = frames_of(("ATG", "MK"), ("A", "L"))
+    pieces = pa.concat_tables([frames_of(("ATG", "MK")), frames_of(("A", "L"))])
+    assert frames_digest(whole) == frames_digest(pieces) == frames_digest(pa.concat_tables([whole, whole]).slice(2))
+    assert frames_digest(whole) != frames_digest(frames_of(("ATG", "M"), ("A", "KL")))
+    assert frames_digest(whole) != frames_digest(frames_of(("AT", "MK"), ("GA", "L")))
+    assert len(frames_digest(frames_of())) == 64
