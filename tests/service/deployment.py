@@ -19,6 +19,7 @@ from unittest import mock
 from job import SAMPLE as SAMPLE
 
 from virnucpro_tasks.cli.main import main
+from virnucpro_tasks.recovery.events import Began, read_events
 
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 
@@ -198,3 +199,8 @@ def comparable(results: Path) -> dict[str, bytes]:
     for name in [name for name in content if name.endswith(".log")]:
         content.pop(name)
     return content | {"run.json": json.dumps(report, sort_keys=True).encode()}
+
+
+def attempts_begun(attempts: Path) -> int:
+    """How many attempts an attempts file has, whether they have ended or not."""
+    return sum(isinstance(event, Began) for event in read_events(attempts))

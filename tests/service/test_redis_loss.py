@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, MANY_SHARDS, PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import (
+    COMMAND,
+    MANY_SHARDS,
+    PATIENCE_SECONDS,
+    SAMPLE,
+    Deployment,
+    attempts_begun,
+    comparable,
+    wait_until,
+)
 
 from virnucpro_tasks.broker import EmbeddedBroker
 
@@ -99,7 +108,7 @@ def test_a_waiting_client_gets_the_same_results(
 
 
 def _attempts(job: Path, embedding: str) -> int:
-    return len((job / "attempts" / embedding.replace(".safetensors", ".jsonl")).read_text().splitlines())
+    return attempts_begun(job / "attempts" / embedding.replace(".safetensors", ".jsonl"))
 
 
 def test_resume_goes_on_from_the_files_after_total_loss(

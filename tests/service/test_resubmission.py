@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from service.deployment import MANY_SHARDS, SAMPLE, Deployment, comparable, wait_until
+from service.deployment import MANY_SHARDS, SAMPLE, Deployment, attempts_begun, comparable, wait_until
 
 pytestmark = pytest.mark.service
 
 
 def attempts(serving: Deployment, job_id: str) -> int:
-    """How many attempts at shards were begun; those that cancelling stopped are noted as handed back."""
-    files = (serving.store / "jobs" / job_id / "attempts").glob("[0-9]*.jsonl")
-    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    return sum("handed_back" not in line for line in lines)
+    """How many attempts at shards were begun."""
+    return sum(map(attempts_begun, (serving.store / "jobs" / job_id / "attempts").glob("[0-9]*.jsonl")))
 
 
 def test_a_finished_and_a_cancelled_job_are_found(serving: Deployment, tmp_path: Path) -> None:
