@@ -33,6 +33,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
+from virnucpro_tasks.recovery.events import Began, read_events
 from virnucpro_tasks.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -58,16 +59,15 @@ def new_job(settings: Settings, source: Path) -> Job:
     )
 
 
-def attempts_of(job: Job, shard: int) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in job.paths.attempts(shard).read_text().splitlines()]
-    return [line for line in lines if "limit_seconds" in line]
+def attempts_of(job: Job, shard: int) -> list[Began]:
+    return [event for event in read_events(job.paths.attempts(shard)) if isinstance(event, Began)]
 
 
 def running_shard(job: Job, pids: list[int]) -> int | None:
     """The shard that one of the processes `pids` has begun and not finished."""
     for file in sorted((job.paths.root / "attempts").glob("[0-9]*.jsonl")):
         shard = int(file.stem)
-        if not job.paths.embedding(shard).exists() and (found := attempts_of(job, shard)) and found[-1]["pid"] in pids:
+        if not job.paths.embedding(shard).exists() and (found := attempts_of(job, shard)) and found[-1].pid in pids:
             return shard
     return None
 
@@ -97,7 +97,7 @@ def run(settings: Settings, source: Path, harm: Harm | None, folder: Path) -> tu
                         send(pid, signal.SIGCONT)
     delay = None
     if lost is not None and len(attempts_of(job, lost)) > before:
-        again = datetime.fromisoformat(attempts_of(job, lost)[before]["at"]).timestamp()
+        again = datetime.fromisoformat(attempts_of(job, lost)[before].at).timestamp()
         delay = again - harmed_at
     return delay, json.loads(job.paths.run.read_bytes())["sha256"]
 

@@ -44,6 +44,7 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
+from virnucpro_tasks.recovery.events import Began, read_events
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -110,10 +111,9 @@ def worker_times(job: Job, shards: Sequence[int], *, started: float) -> list[dic
     """
     spans: dict[int, list[tuple[float, float]]] = {}
     for shard in shards:
-        lines = [json.loads(line) for line in job.paths.attempts(shard).read_text().splitlines()]
-        begun = [line for line in lines if "pid" in line and not line.keys() & {"done", "failed", "handed_back"}]
-        at = datetime.fromisoformat(begun[-1]["at"]).timestamp()
-        spans.setdefault(begun[-1]["pid"], []).append((at, job.paths.embedding(shard).stat().st_mtime))
+        begun = [event for event in read_events(job.paths.attempts(shard)) if isinstance(event, Began)]
+        at = datetime.fromisoformat(begun[-1].at).timestamp()
+        spans.setdefault(begun[-1].pid, []).append((at, job.paths.embedding(shard).stat().st_mtime))
     times = []
     for of_one in spans.values():
         of_one.sort()

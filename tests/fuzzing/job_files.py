@@ -38,12 +38,13 @@ JOB = {
 ATTEMPTS = b"\n".join(
     json_bytes(entry)
     for entry in (
-        {"step": "whole", "pid": 1, "host": "h", "parent": 2, "limit_seconds": 5.0},
-        {"step": "whole", "pid": 1, "failed": "RuntimeError: x"},
-        {"step": "0-2", "done": True},
-        {"step": "whole", "handed_back": True},
-        {"step": "rest", "failed": "NaN", "culprits": [3, 5]},
-        {"step": "whole", "store": "full", "started": True},
+        {"event": "began", "probe": "whole", "pid": 1, "host": "h", "parent": 2, "limit_seconds": 5.0},
+        {"event": "failed", "probe": "whole", "pid": 1, "reason": "RuntimeError: x"},
+        {"event": "passed", "probe": "0-2"},
+        {"event": "handed-back", "probe": "whole"},
+        {"event": "records-at-fault", "probe": "rest", "reason": "NaN", "culprits": [3, 5]},
+        {"event": "store-failed", "probe": "whole", "reason": "full"},
+        {"event": "failed-outside", "probe": "", "reason": "no bundle"},
     )
 )
 FAILED = {"message": "reads.fasta: the file is empty", "exit_code": 3}
