@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -50,11 +52,18 @@ def test_an_unknown_backend_is_refused_with_the_names_there_are():
 
 
 def test_an_absent_package_is_refused_with_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "flash_attn", None)
+    monkeypatch.setitem(sys.modules, "flash_attn", None)
     with pytest.raises(BackendError, match="pip install flash-attn"):
         resolve_backend("flash-attn", "cuda")
 
 
+@pytest.fixture
+def without_triton(monkeypatch):
+    """As where the package triton is not installed: a CUDA build of torch brings it."""
+    monkeypatch.setitem(sys.modules, "virnucpro_tasks.embed.kernels.attention", None)
+
+
+@pytest.mark.usefixtures("without_triton")
 @pytest.mark.parametrize(
     ("requirements", "reason"),
     [
@@ -70,8 +79,9 @@ def test_what_a_kernel_cannot_compute_is_refused_when_named_and_sdpa_when_automa
     assert resolve_backend("auto", "cuda", requirements).name == "sdpa"
 
 
+@pytest.mark.usefixtures("without_triton")
 def test_automatic_takes_the_varlen_kernel_of_torch_where_flash_attention_is_absent(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "flash_attn", None)
+    monkeypatch.setitem(sys.modules, "flash_attn", None)
     requirements = AttentionRequirements(dtype=torch.float16, head_dim=64, biased=False)
     backend = resolve_backend("auto", "cuda", requirements)
     assert backend.name == "torch"
