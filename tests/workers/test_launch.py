@@ -50,7 +50,8 @@ from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.settings import Settings
 from virnucpro_workers.launch import worker_specs
-from virnucpro_workers.process import COORDINATE, queues_of
+from virnucpro_workers.process import queues_of
+from virnucpro_workers.roles import COORDINATE
 
 class Client:
     def eval(self, script, *keys):

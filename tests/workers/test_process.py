@@ -6,15 +6,8 @@ import pytest
 from virnucpro_workers.consumer.follow import CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.loading import LoadingState
-from virnucpro_workers.process import (
-    COORDINATE,
-    EMBED,
-    ROLES,
-    consumer_steps,
-    load_models,
-    queues_of,
-    transport_options,
-)
+from virnucpro_workers.process import consumer_steps, load_models, queues_of, transport_options
+from virnucpro_workers.roles import COORDINATE, EMBED, ROLES
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from virnucpro_workers.devices import DeviceSlot
-from virnucpro_workers.process import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
+from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
 from virnucpro_workers.supervisor import WorkerSpec
 
 THREAD_VARIABLES = (

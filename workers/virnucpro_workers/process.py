@@ -17,7 +17,7 @@ from typing import Any
 from celery.signals import worker_process_init
 
 from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, gpu_queue
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
@@ -29,18 +29,10 @@ from virnucpro_workers.consumer.kombu_internals import allow_children
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, ROLES, process_name
 
 LOADING_SECONDS = 1800.0
 """Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
-
-EMBED, COORDINATE = "embed", "coordinate"
-
-DEDICATED_COORDINATORS = {
-    f"{COORDINATE}-{queue.name.removeprefix(f'{CPU_QUEUE}-')}": queue.name for queue in COORDINATOR_QUEUES[1:]
-}
-"""Roles of coordinators that serve one queue of smaller inputs only, such as `coordinate-small`, with that queue."""
-
-ROLES = (EMBED, COORDINATE, *DEDICATED_COORDINATORS)
 
 
 def queues_of(role: str, settings: Settings) -> tuple[str, ...]:
@@ -62,11 +54,6 @@ def consumer_steps(role: str, queues: tuple[str, ...], loading: LoadingState) ->
 def transport_options(role: str) -> dict[str, float]:
     """Return kombu's options for a role, besides those of every worker."""
     return {"polling_interval": WAITING_SECONDS} if role == EMBED else {}
-
-
-def process_name(role: str, device: str) -> str:
-    """Return `embed-gpu0` or `coordinate-0`: the first half of a node name, and the name of the heartbeat file."""
-    return f"{role}-{device}"
 
 
 def celery_arguments(*, queues: tuple[str, ...], node: str, log_level: str) -> list[str]:
