@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 # Where a CPU build of this pin is at hand pip takes it; elsewhere the same pin is the CUDA build.
 TORCH ?= torch==2.13.0
 
+# Tests start hundreds of processes: with this variable each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Pip passes on setuptools' advice for whoever edits the package; here it is only installed. Python compiles what it
 # imports; pip would spend half of its time on compiling all the rest.
 PIP := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/pip install --quiet --no-compile
@@ -22,7 +25,7 @@ test: $(VENV)/dev
 	@$(MAKE) --no-print-directory -j 2 lint pytest
 
 pytest: $(VENV)/dev
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Slow: the service tests twenty times, and a million inputs for all that reads bytes.
 flaky: $(VENV)/dev

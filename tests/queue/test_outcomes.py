@@ -48,7 +48,14 @@ FULL = StoreError("the store fails: no space left", hint="make room")
 
 
 @pytest.mark.parametrize(
-    "error", [FULL, ConnectionError("away"), OperationalError("away"), StageRetryError("plan.json")]
+    "error",
+    [
+        FULL,
+        PermissionError(13, "Permission denied"),
+        ConnectionError("away"),
+        OperationalError("away"),
+        StageRetryError("plan.json"),
+    ],
 )
 def test_what_says_nothing_against_the_job_puts_the_message_back(app: VirnucproApp, job: Job, error: Exception) -> None:
     with pytest.raises(Reject) as rejected:

@@ -115,10 +115,10 @@ class ShardWorker:
         Raises StoreError alone, for a file system that refuses files. Any other error is recorded and counted: no
         record is to blame for it, so after `max_attempts` of them the job fails, at once if the error is final.
         """
-        if is_stopped(job.paths):
-            return ShardState.STOPPED
         try:
             with raising_store_errors():
+                if is_stopped(job.paths):
+                    return ShardState.STOPPED
                 return self._embed(OpenShard.read(job, number), message)
         except StoreError:
             raise

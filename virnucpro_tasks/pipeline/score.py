@@ -43,18 +43,16 @@ class Scorer:
     head: Head | None
 
     def is_scored(self, number: int) -> bool:
-        """Whether shard `number` has valid scores; if vectors stay with the results they are checked as well."""
-        kept = read_valid_scores(self.job.paths.scores(number), self._key(number)) is not None
-        if kept and self.job.spec.parameters.keep_embeddings:
-            return read_shard_vectors(self.job, self.plan, number) is not None
-        return kept
+        """Whether shard `number` has valid scores."""
+        return read_valid_scores(self.job.paths.scores(number), self._key(number)) is not None
 
     def score(self, number: int) -> bool:
-        """Score shard `number` from its vectors; False if these are not valid."""
+        """Score shard `number` from its vectors, unless that is done; False if these are not valid."""
         vectors = read_shard_vectors(self.job, self.plan, number)
         if vectors is None:
             return False
-        write_scores(self.job.paths.scores(number), shard_scores(self.head, vectors), self._key(number))
+        if not self.is_scored(number):
+            write_scores(self.job.paths.scores(number), shard_scores(self.head, vectors), self._key(number))
         return True
 
     def _key(self, number: int) -> EmbeddingKey:
@@ -64,15 +62,18 @@ class Scorer:
 def score_shards(job: Job, plan: Plan, *, processes: int) -> list[int]:
     """Score the shards that have no scores yet, with up to `processes` processes; returns those without valid vectors.
 
-    Raises BundleError for a head that was changed, JobError if a process is killed.
+    Vectors that stay with the results are read in any case, for they are handed out. Raises BundleError for a head that
+    was changed, JobError if a process is killed.
     """
     scorer = Scorer(job, plan, job_head(job, job_description(job)))
-    with ThreadPoolExecutor(READING_THREADS) as threads:
-        scored = list(threads.map(scorer.is_scored, plan.to_embed))
-    unscored = [number for number, done in zip(plan.to_embed, scored, strict=True) if not done]
+    numbers = plan.to_embed
+    if not job.spec.parameters.keep_embeddings:
+        with ThreadPoolExecutor(READING_THREADS) as threads:
+            scored = list(threads.map(scorer.is_scored, numbers))
+        numbers = [number for number, done in zip(numbers, scored, strict=True) if not done]
     job.paths.kept_scores.mkdir(exist_ok=True)
-    succeeded = over_shards(scorer.score, job, plan, unscored, processes=processes)
-    return [number for number, done in zip(unscored, succeeded, strict=True) if not done]
+    succeeded = over_shards(scorer.score, job, plan, numbers, processes=processes)
+    return [number for number, done in zip(numbers, succeeded, strict=True) if not done]
 
 
 def over_shards(

@@ -30,6 +30,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import JobError, StoreError
+from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
 from virnucpro_tasks.queue.store_failures import clear_store_failures, count_store_failure
@@ -70,7 +71,8 @@ def message_outcome(app: Celery, job: Job) -> Iterator[None]:
     client = app.backend.client
     try:
         try:
-            yield
+            with raising_store_errors():
+                yield
         except StoreError as error:
             if not count_store_failure(client, job, error):
                 raise Reject(error, requeue=True) from error
