@@ -41,7 +41,7 @@ COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
 def split_ours(source: Path, folder: Path) -> None:
-    """The splitting step of a job."""
+    """The splitting stage of a job."""
     settings = Settings(store=folder, bundle="demo")
     job = submit(settings, [source], chunk_length=None, min_length=0, strict=False, keep_embeddings=False, priority=0)
     for _ in split_files(job):

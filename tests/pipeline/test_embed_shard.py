@@ -134,7 +134,7 @@ def test_a_shard_whose_records_are_all_at_fault_is_finished_without_vectors(
     assert (vectors_of(job).protein_row == NO_VECTOR).all()
 
 
-def test_a_shard_that_is_sound_in_pieces_alone_loses_nothing(
+def test_a_shard_that_passes_only_in_pieces_loses_nothing(
     mixed: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embed(mixed, 0, settings)
@@ -181,7 +181,7 @@ def test_nan_names_its_records_without_bisection(
     ]
 
 
-def test_attempts_that_never_returned_condemn_nobody_whose_records_are_sound(mixed: Job, settings: Settings) -> None:
+def test_attempts_that_never_returned_blame_no_record_that_can_be_computed(mixed: Job, settings: Settings) -> None:
     started = {"at": "", "host": "", "pid": 1, "device": "gpu0"}
     mixed.paths.attempts(0).write_text(f"{json.dumps(started)}\n" * 3)
     assert embed(mixed, 0, settings) == "embedded"

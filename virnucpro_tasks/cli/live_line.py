@@ -24,7 +24,7 @@ ROOM_FOR_A_BAR = 48
 REDRAWS_PER_SECOND = 8
 
 UNMEASURED_STATES = frozenset({JobState.SPLITTING, JobState.FINISHING})
-"""How much of them is done is not known: their bar only moves."""
+"""Stages without a known total: the bar pulses."""
 
 
 class ProgressLine:

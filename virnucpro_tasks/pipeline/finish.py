@@ -37,7 +37,7 @@ def finish(job: Job, *, processes: int) -> None:
     if is_stopped(job.paths) or not (job.paths.plan.exists() or job.paths.results.exists()):
         return
     with failing_job(job, FINISHING):
-        # A results folder is complete: its writer died before the commit mark.
+        # A results folder is complete; only the commit mark of the job may be missing.
         if not job.paths.results.exists():
             try:
                 _write_results(job, read_plan(job.paths.plan), processes=processes)

@@ -25,7 +25,8 @@ def repair(job: Job, *, processes: int) -> list[int]:
     """Write damaged tables and plans of `job` again and score its shards; returns the shards that are to be embedded.
 
     Those have no valid vectors; as long as there are any, finishing would be too early. Scoring uses up to `processes`
-    processes. Does nothing for a job that is stopped, not split yet, or has its results folder. An error that is not
+    processes. Does nothing for a job that is stopped, not split yet, or has its results folder; for one that is stopped
+    meanwhile the shards that it returns need not be embedded. An error that is not
     the file system's is written to failed.json; raises StoreError.
     """
     if is_stopped(job.paths) or not job.paths.plan.exists() or job.paths.results.exists():

@@ -62,8 +62,8 @@ class Scorer:
 def score_shards(job: Job, plan: Plan, *, processes: int) -> list[int]:
     """Score the shards that have no scores yet, with up to `processes` processes; returns those without valid vectors.
 
-    Vectors that stay with the results are read in any case, for they are handed out. Raises BundleError for a head that
-    was changed, JobError if a process is killed.
+    With `keep_embeddings` the vectors of all shards are checked, since users get them. Raises BundleError for a head
+    that was changed, JobError if a process is killed.
     """
     scorer = Scorer(job, plan, job_head(job, job_description(job)))
     numbers = plan.to_embed

@@ -1,4 +1,4 @@
-"""One attempt at a shard, as a context manager: the only writer of the attempts file.
+"""One attempt at a shard, as a context manager: the only writer of a shard's attempts file.
 
 It writes that the attempt began, and at its end exactly one event, into which it translates any exception.
 """

@@ -7,8 +7,8 @@
     given up  nothing helps: every record of the shard is at fault
 
 A part of several records is tried once: if its worker died for another reason, halving it costs time and blames no
-record. A single record is blamed after RECORD_ATTEMPTS failures of its own. Lost workers count by threes
-(`History.weight`). Any worker that reads the same events takes the same next probe.
+record. A single record is blamed after RECORD_ATTEMPTS failures of its own. Three lost workers count as one
+failure (`History.weight`). Any worker that reads the same events takes the same next probe.
 """
 
 from __future__ import annotations

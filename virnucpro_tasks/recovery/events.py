@@ -26,7 +26,7 @@ import msgspec
 from virnucpro_tasks.files import checksum
 
 WHOLE = "whole"
-"""The probe of a shard as it is; a damaged line counts as an attempt at it."""
+"""The probe of a shard as it is. A damaged line counts as an attempt at it, so for nothing in the file of a stage."""
 
 _CHECK, _CHECK_CHARACTERS = "check", 16
 """The field of a line that holds the beginning of the checksum of its other fields."""
@@ -88,7 +88,7 @@ class FailedOutside(Event, frozen=True, kw_only=True, tag="failed-outside"):
 
 
 class Damaged(Event, frozen=True, kw_only=True, tag="damaged"):
-    """A line that cannot be read; never written."""
+    """A line that cannot be read; never written to the attempts file itself."""
 
 
 _DAMAGED = Damaged(probe=WHOLE, at="", host="", pid=0)

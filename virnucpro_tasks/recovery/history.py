@@ -28,10 +28,10 @@ LOST_WORKERS_PER_FAILURE = 3
 class History:
     """Counts of events by probe; each only goes up.
 
-    `begun` attempts, of them `excused` ones that say nothing against the records (passed, handed back, store at fault,
-    culprits found) and `failures` that ended with an error or a lost process. `passed` are probes that passed once,
-    `reasons` the last failure of each probe, `culprits` why a record was found at fault, by record ordinal;
-    `failed_outside` counts failures outside of any attempt.
+    `begun` counts attempts that were started, `excused` those that ended without a fault of the records (passed, handed
+    back, store at fault, culprits found), `failures` those that ended with an error or a lost process. `passed` are
+    probes that passed once, `reasons` the last failure of each probe, `culprits` why a record was found at fault, by
+    record ordinal; `failed_outside` counts failures outside of any attempt.
     """
 
     begun: Counter[str] = field(default_factory=Counter)

@@ -22,10 +22,10 @@ class StageRetryError(Exception):
 
 @contextmanager
 def stage_attempt(job: Job, stage: str, *, limit_seconds: float) -> Iterator[None]:
-    """Count an attempt at a stage of a job; after `max_attempts` that were lost with their process the job fails.
+    """Count an attempt at a stage of a job; the job fails once its failures weigh `max_attempts` (`History.weight`).
 
-    Raises JobError if it fails, StoreError if the attempt cannot be recorded. A StageRetryError of the stage counts;
-    other exceptions do not, since they prove that the process lives.
+    Failures are attempts that were lost with their process, and StageRetryErrors; other exceptions do not count, since
+    they prove that the process lives. Raises JobError if the job fails, StoreError if nothing can be recorded.
     """
     if is_stopped(job.paths):
         yield
@@ -51,8 +51,7 @@ def stage_attempt(job: Job, stage: str, *, limit_seconds: float) -> Iterator[Non
 
 @contextmanager
 def failing_job(job: Job, stage: str) -> Iterator[None]:
-    """End `job` with what goes wrong in the block: the reason is written to failed.json. Raises StoreError and
-    StageRetryError alone."""
+    """Fail `job` if the block raises: the reason is written to failed.json. Raises StoreError and StageRetryError."""
     try:
         with raising_store_errors():
             yield

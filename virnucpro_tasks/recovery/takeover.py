@@ -17,7 +17,8 @@ class TakeoverCheck:
     """Compares a shard's files with what they were when an attempt began; each check costs two `stat` calls.
 
     `message` is the delivery tag of the attempt's message. It stays the same when the message is delivered again, so
-    another attempt with it has taken the message over. An attempt with another tag is an equal: the first result wins.
+    another attempt with it has taken the message over. An attempt with another tag computes the shard independently:
+    whichever writes its vectors first counts.
     `began_at` is where the attempt's own line ends in the attempts file.
     """
 

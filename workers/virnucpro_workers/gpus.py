@@ -1,4 +1,4 @@
-"""Lists the GPUs of this host by NVML, the driver's library. It never uses CUDA: a parent that did could not fork."""
+"""Lists the GPUs of this host by NVML, the driver's library. It never uses CUDA, which cannot be used after a fork."""
 
 from __future__ import annotations
 

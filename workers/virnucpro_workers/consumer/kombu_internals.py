@@ -1,4 +1,4 @@
-"""All uses of private or undocumented parts of Celery, kombu and billiard, and nothing else.
+"""All uses of private names of Celery, kombu and billiard, and nothing else.
 
 They were read in celery 5.7.0, kombu 5.7.0 and billiard 4.3.2. Each function names what it relies on and what breaks if
 that changes. A new version of one of the three needs this file read again; `tests/test_layers.py` keeps the names out
