@@ -23,7 +23,7 @@ _AGAIN = "copy or convert the bundle again"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadFiles:
-    """What a head is made of.
+    """The content of the files of a head.
 
     `configuration` holds all entries of head/config.json, `kind` that of the head; `tensors` are float64, those of
     head/model.safetensors by name; `path` is that file, for messages.

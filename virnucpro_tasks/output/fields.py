@@ -29,7 +29,7 @@ def texts(values: Iterable[bytes]) -> list[bytes]:
 
 
 def repeated_texts(values: Sequence[bytes]) -> list[bytes]:
-    """The same as `texts`, faster for a column with few different values."""
+    """Format a column like `texts`, faster where it has few different values."""
     written = {value: text_field(value) for value in set(values)}
     return [written[value] for value in values]
 

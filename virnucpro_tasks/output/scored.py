@@ -98,7 +98,7 @@ class ScoredRows:
         return len(self.ids)
 
     def is_status(self, status: Status) -> npt.NDArray[np.bool_]:
-        """Which rows have `status`."""
+        """Mask of the rows that have `status`, bool (rows,)."""
         return self.status == STATUSES.index(status)
 
     @property
