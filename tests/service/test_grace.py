@@ -24,7 +24,7 @@ def test_a_long_shard_is_handed_back_in_time_and_not_held_against_it(deployment:
     supervisor = deployment.start_workers("cpu", "--grace-seconds", str(GRACE_SECONDS), **slow)
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     attempts = deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"
-    wait_until(attempts.exists)
+    wait_until(lambda: read_events(attempts))
     began = time.monotonic()
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(PATIENCE_SECONDS) == 0

@@ -56,7 +56,7 @@ def test_a_shard_runs_once_though_redis_is_restarted_meanwhile(
     slow(deployment, 12 * LEASE_SECONDS)
     deployment.start_workers("cpu,cpu")
     job_id, attempts = submitted(deployment)
-    wait_until(attempts.exists)
+    wait_until(lambda: starts(attempts))
     broker.restart()
     assert results_of(deployment, job_id) == quiet
     assert len(starts(attempts)) == 1
@@ -69,7 +69,7 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     slow(deployment, 5 * LEASE_SECONDS)
     deployment.start_workers("cpu,cpu")
     job_id, attempts = submitted(deployment)
-    wait_until(attempts.exists)
+    wait_until(lambda: starts(attempts))
     (first,) = starts(attempts)
     stopped = [psutil.Process(first.pid), psutil.Process(first.parent)]
     for process in stopped:
@@ -109,7 +109,7 @@ def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmle
         deployment.start_workers("cpu")
         deployment.broker_url = broker.url
         job_id, attempts = submitted(deployment)
-        wait_until(attempts.exists)
+        wait_until(lambda: starts(attempts))
         network.cut()
         # When another host is there
         deployment.start_workers("cpu")
