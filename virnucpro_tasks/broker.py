@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.processes import spawn
+from virnucpro_tasks.temporary import TemporaryFolder
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 SOCKET_PATH_BYTES = 107
@@ -44,15 +45,15 @@ class EmbeddedBroker:
     def __init__(self, data: Path | None = None, *, server: Path | None = None) -> None:
         self._data = data
         self._server = server
-        self._folder: Path | None = None
+        self._temporary: TemporaryFolder | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def socket(self) -> Path:
         """Path of the unix socket."""
-        if self._folder is None:
+        if self._temporary is None:
             raise BrokerError("the embedded broker is not running")
-        return self._folder / "redis.sock"
+        return self._temporary.path / "redis.sock"
 
     @property
     def url(self) -> str:
@@ -75,7 +76,7 @@ class EmbeddedBroker:
         self._start()
 
     def __enter__(self) -> EmbeddedBroker:
-        self._folder = _private_folder()
+        self._temporary = _private_folder()
         try:
             self._start()
         except BaseException:
@@ -127,9 +128,9 @@ class EmbeddedBroker:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._temporary is not None:
+            self._temporary.remove()
+            self._temporary = None
 
 
 def find_server() -> Path:
@@ -170,13 +171,13 @@ def _platform_folder() -> str:
     return f"{platform.system().lower()}-{'x86_64' if machine == 'amd64' else machine}"
 
 
-def _private_folder() -> Path:
+def _private_folder() -> TemporaryFolder:
     """Make a folder (mode 700) with a path that is short enough for a unix socket in it."""
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
         if not parent or not os.access(parent, os.W_OK | os.X_OK):
             continue
-        folder = Path(tempfile.mkdtemp(prefix="vnp-", dir=parent))
-        if len(os.fsencode(folder / "redis.sock")) <= SOCKET_PATH_BYTES:
+        folder = TemporaryFolder("vnp-", parent=parent)
+        if len(os.fsencode(folder.path / "redis.sock")) <= SOCKET_PATH_BYTES:
             return folder
-        folder.rmdir()
+        folder.remove()
     raise BrokerError("no folder for a unix socket", hint="set TMPDIR to a writable folder with a short path")

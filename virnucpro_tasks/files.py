@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ import msgspec
 from safetensors import SafetensorError
 
 from virnucpro_tasks.errors import DamagedError, StoreError
+from virnucpro_tasks.owners import temporary_name
 
 READ_BLOCK_BYTES = 2**20
 
@@ -217,4 +217,4 @@ def store_write_error(error: OSError, place: Path) -> StoreError:
 
 
 def _temporary_beside(final: Path) -> Path:
-    return final.with_name(f".{final.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    return final.with_name(temporary_name(final.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.models.locate import DEMONSTRATION
+from virnucpro_tasks.temporary import TemporaryFolder
 
 LEASE_SECONDS = 5.0
 SHARD_TOKENS = 1_000
@@ -56,9 +56,9 @@ def command(
     # Imported here: it needs packages that a client does not have.
     from virnucpro_tasks.chaos.drill import run_drill
 
-    with tempfile.TemporaryDirectory(prefix="virnucpro-chaos-") as folder:
+    with TemporaryFolder("virnucpro-chaos-") as folder:
         settings = replace(
-            settings_of(context, **flags, bundle=bundle, store=Path(folder)),
+            settings_of(context, **flags, bundle=bundle, store=folder),
             bundle=bundle or DEMONSTRATION,
             lease_seconds=LEASE_SECONDS,
             soft_shutdown_seconds=SOFT_SHUTDOWN_SECONDS,

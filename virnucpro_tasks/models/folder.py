@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.files import sync
+from virnucpro_tasks.owners import temporary_name
 
 NOT_EXECUTABLE = 0o666
 
@@ -26,7 +25,7 @@ def new_folder(output: Path) -> Iterator[Path]:
     output = output.absolute()
     if output.exists() or output.is_symlink():
         raise OutputError(f"{output} exists already", hint="name a new folder")
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = output.with_name(temporary_name(output.name))
     try:
         temporary.mkdir(parents=True)
     except OSError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +15,7 @@ from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
 from virnucpro_tasks.output.run_report import LOG_FILE, log_text, run_report
+from virnucpro_tasks.owners import temporary_name
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING
 from virnucpro_tasks.pipeline.score import job_description
 from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_style
@@ -50,7 +49,7 @@ def finish(job: Job, *, processes: int) -> None:
 
 
 def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
-    staging = job.paths.root / f".results.{os.getpid()}.{secrets.token_hex(4)}"
+    staging = job.paths.root / temporary_name("results")
     staging.mkdir()
     try:
         _write(job, plan, staging, processes=processes)

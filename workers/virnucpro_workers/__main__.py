@@ -6,12 +6,12 @@ import argparse
 import os
 import socket
 import sys
-import tempfile
 from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
+from virnucpro_tasks.temporary import TemporaryFolder
 from virnucpro_workers.cores import available_cores
 from virnucpro_workers.devices import choose_devices
 from virnucpro_workers.gpus import list_gpus
@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.run_dir is not None:
             options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return supervise(options, settings, options.run_dir)
-        with tempfile.TemporaryDirectory(prefix="virnucpro-run-") as folder:
-            return supervise(options, settings, Path(folder))
+        with TemporaryFolder("virnucpro-run-") as folder:
+            return supervise(options, settings, folder)
     except VirnucproError as error:
         print(f"virnucpro worker: {error}", file=sys.stderr)
         return error.exit_code
