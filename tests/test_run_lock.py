@@ -127,7 +127,7 @@ def test_of_several_runs_exactly_one_takes_over(folder: Path, other: subprocess.
 
 def test_a_run_on_another_host_is_believed_while_it_renews_its_lock(folder: Path) -> None:
     left_elsewhere(folder, seconds_ago=STALE_SECONDS / 2)
-    with pytest.raises(OutputError, match="on elsewhere.*if it is gone, repeat the command after 60 s"):
+    with pytest.raises(OutputError, match=r"on elsewhere.*if it is gone, repeat the command after 60 s"):
         RunLock(folder).__enter__()
 
 
