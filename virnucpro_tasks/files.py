@@ -6,15 +6,11 @@ tells whether it was changed since; an error of the file system that is not the 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import re
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,26 +18,25 @@ import msgspec
 from safetensors import SafetensorError
 
 from virnucpro_tasks.errors import DamagedError, StoreError
-from virnucpro_tasks.owners import temporary_name
+from virnucpro_tasks.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
+from virnucpro_tasks.file_operations import (
+    by_name,
+    create_empty,
+    fsync,
+    publish_once,
+    read_bytes,
+    rename_over,
+    set_mode,
+    sync,
+    temporary_beside,
+)
 
 READ_BLOCK_BYTES = 2**20
 
 CHECKSUM = "sha256"
 """The field of a checked JSON file that holds the checksum of all others."""
 
-STORE_ERROR_NUMBERS = frozenset(
-    {
-        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-        *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.ENFILE),
-    }
-)
-"""Errors that say nothing against a job: a full, read-only or broken file system, missing rights."""
-
-STORE_HINT = "make room, or mount it writable; then 'virnucpro resume' goes on"
-
-_HARD_LINKS_UNSUPPORTED = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
-_RUST_ERROR_NUMBER = re.compile(r"os error (\d+)")
-"""safetensors raises its own exception, with the number of the system's error in the text."""
+RESUME = "then 'virnucpro resume' goes on"
 
 T = TypeVar("T")
 
@@ -54,21 +49,22 @@ def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
     closes the temporary file, which exists and is empty, or replaces it. The mode of `final` is 0666 less the umask.
     On an exception the temporary file is removed and `final` is untouched. With two writers the last rename wins.
     """
-    temporary = _temporary_beside(final)
+    temporary = temporary_beside(final)
     try:
-        temporary.touch(exist_ok=False)
+        create_empty(temporary)
         mode = temporary.stat().st_mode
         yield temporary
         with temporary.open("rb+") as handle:
             # safetensors creates files that only their owner may read; other users of the group go on with the job.
-            os.fchmod(handle.fileno(), stat.S_IMODE(mode))
+            set_mode(handle.fileno(), stat.S_IMODE(mode))
             if durable:
-                os.fsync(handle.fileno())
-        temporary.replace(final)
+                fsync(handle.fileno())
+        rename_over(temporary, final)
         if durable:
             sync(final.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(final: Path, content: bytes) -> None:
@@ -85,51 +81,28 @@ def write_json(final: Path, content: Any) -> None:
 
 
 def write_once(final: Path, content: bytes) -> None:
-    """Write `content` to `final` unless it exists; of several writers at once exactly one succeeds.
-
-    On a file system without hard links the last one wins.
-    """
-    temporary = _temporary_beside(final)
+    """Write `content` to `final` unless it exists; of several writers at once one succeeds (`publish_once`)."""
+    temporary = temporary_beside(final)
     try:
         with temporary.open("xb") as handle:
             handle.write(content)
             handle.flush()
-            os.fsync(handle.fileno())
-        try:
-            os.link(temporary, final)
-        except FileExistsError:
-            return
-        except OSError as error:
-            if error.errno not in _HARD_LINKS_UNSUPPORTED:
-                raise
-            temporary.replace(final)
+            fsync(handle.fileno())
+        publish_once(temporary, final)
         sync(final.parent)
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` a hard link to the file `source`, or a copy of it on another file system."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def sync(path: Path) -> None:
-    """Fsync a file, or a directory and so the names in it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file. Raises OSError."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+    def digest() -> str:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+
+    return by_name(digest, path)
 
 
 def file_matches(path: Path, sha256: str) -> bool:
@@ -165,7 +138,7 @@ def read_checked(path: Path, kind: type[T]) -> T:
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object. Raises FileNotFoundError; DamagedError if the file holds anything else."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path))
     # Deep nesting exhausts the parser's stack.
     except (ValueError, RecursionError):
         raise DamagedError(path) from None
@@ -187,14 +160,12 @@ def as_store_error(error: BaseException) -> StoreError | None:
     """`error` as a StoreError if the file system is at fault (STORE_ERROR_NUMBERS), otherwise None."""
     if isinstance(error, StoreError):
         return error
-    number = getattr(error, "errno", None)
-    if isinstance(error, SafetensorError) and (found := _RUST_ERROR_NUMBER.search(str(error))):
-        number = int(found[1])
-    if not isinstance(error, OSError | SafetensorError) or number not in STORE_ERROR_NUMBERS:
+    if not isinstance(error, OSError | SafetensorError) or error_number(error) not in STORE_ERROR_NUMBERS:
         return None
+    cause = cause_of(error)
     path = getattr(error, "filename", None)
     named = f" ({path})" if path else ""
-    return StoreError(f"the store fails: {os.strerror(number)}{named}", hint=STORE_HINT)
+    return StoreError(f"the store fails: {cause.words}{named}", hint=f"{cause.advice}; {RESUME}")
 
 
 @contextmanager
@@ -210,11 +181,8 @@ def raising_store_errors() -> Iterator[None]:
 
 def store_write_error(error: OSError, place: Path) -> StoreError:
     """The error of a client to which the store refuses to write `place`."""
+    cause = cause_of(error, place)
     return StoreError(
-        f"{error.filename or place}: {error.strerror or error}: the store does not take the job",
-        hint="make room, or mount it writable, and submit again",
+        f"{error.filename or place}: {cause.words}: the store does not take the job",
+        hint=f"{cause.advice}, and submit again" if cause.advice else "",
     )
-
-
-def _temporary_beside(final: Path) -> Path:
-    return final.with_name(temporary_name(final.name))

@@ -30,7 +30,9 @@ from typing import Self
 LONGEST_COMMAND = 200
 """Characters of a command line that a mark keeps."""
 
-_LONGEST_NAME_BYTES = 200
+_LONGEST_NAME_BYTES = 100
+"""Of a temporary name, with about 40 more: some file systems take no longer names than 143 bytes."""
+
 _NAME = re.compile(r"\..+\.(?P<pid>\d+)-(?P<started>\d+)\.(?P<place>[0-9a-f]{8})[0-9a-f]{8}\.tmp", re.DOTALL)
 _START_FIELD, _STATE_FIELD = 19, 0
 _ENDED_STATES = frozenset("ZXx")
@@ -196,7 +198,7 @@ def this_place() -> Place:
 
 def temporary_name(name: str) -> str:
     """A new name, that begins with a dot, for the unfinished form of a file or folder `name`; it tells who made it."""
-    fitting = os.fsdecode(os.fsencode(name)[:_LONGEST_NAME_BYTES])
+    fitting = os.fsencode(name)[:_LONGEST_NAME_BYTES].decode(errors="ignore")
     pid = os.getpid()
     return f".{fitting}.{pid}-{_own_start(pid)}.{this_place().digest}{secrets.token_hex(4)}.tmp"
 

@@ -41,9 +41,13 @@ SPLITTING, FINISHING = "splitting", "finishing"
 COMMIT_MARK = "run.json"
 """Its presence means: in a job's folder that the job is finished, in a folder of results that they are complete."""
 
+LOG_FILE = "virnucpro.log"
+"""The readable form of the report, in a folder of results."""
+
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_RANDOM_CHARACTERS = 16
 _ID_PATTERN = re.compile(r"\d{8}t\d{6}z-[a-z2-7]{16}")
+_SHARD_FILE = re.compile(r"(\d{6,})\.[a-z.]+")
 
 
 def new_job_id() -> str:
@@ -65,6 +69,12 @@ def checked_job_id(job_id: object) -> str:
     if not isinstance(job_id, str) or not is_job_id(job_id):
         raise JobError("this is not a job id", job_id=ascii(job_id)[:80], hint="see 'virnucpro list'")
     return job_id
+
+
+def shard_number(name: str) -> int | None:
+    """The shard to which a file of this name belongs; None for any other name, as programs of others leave them."""
+    found = _SHARD_FILE.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def submission_file(store: Path, key: str) -> Path:
@@ -169,6 +179,6 @@ class JobPaths:
         return self.root / COMMIT_MARK
 
     def make_folders(self) -> None:
-        """Create the folders that tasks write to."""
+        """Create the folders that tasks write to, those that are missing."""
         for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts"):
             (self.root / name).mkdir(parents=True, exist_ok=True)

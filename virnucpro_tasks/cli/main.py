@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
+from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE
 
 COMMANDS = {
@@ -96,7 +97,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
     except OSError as error:
-        code = _complain(f"{error.filename or 'system'}: {error.strerror or error}", ExitCode.UNEXPECTED)
+        cause = cause_of(error)
+        hint = f" ({cause.advice})" if cause.advice else ""
+        code = _complain(f"{error.filename or 'system'}: {cause.words}{hint}", ExitCode.UNEXPECTED)
     except Exception as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()

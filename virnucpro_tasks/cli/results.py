@@ -14,9 +14,12 @@ import click
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.files import atomic_path, link_or_copy
+from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.file_operations import link_or_copy
+from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.paths import COMMIT_MARK
 
 
@@ -45,7 +48,8 @@ def copy_embeddings(job: Job, output: Path) -> list[Path]:
     """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
     with as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
-        return _copies(sorted(job.paths.embeddings.glob("*.safetensors")), output, put=link_or_copy)
+        shards = sorted(shards_in(job.paths.embeddings, ".safetensors"))
+        return _copies([job.paths.embedding(shard) for shard in shards], output, put=link_or_copy)
 
 
 def _copies(
@@ -65,9 +69,10 @@ def as_output_error(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        cause = cause_of(error, output)
         raise OutputError(
-            f"the results cannot be copied to {output}: {error.strerror or error}",
-            hint="make room, or choose another folder; they stay where they are",
+            f"the results cannot be copied to {output}: {cause.words}",
+            hint=f"{cause.advice or 'make room'}, or choose another folder; they stay where they are",
         ) from error
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.files import link_or_copy, write_json
+from virnucpro_tasks.file_operations import link_or_copy
+from virnucpro_tasks.files import write_json
 from virnucpro_tasks.heads.card import model_card
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.mlp import Epoch

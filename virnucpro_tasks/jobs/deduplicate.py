@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -11,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
+from virnucpro_tasks.file_operations import exists, is_there
 from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
+from virnucpro_tasks.jobs.submission_lock import submission_lock
 from virnucpro_tasks.paths import submission_file
 
 
@@ -45,8 +46,9 @@ def deduplicate(store: Path, job: Job) -> Submission:
     that submit at the same time get the same job. A finished job with quarantined records, with missing result files
     or a damaged run.json is not used again. Raises StoreError, and removes `job`, if the submission cannot be noted.
     """
-    with _removing_on_error(job), _locked(submission_file(store, content_key(job.spec))) as note:
-        older = _usable(store, note.read_text().strip())
+    note = submission_file(store, content_key(job.spec))
+    with _removing_on_error(job), submission_lock(note):
+        older = _usable(store, note.read_text(errors="replace").strip())
         if older is None or older.job_id == job.job_id:
             note.write_text(f"{job.job_id}\n")
             return Submission(job, None)
@@ -59,7 +61,8 @@ def deduplicate(store: Path, job: Job) -> Submission:
 
 def replace_submission(store: Path, job: Job) -> None:
     """Note `job` as the one that later submissions of equal work find. Raises StoreError as `deduplicate` does."""
-    with _removing_on_error(job), _locked(submission_file(store, content_key(job.spec))) as note:
+    note = submission_file(store, content_key(job.spec))
+    with _removing_on_error(job), submission_lock(note):
         note.write_text(f"{job.job_id}\n")
 
 
@@ -70,13 +73,13 @@ def _usable(store: Path, job_id: str) -> Job | None:
         job = open_job(store, job_id)
     except JobError:
         return None
-    if not job.paths.run.exists():
+    if not exists(job.paths.run):
         return job
     try:
         report = read_report(job.paths.run)
     except DamagedError:
         return None
-    complete = all((job.paths.results / name).is_file() for name in report.sha256)
+    complete = all(is_there(job.paths.results / name) for name in report.sha256)
     quarantined = report.counts.records.quarantined or report.counts.chunks.quarantined
     return job if complete and not quarantined else None
 
@@ -89,12 +92,3 @@ def _removing_on_error(job: Job) -> Iterator[None]:
     except OSError as error:
         remove_job(job, force=True)
         raise store_write_error(error, job.paths.root) from error
-
-
-@contextmanager
-def _locked(note: Path) -> Iterator[Path]:
-    """Create `note` if needed, and hold an exclusive lock on it."""
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with note.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield note

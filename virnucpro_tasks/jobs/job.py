@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
+from virnucpro_tasks.file_operations import exists, is_there, remove_tree
 from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked
+from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
@@ -105,10 +106,10 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             write_bytes(paths.bundle / name, content)
         write_checked(paths.job, spec)
     except OSError as error:
-        shutil.rmtree(paths.root, ignore_errors=True)
+        remove_tree(paths.root)
         raise store_write_error(error, paths.root) from error
     except BaseException:
-        shutil.rmtree(paths.root, ignore_errors=True)
+        remove_tree(paths.root)
         raise
     return Job(paths, spec)
 
@@ -162,11 +163,11 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
     for stage in (SPLITTING, FINISHING):
         job.paths.stage_attempts(stage).unlink(missing_ok=True)
     if retry_quarantined and not job.paths.run.exists():
-        for file in job.paths.quarantine.glob("*.json"):
-            job.paths.attempts(int(file.stem)).unlink(missing_ok=True)
-            job.paths.scores(int(file.stem)).unlink(missing_ok=True)
-            job.paths.embedding(int(file.stem)).unlink(missing_ok=True)
-            file.unlink()
+        for shard in shards_in(job.paths.quarantine, ".json"):
+            job.paths.attempts(shard).unlink(missing_ok=True)
+            job.paths.scores(shard).unlink(missing_ok=True)
+            job.paths.embedding(shard).unlink(missing_ok=True)
+            job.paths.quarantined(shard).unlink(missing_ok=True)
 
 
 def remove_job(job: Job, *, force: bool) -> None:
@@ -180,7 +181,7 @@ def remove_folder(paths: JobPaths, *, force: bool) -> None:
     if not done and not force:
         raise JobError("still under way", job_id=paths.job_id, hint="cancel it first, or use --force")
     paths.job.unlink(missing_ok=True)
-    shutil.rmtree(paths.root, ignore_errors=True)
+    remove_tree(paths.root)
 
 
 def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
@@ -195,4 +196,4 @@ def record_failure(paths: JobPaths, message: str, *, exit_code: ExitCode) -> Non
 
 def is_stopped(paths: JobPaths) -> bool:
     """Whether the job is cancelled, failed, removed or finished, so that no more work is to be done for it."""
-    return paths.cancelled.exists() or paths.failed.exists() or paths.run.exists() or not paths.job.exists()
+    return exists(paths.cancelled) or exists(paths.failed) or exists(paths.run) or not is_there(paths.job)

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, printable
+from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.files import decode, read_checked, read_object
 from virnucpro_tasks.jobs.job import Failure, Job
+from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.shards.plan import read_plan
 
 
@@ -96,13 +98,14 @@ def job_progress(job: Job) -> Progress:
     Raises DamagedError for a damaged run.json.
     """
     paths = job.paths
-    done = {int(file.stem) for file in paths.embeddings.glob("[0-9]*.safetensors")}
-    quarantined = {int(file.stem) for file in paths.quarantine.glob("[0-9]*.json")}
+    done = shards_in(paths.embeddings, ".safetensors")
+    quarantined = shards_in(paths.quarantine, ".json")
     shards_total = tokens_total = tokens_done = None
     with suppress(FileNotFoundError, DamagedError):  # finishing makes a damaged plan again
         plan = read_plan(paths.plan)
-        if paths.run.exists():
-            done = set(plan.to_embed)
+        planned = set(plan.to_embed)
+        done = planned if exists(paths.run) else done & planned
+        quarantined &= planned
         shards_total, tokens_total = len(plan.to_embed), plan.tokens
         tokens_done = sum(plan.shards[number].tokens for number in done)
     state, message, exit_code = _state(job, shards_total, len(done))
@@ -122,15 +125,16 @@ def job_progress(job: Job) -> Progress:
 
 def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobState, str, ExitCode]:
     paths = job.paths
-    if paths.run.exists():
+    # By reading, not by looking first: a job may be removed or resumed between the two.
+    with suppress(FileNotFoundError):
         report = read_report(paths.run)
         return JobState.DONE, _final_message(report), report.exit_code
-    if paths.failed.exists():
+    with suppress(FileNotFoundError):
         return JobState.FAILED, *_failure(paths.failed)
-    if paths.cancelled.exists():
+    if exists(paths.cancelled):
         return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
     if shards_total is None:
-        started = any(paths.shards.iterdir())
+        started = bool(shards_in(paths.shards, ".parquet"))
         return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK
     if shards_ended < shards_total:
         return JobState.EMBEDDING, "", ExitCode.OK

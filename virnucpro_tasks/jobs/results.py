@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
-from virnucpro_tasks.files import file_matches
+from virnucpro_tasks.file_operations import is_there
+from virnucpro_tasks.files import file_matches, file_sha256
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import read_report
-from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
 
 def result_files(job: Job) -> list[Path]:
@@ -16,13 +17,16 @@ def result_files(job: Job) -> list[Path]:
 
     Raises JobError if the job is not finished, DamagedError for a file that is missing or changed.
     """
-    if not job.paths.run.exists():
+    if not is_there(job.paths.run):
         raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
-    for name, sha256 in read_report(job.paths.run).sha256.items():
+    digests = read_report(job.paths.run).sha256
+    for name, sha256 in (*digests.items(), (COMMIT_MARK, file_sha256(job.paths.run))):
         path = job.paths.results / name
         if not file_matches(path, sha256):
             raise damaged_result(job, path)
-    return sorted(job.paths.results.iterdir(), key=lambda file: (file.name == COMMIT_MARK, file.name))
+    log = [LOG_FILE] if is_there(job.paths.results / LOG_FILE) else []
+    # By their names: a listing may lack a file, or have those of other programs.
+    return [job.paths.results / name for name in (*sorted([*digests, *log]), COMMIT_MARK)]
 
 
 def damaged_result(job: Job, path: Path) -> DamagedError:

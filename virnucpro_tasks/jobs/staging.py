@@ -13,6 +13,8 @@ from typing import BinaryIO
 import msgspec
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.file_operations import by_name
 from virnucpro_tasks.files import READ_BLOCK_BYTES, atomic_path, file_sha256
 from virnucpro_tasks.paths import JobPaths
 
@@ -41,14 +43,14 @@ def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, 
 def _stage(source: Path, place: Path) -> StagedInput:
     if source == STANDARD_INPUT:
         return _copy(sys.stdin.buffer, place, STANDARD_INPUT_NAME)
-    if source.is_dir():
-        raise InputError("is a folder", file=str(source), hint="give its files")
     try:
+        if source.is_dir():
+            raise InputError("is a folder", file=str(source), hint="give its files")
         if source.is_file():
             with suppress(OSError):
                 os.link(source.resolve(), place)
                 return StagedInput(str(source), place.stat().st_size, file_sha256(place))
-        stream = source.open("rb")
+        stream = by_name(lambda: source.open("rb"), source)
     except OSError as error:
         raise _unreadable(error, str(source)) from None
     with stream:
@@ -74,4 +76,5 @@ def _read(stream: BinaryIO, name: str) -> bytes:
 
 
 def _unreadable(error: OSError, name: str) -> InputError:
-    return InputError(error.strerror or "cannot be read", file=name)
+    cause = cause_of(error)
+    return InputError(cause.words, file=name, hint=cause.advice)

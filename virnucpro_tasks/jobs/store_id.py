@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError
+from virnucpro_tasks.file_operations import is_there, read_bytes
 from virnucpro_tasks.files import store_write_error, write_once
 from virnucpro_tasks.paths import store_id_file
 
 ID_BYTES = 10
 _ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
+
+WRITING_SECONDS = 1.0
+"""Where there are no hard links the id may be read while another process is writing it."""
 
 
 def store_id(store: Path) -> str:
@@ -21,10 +26,10 @@ def store_id(store: Path) -> str:
     """
     file = store_id_file(store)
     try:
-        if not file.exists():
+        if not is_there(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_once(file, f"{secrets.token_hex(ID_BYTES)}\n".encode())
-        found = file.read_text(errors="replace").strip()
+        found = _read(file)
     except OSError as error:
         raise store_write_error(error, file) from error
     if not _ID.fullmatch(found):
@@ -33,3 +38,11 @@ def store_id(store: Path) -> str:
             hint="remove it, and virnucpro.store in Redis: both are made again",
         )
     return found
+
+
+def _read(file: Path) -> str:
+    """The content of `file`, once that is as long as an id or WRITING_SECONDS have passed."""
+    end = time.monotonic() + WRITING_SECONDS
+    while len(found := read_bytes(file)) < 2 * ID_BYTES and time.monotonic() < end:
+        time.sleep(0.05)
+    return found.decode(errors="replace").strip()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.files import sync
-from virnucpro_tasks.owners import temporary_name
+from virnucpro_tasks.file_operations import sync, temporary_beside
 
 NOT_EXECUTABLE = 0o666
 
@@ -25,7 +24,7 @@ def new_folder(output: Path) -> Iterator[Path]:
     output = output.absolute()
     if output.exists() or output.is_symlink():
         raise OutputError(f"{output} exists already", hint="name a new folder")
-    temporary = output.with_name(temporary_name(output.name))
+    temporary = temporary_beside(output)
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -35,7 +34,9 @@ def new_folder(output: Path) -> Iterator[Path]:
         for place in [*temporary.rglob("*"), temporary]:
             # Some libraries create files that only their owner may read; workers may run as another user.
             if not place.is_dir() and place.stat().st_nlink == 1:
-                place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
+                # A file system without modes, or with those of its mount, refuses.
+                with suppress(OSError):
+                    place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
             sync(place)
         try:
             temporary.rename(output)

@@ -16,7 +16,6 @@ from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.plan import Plan
 
-LOG_FILE = "virnucpro.log"
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
 SHORT_SHARE = 0.5
 """Share of short records beyond which a warning is given."""

@@ -8,10 +8,9 @@ from typing import Any
 from virnucpro_tasks.output.chunks import CHUNKS
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
 from virnucpro_tasks.output.records import RECORDS, RecordSummary
-from virnucpro_tasks.output.run_report import LOG_FILE
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Table
-from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
 RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS,)
 """Written from the summaries of complete records."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
+from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
@@ -67,7 +68,7 @@ class OpenShard:
         """The state of a shard that has valid vectors; None for any other."""
         if not vectors_are_valid(self.job.paths.embedding(self.number), self.key):
             return None
-        quarantined = self.job.paths.quarantined(self.number).exists()
+        quarantined = is_there(self.job.paths.quarantined(self.number))
         return ShardState.QUARANTINED if quarantined else ShardState.EMBEDDED
 
     def next_probe(self) -> Probe:

@@ -6,17 +6,19 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.files import file_sha256, sync, write_bytes, write_json
+from virnucpro_tasks.file_operations import exists, is_there, persistently, read_bytes, sync, temporary_beside
+from virnucpro_tasks.files import file_sha256, write_bytes, write_json
 from virnucpro_tasks.jobs.job import Job, is_stopped
+from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
-from virnucpro_tasks.output.run_report import LOG_FILE, log_text, run_report
-from virnucpro_tasks.owners import temporary_name
-from virnucpro_tasks.paths import COMMIT_MARK, FINISHING
+from virnucpro_tasks.output.run_report import log_text, run_report
+from virnucpro_tasks.output.tables import FILES
+from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
 from virnucpro_tasks.pipeline.score import job_description
 from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_style
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
@@ -33,23 +35,23 @@ def finish(job: Job, *, processes: int) -> None:
     first complete folder stays. An error is written to failed.json; raises StoreError for a file system that refuses
     files, StageRetryError for files that were damaged since they were repaired.
     """
-    if is_stopped(job.paths) or not (job.paths.plan.exists() or job.paths.results.exists()):
+    if is_stopped(job.paths) or not (is_there(job.paths.plan) or is_there(job.paths.results)):
         return
     with failing_job(job, FINISHING):
         # A results folder is complete; only the commit mark of the job may be missing.
-        if not job.paths.results.exists():
+        if not is_there(job.paths.results):
             try:
                 _write_results(job, read_plan(job.paths.plan), processes=processes)
             except DamagedError as error:
                 # Deleted by another process that has finished the job, or damaged.
-                if not job.paths.run.exists():
+                if not is_there(job.paths.run):
                     raise StageRetryError(str(error)) from error
                 return
         _commit(job)
 
 
 def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
-    staging = job.paths.root / temporary_name("results")
+    staging = temporary_beside(job.paths.results)
     staging.mkdir()
     try:
         _write(job, plan, staging, processes=processes)
@@ -70,7 +72,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         else:
             # Encoders alone: the vectors are the result, and there is nothing to tabulate.
             counts = count_embedded(parts, style)
-    tables = sorted(directory.iterdir())
+    # By their names: a listing may lack a file, or have those of other programs.
+    tables = sorted(directory / name for name in FILES if exists(directory / name))
     # System calls, not Python, take the time here.
     with ThreadPoolExecutor(len(tables) or 1) as threads:
         list(threads.map(sync, tables))
@@ -92,10 +95,10 @@ def _collecting(parts: Iterable[ShardPart], stats: list[EngineStats]) -> Iterato
 def _move_into_place(staging: Path, results: Path) -> None:
     sync(staging)
     try:
-        staging.rename(results)
+        persistently(lambda: staging.rename(results))
     except OSError:
         # Another process finished the job first; its folder is complete and has the same content.
-        if not results.exists():
+        if not is_there(results):
             raise
     sync(results.parent)
 
@@ -103,10 +106,13 @@ def _move_into_place(staging: Path, results: Path) -> None:
 def _commit(job: Job) -> None:
     """Write the commit mark and delete what the results no longer need."""
     keep = job.spec.parameters.keep_embeddings
-    vectors, scores = (list(folder.glob("*.safetensors")) for folder in (job.paths.embeddings, job.paths.kept_scores))
+    vectors = [job.paths.embedding(shard) for shard in shards_in(job.paths.embeddings, ".safetensors")]
+    scores = [job.paths.scores(shard) for shard in shards_in(job.paths.kept_scores, ".safetensors")]
     if keep:
         with ThreadPoolExecutor(SYNCING_THREADS) as threads:
             list(threads.map(sync, vectors))
-    write_bytes(job.paths.run, (job.paths.results / COMMIT_MARK).read_bytes())
-    for file in scores if keep else scores + vectors:
-        file.unlink(missing_ok=True)
+    write_bytes(job.paths.run, read_bytes(job.paths.results / COMMIT_MARK))
+    # The job is finished: what cannot be deleted now only takes room.
+    with suppress(OSError):
+        for file in scores if keep else scores + vectors:
+            file.unlink(missing_ok=True)

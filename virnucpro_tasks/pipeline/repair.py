@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
+from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.files import file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.paths import FINISHING
@@ -29,17 +30,20 @@ def repair(job: Job, *, processes: int) -> list[int]:
     meanwhile the shards that it returns need not be embedded. An error that is not
     the file system's is written to failed.json; raises StoreError.
     """
-    if is_stopped(job.paths) or not job.paths.plan.exists() or job.paths.results.exists():
+    if is_stopped(job.paths) or not is_there(job.paths.plan) or is_there(job.paths.results):
         return []
     with failing_job(job, FINISHING):
+        job.paths.make_folders()
         plan = load_plan(job)
         if plan is None:
             missing = list(split_files(job))
-            if missing or is_stopped(job.paths):
+            if is_stopped(job.paths):
+                return []
+            if missing:
                 return missing
             plan = read_plan(job.paths.plan)
         rebuild_shards(job, plan, range(len(plan.shards)))
-        absent = [number for number in plan.to_embed if not job.paths.embedding(number).exists()]
+        absent = [number for number in plan.to_embed if not is_there(job.paths.embedding(number))]
         missing = absent or score_shards(job, plan, processes=processes)
         # Another process may have finished the job and deleted its vectors meanwhile.
         return [] if is_stopped(job.paths) else missing

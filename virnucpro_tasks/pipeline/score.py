@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -100,7 +101,8 @@ def over_shards(
 
 def job_description(job: Job) -> BundleDescription:
     """The description of the bundle in the folder of `job`. Raises BundleError if it is another than at submission."""
-    description = read_description(job.paths.bundle)
+    with _restorable():
+        description = read_description(job.paths.bundle)
     if description.digest != job.spec.bundle_digest:
         raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
     return description
@@ -108,7 +110,17 @@ def job_description(job: Job) -> BundleDescription:
 
 def job_head(job: Job, description: BundleDescription) -> Head | None:
     """The head in the folder of `job`; None if its bundle has none. Raises BundleError if it was changed."""
-    return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
+    with _restorable():
+        return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
+
+
+@contextmanager
+def _restorable() -> Iterator[None]:
+    """Say of a damaged bundle in the folder of a job that it is to be restored from the one that it was copied from."""
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(error.what, path=error.path, hint=RESTORE) from None
 
 
 def shard_scores(head: Head | None, vectors: ShardVectors) -> ShardScores:

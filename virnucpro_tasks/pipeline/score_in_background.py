@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.files import sync
+from virnucpro_tasks.file_operations import sync
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey

@@ -30,6 +30,7 @@ def split_files(job: Job) -> Iterator[int]:
     if is_stopped(job.paths):
         return
     with failing_job(job, SPLITTING):
+        job.paths.make_folders()
         plan = load_plan(job)
         yield from _split(job) if plan is None else missing_shards(job, plan)
 

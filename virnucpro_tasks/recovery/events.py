@@ -19,10 +19,11 @@ import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from virnucpro_tasks.file_operations import NOT_SUPPORTED, by_name, fsync, persistently
 from virnucpro_tasks.files import checksum
 
 WHOLE = "whole"
@@ -100,25 +101,31 @@ def append_event(path: Path, event: Event, *, durable: bool = True) -> int:
     """Append `event`; returns where its line ends in the file, in bytes. Raises OSError."""
     fields = msgspec.to_builtins(event)
     line = json.dumps(fields | {_CHECK: _check_of(fields)}).encode() + b"\n"
-    with path.open("ab") as handle:
+    with _opened_to_append(path) as handle:
         # In one write, for another worker may append at the same time; a truncated line is not continued.
         handle.write((b"" if _ends_with_newline(path) else b"\n") + line)
         handle.flush()
         if durable:
-            os.fsync(handle.fileno())
+            fsync(handle.fileno())
         return handle.tell()
 
 
 def read_events(path: Path, *, after: int = 0) -> list[Event]:
     """Read the events of an attempts file behind its first `after` bytes, oldest first; a missing file has none."""
-    try:
-        if after and path.stat().st_size <= after:
-            return []
+
+    def content() -> bytes:
         with path.open("rb") as handle:
             handle.seek(after)
-            lines = handle.read().splitlines()
+            return handle.read()
+
+    try:
+        if after and persistently(path.stat).st_size <= after:
+            return []
+        lines = by_name(content, path).splitlines()
     except FileNotFoundError:
         return []
+    # Where two hosts appended at the same time a network file system may leave a gap of zeros.
+    lines = [line.strip(b"\0") for line in lines]
     return [event for line in lines if line and (event := _decoded(line)) is not None]
 
 
@@ -127,7 +134,7 @@ def open_attempt(events: Sequence[Event], *, host: str, parent: int) -> Began | 
     for place in range(len(events) - 1, -1, -1):
         event = events[place]
         if isinstance(event, Began) and (event.host, event.parent) == (host, parent):
-            ended = any(later.pid == event.pid for later in events[place + 1 :])
+            ended = any((later.host, later.pid) == (event.host, event.pid) for later in events[place + 1 :])
             return None if ended else event
     return None
 
@@ -147,6 +154,23 @@ def _decoded(line: bytes) -> Event | None:
 
 def _check_of(fields: dict[str, Any]) -> str:
     return checksum(fields)[:_CHECK_CHARACTERS]
+
+
+def _opened_to_append(path: Path) -> BinaryIO:
+    """Open an attempts file at its end; its folder is made anew if that alone is missing."""
+    try:
+        return persistently(lambda: path.open("ab"))
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+    # A file system that cannot append writes at a position.
+    path.touch()
+    handle = path.open("r+b")
+    handle.seek(0, os.SEEK_END)
+    return handle
 
 
 def _ends_with_newline(path: Path) -> bool:

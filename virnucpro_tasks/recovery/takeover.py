@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from virnucpro_tasks.file_operations import persistently
 from virnucpro_tasks.recovery.events import Began, read_events
 
-FileIdentity = tuple[int, int, int] | None
+FileIdentity = tuple[int, int] | None
+"""Time of the last change and size. Without the inode, whose number some network file systems change."""
 
 
 class TakeoverCheck:
@@ -44,7 +46,7 @@ class TakeoverCheck:
 
 def _identity(file: Path) -> FileIdentity:
     try:
-        found = file.stat()
+        found = persistently(file.stat)
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size

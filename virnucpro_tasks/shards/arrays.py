@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load, save_file
 
+from virnucpro_tasks.file_errors import error_number
+from virnucpro_tasks.file_operations import NO_MMAP, by_name
 from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
@@ -52,18 +54,30 @@ def read_valid_arrays(
 ) -> tuple[dict[str, np.ndarray], EngineStats] | None:
     """The arrays for `key` in `path`, which are called `names`, and the counters of the engine.
 
-    None if the file is missing, of other work, cut off or changed since then.
+    None if the file is missing, of other work, cut off or changed since then. Raises OSError if that cannot be told.
     """
     try:
-        with safe_open(path, framework="numpy") as handle:
-            about = json.loads(handle.metadata()[ENTRY])
-            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+        about, arrays = by_name(lambda: _read(path), path)
         if about["key"] != asdict(key) or about["sha256"] != arrays_digest(arrays, about["computed"]):
             return None
         stats = EngineStats(**about["computed"])
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return (arrays, stats) if arrays.keys() == set(names) else None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The metadata and the arrays of a file; through mmap if its file system has that."""
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+            return json.loads(handle.metadata()[ENTRY]), arrays
+    except OSError as error:
+        if error_number(error) not in NO_MMAP:
+            raise
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return json.loads(header["__metadata__"][ENTRY]), load(content)
 
 
 def arrays_digest(arrays: dict[str, np.ndarray], counters: dict[str, Any]) -> str:

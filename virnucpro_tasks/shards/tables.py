@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
+from virnucpro_tasks.file_operations import read_bytes
 from virnucpro_tasks.files import atomic_path, file_sha256
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.cut import chunk_tokens
@@ -52,7 +53,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
     Raises DamagedError for a file that is missing, cut off or changed.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedError(path)
         table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
