@@ -67,7 +67,7 @@ _ADVICE: Mapping[str, tuple[int, ...]] = {
     "give that user the right to read and write there": (EACCES, EPERM),
     "check the disk, or the file server": (EIO, ENXIO, ENOMEDIUM),
     "have the file system checked": (EUCLEAN, EBADMSG),
-    "mount it anew if that goes on": (ESTALE,),
+    "mount it anew if this stays": (ESTALE,),
     "check the file server, and the network to it": (
         *(ETIMEDOUT, ENOTCONN, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ECONNRESET, ECONNABORTED),
         *(ECONNREFUSED, ESHUTDOWN, EREMOTEIO, ENONET, ECOMM, EPROTO),
@@ -118,7 +118,7 @@ def cause_of(error: BaseException, place: Path | None = None) -> Cause:
     words = os.strerror(number)
     advice = _ADVICE_OF.get(number, "")
     if number == ENOSPC and _inodes_are_used_up(_place(error, place)):
-        return Cause(f"{words}: all inodes are in use, though bytes are free", "delete files; their number counts")
+        return Cause(f"{words}: all inodes are in use, though bytes are free", "delete files, whatever their size")
     if number in (EDQUOT, EACCES, EPERM):
         return Cause(f"{words} for {_user()}", advice)
     return Cause(words, advice)

@@ -30,7 +30,7 @@ from errno import (
     ETXTBSY,
 )
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from virnucpro_tasks.file_errors import error_number
 from virnucpro_tasks.owners import temporary_name
@@ -57,7 +57,7 @@ def persistently(operation: Callable[[], T]) -> T:
     for pause_seconds in PAUSES_SECONDS:
         try:
             return operation()
-        except OSError as error:
+        except Exception as error:
             if error_number(error) not in _PASSING:
                 raise
         time.sleep(pause_seconds)
@@ -112,13 +112,39 @@ def temporary_beside(final: Path) -> Path:
     return final.with_name(temporary_name(final.name))
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there. Raises OSError."""
+    persistently(lambda: path.mkdir(parents=True, exist_ok=True))
+
+
 def create_empty(path: Path) -> None:
-    """Create an empty file; its folder is made anew if that alone is missing. Raises OSError."""
+    """Create a new empty file; its folder is made anew if that alone is missing. Raises OSError."""
     try:
         persistently(lambda: path.touch(exist_ok=False))
     except FileNotFoundError:
         path.parent.mkdir(exist_ok=True)
         path.touch(exist_ok=False)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        path.touch()
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file at its end, for writing; its folder is made anew if that alone is missing. Raises OSError."""
+    try:
+        return persistently(lambda: path.open("ab"))
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+    # A file system that cannot append writes at a position.
+    persistently(path.touch)
+    handle = persistently(lambda: path.open("r+b"))
+    handle.seek(0, os.SEEK_END)
+    return handle
 
 
 def fsync(descriptor: int) -> None:
@@ -153,7 +179,7 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def rename_over(source: Path, final: Path) -> None:
     """Rename a file to `final`, which is replaced if it exists."""
-    before = source.stat()
+    before = persistently(source.stat)
     try:
         persistently(lambda: source.replace(final))
     except FileExistsError:
@@ -190,7 +216,7 @@ def publish_once(source: Path, final: Path) -> None:
 
 def _create_once(source: Path, final: Path) -> None:
     try:
-        handle = final.open("xb")
+        handle = persistently(lambda: final.open("xb"))
     except FileExistsError:
         return
     except OSError as error:
@@ -200,7 +226,7 @@ def _create_once(source: Path, final: Path) -> None:
         return
     try:
         with handle:
-            handle.write(source.read_bytes())
+            handle.write(read_bytes(source))
             handle.flush()
             fsync(handle.fileno())
     except BaseException:

@@ -23,6 +23,7 @@ from virnucpro_tasks.file_operations import (
     by_name,
     create_empty,
     fsync,
+    persistently,
     publish_once,
     read_bytes,
     rename_over,
@@ -52,9 +53,9 @@ def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
     temporary = temporary_beside(final)
     try:
         create_empty(temporary)
-        mode = temporary.stat().st_mode
+        mode = persistently(temporary.stat).st_mode
         yield temporary
-        with temporary.open("rb+") as handle:
+        with persistently(lambda: temporary.open("rb+")) as handle:
             # safetensors creates files that only their owner may read; other users of the group go on with the job.
             set_mode(handle.fileno(), stat.S_IMODE(mode))
             if durable:
@@ -70,7 +71,7 @@ def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
 def write_bytes(final: Path, content: bytes) -> None:
     """Write `content` to `final` atomically."""
     with atomic_path(final) as temporary:
-        temporary.write_bytes(content)
+        persistently(lambda: temporary.write_bytes(content))
 
 
 def write_json(final: Path, content: Any) -> None:
@@ -84,7 +85,8 @@ def write_once(final: Path, content: bytes) -> None:
     """Write `content` to `final` unless it exists; of several writers at once one succeeds (`publish_once`)."""
     temporary = temporary_beside(final)
     try:
-        with temporary.open("xb") as handle:
+        create_empty(temporary)
+        with persistently(lambda: temporary.open("wb")) as handle:
             handle.write(content)
             handle.flush()
             fsync(handle.fileno())

@@ -34,6 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.file_operations import make_folder
 
 SPLITTING, FINISHING = "splitting", "finishing"
 """The stages of a job besides its shards."""
@@ -181,4 +182,4 @@ class JobPaths:
     def make_folders(self) -> None:
         """Create the folders that tasks write to, those that are missing."""
         for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts"):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
+            make_folder(self.root / name)

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import link_or_copy
+from virnucpro_tasks.file_operations import link_or_copy, persistently
 from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.results import result_files
-from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
 
 
@@ -48,8 +49,7 @@ def copy_embeddings(job: Job, output: Path) -> list[Path]:
     """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
     with as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
-        shards = sorted(shards_in(job.paths.embeddings, ".safetensors"))
-        return _copies([job.paths.embedding(shard) for shard in shards], output, put=link_or_copy)
+        return _copies(vector_files(job), output, put=link_or_copy)
 
 
 def _copies(
@@ -58,7 +58,7 @@ def _copies(
     copies = []
     for file in files:
         with atomic_path(output / file.name) as temporary:
-            put(file, temporary)
+            persistently(partial(put, file, temporary))
         copies.append(output / file.name)
     return copies
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
-from virnucpro_tasks.file_operations import exists, is_there
+from virnucpro_tasks.file_operations import exists, is_there, persistently
 from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
@@ -48,9 +48,9 @@ def deduplicate(store: Path, job: Job) -> Submission:
     """
     note = submission_file(store, content_key(job.spec))
     with _removing_on_error(job), submission_lock(note):
-        older = _usable(store, note.read_text(errors="replace").strip())
+        older = _usable(store, persistently(note.read_bytes).decode(errors="replace").strip())
         if older is None or older.job_id == job.job_id:
-            note.write_text(f"{job.job_id}\n")
+            _write(note, job)
             return Submission(job, None)
         state = job_progress(older).state
         remove_job(job, force=True)
@@ -63,7 +63,12 @@ def replace_submission(store: Path, job: Job) -> None:
     """Note `job` as the one that later submissions of equal work find. Raises StoreError as `deduplicate` does."""
     note = submission_file(store, content_key(job.spec))
     with _removing_on_error(job), submission_lock(note):
-        note.write_text(f"{job.job_id}\n")
+        _write(note, job)
+
+
+def _write(note: Path, job: Job) -> None:
+    # Not renamed into place: the lock is on this file.
+    persistently(lambda: note.write_text(f"{job.job_id}\n"))
 
 
 def _usable(store: Path, job_id: str) -> Job | None:

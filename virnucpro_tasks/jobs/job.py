@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
-from virnucpro_tasks.file_operations import exists, is_there, remove_tree
+from virnucpro_tasks.file_operations import exists, is_there, make_folder, remove_tree
 from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
@@ -101,7 +101,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             version=version("virnucpro-tasks"),
             owner=owner,
         )
-        (paths.bundle / "head").mkdir(parents=True)
+        make_folder(paths.bundle / "head")
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
         write_checked(paths.job, spec)
@@ -149,7 +149,7 @@ def job_ids(store: Path) -> list[str]:
 
 def cancel_job(job: Job) -> None:
     """Write the marker that workers check before every shard and pack. Raises JobError if the job is finished."""
-    if job.paths.run.exists():
+    if exists(job.paths.run):
         raise JobError("already finished", job_id=job.job_id)
     write_bytes(job.paths.cancelled, b"")
 
@@ -162,7 +162,7 @@ def reopen_job(job: Job, *, retry_quarantined: bool) -> None:
     job.paths.failed.unlink(missing_ok=True)
     for stage in (SPLITTING, FINISHING):
         job.paths.stage_attempts(stage).unlink(missing_ok=True)
-    if retry_quarantined and not job.paths.run.exists():
+    if retry_quarantined and not exists(job.paths.run):
         for shard in shards_in(job.paths.quarantine, ".json"):
             job.paths.attempts(shard).unlink(missing_ok=True)
             job.paths.scores(shard).unlink(missing_ok=True)
@@ -177,7 +177,7 @@ def remove_job(job: Job, *, force: bool) -> None:
 
 def remove_folder(paths: JobPaths, *, force: bool) -> None:
     """`remove_job` for a job that cannot be opened."""
-    done = paths.run.exists() or paths.failed.exists() or paths.cancelled.exists()
+    done = exists(paths.run) or exists(paths.failed) or exists(paths.cancelled)
     if not done and not force:
         raise JobError("still under way", job_id=paths.job_id, hint="cancel it first, or use --force")
     paths.job.unlink(missing_ok=True)

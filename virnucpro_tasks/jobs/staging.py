@@ -14,7 +14,7 @@ import msgspec
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import by_name
+from virnucpro_tasks.file_operations import by_name, persistently
 from virnucpro_tasks.files import READ_BLOCK_BYTES, atomic_path, file_sha256
 from virnucpro_tasks.paths import JobPaths
 
@@ -44,9 +44,9 @@ def _stage(source: Path, place: Path) -> StagedInput:
     if source == STANDARD_INPUT:
         return _copy(sys.stdin.buffer, place, STANDARD_INPUT_NAME)
     try:
-        if source.is_dir():
+        if persistently(source.is_dir):
             raise InputError("is a folder", file=str(source), hint="give its files")
-        if source.is_file():
+        if persistently(source.is_file):
             with suppress(OSError):
                 os.link(source.resolve(), place)
                 return StagedInput(str(source), place.stat().st_size, file_sha256(place))
@@ -60,7 +60,7 @@ def _stage(source: Path, place: Path) -> StagedInput:
 def _copy(stream: BinaryIO, place: Path, name: str) -> StagedInput:
     digest = hashlib.sha256()
     size = 0
-    with atomic_path(place) as temporary, temporary.open("wb") as target:
+    with atomic_path(place) as temporary, persistently(lambda: temporary.open("wb")) as target:
         while block := _read(stream, name):
             digest.update(block)
             size += len(block)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.file_operations import is_there, read_bytes
+from virnucpro_tasks.file_operations import is_there, make_folder, read_bytes
 from virnucpro_tasks.files import store_write_error, write_once
 from virnucpro_tasks.paths import store_id_file
 
@@ -27,7 +27,7 @@ def store_id(store: Path) -> str:
     file = store_id_file(store)
     try:
         if not is_there(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             write_once(file, f"{secrets.token_hex(ID_BYTES)}\n".encode())
         found = _read(file)
     except OSError as error:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from virnucpro_tasks.file_operations import make_folder, open_to_append
+
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 20.0
@@ -24,8 +26,8 @@ POLL_SECONDS = 0.02
 @contextmanager
 def submission_lock(note: Path) -> Iterator[None]:
     """Create `note` if needed, and hold an exclusive lock on it. Raises OSError if `note` cannot be written."""
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with note.open("a") as handle:
+    make_folder(note.parent)
+    with open_to_append(note) as handle:
         try:
             is_held = _waited_for(lambda: _has_flock(handle.fileno()))
         except OSError:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.plan import Plan
+from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
     """The key that the vectors of a shard carry: the shard's digest, the bundle and the precision."""
     return EmbeddingKey(shard_digest, job.spec.bundle_digest, job.spec.parameters.precision)
+
+
+def vector_files(job: Job) -> list[Path]:
+    """The files of vectors that belong to `job`, whether they are there or not: one for each shard of its plan.
+
+    Not those that a listing shows: it may lack one. If the plan is damaged there is nothing else to go by.
+    """
+    try:
+        shards = read_plan(job.paths.plan).to_embed
+    except (FileNotFoundError, DamagedError):
+        shards = sorted(shards_in(job.paths.embeddings, ".safetensors"))
+    return [job.paths.embedding(shard) for shard in shards]
 
 
 def read_shard_vectors(job: Job, plan: Plan, number: int) -> ShardVectors | None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from virnucpro_tasks.file_operations import persistently
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import Lines, ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
@@ -45,7 +46,7 @@ def write_results(
             for name, some in lines.items():
                 writers[name](some)
     if demonstration:
-        (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT)
+        persistently(lambda: (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT))
     return counts
 
 
@@ -64,7 +65,7 @@ def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[L
 @contextmanager
 def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Callable[[list[bytes]], None]]:
     """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
-    with (directory / table.name).open("wb") as handle:
+    with persistently(lambda: (directory / table.name).open("wb")) as handle:
         handle.write(table.header(style))
         if table.is_sorted(style):
             by_id = SortedLines(directory)

@@ -8,12 +8,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from virnucpro_tasks.file_operations import persistently
+
 RUN_LINES = 500_000
 """Lines held in memory before a run is written."""
 
 
 def _key(line: bytes) -> bytes:
     return line.partition(b"\t")[0]
+
+
+def _opened(run: Path) -> BinaryIO:
+    return persistently(lambda: run.open("rb"))
 
 
 class SortedLines:
@@ -34,7 +40,7 @@ class SortedLines:
         if len(self._held) >= self._run_lines:
             run = self._folder / f".sorted.{len(self._runs)}.tmp"
             self._held.sort(key=_key)
-            with run.open("wb") as target:
+            with persistently(lambda: run.open("wb")) as target:
                 target.writelines(self._held)
             self._runs.append(run)
             self._held = []
@@ -43,7 +49,7 @@ class SortedLines:
         """All lines in order; to be read to the end, once."""
         self._held.sort(key=_key)
         with ExitStack() as stack:
-            files: list[BinaryIO] = [stack.enter_context(run.open("rb")) for run in self._runs]
+            files: list[BinaryIO] = [stack.enter_context(_opened(run)) for run in self._runs]
             yield from heapq.merge(*files, self._held, key=_key)
         for run in self._runs:
             run.unlink()

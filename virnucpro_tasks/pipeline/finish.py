@@ -10,10 +10,18 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.file_operations import exists, is_there, persistently, read_bytes, sync, temporary_beside
+from virnucpro_tasks.file_operations import (
+    exists,
+    is_there,
+    make_folder,
+    persistently,
+    read_bytes,
+    sync,
+    temporary_beside,
+)
 from virnucpro_tasks.files import file_sha256, write_bytes, write_json
 from virnucpro_tasks.jobs.job import Job, is_stopped
-from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
 from virnucpro_tasks.output.run_report import log_text, run_report
@@ -52,7 +60,7 @@ def finish(job: Job, *, processes: int) -> None:
 
 def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
     staging = temporary_beside(job.paths.results)
-    staging.mkdir()
+    make_folder(staging)
     try:
         _write(job, plan, staging, processes=processes)
         _move_into_place(staging, job.paths.results)
@@ -80,7 +88,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         digests = dict(zip((file.name for file in tables), threads.map(file_sha256, tables), strict=True))
     engine = engine_report(stats)
     report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
-    (directory / LOG_FILE).write_text(log_text(report), encoding="utf-8", errors="backslashreplace")
+    log = log_text(report).encode(errors="backslashreplace")
+    persistently(lambda: (directory / LOG_FILE).write_bytes(log))
     sync(directory / LOG_FILE)
     write_json(directory / COMMIT_MARK, report)
 
@@ -106,8 +115,8 @@ def _move_into_place(staging: Path, results: Path) -> None:
 def _commit(job: Job) -> None:
     """Write the commit mark and delete what the results no longer need."""
     keep = job.spec.parameters.keep_embeddings
-    vectors = [job.paths.embedding(shard) for shard in shards_in(job.paths.embeddings, ".safetensors")]
-    scores = [job.paths.scores(shard) for shard in shards_in(job.paths.kept_scores, ".safetensors")]
+    vectors = vector_files(job)
+    scores = [job.paths.kept_scores / file.name for file in vectors]
     if keep:
         with ThreadPoolExecutor(SYNCING_THREADS) as threads:
             list(threads.map(sync, vectors))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +12,8 @@ import numpy as np
 
 from virnucpro_tasks.classify.head import Head, load_head
 from virnucpro_tasks.errors import BundleError, JobError
+from virnucpro_tasks.file_operations import persistently, read_anew
+from virnucpro_tasks.files import as_store_error
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
@@ -72,7 +73,6 @@ def score_shards(job: Job, plan: Plan, *, processes: int) -> list[int]:
         with ThreadPoolExecutor(READING_THREADS) as threads:
             scored = list(threads.map(scorer.is_scored, numbers))
         numbers = [number for number, done in zip(numbers, scored, strict=True) if not done]
-    job.paths.kept_scores.mkdir(exist_ok=True)
     succeeded = over_shards(scorer.score, job, plan, numbers, processes=processes)
     return [number for number, done in zip(numbers, succeeded, strict=True) if not done]
 
@@ -101,8 +101,7 @@ def over_shards(
 
 def job_description(job: Job) -> BundleDescription:
     """The description of the bundle in the folder of `job`. Raises BundleError if it is another than at submission."""
-    with _restorable():
-        description = read_description(job.paths.bundle)
+    description = _from_bundle(job, lambda: read_description(job.paths.bundle))
     if description.digest != job.spec.bundle_digest:
         raise BundleError("not the bundle that the job was submitted with", path=job.paths.bundle, hint=RESTORE)
     return description
@@ -110,15 +109,33 @@ def job_description(job: Job) -> BundleDescription:
 
 def job_head(job: Job, description: BundleDescription) -> Head | None:
     """The head in the folder of `job`; None if its bundle has none. Raises BundleError if it was changed."""
-    with _restorable():
-        return load_head(Bundle(job.paths.bundle, description)) if description.has_head else None
+    if not description.has_head:
+        return None
+    return _from_bundle(job, lambda: load_head(Bundle(job.paths.bundle, description)))
 
 
-@contextmanager
-def _restorable() -> Iterator[None]:
-    """Say of a damaged bundle in the folder of a job that it is to be restored from the one that it was copied from."""
+def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:
+    """Read something of the bundle in the folder of `job`, a second time if it is missing or damaged.
+
+    Raises BundleError, which says to restore it from the bundle that it was copied from; OSError if the file system is
+    at fault.
+    """
+
+    def attempt() -> Result:
+        try:
+            return read()
+        except BundleError as error:
+            if isinstance(cause := error.__context__, OSError) and as_store_error(cause) is not None:
+                raise cause from None
+            raise
+
     try:
-        yield
+        return persistently(attempt)
+    except BundleError:
+        read_anew(job.paths.bundle)
+        read_anew(job.paths.bundle / "head")
+    try:
+        return persistently(attempt)
     except BundleError as error:
         raise BundleError(error.what, path=error.path, hint=RESTORE) from None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from virnucpro_tasks.errors import DamagedError, InputError
-from virnucpro_tasks.files import file_matches
+from virnucpro_tasks.files import as_store_error, file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
@@ -65,7 +65,19 @@ def cut_input(job: Job) -> Iterator[FrameBatch]:
         min_length=parameters.min_length,
         strict=parameters.strict,
     )
-    return split_tail(cut_shards(batches, first_budget=parameters.shard_tokens))
+    return split_tail(cut_shards(_from_store(batches), first_budget=parameters.shard_tokens))
+
+
+def _from_store(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
+    """The batches; an error of the file system while they are read is the store's, not one of the input."""
+    try:
+        yield from batches
+    except InputError as error:
+        cause = error.__context__
+        # Rights are those of the input itself, to which the job may have a hard link.
+        if isinstance(cause, OSError) and not isinstance(cause, PermissionError) and as_store_error(cause) is not None:
+            raise cause from None
+        raise
 
 
 def _split(job: Job) -> Iterator[int]:

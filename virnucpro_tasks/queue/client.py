@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
+from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
@@ -50,7 +51,7 @@ def enqueue(app: Celery, job: Job) -> None:
     Earlier failures of the store no longer count. Raises BrokerError, also if Redis serves another store.
     """
     check_reachable(app)
-    is_split = job.paths.plan.exists()
+    is_split = is_there(job.paths.plan)
     task = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
     priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY
     try:

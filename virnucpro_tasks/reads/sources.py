@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.file_operations import by_name
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 
 if sys.version_info >= (3, 14):
@@ -185,7 +186,7 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
     empty, damaged, cut off, compressed twice, or of a known format other than FASTA/FASTQ.
     """
     try:
-        handle = path.open("rb")
+        handle = by_name(lambda: path.open("rb"), path)
     except FileNotFoundError:
         raise InputError("there is no such file", file=name) from None
     except IsADirectoryError:

@@ -19,11 +19,11 @@ import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.file_operations import NOT_SUPPORTED, by_name, fsync, persistently
+from virnucpro_tasks.file_operations import by_name, fsync, open_to_append, persistently
 from virnucpro_tasks.files import checksum
 
 WHOLE = "whole"
@@ -101,9 +101,9 @@ def append_event(path: Path, event: Event, *, durable: bool = True) -> int:
     """Append `event`; returns where its line ends in the file, in bytes. Raises OSError."""
     fields = msgspec.to_builtins(event)
     line = json.dumps(fields | {_CHECK: _check_of(fields)}).encode() + b"\n"
-    with _opened_to_append(path) as handle:
+    with open_to_append(path) as handle:
         # In one write, for another worker may append at the same time; a truncated line is not continued.
-        handle.write((b"" if _ends_with_newline(path) else b"\n") + line)
+        handle.write((b"" if persistently(lambda: _ends_with_newline(path)) else b"\n") + line)
         handle.flush()
         if durable:
             fsync(handle.fileno())
@@ -154,23 +154,6 @@ def _decoded(line: bytes) -> Event | None:
 
 def _check_of(fields: dict[str, Any]) -> str:
     return checksum(fields)[:_CHECK_CHARACTERS]
-
-
-def _opened_to_append(path: Path) -> BinaryIO:
-    """Open an attempts file at its end; its folder is made anew if that alone is missing."""
-    try:
-        return persistently(lambda: path.open("ab"))
-    except FileNotFoundError:
-        path.parent.mkdir(exist_ok=True)
-        return path.open("ab")
-    except OSError as error:
-        if error.errno not in NOT_SUPPORTED:
-            raise
-    # A file system that cannot append writes at a position.
-    path.touch()
-    handle = path.open("r+b")
-    handle.seek(0, os.SEEK_END)
-    return handle
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save_file
 
 from virnucpro_tasks.file_errors import error_number
-from virnucpro_tasks.file_operations import NO_MMAP, by_name
+from virnucpro_tasks.file_operations import NO_MMAP, by_name, persistently
 from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
@@ -46,7 +46,8 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, 
     counters = asdict(stats)
     about = {"key": asdict(key), "computed": counters, "sha256": arrays_digest(tensors, counters)}
     with atomic_path(path, durable=False) as temporary:
-        save_file(tensors, temporary, metadata={ENTRY: json.dumps(about, sort_keys=True)})
+        metadata = {ENTRY: json.dumps(about, sort_keys=True)}
+        persistently(lambda: save_file(tensors, temporary, metadata=metadata))
 
 
 def read_valid_arrays(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.file_operations import read_bytes
+from virnucpro_tasks.file_operations import persistently, read_bytes
 from virnucpro_tasks.files import atomic_path, file_sha256
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.cut import chunk_tokens
@@ -23,7 +24,8 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
     for table, path in ((batch.chunks, chunks), (batch.frames, frames)):
         with atomic_path(path) as temporary:
-            pq.write_table(table, temporary, compression=COMPRESSION, write_page_checksum=True)
+            write = partial(pq.write_table, table, temporary, compression=COMPRESSION, write_page_checksum=True)
+            persistently(write)
     return ShardEntry(
         chunk_rows=batch.chunks.num_rows,
         frames=batch.frames.num_rows,

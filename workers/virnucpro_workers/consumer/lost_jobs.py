@@ -18,6 +18,7 @@ from typing import Any
 from celery import Celery, bootsteps
 
 from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.job import is_stopped, open_for_work
 from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.paths import JobPaths, is_job_id
@@ -112,7 +113,7 @@ class LostJobFinder:
         """
         with_messages = jobs_with_messages(client)
         there = set(_job_ids(self._store))
-        self._finished = {job_id for job_id in there if job_id in self._finished or self._paths(job_id).run.exists()}
+        self._finished = {job_id for job_id in there if job_id in self._finished or exists(self._paths(job_id).run)}
         missed = {
             job_id: self._missed.get(job_id, 0) + 1
             for job_id in there - self._finished - with_messages - ended_jobs(client)
