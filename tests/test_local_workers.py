@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import local_workers
+from virnucpro_tasks import isolation, local_workers
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.settings import Settings
@@ -29,7 +29,7 @@ sys.exit({code})
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def write(code: str) -> None:
         (tmp_path / "stand_in_for_workers.py").write_text(code)
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(isolation, "own_folders", lambda: [str(tmp_path)])
         monkeypatch.setattr(local_workers, "WORKER_MODULE", "stand_in_for_workers")
 
     return write

@@ -6,12 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.processes import spawn
 from virnucpro_tasks.settings import Settings
 
@@ -50,8 +50,8 @@ class LocalWorkers:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = spawn(
-                [sys.executable, "-m", WORKER_MODULE, "--devices", self._devices, *self._flags],
-                environment=os.environ | self._settings.environment() | ONE_SHOT_SETTINGS,
+                isolated_command(WORKER_MODULE, "--devices", self._devices, *self._flags),
+                environment=child_environment(self._settings) | ONE_SHOT_SETTINGS,
                 output=log,
             )
         return self

@@ -11,9 +11,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, TypeVar
+
+from virnucpro_tasks.isolation import isolated_spawn
 
 PR_SET_PDEATHSIG = 1
 
@@ -98,16 +100,21 @@ def ordered_process_map(
     """
     from concurrent.futures import Future, ProcessPoolExecutor
 
-    with ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context(start_method()),
-        initializer=_start,
-        initargs=(os.getpid(), function),
-    ) as pool:
+    method = start_method()
+    isolated = isolated_spawn if method == "spawn" else nullcontext
+    with isolated():
+        pool = ProcessPoolExecutor(
+            processes,
+            mp_context=multiprocessing.get_context(method),
+            initializer=_start,
+            initargs=(os.getpid(), function),
+        )
+    with pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(_call, item))
+                with isolated():  # processes are spawned when work is submitted
+                    waiting.append(pool.submit(_call, item))
                 if len(waiting) == 2 * processes:
                     yield waiting.popleft().result()
             while waiting:

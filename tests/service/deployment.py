@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Self
 from unittest import mock
 
 from job import SAMPLE as SAMPLE
+from service.faulty_python import faulty_python
 
 from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.recovery.events import Began, read_events
@@ -35,13 +36,18 @@ PATIENCE_SECONDS = 300.0
 CLIENT_COMMANDS = ("submit", "status", "watch", "list", "results", "cancel", "resume", "remove", "config", "doctor")
 """They start no process, so most tests call them in their own."""
 
-FAULTS = Path(__file__).resolve().parent / "faults"
-
 
 def fault_variables(faults: str) -> dict[str, str]:
-    """What a worker needs in its environment to have the faults of `faults/`: names, or the path of a file of names."""
-    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONPATH": path, "TEST_FAULTS": faults}
+    """What a worker needs in its environment to have the faults of `faults/`: names, or the path of a file of names.
+
+    They are at work in what `command` starts.
+    """
+    return {"TEST_FAULTS": faults}
+
+
+def command(environment: Mapping[str, str]) -> list[str]:
+    """The command line of `virnucpro`, run by an interpreter with faults if `environment` asks for some."""
+    return [str(faulty_python()), *COMMAND[1:]] if "TEST_FAULTS" in environment else COMMAND
 
 
 def slow_shards(seconds: float) -> dict[str, str]:
@@ -130,7 +136,12 @@ class Deployment:
             result = in_this_process(arguments, environment, timeout=timeout)
         else:
             result = subprocess.run(
-                [*COMMAND, *arguments], env=environment, capture_output=True, timeout=timeout, input=stdin, check=False
+                [*command(environment), *arguments],
+                env=environment,
+                capture_output=True,
+                timeout=timeout,
+                input=stdin,
+                check=False,
             )
         errors = result.stderr.decode()
         assert "Traceback" not in errors, errors
@@ -143,10 +154,11 @@ class Deployment:
 
     def start_workers(self, devices: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready."""
+        variables = self.environment | environment
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*COMMAND, "worker", "--devices", devices, *options],
-                env=self.environment | environment,
+                [*command(variables), "worker", "--devices", devices, *options],
+                env=variables,
                 stdout=log,
                 stderr=log,
             )

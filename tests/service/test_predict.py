@@ -14,11 +14,11 @@ import psutil
 import pytest
 from output.tables import read_table
 from service.deployment import (
-    COMMAND,
     PATIENCE_SECONDS,
     SAMPLE,
     SHARD_TOKENS,
     Deployment,
+    command,
     comparable,
     slow_shards,
     wait_until,
@@ -86,7 +86,7 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
     here.run(*arguments, str(tmp_path / "quiet"))
     process = subprocess.Popen(
-        [*COMMAND, *arguments, str(tmp_path / "out")],
+        [*command(slow_shards(0.3)), *arguments, str(tmp_path / "out")],
         env=here.environment | slow_shards(0.3),
         stderr=subprocess.PIPE,
         process_group=0,
@@ -113,7 +113,7 @@ def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path)
     here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.3)
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+        [*command(here.settings), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
         env=here.environment,
         stderr=subprocess.DEVNULL,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from service.deployment import COMMAND, slow_shards, wait_until
+from service.deployment import command, slow_shards, wait_until
 
 from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
 
@@ -82,21 +82,20 @@ def test_a_command_that_was_killed_goes_on_from_the_shards_it_had(labelled: tupl
     fasta, table = labelled
     common = ["--labels", str(table), "--bundle", "demo", "--devices", "cpu", "--head", "logistic"]
     work = tmp_path / "work"
-    command = [*COMMAND, "train", str(fasta), *common, "--work", str(work)]
-    slow = slow_shards(0.2)
-    environment = os.environ | {"VIRNUCPRO_SHARD_TOKENS": "2000"} | slow
+    environment = os.environ | {"VIRNUCPRO_SHARD_TOKENS": "2000"} | slow_shards(0.2)
+    arguments = [*command(environment), "train", str(fasta), *common, "--work", str(work)]
 
     def embedded() -> dict[str, int]:
         return {file.name: file.stat().st_ino for file in work.glob("jobs/*/embeddings/*.safetensors")}
 
-    with subprocess.Popen([*command, "--output", str(tmp_path / "head")], env=environment) as killed:
+    with subprocess.Popen([*arguments, "--output", str(tmp_path / "head")], env=environment) as killed:
         wait_until(lambda: len(embedded()) >= 3)
         killed.kill()
     kept = embedded()
     assert not (tmp_path / "head").exists()
 
     again = subprocess.run(
-        [*command, "--output", str(tmp_path / "head")], env=environment, capture_output=True, text=True, check=True
+        [*arguments, "--output", str(tmp_path / "head")], env=environment, capture_output=True, text=True, check=True
     )
     assert "an earlier command was interrupted" in again.stderr
     assert kept.items() <= embedded().items() and len(kept) < len(embedded())

@@ -66,7 +66,9 @@ assert [queue.name for queue in make_app(Settings()).conf.task_queues] == ["cpu"
 assert queues_of(COORDINATE, Settings()) == ("cpu", "cpu-small", "cpu-tiny")
 assert queues_of("coordinate-tiny", Settings()) == ("cpu-tiny",)
 specs = worker_specs(
-    (), coordinators=1, small_lane=True, host="h", run_dir=Path("run"), cpu_threads=1, finishing_processes=1
+    (),
+    coordinators=1, small_lane=True, host="h", run_dir=Path("run"), cpu_threads=1, finishing_processes=1,
+    environment={},
 )
 assert [spec.name for spec in specs] == ["coordinate-0", "coordinate-small-0", "coordinate-tiny-0"]
 """

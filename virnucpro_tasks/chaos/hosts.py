@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.local_workers import WORKER_MODULE
 from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.settings import Settings
@@ -97,8 +97,8 @@ class Hosts:
         flags = ["--devices", devices, "--coordinators", str(coordinators), "--name", f"drill{self._count}"]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", WORKER_MODULE, *flags],
-                env=os.environ | self._settings.environment(),
+                isolated_command(WORKER_MODULE, *flags),
+                env=child_environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

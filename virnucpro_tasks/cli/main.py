@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from virnucpro_tasks.start_module import leave_out_current_folder
+
+if __name__ == "__main__":
+    leave_out_current_folder()
+
 import os
 import signal
 import sys
@@ -13,6 +18,7 @@ import click
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.isolation import forget_foreign_variables
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE
 
 COMMANDS = {
@@ -77,6 +83,8 @@ def cli(config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; every error ends with one message on standard error and a documented exit code."""
+    leave_out_current_folder()
+    forget_foreign_variables()
     for number in ENDING_SIGNALS:
         # nohup ignores SIGHUP, and that must stay so.
         if signal.getsignal(number) == signal.SIG_DFL:

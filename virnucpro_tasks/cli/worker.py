@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, settings_of
+from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.models.locate import find_bundle
 
 WORKER_MODULE = "virnucpro_workers"
@@ -60,13 +60,10 @@ def command(
     check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec: the supervisor must be the process that the caller started and sends signals to.
-    os.execve(
-        sys.executable,
-        [
-            *(sys.executable, "-m", WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)),
-            *(("--name", name) if name else ()),
-            *(("--grace-seconds", str(grace_seconds)) if grace_seconds else ()),
-            *(("--run-dir", str(run_dir)) if run_dir else ()),
-        ],
-        os.environ | settings.environment(),
+    program, *arguments = isolated_command(
+        *(WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)),
+        *(("--name", name) if name else ()),
+        *(("--grace-seconds", str(grace_seconds)) if grace_seconds else ()),
+        *(("--run-dir", str(run_dir)) if run_dir else ()),
     )
+    os.execve(program, [program, *arguments], child_environment(settings))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
@@ -25,11 +26,21 @@ CONNECT_SECONDS = 5.0
 """Redis counts as unreachable after this time; the limit of the operating system is minutes."""
 
 
+class Loader(AppLoader):
+    """Imports the modules of tasks as Python does; Celery's own loader puts the current folder first."""
+
+    def import_from_cwd(self, module: str, imp: Callable[..., Any] | None = None, package: str | None = None) -> Any:
+        return (imp or self.import_module)(module, package=package)
+
+
 class VirnucproApp(Celery):
     """A Celery application that carries the settings, and in a computing process the shard worker, to its tasks.
 
     In a worker, `on_lost_child` is called when its computing process has died, before that one's message goes back.
     """
+
+    builtin_fixups: frozenset[str] = frozenset()
+    """Celery's own one imports a Django project from the current folder if a variable asks for it."""
 
     settings: Settings
     shard_worker: ShardWorker
@@ -38,7 +49,9 @@ class VirnucproApp(Celery):
 
 def make_app(settings: Settings) -> VirnucproApp:
     """Build the application without opening a connection."""
-    app = VirnucproApp("virnucpro", broker=settings.broker_url, backend=settings.broker_url, set_as_current=True)
+    app = VirnucproApp(
+        "virnucpro", loader=Loader, broker=settings.broker_url, backend=settings.broker_url, set_as_current=True
+    )
     app.settings = settings
     app.conf.update(
         include=["virnucpro_tasks.queue.tasks"],

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from virnucpro_tasks.start_module import leave_out_current_folder
+
+if __name__ == "__main__":
+    leave_out_current_folder()
+
 import argparse
 import os
 import socket
@@ -9,6 +14,7 @@ import sys
 from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
+from virnucpro_tasks.isolation import child_environment
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
 from virnucpro_tasks.temporary import TemporaryFolder
@@ -29,7 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})
-        os.environ |= {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": str(settings.soft_shutdown_seconds)}
         if options.run_dir is not None:
             options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return supervise(options, settings, options.run_dir)
@@ -61,6 +66,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         host=options.name,
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
+        environment=child_environment(settings),
         finishing_processes=settings.finishing_processes or min(cores, MOST_FINISHING_PROCESSES),
     )
     if not specs:

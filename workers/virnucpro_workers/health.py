@@ -8,6 +8,11 @@ outages) fails. One that is reconnecting counts as alive: a restart would not br
 
 from __future__ import annotations
 
+from virnucpro_tasks.start_module import leave_out_current_folder
+
+if __name__ == "__main__":
+    leave_out_current_folder()
+
 import argparse
 import os
 import sys

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from virnucpro_tasks.isolation import isolated_command
 from virnucpro_workers.devices import DeviceSlot
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
 from virnucpro_workers.supervisor import WorkerSpec
@@ -31,7 +30,7 @@ def worker_specs(
     run_dir: Path,
     cpu_threads: int,
     finishing_processes: int,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str],
 ) -> list[WorkerSpec]:
     """Return the processes of this host, embedding ones first.
 
@@ -39,7 +38,6 @@ def worker_specs(
     `finishing_processes` processes. With `small_lane`, coordinators are joined by one more for each role that serves
     small inputs only.
     """
-    base = os.environ if environment is None else environment
     wanted = [(EMBED, slot) for slot in slots]
     wanted += [(COORDINATE, DeviceSlot(str(number), "")) for number in range(coordinators)]
     if small_lane and coordinators > 0:
@@ -48,10 +46,10 @@ def worker_specs(
         WorkerSpec(
             name=process_name(role, slot.name),
             command=(
-                *(sys.executable, "-m", "virnucpro_workers.process"),
+                *isolated_command("virnucpro_workers.process"),
                 *("--role", role, "--device", slot.name, "--host", host, "--run-dir", str(run_dir)),
             ),
-            environment=dict(base)
+            environment=dict(environment)
             | worker_environment(slot, threads=cpu_threads if role == EMBED else 1)
             | {"VIRNUCPRO_FINISHING_PROCESSES": str(finishing_processes)},
         )

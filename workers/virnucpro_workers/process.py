@@ -7,6 +7,11 @@ The settings come from VIRNUCPRO_* variables, the device from CUDA_VISIBLE_DEVIC
 
 from __future__ import annotations
 
+from virnucpro_tasks.start_module import leave_out_current_folder
+
+if __name__ == "__main__":
+    leave_out_current_folder()
+
 import argparse
 import os
 import socket
