@@ -16,7 +16,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *WORKERS.rglob("*.py")])
 MOST_LINES = 400
 MOST_TASK_LINES = 15
 
-SAID_ONCE = {"errors", "settings", "paths", "keys", "processes", "owners", "isolation"}
+SAID_ONCE = {"errors", "settings", "paths", "keys", "processes", "owners", "isolation", "streams"}
 SAID_ONCE |= {"files", "file_errors", "file_operations"}
 MAY_IMPORT = {
     "reads": SAID_ONCE | {"reads"},

@@ -19,6 +19,8 @@ class ExitCode(IntEnum):
     JOB_FAILED = 5
     INCOMPLETE = 6
     """The job finished, but some records were invalid or quarantined and have no score."""
+    UNWRITTEN = 7
+    """Standard output, which a command was asked to fill, could not be written: a full disk, or it is closed."""
     INTERRUPTED = 130
 
 
@@ -85,6 +87,16 @@ class OutputError(VirnucproError):
     """The output folder cannot be used."""
 
     exit_code = ExitCode.USAGE
+
+
+class UnwrittenError(VirnucproError):
+    """Standard output cannot be written."""
+
+    exit_code = ExitCode.UNWRITTEN
+
+
+class EmptyInputError(InputError):
+    """An input file holds nothing."""
 
 
 class BrokerError(VirnucproError):

@@ -52,6 +52,19 @@ def test_one_line_is_redrawn_whatever_the_width(columns: int, total: str) -> Non
     assert written.count("━") > 0 or columns < 80
 
 
+@pytest.mark.parametrize("columns", [10, 15, 20, 25, 30])
+def test_no_word_is_cut_on_a_narrow_terminal(columns: int) -> None:
+    words = {word for line in facts_shown(run_on_terminal(SHOW, columns=200)) for word in line.split()}
+    shown = {word for line in facts_shown(run_on_terminal(SHOW, columns=columns)) for word in line.split()}
+    assert {word.rstrip(",") for word in shown} <= {word.rstrip(",") for word in words}
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "9"])
+def test_a_variable_that_leaves_no_room_for_a_line_gives_plain_lines(columns: str) -> None:
+    shown = lines_shown(run_on_terminal(SHOW, columns=80, COLUMNS=columns))
+    assert shown[0] == "queued, 0 shards embedded so far"
+
+
 def test_a_bar_says_nothing_about_the_share_while_it_is_unknown() -> None:
     shown = lines_shown(run_on_terminal(SHOW, columns=80, NO_COLOR="1"))
     assert not any("%" in line or "left" in line for line in shown if line.startswith(("queued", "splitting")))

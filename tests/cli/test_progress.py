@@ -64,7 +64,7 @@ def test_an_input_without_tokens_is_complete() -> None:
 
 def test_the_least_important_facts_go_first_where_there_is_no_room() -> None:
     known = facts(split(JobState.EMBEDDING, shards_done=13, tokens_done=523_456, quarantined=2), RATE)
-    shorter = [joined(known, width=width) for width in (100, 70, 50, 35, 30, 15, 3)]
+    shorter = [joined(known, width=width) for width in (100, 70, 50, 35, 30, 15, 3, 2)]
     assert shorter == [
         "42% of 1,234,567 tokens, 13/31 shards, 2 quarantined, 12,346 tokens/s, 0:42 left",
         "42%, 13/31 shards, 2 quarantined, 12,346 tokens/s, 0:42 left",
@@ -73,7 +73,13 @@ def test_the_least_important_facts_go_first_where_there_is_no_room() -> None:
         "42%, 2 quarantined, 0:42 left",
         "42%, 0:42 left",
         "42%",
+        "",
     ]
+
+
+def test_a_share_is_whole_only_when_all_is_done() -> None:
+    lines = [describe(split(JobState.EMBEDDING, shards_done=30, tokens_done=done)) for done in (TOKENS - 1, TOKENS)]
+    assert [line.split()[1] for line in lines] == ["99%", "100%"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (42, "0:42"), (3_599.6, "1:00:00"), (7_265, "2:01:05")])

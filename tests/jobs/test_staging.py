@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,27 @@ def test_standard_input_is_copied_once(paths: JobPaths, monkeypatch: pytest.Monk
     assert stage_inputs([STANDARD_INPUT], paths) == (entry("standard input"),)
     with pytest.raises(InputError, match="standard input: can be read only once"):
         stage_inputs([STANDARD_INPUT, STANDARD_INPUT], paths)
+
+
+def test_standard_input_that_does_not_wait_is_read_to_its_end(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+
+    def write_slowly() -> None:
+        for byte in CONTENT:
+            time.sleep(0.01)
+            os.write(theirs, bytes([byte]))
+        os.close(theirs)
+
+    writer = threading.Thread(target=write_slowly)
+    with os.fdopen(ours, encoding="ascii") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        writer.start()
+        assert stage_inputs([STANDARD_INPUT], paths) == (entry("standard input"),)
+    writer.join()
+
+
+def test_standard_input_that_is_closed_is_told(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input: it is closed"):
+        stage_inputs([STANDARD_INPUT], paths)

@@ -19,7 +19,7 @@ from unittest import mock
 from job import SAMPLE as SAMPLE
 from service.faulty_python import faulty_python
 
-from virnucpro_tasks.cli.main import main
+from virnucpro_tasks.cli.main import ENDING_SIGNALS, main
 from virnucpro_tasks.recovery.events import Began, read_events
 
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
@@ -64,7 +64,7 @@ def in_this_process(
         raise TimeoutError(f"{arguments} takes more than {timeout} s")
 
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)}
+    handlers = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGALRM)}
     signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, timeout)
     try:

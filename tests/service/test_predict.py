@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +110,34 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     here.run(*arguments, str(tmp_path / "out"))
     assert comparable(tmp_path / "out") == comparable(tmp_path / "quiet")
     assert not (tmp_path / "out" / ".virnucpro-work").exists()
+
+
+def test_a_terminal_that_is_closed_interrupts_a_run_unless_nohup_protects_it(here: Deployment, tmp_path: Path) -> None:
+    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.2)
+    out = tmp_path / "out"
+    for action, code in ((signal.SIG_DFL, 130), (signal.SIG_IGN, 0)):
+        ours, theirs = pty.openpty()
+
+        def take_terminal(action: signal.Handlers = action) -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGHUP, action)
+
+        process = subprocess.Popen(
+            [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+            env=here.environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            preexec_fn=take_terminal,
+        )
+        os.close(theirs)
+        embedded = len(list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
+        wait_until(lambda: len(list(out.glob(".virnucpro-work/jobs/*/embeddings/0*"))) > embedded)  # noqa: B023
+        os.close(ours)
+        assert process.wait(timeout=PATIENCE_SECONDS) == code
+        assert left_behind(out) == []
+        assert (out / "run.json").exists() == (code == 0)
 
 
 def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path) -> None:

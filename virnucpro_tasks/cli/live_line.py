@@ -16,6 +16,9 @@ from virnucpro_tasks.cli.progress import Rate, RateMeter, Show, facts, joined, s
 from virnucpro_tasks.jobs.progress import JobState, Progress
 
 STATE_CHARACTERS = max(map(len, JobState))
+LEAST_COLUMNS = STATE_CHARACTERS + 1
+"""The narrowest terminal that has room for the state. A variable COLUMNS=0 says that the width is unknown."""
+
 BAR_CHARACTERS = 40
 LEAST_BAR_CHARACTERS = 8
 ROOM_FOR_A_BAR = 48

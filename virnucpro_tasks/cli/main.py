@@ -13,6 +13,7 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -20,6 +21,7 @@ from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.isolation import forget_foreign_variables
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE
+from virnucpro_tasks.streams import protect_streams
 
 COMMANDS = {
     "predict": "Classify reads and contigs on this host; needs no server.",
@@ -46,7 +48,7 @@ COMMANDS = {
 MODULES = {"list": "list_jobs"}
 """Modules whose name is not that of their command."""
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end a command as Ctrl-C does, so that a one-shot run stops its processes first."""
 
 
@@ -85,13 +87,15 @@ def main() -> None:
     """Run the command line; every error ends with one message on standard error and a documented exit code."""
     leave_out_current_folder()
     forget_foreign_variables()
+    protect_streams(output_is_product=True)
     for number in ENDING_SIGNALS:
         # nohup ignores SIGHUP, and that must stay so.
         if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _interrupt)
     try:
         code = cli.main(standalone_mode=False)
         code = code if isinstance(code, int) else ExitCode.OK
+        sys.stdout.flush()
     except click.exceptions.Abort:
         code = _complain("interrupted", ExitCode.INTERRUPTED)
     except KeyboardInterrupt:
@@ -101,9 +105,6 @@ def main() -> None:
         code = error.exit_code
     except VirnucproError as error:
         code = _complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
     except OSError as error:
         cause = cause_of(error)
         hint = f" ({cause.advice})" if cause.advice else ""
@@ -116,6 +117,13 @@ def main() -> None:
             ExitCode.UNEXPECTED,
         )
     sys.exit(int(code))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End the command, once: a terminal that is closed sends SIGHUP twice, and cleaning up must not be cut off."""
+    for ending in ENDING_SIGNALS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from virnucpro_tasks.models.bundle import Bundle
@@ -20,6 +25,12 @@ def say(text: str, *, quiet: bool = False) -> None:
     """Print a message for a person on standard error, unless `quiet`."""
     if not quiet:
         click.echo(text, err=True)
+
+
+def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> None:
+    """Say what the command waits for if `-` is among the inputs and standard input is a terminal."""
+    if STANDARD_INPUT in inputs and sys.stdin is not None and sys.stdin.isatty():
+        say("FASTA or FASTQ is read from this terminal: paste it, and end it with Ctrl-D on a new line", quiet=quiet)
 
 
 def bundle_line(bundle: Bundle) -> str:

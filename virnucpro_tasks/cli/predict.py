@@ -10,7 +10,13 @@ import click
 
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
-from virnucpro_tasks.cli.messages import bundle_line, print_json, say, warn_of_chunk_length
+from virnucpro_tasks.cli.messages import (
+    bundle_line,
+    print_json,
+    say,
+    say_if_terminal_is_read,
+    warn_of_chunk_length,
+)
 from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import engine_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_embeddings, copy_results, require_free
@@ -68,6 +74,7 @@ def command(
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     _make_folder(output)
+    say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
     job = submit(
         settings,
         [*inputs, *more_inputs],

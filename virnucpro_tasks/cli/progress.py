@@ -14,6 +14,9 @@ from virnucpro_tasks.jobs.progress import JobState, Progress
 PLAIN_LINE_SECONDS = 30.0
 """The shortest time between two plain lines about a job that stays in one state."""
 
+MOST_UNFINISHED = 0.99
+"""The largest share that is shown of a job with tokens left to embed."""
+
 Show = Callable[[Progress], None]
 
 
@@ -71,9 +74,10 @@ def facts(progress: Progress, rate: Rate | None) -> list[Fact]:
     """The facts about a job besides its state, in the order of reading."""
     share = share_done(progress)
     if share is None:
-        return [Fact(f"{progress.shards_done} shards embedded so far")]
+        return [Fact(f"{progress.shards_done} shards"), Fact(" embedded", rank=1), Fact(" so far", rank=2)]
     known = [
-        Fact(f"{share:.0%}"),
+        # Rounded, but not to a whole before all is done.
+        Fact(f"{share if share == 1 else min(share, MOST_UNFINISHED):.0%}"),
         Fact(f" of {progress.tokens_total:,} tokens", rank=5),
         Fact(f", {progress.shards_done}/{progress.shards_total} shards", rank=3),
     ]
@@ -86,12 +90,15 @@ def facts(progress: Progress, rate: Rate | None) -> list[Fact]:
 
 
 def joined(known: list[Fact], *, width: int | None = None) -> str:
-    """The facts in one text of at most `width` characters, without the least important ones if need be."""
+    """The facts in one text of at most `width` characters, without the least important ones if need be.
+
+    It is empty if not even the most important ones fit.
+    """
     for rank in sorted({fact.rank for fact in known}, reverse=True):
         text = "".join(fact.text for fact in known if fact.rank <= rank)
         if width is None or len(text) <= width:
             return text
-    return text
+    return ""
 
 
 def clock_text(seconds: float) -> str:
@@ -109,10 +116,10 @@ def progress_display(*, quiet: bool = False) -> Iterator[Show]:
         return
     if sys.stderr.isatty():
         # Imported here: rich takes longer to import than most commands take to run.
-        from virnucpro_tasks.cli.live_line import live_line, terminal_console
+        from virnucpro_tasks.cli.live_line import LEAST_COLUMNS, live_line, terminal_console
 
         console = terminal_console()
-        if console.is_interactive:
+        if console.is_interactive and console.width >= LEAST_COLUMNS:
             with live_line(console) as show:
                 yield show
             return

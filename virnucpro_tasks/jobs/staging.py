@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,7 +44,10 @@ def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, 
 
 def _stage(source: Path, place: Path) -> StagedInput:
     if source == STANDARD_INPUT:
-        return _copy(sys.stdin.buffer, place, STANDARD_INPUT_NAME)
+        if sys.stdin is None:
+            raise InputError("it is closed", file=STANDARD_INPUT_NAME, hint="name a file, or pipe one into the command")
+        # Unbuffered: a buffer takes the end of a terminal's input, Ctrl-D, for a pause, and a pause for the end.
+        return _copy(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), place, STANDARD_INPUT_NAME)
     try:
         if persistently(source.is_dir):
             raise InputError("is a folder", file=str(source), hint="give its files")
@@ -57,7 +62,7 @@ def _stage(source: Path, place: Path) -> StagedInput:
         return _copy(stream, place, str(source))
 
 
-def _copy(stream: BinaryIO, place: Path, name: str) -> StagedInput:
+def _copy(stream: BinaryIO | RawIOBase, place: Path, name: str) -> StagedInput:
     digest = hashlib.sha256()
     size = 0
     with atomic_path(place) as temporary, persistently(lambda: temporary.open("wb")) as target:
@@ -68,9 +73,12 @@ def _copy(stream: BinaryIO, place: Path, name: str) -> StagedInput:
     return StagedInput(name, size, digest.hexdigest())
 
 
-def _read(stream: BinaryIO, name: str) -> bytes:
+def _read(stream: BinaryIO | RawIOBase, name: str) -> bytes:
     try:
-        return stream.read(READ_BLOCK_BYTES)
+        while (block := stream.read(READ_BLOCK_BYTES)) is None:
+            # Another process made the descriptor non-blocking, and no data are there yet.
+            select.select([stream], [], [])
+        return block
     except OSError as error:
         raise _unreadable(error, name) from None
 

@@ -17,6 +17,7 @@ from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.isolation import child_environment
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
+from virnucpro_tasks.streams import protect_streams
 from virnucpro_tasks.temporary import TemporaryFolder
 from virnucpro_workers.cores import available_cores
 from virnucpro_workers.devices import choose_devices
@@ -32,6 +33,7 @@ HAND_BACK_SECONDS = 5.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the workers that the flags and settings ask for; returns the exit code."""
+    protect_streams()
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})

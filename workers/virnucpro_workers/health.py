@@ -23,6 +23,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.files import write_bytes
+from virnucpro_tasks.streams import protect_streams
 
 SUFFIX = ".beat"
 
@@ -70,6 +71,7 @@ def read_heartbeat(file: Path) -> Heartbeat:
 
 def main(arguments: list[str] | None = None) -> int:
     """Probe all workers of a folder: exit status 0 if all are alive, 1 otherwise; prints the silent ones."""
+    protect_streams()
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers.health", description="Are the workers alive?")
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--max-age-seconds", type=float, default=120.0)

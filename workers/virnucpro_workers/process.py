@@ -27,6 +27,7 @@ from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.streams import protect_streams
 from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
@@ -126,6 +127,7 @@ def load_models(app: VirnucproApp, device: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the flags and run one worker."""
+    protect_streams()
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers.process", description=__doc__)
     parser.add_argument("--role", choices=ROLES, required=True)
     parser.add_argument("--device", required=True, help="name of the device, as gpu0 or cpu1")
