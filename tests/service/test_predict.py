@@ -124,7 +124,7 @@ def test_a_terminal_that_is_closed_interrupts_a_run_unless_nohup_protects_it(her
             signal.signal(signal.SIGHUP, action)
 
         process = subprocess.Popen(
-            [*COMMAND, "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+            [*command(here.settings), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
             env=here.environment,
             stdin=theirs,
             stdout=theirs,
