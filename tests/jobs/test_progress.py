@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from job import SAMPLE, embed, finish_files, make_job, run_job
 
+from virnucpro_tasks.cli.results import copy_embeddings
 from virnucpro_tasks.errors import DamagedError, ExitCode
-from virnucpro_tasks.jobs.job import cancel_job, fail_job, reopen_job
+from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job, job_ids, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
@@ -118,3 +120,52 @@ def test_invalid_records_are_named_with_the_summary(settings: Settings, tmp_path
 def test_a_snapshot_is_plain_json(settings: Settings) -> None:
     shown = json.loads(json.dumps(job_progress(make_job(settings, SAMPLE)).as_dict()))
     assert (shown["state"], shown["exit_code"]) == ("queued", 0)
+
+
+STRAYS = (
+    *("000001 (1).safetensors", "000001~.safetensors", "._000001.safetensors", ".nfs000000000012ab", ".DS_Store"),
+    *("Thumbs.db", "1.safetensors", "00000x.safetensors", "000001.safetensors.tmp", "000001.sync-conflict.safetensors"),
+    *("999999.safetensors", "000000 (conflicted copy).json", "000002 (1).json", "999999.json", "0.json"),
+)
+"""Names that file systems, other systems, editors and programs for synchronisation leave in folders."""
+
+
+def litter(job: Job) -> None:
+    """Leave files of other programs in every folder of a job."""
+    for folder in [job.paths.root, *(place for place in job.paths.root.rglob("*") if place.is_dir())]:
+        for name in STRAYS:
+            (folder / name).write_bytes(b"theirs")
+
+
+def test_files_of_other_programs_count_for_nothing(settings: Settings, tmp_path: Path) -> None:
+    settings = replace(settings, shard_tokens=500)
+    job = make_job(settings, SAMPLE, keep_embeddings=True)
+    litter(job)
+    assert job_progress(job).state == JobState.QUEUED
+    shards = list(split_files(job))
+    litter(job)
+    before = job_progress(job)
+    assert (before.state, before.shards_done, before.shards_quarantined) == (JobState.EMBEDDING, 0, 0)
+    for shard in shards:
+        assert embed(job, shard, settings) == "embedded"
+    litter(job)
+    midway = job_progress(job)
+    assert (midway.state, midway.shards_done) == (JobState.FINISHING, len(shards))
+    reopen_job(job, retry_quarantined=True)
+    assert job_ids(settings.store) == [job.job_id]
+    assert finish_files(job) == []
+    litter(job)
+    # Then no file of theirs is handed out, nor is one of them in the report
+    names = {file.name for file in result_files(job)}
+    assert names == {*json.loads(job.paths.run.read_bytes())["sha256"], "run.json", "virnucpro.log"}
+    copy_embeddings(job, tmp_path / "vectors")
+    assert sorted(file.name for file in (tmp_path / "vectors").iterdir()) == [
+        f"{shard:06d}.safetensors" for shard in shards
+    ]
+
+
+@pytest.mark.parametrize("name", ["embeddings", "quarantine", "shards"])
+def test_a_folder_that_is_gone_holds_nothing(settings: Settings, name: str) -> None:
+    job = make_job(settings, SAMPLE)
+    (job.paths.root / name).rmdir()
+    assert job_progress(job).state == JobState.QUEUED

@@ -60,8 +60,20 @@ def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: p
     assert store_id(tmp_path) == store_id(tmp_path)
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EINVAL, errno.EXDEV])
+def test_without_hard_links_all_of_several_at_once_get_the_same(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(number, "no hard links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    test_of_several_at_once_all_get_the_same(tmp_path, monkeypatch)
+
+
 @pytest.mark.parametrize("content", [b"", b"0123\n", b"\xff" * 20])
-def test_a_damaged_one_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_one_is_told(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WRITING_SECONDS", 0.0)
     store_id_file(tmp_path).write_bytes(content)
     with pytest.raises(StoreError, match="the id of the store is damaged"):
         store_id(tmp_path)
@@ -71,3 +83,9 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=f"{tmp_path}/file"):
         store_id(tmp_path / "file" / "store")
+
+
+def test_one_that_is_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_id_file(tmp_path).write_bytes(b"")
+    monkeypatch.setattr("time.sleep", lambda _: store_id_file(tmp_path).write_bytes(b"0123456789abcdef0123\n"))
+    assert store_id(tmp_path) == "0123456789abcdef0123"

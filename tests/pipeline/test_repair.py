@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from job import SAMPLE, embed, finish_files, make_job, run_job
 
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.pipeline import repair as repair_module
+from virnucpro_tasks.pipeline.score_in_background import THREAD_NAME
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 
@@ -94,3 +101,59 @@ def test_a_table_that_cannot_be_cut_again_ends_the_job_with_its_path(small: Sett
     message = json.loads(job.paths.failed.read_bytes())["message"]
     assert str(job.paths.chunks(0)) in message and "submit it again" in message
     assert not job.paths.results.exists()
+
+
+@pytest.mark.parametrize("name", ["shards", "embeddings", "scores", "quarantine", "attempts", "input"])
+@pytest.mark.parametrize("stage", ["embedding", "finishing"])
+def test_a_folder_that_somebody_deleted_is_made_again(small: Settings, name: str, stage: str) -> None:
+    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
+    run_job(quiet, small)
+    shards = list(split_files(job))
+    if stage == "finishing":
+        for shard in shards:
+            embed(job, shard, small)
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join()
+    shutil.rmtree(job.paths.root / name)
+    for _ in range(2):
+        for shard in finish_files(job):
+            embed(job, shard, small)
+    if name == "input" and not job.paths.results.exists():
+        assert "submit it again" in json.loads(job.paths.failed.read_bytes())["message"]
+    else:
+        assert results_of(job) == results_of(quiet)
+
+
+@pytest.mark.parametrize("stop", [cancel_job, lambda job: fail_job(job, "why", exit_code=ExitCode.JOB_FAILED)])
+def test_nothing_is_to_be_embedded_for_a_job_that_is_stopped_while_its_input_is_cut_again(
+    small: Settings, stop: Callable[[Job], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE)
+    list(split_files(job))
+    flipped(job.paths.plan)
+    splitting = repair_module.split_files
+
+    def stopped_meanwhile(job: Job) -> Iterator[int]:
+        yield from splitting(job)
+        stop(job)
+
+    monkeypatch.setattr(repair_module, "split_files", stopped_meanwhile)
+    assert repair_module.repair(job, processes=1) == []
+
+
+def test_an_input_in_the_store_that_cannot_be_read_says_nothing_against_the_job(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(small, SAMPLE)
+    opening = Path.open
+
+    def broken(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == job.paths.input(0):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return opening(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", broken)
+    with pytest.raises(StoreError, match="Input/output error"):
+        list(split_files(job))
+    assert not job.paths.failed.exists()

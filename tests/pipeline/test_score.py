@@ -1,20 +1,22 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from job import SAMPLE, embed, finish_files, make_job, vectors_of
 
 from virnucpro_tasks.classify.head import load_head
-from virnucpro_tasks.errors import JobError
+from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline import score
-from virnucpro_tasks.pipeline.score import Scorer, frame_scores, over_shards, score_shards
+from virnucpro_tasks.pipeline.score import Scorer, frame_scores, job_description, job_head, over_shards, score_shards
 from virnucpro_tasks.pipeline.score_in_background import THREAD_NAME
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
@@ -99,3 +101,28 @@ def test_a_killed_process_ends_the_job_with_what_to_do(job: Job, plan: Plan) -> 
 
 def die(number: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "head/config.json", "head/model.safetensors"])
+def test_a_damaged_bundle_in_the_folder_of_a_job_is_to_be_restored(job: Job, name: str) -> None:
+    file = job.paths.bundle / name
+    for content in (b"", file.read_bytes()[:-2], None):
+        if content is None:
+            file.unlink()
+        else:
+            file.write_bytes(content)
+        with pytest.raises(BundleError, match=r"copy bundle\.json and head/ of that bundle into this folder") as raised:
+            job_head(job, job_description(job))
+        assert str(job.paths.bundle) in str(raised.value)
+
+
+def test_a_bundle_that_the_file_system_does_not_give_says_nothing_against_the_job(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(file))
+
+    description = job_description(job)
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        job_head(job, description)

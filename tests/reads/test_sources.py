@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reads.zstd_files import SKIPPABLE_FRAME, zstd_bytes, zstd_with_checksum, zstd_with_window
+from reads.zstd_files import SKIPPABLE_FRAME, zstd_bytes, zstd_with_checksum, zstd_with_dictionary, zstd_with_window
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.sources import open_input
@@ -96,6 +96,11 @@ def test_damaged_inside(file: Path, compression: str) -> None:
     packed[len(packed) // 2] ^= 0xFF
     file.write_bytes(packed)
     assert "damaged" in refusal(file) or "ends early" in refusal(file)
+
+
+def test_zstd_that_needs_a_dictionary(file: Path) -> None:
+    file.write_bytes(zstd_with_dictionary(PLAIN))
+    assert "needs the dictionary that it was compressed with" in refusal(file)
 
 
 def test_damaged_zstd_with_checksum(file: Path) -> None:

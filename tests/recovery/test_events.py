@@ -72,3 +72,22 @@ def test_the_open_attempt_of_a_parent_is_the_one_without_an_end(tmp_path: Path) 
     assert found is not None and found.pid == os.getpid()
     append_event(file, Failed(probe="whole", reason="broken"))
     assert open_attempt(read_events(file), host=host, parent=1) is None
+
+
+def test_a_process_of_another_host_with_the_same_pid_does_not_end_an_attempt(tmp_path: Path) -> None:
+    file = tmp_path / "000000.jsonl"
+    append_event(file, Began(probe="whole", parent=7, host="here", pid=9))
+    append_event(file, Failed(probe="whole", reason="an error", host="there", pid=9))
+    still_open = open_attempt(read_events(file), host="here", parent=7)
+    assert still_open is not None and still_open.pid == 9
+    append_event(file, Failed(probe="whole", reason="an error", host="here", pid=9))
+    assert open_attempt(read_events(file), host="here", parent=7) is None
+
+
+def test_a_gap_of_zeros_that_two_hosts_left_is_no_attempt(tmp_path: Path) -> None:
+    file = tmp_path / "000000.jsonl"
+    append_event(file, Began(probe="whole", parent=7))
+    with file.open("ab") as handle:
+        handle.write(bytes(512))
+    append_event(file, Passed(probe="whole"))
+    assert [type(event) for event in read_events(file)] == [Began, Passed]

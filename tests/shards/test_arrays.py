@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from virnucpro_tasks.shards import arrays
 from virnucpro_tasks.shards.arrays import EmbeddingKey, arrays_digest, read_valid_arrays, write_arrays
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
@@ -65,3 +66,28 @@ def test_every_block_of_an_array_counts_and_so_does_their_order(monkeypatch: pyt
     versions = [array, swapped, array[:-1], array.astype(np.float64), *changed]
     assert len({arrays_digest({"protein": version}, {}) for version in versions}) == len(versions)
     assert arrays_digest({"protein": array}, {}) == arrays_digest({"protein": array.copy()}, {})
+
+
+def test_a_file_system_without_mmap_will_do(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_mmap(*_: object, **__: object) -> None:
+        raise OSError("No such device (os error 19)")
+
+    whole = read_valid_arrays(file, KEY, names=ARRAYS)
+    monkeypatch.setattr(arrays, "safe_open", no_mmap)
+    found = read_valid_arrays(file, KEY, names=ARRAYS)
+    assert found is not None and whole is not None
+    assert found[1] == whole[1]
+    for name, array in found[0].items():
+        np.testing.assert_array_equal(array, whole[0][name])
+
+
+@pytest.mark.parametrize("words", ["Input/output error (os error 5)", "Too many open files (os error 24)"])
+def test_a_file_that_the_file_system_does_not_give_is_not_called_invalid(
+    file: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(words)
+
+    monkeypatch.setattr(arrays, "safe_open", refuse)
+    with pytest.raises(OSError, match="os error"):
+        read_valid_arrays(file, KEY, names=ARRAYS)

@@ -16,7 +16,7 @@ from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import link_or_copy, persistently
+from virnucpro_tasks.file_operations import exists, link_or_copy, persistently
 from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.results import result_files
@@ -26,9 +26,9 @@ from virnucpro_tasks.paths import COMMIT_MARK
 
 def require_free(output: Path, *, force: bool) -> None:
     """Raise OutputError if `output` is a file, or holds results and `force` is not set."""
-    if output.exists() and not output.is_dir():
+    if exists(output) and not persistently(output.is_dir):
         raise OutputError(f"{output} is not a folder")
-    if (output / COMMIT_MARK).exists() and not force:
+    if exists(output / COMMIT_MARK) and not force:
         raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
 
 

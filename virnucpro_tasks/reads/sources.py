@@ -119,6 +119,12 @@ class _Unpacked:
                         file=self._name,
                         hint=f"compress it with a window of at most {_WINDOW_BYTES // 2**20} MiB",
                     ) from None
+                if "dictionary" in str(error).lower():
+                    raise InputError(
+                        f"the {self._compression} compressed data needs the dictionary that it was compressed with",
+                        file=self._name,
+                        hint="unpack it, or compress it without a dictionary",
+                    ) from None
                 raise InputError(
                     f"the {self._compression} compressed data is damaged: {error}",
                     file=self._name,
