@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import yaml
 
+from virnucpro_tasks.broker_url import check_broker_url, masked_url
 from virnucpro_tasks.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
@@ -21,6 +22,18 @@ TRACEBACK_VARIABLE = "VIRNUCPRO_TRACEBACK"
 """If set, an unexpected error of a command is shown with its traceback."""
 
 _NO_SETTINGS = frozenset({CONFIG_VARIABLE, TRACEBACK_VARIABLE})
+_SERVICE_VARIABLE = re.compile(
+    rf"{ENVIRONMENT_PREFIX}(\w+_)?("
+    r"SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=.*|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
+    r"|PORT=(tcp|udp|sctp)://.*|NAME=/.+/.+)"
+)
+"""What Kubernetes and, for linked containers, Docker set for a service or container named virnucpro or virnucpro-*."""
+
+MOST = 1_000_000_000
+"""Limit of numbers of tokens and of seconds (30 years); no job needs more."""
+
+MOST_CORES = 4_096
+MOST_FILE_BYTES = 1 << 20
 MOST_FINISHING_PROCESSES = 64
 """Limit of the default of `finishing_processes`. Each process takes up to 300 MB, and one process writes for all."""
 
@@ -30,9 +43,23 @@ DIALECTS = ("original", "broad")
 REDIS_CHECKS = ("refuse", "warn")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+_KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
+_PATHS = ("store", "bundle")
+_AS_WRITTEN = (*_PATHS, "owner")
+"""Settings whose values may begin or end with a space."""
 
-def _setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"help": meaning})
+
+def _setting(default: Any, meaning: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"help": meaning, **limits})
+
+
+def _count(default: int | None, meaning: str, *, most: int = MOST) -> Any:
+    return _setting(default, meaning, least=1, most=most, above=False)
+
+
+def _seconds(default: float, meaning: str, *, above: bool = True) -> Any:
+    """A time; with `above` it cannot be 0."""
+    return _setting(default, meaning, least=0, most=MOST, above=above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +71,26 @@ class Settings:
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
     precision: str | None = _setting(None, "fp32, fp16, bf16, fp8 or fp8-ff; the bundle's own if not given")
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
-    token_budget: int | None = _setting(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
-    cpu_threads: int = _setting(1, "threads of a CPU worker; fixed, so that scores do not depend on the machine")
-    finishing_processes: int | None = _setting(
-        None, f"processes that finish a big job; if not given the cores, {MOST_FINISHING_PROCESSES} at most"
+    token_budget: int | None = _count(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
+    cpu_threads: int = _count(
+        1, "threads of a CPU worker; fixed, so that scores do not depend on the machine", most=MOST_CORES
     )
-    shard_tokens: int = _setting(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
-    max_attempts: int = _setting(3, "times a shard is tried before it is quarantined")
-    lease_seconds: float = _setting(10.0, "a shard whose worker gives no sign of life for so long goes to another one")
-    watch_seconds: float = _setting(10.0, "time between two searches for jobs that Redis has lost; 0: none")
-    soft_shutdown_seconds: float = _setting(30.0, "time a stopping worker has for its shard before it is requeued")
-    shard_time_limit_seconds: float = _setting(3_600.0, "a shard that takes longer is stopped and tried again")
-    split_time_limit_seconds: float = _setting(172_800.0, "time limit of splitting, and of finishing")
+    finishing_processes: int | None = _count(
+        None,
+        f"processes that finish a big job; if not given the cores, {MOST_FINISHING_PROCESSES} at most",
+        most=MOST_CORES,
+    )
+    shard_tokens: int = _count(262_144, "ESM-2 tokens in one shard; grows by itself for giant inputs")
+    max_attempts: int = _count(3, "times a shard is tried before it is quarantined")
+    lease_seconds: float = _seconds(10.0, "a shard whose worker gives no sign of life for so long goes to another one")
+    watch_seconds: float = _seconds(
+        10.0, "time between two searches for jobs that Redis has lost; 0: none", above=False
+    )
+    soft_shutdown_seconds: float = _seconds(
+        30.0, "time a stopping worker has for its shard before it is requeued", above=False
+    )
+    shard_time_limit_seconds: float = _seconds(3_600.0, "a shard that takes longer is stopped and tried again")
+    split_time_limit_seconds: float = _seconds(172_800.0, "time limit of splitting, and of finishing")
     redis_check: str = _setting("refuse", "reaction to a Redis that evicts keys or saves nothing: refuse or warn")
     owner: str | None = _setting(None, "user in whose name jobs are submitted; the login name if not given")
     dialect: str = _setting("original", "format of the two legacy result files: original or broad")
@@ -68,25 +103,10 @@ class Settings:
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.precision is not None:
             _one_of("precision", self.precision, PRECISIONS)
-        for name in ("token_budget", "cpu_threads", "finishing_processes", "shard_tokens", "max_attempts"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lease_seconds", "shard_time_limit_seconds", "split_time_limit_seconds"):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("soft_shutdown_seconds", "watch_seconds"):
-            if getattr(self, name) < 0:
-                raise SettingsError(f"{name} must not be negative")
-        url = urlsplit(self.broker_url)
-        if url.scheme == "rediss" and "ssl_cert_reqs" not in parse_qs(url.query):
-            raise SettingsError(
-                f"broker_url {masked_url(self.broker_url)!r} does not say how to check the server's certificate",
-                hint="append ?ssl_cert_reqs=required",
-            )
-        if url.scheme not in ("redis", "rediss", "redis+socket"):
-            raise SettingsError(
-                f"broker_url must be redis://, rediss:// or redis+socket://, not {masked_url(self.broker_url)!r}"
-            )
+        for setting in fields(self):
+            if "most" in setting.metadata and getattr(self, setting.name) is not None:
+                _check_number(setting.name, getattr(self, setting.name), **setting.metadata)
+        check_broker_url(self.broker_url)
 
     def masked(self) -> dict[str, Any]:
         """All settings as plain values, passwords hidden."""
@@ -108,18 +128,20 @@ def load_settings(
 ) -> Settings:
     """Merge the settings of all sources; a flag that is None was not given.
 
-    `file` is TOML or YAML (by suffix), by default the one that VIRNUCPRO_CONFIG names, if any.
-    Raises SettingsError naming the source of an unknown or bad value.
+    `file` is TOML or YAML (by suffix), by default the one that VIRNUCPRO_CONFIG names, if any. An empty variable counts
+    as not set, and those of `service_variables` are ignored. Raises SettingsError naming the source of an unknown or
+    bad value.
     """
     environment = os.environ if environment is None else environment
     if file is None and environment.get(CONFIG_VARIABLE):
-        file = Path(environment[CONFIG_VARIABLE])
+        file = Path(_with_home(environment[CONFIG_VARIABLE]))
     values: dict[str, Any] = {}
     if file is not None:
         for name, value in _read_file(file).items():
             values[name] = _converted(name, value, source=str(file))
+    ignored = {*_NO_SETTINGS, *service_variables(environment)}
     for variable, text in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _NO_SETTINGS:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
             values[name] = _converted(name, text, source=f"environment variable {variable}")
     for name, value in (flags or {}).items():
@@ -128,46 +150,76 @@ def load_settings(
     return Settings(**values)
 
 
-def masked_url(url: str) -> str:
-    """`url` with its password replaced by stars."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+def service_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the VIRNUCPRO_* variables that Kubernetes or Docker sets for a service named virnucpro; no settings."""
+    return [name for name, value in environment.items() if _SERVICE_VARIABLE.fullmatch(f"{name}={value}")]
 
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        with file.open("rb") as handle:
+            content = handle.read(MOST_FILE_BYTES + 1)
+        if len(content) > MOST_FILE_BYTES:
+            raise SettingsError(f"settings file {file} is larger than {MOST_FILE_BYTES >> 20} MiB")
+        text = content.decode("utf-8-sig")
+        table = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+    except OSError as error:
+        raise SettingsError(f"settings file {file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingsError(f"settings file {file} cannot be read: {' '.join(str(error).split())}") from None
-    if content is None:
+    if table is None:
         return {}
-    if not isinstance(content, dict):
+    if not isinstance(table, dict):
         raise SettingsError(f"settings file {file} is not a table of names and values")
-    return content
+    return table
 
 
-def _converted(name: str, value: Any, *, source: str) -> Any:
+def _converted(name: Any, value: Any, *, source: str) -> Any:
     import msgspec  # 'virnucpro --help' converts nothing, and starts without it
 
     hints = get_type_hints(Settings)
     if name not in hints:
-        known = ", ".join(sorted(setting.name for setting in fields(Settings)))
-        raise SettingsError(f"{source}: there is no setting {name!r}", hint=f"known: {known}")
+        raise SettingsError(f"{source}: there is no setting {name!r}", hint=_nearest(str(name), list(hints)))
     kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])
-    if isinstance(value, bool):
-        raise SettingsError(f"{source}: {name} cannot be {value}")
-    if kind is str and isinstance(value, int | float):
+    if value is None:
+        raise SettingsError(f"{source}: {name} has no value", hint="give one, or remove the line")
+    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)  # YAML reads an owner or a folder of digits as a number
-    if kind in (int, float) and isinstance(value, str):
+    if isinstance(value, str) and name not in _AS_WRITTEN:
         value = value.strip()
     try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=lambda kind, value: kind(value))
-    except msgspec.ValidationError:
-        raise SettingsError(f"{source}: {value!r} is not a valid {kind.__name__} for {name}") from None
+        if isinstance(value, bool) or value == "" or "\0" in str(value):
+            raise ValueError
+        converted = msgspec.convert(value, kind, strict=False, dec_hook=lambda kind, value: kind(value))
+        return _with_home(converted) if name in _PATHS else converted
+    except ValueError:  # of msgspec too
+        shown = masked_url(value) if name == "broker_url" and isinstance(value, str) else value
+        raise SettingsError(f"{source}: {shown!r:.80} is not {_KINDS[kind]}: {name}") from None
+
+
+def _with_home(path: str | Path) -> str | Path:
+    """`path` with the home folder for a leading ~, which a shell replaces only in some places."""
+    if not str(path).startswith("~"):
+        return path
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such home folder") from None
+    return expanded if isinstance(path, Path) else str(expanded)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+
+
+def _check_number(name: str, value: float, *, least: float, most: float, above: bool, help: str) -> None:
+    if (above and value == least) or not least <= value:
+        raise SettingsError(f"{name} must be {'more than' if above else 'at least'} {least}, not {value}")
+    if not value <= most:  # NaN is neither
+        raise SettingsError(f"{name} must be at most {most:,}, not {value:.6g}")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

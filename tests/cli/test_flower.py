@@ -48,3 +48,14 @@ def test_without_flower_the_command_that_installs_it_is_named(
     monkeypatch.setattr(flower, "find_spec", lambda _: None)
     ended = virnucpro("flower")
     assert ended.code == ExitCode.USAGE and "virnucpro-tasks[flower]" in ended.err[0]
+
+
+def test_neither_a_file_in_the_current_folder_nor_a_variable_of_a_service_counts(
+    virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWER_PORT", "tcp://10.0.0.1:5555")
+    virnucpro("flower")
+    assert f"--conf={os.devnull}" in started[0][0] and "FLOWER_PORT" not in os.environ
+    monkeypatch.setenv(flower.FILE_VARIABLE, "/etc/flower.py")
+    virnucpro("flower")
+    assert not any(argument.startswith("--conf") for argument in started[1][0])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from cli.commands import run
+from cli.conftest import Virnucpro
 
 from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
@@ -68,3 +69,14 @@ def test_an_unexpected_error_is_reported_without_a_traceback(
     message = capsys.readouterr().err
     assert "ZeroDivisionError: by nought" in message
     assert "Traceback" not in message
+
+
+def test_variables_of_services_are_ignored_with_one_warning(
+    virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"VIRNUCPRO_PORT": "tcp://10.0.0.1:80", "VIRNUCPRO_SERVICE_HOST": "10.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    ended = virnucpro("config", "show")
+    assert ended.code == ExitCode.OK
+    (warning,) = ended.err
+    assert "warning: ignored VIRNUCPRO_PORT, VIRNUCPRO_SERVICE_HOST" in warning

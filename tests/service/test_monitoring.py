@@ -7,10 +7,12 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 from deploy.redis_server import free_port
+from hostile import FOREIGN_VARIABLES, SHADOWS, fill
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.queue.app import make_app
@@ -38,13 +40,17 @@ def answer(url: str, *, login: str | None = None, post: bool = False) -> int:
         return 0
 
 
-def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(serving: Deployment) -> None:
+def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(
+    serving: Deployment, tmp_path: Path
+) -> None:
     port, login = free_port(), "operator:made-up"
+    hostile = {"FLOWER_PORT": "tcp://10.0.0.1:5555", "FLOWER_UNIX_SOCKET": "x", "MARK": str(tmp_path / "mark")}
     name = wait_until(lambda: [worker for worker in worker_names(serving) if worker.startswith("embed-")])[0]
     process = subprocess.Popen(
         [*COMMAND, "flower", "--port", str(port)],
-        env=serving.environment | {"FLOWER_BASIC_AUTH": login},
+        env=serving.environment | FOREIGN_VARIABLES | hostile | {"FLOWER_BASIC_AUTH": login},
         stderr=subprocess.DEVNULL,
+        cwd=fill(tmp_path / "hostile", *SHADOWS),
     )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -54,6 +60,7 @@ def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(serv
         assert answer(f"{url}/api/worker/shutdown/{name}", login=login, post=True) == 403
         sockets = psutil.Process(process.pid).net_connections("inet")
         assert {entry.laddr.ip for entry in sockets if entry.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+        assert not (tmp_path / "mark").exists()
         assert "made-up" not in " ".join(psutil.Process(process.pid).cmdline())
     finally:
         process.send_signal(signal.SIGTERM)

@@ -12,7 +12,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import broker_option, settings_of
-from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.errors import BackendError, SettingsError
 from virnucpro_tasks.queue.redis_checks import check_reachable
 
 MAX_TASKS = 20_000
@@ -23,6 +23,10 @@ PURGE_SECONDS = 600
 
 USER = "virnucpro"
 PASSWORD_VARIABLE = "FLOWER_BASIC_AUTH"
+FILE_VARIABLE = "FLOWER_CONF"
+
+SET_BY_FLAGS = ("FLOWER_ADDRESS", "FLOWER_PORT", "FLOWER_READ_ONLY", "FLOWER_UNIX_SOCKET")
+"""Variables for which this command has flags. For a service named flower, Kubernetes sets FLOWER_PORT to a URL."""
 
 
 @click.command("flower")
@@ -51,13 +55,19 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
         os.environ[PASSWORD_VARIABLE] = f"{USER}:{password}"
         say(f"user {USER}, password {password}")
     say(f"Flower at http://{address}:{port}")
-    app.start(
-        [
-            "flower",
-            f"--address={address}",
-            f"--port={port}",
-            f"--read_only={read_only}",
-            f"--max_tasks={MAX_TASKS}",
-            f"--purge_offline_workers={PURGE_SECONDS}",
-        ]
-    )
+    for name in SET_BY_FLAGS:
+        os.environ.pop(name, None)
+    arguments = [
+        f"--address={address}",
+        f"--port={port}",
+        f"--read_only={read_only}",
+        f"--max_tasks={MAX_TASKS}",
+        f"--purge_offline_workers={PURGE_SECONDS}",
+    ]
+    if not os.environ.get(FILE_VARIABLE):
+        # By default Flower runs the file flowerconfig.py in the current folder.
+        arguments.append(f"--conf={os.devnull}")
+    try:
+        app.start(["flower", *arguments])
+    except ValueError as error:
+        raise SettingsError(f"a variable FLOWER_* has no valid value: {error}", hint="unset it") from None

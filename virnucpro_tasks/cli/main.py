@@ -20,7 +20,7 @@ import click
 from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.isolation import forget_foreign_variables
-from virnucpro_tasks.settings import TRACEBACK_VARIABLE
+from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.streams import protect_streams
 
 COMMANDS = {
@@ -81,6 +81,12 @@ def cli(config: Path | None) -> None:
 
     Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
     """
+    if names := service_variables(os.environ):
+        click.echo(
+            f"virnucpro: warning: ignored {', '.join(sorted(names))}: Kubernetes or Docker sets them for a service of"
+            " this name, they are no settings",
+            err=True,
+        )
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
 from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.jobs.job import Job
@@ -25,7 +26,6 @@ from virnucpro_tasks.queue.store_failures import (
     clear_store_failures,
     store_failure_of,
 )
-from virnucpro_tasks.settings import masked_url
 
 PING_SECONDS = 2.0
 """Time that workers have to answer a question."""

@@ -11,11 +11,11 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.keys import STORE
 from virnucpro_tasks.queue.app import VirnucproApp
-from virnucpro_tasks.settings import masked_url
 
 CONNECT_RETRIES = 2
 DURABILITY_HINT = "see deploy/redis.conf; with VIRNUCPRO_REDIS_CHECK=warn it is used all the same"
