@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_FOLLOWED = frozenset({"errors", "settings", "paths", "keys", "processes"})
-NOT_FOLLOWED |= {"files", "file_errors", "file_operations"}
+NOT_FOLLOWED |= {"files", "file_errors", "file_operations", "owners"}
 CLOSED = ("embed/", "reads/", "classify/", "models/", "output/")
 """Packages whose functions are visited, but whose own calls are not followed; of output/ write_results is."""
 

@@ -45,7 +45,7 @@ def test_whoever_writes_a_full_disk_is_known(tmp_path: Path, write) -> None:
         write(tmp_path / "file")
     failure = as_store_error(raised.value)
     assert failure is not None
-    assert "File too large" in str(failure) and "virnucpro resume" in str(failure)
+    assert "File too large" in str(failure) and "ulimit -f" in str(failure)
 
 
 def test_other_errors_are_not_the_stores(tmp_path: Path) -> None:

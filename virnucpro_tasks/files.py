@@ -37,7 +37,6 @@ READ_BLOCK_BYTES = 2**20
 CHECKSUM = "sha256"
 """The field of a checked JSON file that holds the checksum of all others."""
 
-RESUME = "then 'virnucpro resume' goes on"
 
 T = TypeVar("T")
 
@@ -167,7 +166,7 @@ def as_store_error(error: BaseException) -> StoreError | None:
     cause = cause_of(error)
     path = getattr(error, "filename", None)
     named = f" ({path})" if path else ""
-    return StoreError(f"the store fails: {cause.words}{named}", hint=f"{cause.advice}; {RESUME}")
+    return StoreError(f"the store fails: {cause.words}{named}", hint=cause.advice)
 
 
 @contextmanager
@@ -186,5 +185,5 @@ def store_write_error(error: OSError, place: Path) -> StoreError:
     cause = cause_of(error, place)
     return StoreError(
         f"{error.filename or place}: {cause.words}: the store does not take the job",
-        hint=f"{cause.advice}, and submit again" if cause.advice else "",
+        hint=f"{cause.advice}, and repeat the command" if cause.advice else "",
     )

@@ -13,13 +13,17 @@ from typing import Self
 from virnucpro_tasks.errors import BackendError, ExitCode
 from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.processes import spawn
-from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.settings import REPEAT, Settings
 
 WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
 """Time that the supervisor has to stop its workers before it is killed."""
 
-ONE_SHOT_SETTINGS = {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0", "VIRNUCPRO_WATCH_SECONDS": "0"}
+ONE_SHOT_SETTINGS = {
+    "VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0",
+    "VIRNUCPRO_WATCH_SECONDS": "0",
+    "VIRNUCPRO_RESUMED_BY": REPEAT,
+}
 """The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone."""
 
 _WORKER_LINE = re.compile(r"virnucpro worker \S+: ")

@@ -14,13 +14,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.owners import Found, Life, Mark, read_mark, temporary_name
 
@@ -175,6 +176,32 @@ class RunLock:
             with suppress(OSError):
                 assert self._mark is not None
                 self._mark.renew()
+
+
+@contextmanager
+def own_folder(folder: Path, *, say: Callable[[str], None]) -> Iterator[RunLock]:
+    """Make `folder` if needed, and have it for this run; one that was made and has stayed empty is removed.
+
+    Raises OutputError if it cannot be made or another run has it, StoreError if the lock cannot be written.
+    """
+    is_new = not folder.exists()
+    make_folder(folder)
+    try:
+        with RunLock(folder, say=say) as lock:
+            yield lock
+    finally:
+        if is_new:
+            # Only an empty folder can be removed in this way.
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` unless it is there. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {cause_of(error).words}", hint="choose another folder") from None
 
 
 def lock_files(folder: Path) -> list[Path]:

@@ -41,6 +41,9 @@ ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "fp8-ff")
 DIALECTS = ("original", "broad")
 REDIS_CHECKS = ("refuse", "warn")
+RESUME, REPEAT = "resume", "repeat"
+"""How a job that a full disk has stopped goes on: by 'virnucpro resume', or by the same command given again."""
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
@@ -92,6 +95,10 @@ class Settings:
     shard_time_limit_seconds: float = _seconds(3_600.0, "a shard that takes longer is stopped and tried again")
     split_time_limit_seconds: float = _seconds(172_800.0, "time limit of splitting, and of finishing")
     redis_check: str = _setting("refuse", "reaction to a Redis that evicts keys or saves nothing: refuse or warn")
+    resumed_by: str = _setting(
+        RESUME,
+        "what continues a job that a full disk has stopped: resume, or repeat, as in 'predict', which waits less",
+    )
     owner: str | None = _setting(None, "user in whose name jobs are submitted; the login name if not given")
     dialect: str = _setting("original", "format of the two legacy result files: original or broad")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
@@ -99,6 +106,7 @@ class Settings:
     def __post_init__(self) -> None:
         _one_of("attention", self.attention, ATTENTION_BACKENDS)
         _one_of("redis_check", self.redis_check, REDIS_CHECKS)
+        _one_of("resumed_by", self.resumed_by, (RESUME, REPEAT))
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.precision is not None:

@@ -11,10 +11,12 @@ from cli.conftest import Virnucpro
 from cli.snapshots import TOKENS, split
 from job import SAMPLE
 
-from virnucpro_tasks.cli import predict
+from virnucpro_tasks.cli import predict, results
+from virnucpro_tasks.cli.work_folder import WORK_FOLDER
 from virnucpro_tasks.errors import BackendError, ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.run_lock import LOCK_NAME, RunLock
 from virnucpro_tasks.settings import Settings
 
 
@@ -66,6 +68,126 @@ def test_a_job_that_fails_gives_its_exit_code_and_no_results(virnucpro: Virnucpr
     ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet")
     assert (ended.code, ended.err) == (ExitCode.BAD_INPUT, [])
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_job_that_fails_otherwise_keeps_its_work(virnucpro: Virnucpro, tmp_path: Path, run_as: Any) -> None:
+    run_as(ExitCode.JOB_FAILED)
+    out = tmp_path / "out"
+    assert virnucpro("predict", SAMPLE, "-o", out, "--quiet").code == ExitCode.JOB_FAILED
+    assert [path.name for path in out.iterdir()] == [WORK_FOLDER]
+    # And the same command finds it
+    (work,) = (out / WORK_FOLDER / "jobs").iterdir()
+    run_as(ExitCode.OK)
+    assert virnucpro("predict", SAMPLE, "-o", out, "--quiet").code == ExitCode.OK
+    assert not work.exists() and (out / "run.json").exists()
+
+
+def test_bad_input_that_was_split_has_shards_to_keep(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_as(ExitCode.BAD_INPUT)
+    run_here = predict.run_here
+
+    def after_splitting(settings: Settings, job: Job, **options: Any) -> Progress:
+        job.paths.plan.touch()
+        return run_here(settings, job, **options)
+
+    monkeypatch.setattr(predict, "run_here", after_splitting)
+    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet").code == ExitCode.BAD_INPUT
+    assert (tmp_path / "out" / WORK_FOLDER).exists()
+
+
+@pytest.mark.parametrize("flags", [[], ["--force"]])
+def test_a_folder_that_another_run_has_is_refused_before_anything_is_made(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any, flags: list[str]
+) -> None:
+    asked = run_as(ExitCode.OK)
+    (tmp_path / "out").mkdir()
+    with RunLock(tmp_path / "out"):
+        before = sorted((tmp_path / "out").iterdir())
+        ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out" / ".", "--quiet", *flags)
+        assert (ended.code, asked) == (ExitCode.USAGE, [])
+        assert "out is in use by another run" in ended.err[-1] and "a folder of its own" in ended.err[-1]
+        assert sorted((tmp_path / "out").iterdir()) == before
+
+
+def test_results_that_arrive_while_a_run_waits_for_the_lock_are_not_replaced(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = run_as(ExitCode.OK)
+
+    def finished_meanwhile(self: RunLock) -> RunLock:
+        (tmp_path / "out" / "run.json").write_text("of another run")
+        return self
+
+    monkeypatch.setattr(RunLock, "__enter__", finished_meanwhile)
+    monkeypatch.setattr(RunLock, "__exit__", lambda *_: None)
+    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet")
+    assert (ended.code, asked) == (ExitCode.USAGE, [])
+
+
+def test_a_run_that_was_taken_over_delivers_nothing_and_claims_no_success(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_as(ExitCode.OK)
+    run_here = predict.run_here
+
+    def taken_over(*arguments: Any, **options: Any) -> Progress:
+        (tmp_path / "out" / f"{LOCK_NAME}2").touch()
+        return run_here(*arguments, **options)
+
+    monkeypatch.setattr(predict, "run_here", taken_over)
+    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--json")
+    assert (ended.code, ended.out) == (ExitCode.USAGE, [])
+    assert "taken over by another run" in ended.err[-1] and not any("results are in" in line for line in ended.err)
+    assert not (tmp_path / "out" / "run.json").exists() and (tmp_path / "out" / WORK_FOLDER).exists()
+
+
+def test_results_that_cannot_be_delivered_are_kept_in_the_work_folder(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_as(ExitCode.OK)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results.Copy, "put", full)
+        ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out")
+    assert ended.code == ExitCode.USAGE
+    assert "repeat the command" in ended.err[-1] and not any("results are in" in line for line in ended.err)
+    # And the same command delivers them, computing nothing
+    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet").code == ExitCode.OK
+    assert not (tmp_path / "out" / WORK_FOLDER).exists()
+
+
+def test_a_short_run_leaves_the_unfinished_work_of_another_command(
+    virnucpro: Virnucpro, tmp_path: Path, run_as: Any
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.fasta"
+    other.write_text(">a\nACGT\n")
+    run_as(ExitCode.JOB_FAILED)
+    assert virnucpro("predict", other, "-o", out, "--quiet").code == ExitCode.JOB_FAILED
+    (work,) = (out / WORK_FOLDER / "jobs").iterdir()
+    run_as(ExitCode.OK)
+    ended = virnucpro("predict", SAMPLE, "-o", out)
+    assert ended.code == ExitCode.OK
+    assert any("keeps the work of another, unfinished command" in line and str(other) in line for line in ended.err)
+    assert [path.name for path in (out / WORK_FOLDER / "jobs").iterdir()] == [work.name]
+
+
+def test_files_of_others_are_replaced_only_by_force(virnucpro: Virnucpro, tmp_path: Path, run_as: Any) -> None:
+    asked = run_as(ExitCode.OK)
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("records.tsv", "notes.txt"):
+        (out / name).write_text("mine")
+    ended = virnucpro("predict", SAMPLE, "-o", out, "--quiet")
+    assert (ended.code, asked) == (ExitCode.USAGE, [])
+    assert "records.tsv exists already, and is no result of this run" in ended.err[-1]
+    assert (out / "records.tsv").read_text() == "mine" and not (out / WORK_FOLDER).exists()
+    assert virnucpro("predict", SAMPLE, "-o", out, "--quiet", "--force").code == ExitCode.OK
+    assert (out / "records.tsv").read_text() != "mine" and (out / "notes.txt").read_text() == "mine"
 
 
 def test_without_the_packages_of_a_worker_nothing_is_made(

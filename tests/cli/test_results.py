@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from cli.conftest import Virnucpro
 from job import SAMPLE, make_job
 
-from virnucpro_tasks.cli.results import as_output_error, copy_embeddings
+from virnucpro_tasks.cli import results
+from virnucpro_tasks.cli.results import as_output_error, copy_embeddings, copy_results
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.run_lock import RunLock
 from virnucpro_tasks.settings import Settings
 
 
@@ -70,3 +73,94 @@ def test_kept_vectors_are_copied(finished: Job, tmp_path: Path) -> None:
 def test_an_error_of_the_system_names_the_folder_and_says_that_nothing_is_lost(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=f"{tmp_path}: No space.*they stay where they are"), as_output_error(tmp_path):
         raise OSError(28, "No space left on device")
+
+
+def delivered(finished: Job, tmp_path: Path) -> Path:
+    """A folder with results."""
+    copy_results(finished, tmp_path / "out", force=False)
+    return tmp_path / "out"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("name", ["records.tsv", COMMIT_MARK, "virnucpro.log"])
+def test_older_results_stay_whole_until_all_of_the_new_ones_are_on_disk(
+    finished: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = delivered(finished, tmp_path)
+    (out / "records.tsv").write_text("older")
+    before = content(out)
+    copyfile = shutil.copyfile
+
+    def refuse(source: Path, target: Path) -> None:
+        if source.name == name:
+            raise OSError(28, "No space left on device")
+        copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(OutputError, match="No space left"):
+        copy_results(finished, out, force=True)
+    assert content(out) == before
+
+
+def test_a_copy_that_is_not_what_was_written_is_no_success(
+    finished: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[: -1 if source.name == "chunks.tsv" else None])
+
+    monkeypatch.setattr(shutil, "copyfile", short)
+    with pytest.raises(OutputError, match=r"chunks\.tsv is not as it was written"):
+        copy_results(finished, tmp_path / "out", force=False)
+    assert not (tmp_path / "out" / COMMIT_MARK).exists()
+
+
+def test_a_delivery_that_was_cut_off_is_completed_without_force(finished: Job, tmp_path: Path) -> None:
+    out = delivered(finished, tmp_path)
+    whole = content(out)
+    (out / COMMIT_MARK).unlink()
+    (out / "chunks.tsv").unlink()
+    copy_results(finished, out, force=False)
+    assert content(out) == whole
+
+
+def test_a_file_of_somebody_else_is_not_replaced_without_force(finished: Job, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "virnucpro.log").write_text("mine")
+    with pytest.raises(OutputError, match=r"virnucpro\.log exists already"):
+        copy_results(finished, tmp_path / "out", force=False)
+    assert content(tmp_path / "out") == {"virnucpro.log": b"mine"}
+    (tmp_path / "out" / "chunks.tsv").mkdir()
+    with pytest.raises(OutputError, match=r"chunks\.tsv exists already"):
+        copy_results(finished, tmp_path / "out", force=True)
+
+
+def test_a_link_to_a_file_elsewhere_is_replaced_and_not_followed(finished: Job, tmp_path: Path) -> None:
+    out, elsewhere = delivered(finished, tmp_path), tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (out / "records.tsv").unlink()
+    (out / "records.tsv").symlink_to(elsewhere)
+    copy_results(finished, out, force=True)
+    assert elsewhere.read_text() == "mine" and not (out / "records.tsv").is_symlink()
+
+
+def test_what_older_results_had_and_the_new_ones_have_not_is_removed(
+    finished: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = delivered(finished, tmp_path)
+    (out / "notes.txt").write_text("mine")
+    files = [file for file in results.result_files(finished) if file.name != "DEMONSTRATION.txt"]
+    monkeypatch.setattr(results, "result_files", lambda job: files)
+    monkeypatch.setattr(results, "_require_delivered", lambda *_: None)
+    copy_results(finished, out, force=True)
+    assert {file.name for file in out.iterdir()} == {"notes.txt", *(file.name for file in files)}
+
+
+def test_a_folder_that_a_run_has_takes_no_other_results(finished: Job, virnucpro: Virnucpro, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with RunLock(tmp_path / "out"):
+        ended = virnucpro("results", finished.job_id, "-o", tmp_path / "out", "--force")
+        assert ended.code == ExitCode.USAGE and "in use by another run" in ended.err[0]
+    assert list((tmp_path / "out").iterdir()) == []

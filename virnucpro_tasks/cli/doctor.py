@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
 
 from virnucpro_tasks.broker import find_server
 from virnucpro_tasks.cli.deployment import app_of
-from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_leftovers
+from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.files import write_bytes
@@ -38,14 +41,25 @@ class Finding:
 
 
 @click.command("doctor")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--clean", is_flag=True, help="Check nothing; remove what killed runs of this user left.")
 @deployment_options
 @bundle_option
 @json_option
 @click.pass_context
-def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> int:
-    """Check packages, store, bundle, Redis and workers. Exits with 4 if a deployed job would miss something."""
+def command(context: click.Context, /, *, folders: tuple[Path, ...], clean: bool, as_json: bool, **flags: Any) -> int:
+    """Check packages, store, bundle, Redis and workers. Exits with 4 if a deployed job would miss something.
+
+    Leftovers of killed runs are listed, and removed with --clean: in the temporary folders of this host, the store, the
+    current folder, and FOLDERS, such as folders of results.
+    """
     settings = settings_of(context, **flags)
+    places = [settings.store, *_current_folder(), *folders]
+    leftovers = find_leftovers(places)
+    if clean:
+        return _clean(places, leftovers, as_json=as_json)
     findings = [_checked(name, check, settings) for name, check in CHECKS.items()]
+    findings.append(Finding("leftovers", True, _listed(leftovers)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -53,6 +67,33 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> int:
             click.echo(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.check}: {finding.detail}")
     missing = [finding.check for finding in findings if not finding.ok and finding.check not in ONE_SHOT_ONLY]
     return ExitCode.UNREACHABLE if missing else ExitCode.OK
+
+
+def _clean(places: list[Path], leftovers: list[Leftover], *, as_json: bool) -> int:
+    left = remove_leftovers(places, leftovers)
+    removed = [leftover for leftover in leftovers if leftover not in left]
+    if as_json:
+        print_json({"removed": [str(one.path) for one in removed], "left": [str(one.path) for one in left]})
+    else:
+        for one in removed:
+            click.echo(f"removed  {one}")
+        if not leftovers:
+            click.echo("no leftovers of killed runs")
+    for one in left:
+        say(f"warning: {one} cannot be removed")
+    return ExitCode.UNEXPECTED if left else ExitCode.OK
+
+
+def _listed(leftovers: list[Leftover]) -> str:
+    if not leftovers:
+        return "none of killed runs"
+    return f"{'; '.join(map(str, leftovers))}; 'virnucpro doctor --clean' removes them"
+
+
+def _current_folder() -> list[Path]:
+    with suppress(OSError):
+        return [Path.cwd()]
+    return []
 
 
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -87,7 +128,8 @@ def _store(settings: Settings) -> str:
     settings.store.mkdir(parents=True, exist_ok=True)
     probe = settings.store / ".doctor"
     write_bytes(probe, b"")
-    probe.unlink()
+    # Another doctor may do the same.
+    probe.unlink(missing_ok=True)
     free = shutil.disk_usage(settings.store).free / GIGABYTE
     return f"{settings.store} is writable, {free:.0f} GB free"
 

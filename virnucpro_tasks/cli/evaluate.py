@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.files import atomic_path, write_json
 from virnucpro_tasks.heads.evaluation import evaluation, read_scored, write_picture, write_table
 from virnucpro_tasks.jobs.sequences import input_sequences
+from virnucpro_tasks.run_lock import own_folder
 
 
 @click.command("evaluate")
@@ -26,6 +27,16 @@ def command(context: click.Context, /, *, output: Path, as_json: bool, **argumen
     other groups of the records.
     """
     labelled = Labelled.of(context, **arguments)
+    with own_folder(output, say=labelled.say):
+        report = _evaluated(labelled, output)
+    if as_json:
+        print_json(report)
+        return
+    click.echo((output / "evaluation.tsv").read_text(), nl=False)
+
+
+def _evaluated(labelled: Labelled, output: Path) -> dict[str, Any]:
+    """Embed and measure, and write the three files; returns the report."""
     description = labelled.bundle.description
     job = labelled.embedded(scored=True)
     scored = read_scored(job, labelled.labels)
@@ -33,13 +44,9 @@ def command(context: click.Context, /, *, output: Path, as_json: bool, **argumen
         raise InputError("no record is both labelled and scored", file=", ".join(map(str, labelled.inputs)))
     report, baseline = evaluation(scored, input_sequences(job), seed=labelled.seed)
     report = {"bundle": description.name, "digest": description.digest} | report
-    output.mkdir(parents=True, exist_ok=True)
     with atomic_path(output / "evaluation.tsv") as temporary:
         write_table(temporary, report)
     with atomic_path(output / "evaluation.svg") as temporary:
         write_picture(temporary, scored, baseline, title=description.label)
     write_json(output / "evaluation.json", report)
-    if as_json:
-        print_json(report)
-        return
-    click.echo((output / "evaluation.tsv").read_text(), nl=False)
+    return report

@@ -19,11 +19,13 @@ def follow(
     *,
     lease_seconds: float,
     quiet: bool = False,
+    tells_end: bool = True,
     check: Callable[[], None] | None = None,
 ) -> Progress:
     """Show progress on standard error until the job is final; returns the last snapshot.
 
-    `check` is called with every snapshot and may raise to end the waiting.
+    With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
+    waiting.
     """
     progress = None
     with progress_display(quiet=quiet) as show:
@@ -32,6 +34,6 @@ def follow(
             if check is not None and not progress.is_final:
                 check()
     assert progress is not None, "waiting yields at least one snapshot"
-    if progress.message:
+    if progress.message and tells_end:
         say(progress.message, quiet=quiet)
     return progress

@@ -11,20 +11,22 @@ from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.errors import ExitCode, JobError
+from virnucpro_tasks.errors import ExitCode, JobError, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.job import Job, remove_job
+from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.run_lock import RunLock
 from virnucpro_tasks.settings import Settings
 
 
 def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:
     """Run `job` on `devices` until it is final, and show its progress unless `quiet`; returns the last snapshot.
 
-    A finished job is not run again.
+    A finished job is not run again. How it ended is for the caller to say.
     """
     if job.paths.run.exists():
         return job_progress(job)
@@ -33,7 +35,9 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
         app = app_of(settings)
         with LocalWorkers(settings, devices=devices) as workers:
             enqueue(app, job)
-            return follow(app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check)
+            return follow(
+                app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check, tells_end=False
+            )
 
 
 def embed_here(
@@ -47,7 +51,8 @@ def embed_here(
 ) -> Job:
     """A finished job over `inputs` that kept its vectors, run here unless an earlier command has done that.
 
-    The bundle needs a head only if the records are to be `scored`. Raises BackendError, and JobError if the job fails.
+    The bundle needs a head only if the records are to be `scored`. Raises BackendError, JobError if the job fails, and
+    OutputError while another command computes in the store.
     """
     require_extra("worker")
     job = submit(
@@ -64,9 +69,20 @@ def embed_here(
     job = submission.job
     if job.paths.run.exists():
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)
-    elif submission.state is not None:
-        say(f"an earlier command was interrupted: job {job.job_id} goes on", quiet=quiet)
-    progress = run_here(settings, job, devices=devices, quiet=quiet)
+        return job
+    try:
+        with RunLock(settings.store, say=lambda line: say(line, quiet=quiet)):
+            if submission.state is not None:
+                say(f"an earlier command was interrupted: job {job.job_id} goes on", quiet=quiet)
+            for path in left_behind(settings.store):
+                remove_leftover(path)
+            progress = run_here(settings, job, devices=devices, quiet=quiet)
+    except OutputError:
+        if submission.state is None:
+            remove_job(job, force=True)
+        raise
     if progress.exit_code not in (ExitCode.OK, ExitCode.INCOMPLETE):
         raise JobError(progress.message or "it did not end well", job_id=job.job_id)
+    if progress.message:
+        say(progress.message, quiet=quiet)
     return job

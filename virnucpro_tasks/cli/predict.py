@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ from virnucpro_tasks.cli.messages import (
 )
 from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import engine_options, job_options, json_option, settings_of
-from virnucpro_tasks.cli.results import copy_embeddings, copy_results, require_free
-from virnucpro_tasks.errors import ExitCode, OutputError
+from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
+from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
+from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import deduplicate
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle
-
-WORK_FOLDER = ".virnucpro-work"
-"""Folder of the job inside the output folder while it runs; the same command given again continues from it."""
+from virnucpro_tasks.run_lock import RunLock, make_folder
 
 
 @click.command("predict")
@@ -73,24 +72,35 @@ def command(
     load_head(bundle)
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
-    _make_folder(output)
-    say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
-    job = submit(
-        settings,
-        [*inputs, *more_inputs],
-        chunk_length=chunk_length,
-        min_length=min_length,
-        strict=strict,
-        keep_embeddings=keep_embeddings,
-        priority=0,
-    )
-    job = deduplicate(settings.store, job).job
-    progress = run_here(settings, job, devices=devices, quiet=quiet)
-    if job.paths.run.exists():
-        if keep_embeddings:
-            copy_embeddings(job, output / "embeddings")
-        copy_results(job, output, force=force)
-    shutil.rmtree(work, ignore_errors=True)
+    make_folder(output)
+    with RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock:
+        # Another run may have ended just before.
+        require_free(output, force=force)
+        open_work(output)
+        if not other_inputs(output):
+            require_no_file_of_others(output, force=force)
+        say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
+        job = submit(
+            settings,
+            [*inputs, *more_inputs],
+            chunk_length=chunk_length,
+            min_length=min_length,
+            strict=strict,
+            keep_embeddings=keep_embeddings,
+            priority=0,
+        )
+        job = deduplicate(settings.store, job).job
+        _tell_of_others(output, job, quiet=quiet)
+        progress = run_here(settings, job, devices=devices, quiet=quiet)
+        if job.paths.run.exists():
+            embeddings = output / "embeddings" if keep_embeddings else None
+            copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
+            remove_work(job)
+        elif progress.exit_code is ExitCode.BAD_INPUT and not job.paths.plan.exists():
+            # The input itself is at fault: with another one it is another job.
+            remove_work(job)
+    if progress.message:
+        say(progress.message, quiet=quiet)
     if as_json:
         print_json(progress.as_dict())
     elif progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE):
@@ -98,8 +108,9 @@ def command(
     return progress.exit_code
 
 
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be made: {error.strerror}", hint="choose another folder") from None
+def _tell_of_others(output: Path, job: Job, *, quiet: bool) -> None:
+    if names := other_inputs(output, job):
+        say(
+            f"warning: {output / WORK_FOLDER} keeps the work of another, unfinished command, on {', '.join(names)}",
+            quiet=quiet,
+        )

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import filecmp
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
-from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.errors import DamagedError, OutputError
 from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import exists, link_or_copy, persistently
-from virnucpro_tasks.files import atomic_path
+from virnucpro_tasks.file_operations import exists, link_or_copy, make_folder, persistently, sync
+from virnucpro_tasks.files import atomic_path, file_matches
 from virnucpro_tasks.jobs.job import Job, open_job
+from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.run_lock import own_folder
 
 
 def require_free(output: Path, *, force: bool) -> None:
@@ -32,35 +37,128 @@ def require_free(output: Path, *, force: bool) -> None:
         raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
 
 
-def copy_results(job: Job, output: Path, *, force: bool) -> list[Path]:
-    """Copy the result files of a finished job into `output`, each atomically, run.json last.
+def require_no_file_of_others(output: Path, *, force: bool) -> None:
+    """Raise OutputError if the folder `output` has a file with the name of a result, unless it is to be replaced."""
+    for place in output.iterdir():
+        if not place.name.startswith(".") and place.name in _result_names():
+            _require_replaceable(place, force=force)
 
-    Raises OutputError, and as `result_files` does.
+
+def _require_replaceable(place: Path, *, force: bool) -> None:
+    is_folder = place.is_dir() and not place.is_symlink()
+    if os.path.lexists(place) and (is_folder or not force):
+        raise OutputError(
+            f"{place} exists already, and is no result of this run",
+            hint="choose another folder" if is_folder else "choose another folder, or use --force to replace it",
+        )
+
+
+def copy_results(
+    job: Job,
+    output: Path,
+    *,
+    force: bool,
+    embeddings: Path | None = None,
+    before_replacing: Callable[[], None] = lambda: None,
+) -> list[Path]:
+    """Copy the result files of a finished job into `output`, run.json last, and its kept vectors into `embeddings`.
+
+    All are copied under temporary names first, so that results which are to be replaced stay whole until then. In the
+    end the files are read back and compared with their digests in run.json. `before_replacing` is called when all is
+    copied, and may raise. Raises OutputError, and as `result_files` does.
     """
     files = result_files(job)
     require_free(output, force=force)
     with as_output_error(output):
-        output.mkdir(parents=True, exist_ok=True)
-        (output / COMMIT_MARK).unlink(missing_ok=True)
-        return _copies(files, output)
+        make_folder(output)
+        older = _older_results(output)
+        copies = [Copy(file, output / file.name) for file in files]
+        if embeddings is not None:
+            copies = [*_copies_of_vectors(job, embeddings), *copies]
+        with _staged(copies, force=force):
+            before_replacing()
+            (output / COMMIT_MARK).unlink(missing_ok=True)
+        for place in older - {copy.place for copy in copies}:
+            place.unlink(missing_ok=True)
+        _require_delivered(output, copies)
+    return [output / file.name for file in files]
 
 
 def copy_embeddings(job: Job, output: Path) -> list[Path]:
     """Link or copy the kept vectors of a job into the folder `output`, each file atomically. Raises OutputError."""
     with as_output_error(output):
-        output.mkdir(parents=True, exist_ok=True)
-        return _copies(vector_files(job), output, put=link_or_copy)
+        copies = _copies_of_vectors(job, output)
+        with _staged(copies, force=True):
+            pass
+    return [copy.place for copy in copies]
 
 
-def _copies(
-    files: Sequence[Path], output: Path, *, put: Callable[[Path, Path], object] = shutil.copyfile
-) -> list[Path]:
-    copies = []
-    for file in files:
-        with atomic_path(output / file.name) as temporary:
-            persistently(partial(put, file, temporary))
-        copies.append(output / file.name)
-    return copies
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file that is delivered to `place`; one of `is_linked` may be a hard link."""
+
+    source: Path
+    place: Path
+    is_linked: bool = False
+
+    def put(self, place: Path) -> None:
+        if self.is_linked:
+            link_or_copy(self.source, place)
+        else:
+            shutil.copyfile(self.source, place)
+
+    def is_at(self, place: Path) -> bool:
+        """Whether `place` holds the same bytes."""
+        return place.is_file() and (place.samefile(self.source) or filecmp.cmp(self.source, place, shallow=False))
+
+
+def _copies_of_vectors(job: Job, output: Path) -> list[Copy]:
+    make_folder(output)
+    return [Copy(file, output / file.name, is_linked=True) for file in vector_files(job)]
+
+
+@contextmanager
+def _staged(copies: Sequence[Copy], *, force: bool) -> Iterator[None]:
+    """Have all `copies` on disk under temporary names; at the end of the block they get their own, in order."""
+    for copy in copies:
+        if not copy.is_at(copy.place):
+            _require_replaceable(copy.place, force=force)
+    with ExitStack() as stack:
+        # The first to be entered is the last to be left.
+        for copy in reversed(copies):
+            temporary = stack.enter_context(atomic_path(copy.place))
+            persistently(partial(copy.put, temporary))
+            sync(temporary)
+        yield
+
+
+def _older_results(output: Path) -> set[Path]:
+    """The files of the results in `output`, as their run.json lists them, that this version writes too."""
+    try:
+        names = read_report(output / COMMIT_MARK).sha256
+    except (DamagedError, OSError):
+        return set()
+    return {output / name for name in names if name in _result_names()}
+
+
+def _result_names() -> frozenset[str]:
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.output.tables import FILES
+
+    return frozenset(FILES)
+
+
+def _require_delivered(output: Path, copies: Sequence[Copy]) -> None:
+    """Raise OutputError unless all is in `output` as it was written; then it has no mark of completeness."""
+    report = read_report(output / COMMIT_MARK)
+    wrong = [output / name for name, sha256 in report.sha256.items() if not file_matches(output / name, sha256)]
+    wrong += [copy.place for copy in copies if copy.place.name not in report.sha256 and not copy.is_at(copy.place)]
+    if wrong:
+        (output / COMMIT_MARK).unlink(missing_ok=True)
+        raise OutputError(
+            f"{wrong[0]} is not as it was written",
+            hint="does another program write there? repeat the command: nothing is computed again",
+        )
 
 
 @contextmanager
@@ -72,7 +170,8 @@ def as_output_error(output: Path) -> Iterator[None]:
         cause = cause_of(error, output)
         raise OutputError(
             f"the results cannot be copied to {output}: {cause.words}",
-            hint=f"{cause.advice or 'make room'}, or choose another folder; they stay where they are",
+            hint=f"{cause.advice or 'make room'} and repeat the command, or choose another folder; "
+            "they stay where they are",
         ) from error
 
 
@@ -97,9 +196,15 @@ def command(
         result_files(job)
         sys.stdout.buffer.write((job.paths.results / "records.tsv").read_bytes())
         return
-    files = result_files(job) if output is None else copy_results(job, output, force=force)
+    files = result_files(job) if output is None else _copied(job, output, force=force)
     if as_json:
         print_json({"job_id": job_id, "files": [str(file) for file in files]})
     else:
         for file in files:
             click.echo(str(file))
+
+
+def _copied(job: Job, output: Path, *, force: bool) -> list[Path]:
+    require_free(output, force=force)
+    with own_folder(output, say=say) as lock:
+        return copy_results(job, output, force=force, before_replacing=lock.check)

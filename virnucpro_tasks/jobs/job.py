@@ -12,7 +12,15 @@ from pathlib import Path
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
-from virnucpro_tasks.file_operations import exists, is_there, make_folder, remove_tree
+from virnucpro_tasks.file_operations import (
+    exists,
+    is_there,
+    make_folder,
+    persistently,
+    remove_tree,
+    sync,
+    temporary_beside,
+)
 from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
@@ -82,18 +90,20 @@ class Job:
 
 
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
-    """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder; job.json is written last.
+    """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
     Raises InputError for a file that cannot be read, StoreError if the store cannot be written. On any error the folder
     is removed.
     """
     names = (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ()))
     parts = {name: (bundle.path / name).read_bytes() for name in names}
-    paths = JobPaths.of(store, new_job_id())
+    final = JobPaths.of(store, new_job_id())
+    # Under a name that tells who is making it, so that what a killed client leaves can be removed.
+    paths = JobPaths(temporary_beside(final.root))
     try:
         paths.make_folders()
         spec = JobSpec(
-            job_id=paths.job_id,
+            job_id=final.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=stage_inputs(inputs, paths),
             parameters=parameters,
@@ -105,13 +115,15 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
         write_checked(paths.job, spec)
+        persistently(lambda: paths.root.rename(final.root))
+        sync(final.root.parent)
     except OSError as error:
         remove_tree(paths.root)
-        raise store_write_error(error, paths.root) from error
+        raise store_write_error(error, final.root) from error
     except BaseException:
         remove_tree(paths.root)
         raise
-    return Job(paths, spec)
+    return Job(final, spec)
 
 
 def open_job(store: Path, job_id: str) -> Job:
@@ -180,8 +192,14 @@ def remove_folder(paths: JobPaths, *, force: bool) -> None:
     done = exists(paths.run) or exists(paths.failed) or exists(paths.cancelled)
     if not done and not force:
         raise JobError("still under way", job_id=paths.job_id, hint="cancel it first, or use --force")
-    paths.job.unlink(missing_ok=True)
-    remove_tree(paths.root)
+    # In one step, so that nobody takes what is left of it for a job; and its name tells who was removing it.
+    doomed = temporary_beside(paths.root)
+    try:
+        persistently(lambda: paths.root.rename(doomed))
+    except OSError:
+        paths.job.unlink(missing_ok=True)
+        doomed = paths.root
+    remove_tree(doomed)
 
 
 def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
@@ -190,8 +208,14 @@ def fail_job(job: Job, message: str, *, exit_code: ExitCode) -> None:
 
 
 def record_failure(paths: JobPaths, message: str, *, exit_code: ExitCode) -> None:
-    """`fail_job` for a job that cannot be opened."""
-    write_checked(paths.failed, Failure(message, int(exit_code)))
+    """`fail_job` for a job that cannot be opened; one that was removed needs no reason."""
+    if not is_there(paths.job):
+        return
+    try:
+        write_checked(paths.failed, Failure(message, int(exit_code)))
+    except FileNotFoundError:
+        if is_there(paths.job):
+            raise
 
 
 def is_stopped(paths: JobPaths) -> bool:

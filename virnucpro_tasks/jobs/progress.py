@@ -154,7 +154,8 @@ def _failure(path: Path) -> tuple[str, ExitCode]:
         failure = read_checked(path, Failure)
         return printable(failure.message), ExitCode(failure.exit_code)
     except (DamagedError, ValueError):
-        return f"{path} is damaged: the reason is lost; 'virnucpro resume' tries again", ExitCode.JOB_FAILED
+        lost = f"{path} is damaged: the reason is lost; 'virnucpro resume', or the same command, tries again"
+        return lost, ExitCode.JOB_FAILED
 
 
 def _final_message(report: RunReport) -> str:

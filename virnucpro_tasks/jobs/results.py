@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
@@ -31,5 +32,5 @@ def result_files(job: Job) -> list[Path]:
 
 def damaged_result(job: Job, path: Path) -> DamagedError:
     """The error for a damaged file of a finished job: only removing the job has it computed again."""
-    remove = f"'virnucpro remove {job.job_id}', or delete {job.paths.root}"
+    remove = f"'virnucpro remove {job.job_id} --store {shlex.quote(str(job.paths.store))}', or delete {job.paths.root}"
     return DamagedError(path, hint=f"{remove}; the same command then computes it again")

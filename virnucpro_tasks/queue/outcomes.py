@@ -30,11 +30,13 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import JobError, StoreError
+from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
 from virnucpro_tasks.queue.store_failures import clear_store_failures, count_store_failure
 from virnucpro_tasks.recovery.stage import StageRetryError
+from virnucpro_tasks.settings import REPEAT
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ class PipelineTask(Task):
 def message_outcome(app: Celery, job: Job) -> Iterator[None]:
     """Reject the message for failures of Redis or the store, which say nothing against the job.
 
-    Failures of the store are counted in Redis; one too many ends the job, and the block ends quietly.
+    Failures of the store are counted in Redis; one too many ends the job, and the block ends quietly. So it does for a
+    job whose files were removed under it.
     """
     client = app.backend.client
     try:
@@ -74,9 +77,13 @@ def message_outcome(app: Celery, job: Job) -> Iterator[None]:
             with raising_store_errors():
                 yield
         except StoreError as error:
-            if not count_store_failure(client, job, error):
+            if not count_store_failure(client, job, error, one_shot=app.settings.resumed_by == REPEAT):
                 raise Reject(error, requeue=True) from error
         else:
             clear_store_failures(client, job)
     except (OperationalError, RedisError, StageRetryError) as error:
         raise Reject(error, requeue=True) from error
+    except FileNotFoundError:
+        if is_there(job.paths.job):
+            raise
+        log.warning("job=%s was removed while it was worked at", job.job_id)

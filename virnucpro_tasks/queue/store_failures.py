@@ -1,7 +1,8 @@
 """Records in Redis that a worker cannot write to the store, because then it cannot record that in the job folder.
 
 A task that fails in this way goes back to its queue after a pause. After STORE_FAILURES_AN_ATTEMPT times `max_attempts`
-consecutive failures the job ends with a message; `resume` starts it anew.
+consecutive failures the job ends with a message; `resume` starts it anew. In a one-shot run, whose user waits, it ends
+after ONE_SHOT_FAILURES with shorter pauses; the same command starts it anew. What is finished stays in both cases.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 STORE_FAILURES_AN_ATTEMPT = 3
 PAUSE_SECONDS = 5.0
 """A worker waits this long after such a failure before it puts the message back."""
+
+ONE_SHOT_FAILURES = 3
+ONE_SHOT_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +62,21 @@ def clear_store_failures(client: Any, job: Job) -> None:
         pipeline.execute()
 
 
-def count_store_failure(client: Any, job: Job, error: StoreError) -> bool:
+def count_store_failure(client: Any, job: Job, error: StoreError, *, one_shot: bool = False) -> bool:
     """Count a failure of the store; returns whether it was one too many, and then ends the job.
 
-    If it was not, PAUSE_SECONDS pass before it returns, so that the message does not come back at once.
+    If it was not, a pause passes before it returns, so that the message does not come back at once.
     """
+    most = ONE_SHOT_FAILURES if one_shot else STORE_FAILURES_AN_ATTEMPT * job.spec.parameters.max_attempts
     failures = client.hincrby(STORE_FAILURES, job.job_id, 1)
-    ended = failures >= STORE_FAILURES_AN_ATTEMPT * job.spec.parameters.max_attempts
+    ended = failures >= most
     log.error("job=%s (%d times in a row): %s", job.job_id, failures, error)
-    message = f"{error.what} on {socket.gethostname()}, {failures} times in a row: {error.hint}"
+    message = (
+        f"{error.what} on {socket.gethostname()}, {failures} times in a row: {_advice(job, error, one_shot=one_shot)}"
+    )
     client.hset(STORE_REASONS, job.job_id, json.dumps({"message": message, "ended": ended}))
     if not ended:
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(ONE_SHOT_PAUSE_SECONDS if one_shot else PAUSE_SECONDS)
         return False
     empty(client, job.queue)
     try:
@@ -79,3 +86,10 @@ def count_store_failure(client: Any, job: Job, error: StoreError) -> bool:
     else:
         clear_store_failures(client, job)
     return True
+
+
+def _advice(job: Job, error: StoreError, *, one_shot: bool) -> str:
+    first = f"{error.hint}; then " if error.hint else ""
+    if one_shot:
+        return f"{first}repeat the command: finished shards are kept"
+    return f"{first}'virnucpro resume {job.job_id}' goes on"

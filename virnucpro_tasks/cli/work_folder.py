@@ -1,0 +1,71 @@
+"""The work folder of a one-shot run, which the same command continues from, and which is removed with its last job."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from virnucpro_tasks.errors import JobError, OutputError
+from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
+from virnucpro_tasks.jobs.leftovers import remove_leftover, remove_unfinished
+from virnucpro_tasks.local_workers import LOG_FILE
+from virnucpro_tasks.paths import store_id_file, submission_file
+
+WORK_FOLDER = ".virnucpro-work"
+"""Folder of the job inside the output folder while it runs; the same command given again continues from it."""
+
+SOCKET_PREFIX = "vnp-"
+"""Beginning of the name of the folder of the private Redis, if that is in the work folder."""
+
+
+def open_work(output: Path) -> None:
+    """Remove what a killed run left unfinished in the work folder of `output`; the caller has it for itself.
+
+    Raises OutputError if there is something else in its place.
+    """
+    work = output / WORK_FOLDER
+    if work.is_symlink() or (work.exists() and not work.is_dir()):
+        raise OutputError(
+            f"{work} is not a folder: the work of a run is to be there", hint="move it away, or choose another folder"
+        )
+    remove_unfinished(work)
+    for folder in work.glob(f"{SOCKET_PREFIX}*"):
+        remove_leftover(folder)
+
+
+def other_inputs(output: Path, job: Job | None = None) -> list[str]:
+    """The first inputs of all jobs in the work folder but `job`: commands that were not repeated until their end."""
+    names = []
+    for job_id in job_ids(output / WORK_FOLDER):
+        if job is None or job_id != job.job_id:
+            with suppress(JobError):
+                names.append(open_job(output / WORK_FOLDER, job_id).spec.inputs[0].name)
+    return names
+
+
+def remove_work(job: Job) -> None:
+    """Remove `job`, and the work folder unless it holds another job, or files that are none of a run."""
+    remove_job(job, force=True)
+    remove_if_empty(job.paths.store)
+
+
+def remove_if_empty(work: Path) -> None:
+    """Remove a work folder that holds no job; files that are none of a run stay, and the folder with them.
+
+    The caller has the output folder for itself.
+    """
+    if work.is_symlink():
+        return
+    left = set(job_ids(work))
+    for note in submission_file(work, "").iterdir() if submission_file(work, "").is_dir() else ():
+        with suppress(OSError):
+            if note.read_text(errors="replace").strip() not in left:
+                note.unlink()
+    if left:
+        return
+    for file in (store_id_file(work), work / LOG_FILE):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+    for folder in (work / "submissions", work / "jobs", work):
+        with suppress(OSError):
+            folder.rmdir()
