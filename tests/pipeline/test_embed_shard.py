@@ -15,7 +15,7 @@ from virnucpro_tasks.embed.engine import Embedded, Engine, NonFiniteError
 from virnucpro_tasks.embed.parity import Parity
 from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.jobs.job import Job, cancel_job, reopen_job
+from virnucpro_tasks.jobs.job import Job, cancel_job, remove_job, reopen_job
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline import embed_shard
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker, embed_frames
@@ -275,3 +275,17 @@ def test_a_store_that_takes_nothing_is_named_and_nothing_is_said_against_the_sha
     history = History.of(read_events(job.paths.attempts(0)))
     assert (history.begun["whole"], history.tries("whole")) == (5, 0)
     assert embed(job, 0, settings) == "embedded"
+
+
+def test_a_job_that_is_removed_while_a_shard_is_computed_stops(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_vectors = embed_shard.write_vectors
+
+    def remove(*arguments: Any) -> None:
+        remove_job(job, force=True)
+        write_vectors(*arguments)
+
+    monkeypatch.setattr(embed_shard, "write_vectors", remove)
+    assert embed(job, 1, settings) == "stopped"
+    assert list(job.paths.root.parent.iterdir()) == []

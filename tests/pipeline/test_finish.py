@@ -11,7 +11,7 @@ from job import SAMPLE, embed, finish_files, make_job, run_job
 from output.tables import read_table
 
 from virnucpro_tasks.errors import ExitCode, StoreError
-from virnucpro_tasks.jobs.job import Job, reopen_job
+from virnucpro_tasks.jobs.job import Job, remove_job, reopen_job
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.pipeline import finish
 from virnucpro_tasks.pipeline.repair import repair
@@ -284,3 +284,20 @@ def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path
     # Their columns are fixed; DEMONSTRATION.txt beside them names them.
     assert silent == {"prediction_results.txt", "prediction_results_highestscore.csv"}
     assert all(name.encode() in files["DEMONSTRATION.txt"] for name in silent)
+
+
+def test_a_job_that_is_removed_while_it_is_finished_leaves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(settings, SAMPLE)
+    for shard in split_files(job):
+        embed(job, shard, settings)
+    write_results = finish.write_results
+
+    def removed(*arguments: Any, **options: Any) -> Any:
+        remove_job(job, force=True)
+        return write_results(*arguments, **options)
+
+    monkeypatch.setattr(finish, "write_results", removed)
+    finish_files(job)
+    assert list(job.paths.root.parent.iterdir()) == []

@@ -13,14 +13,14 @@ from redis.exceptions import ConnectionError
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.queue import store_failures, tasks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.queue.outcomes import message_outcome
-from virnucpro_tasks.queue.store_failures import STORE_FAILURES_AN_ATTEMPT, store_failure_of
+from virnucpro_tasks.queue.store_failures import ONE_SHOT_FAILURES, STORE_FAILURES_AN_ATTEMPT, store_failure_of
 from virnucpro_tasks.recovery.stage import StageRetryError
-from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.settings import REPEAT, Settings
 
 pytestmark = pytest.mark.service
 
@@ -94,3 +94,32 @@ def test_wrong_arguments_are_ignored_and_an_unknown_job_ends_quietly(app: Virnuc
     for arguments in ((), ("../etc",), (unknown, 1)):
         with pytest.raises(Ignore):
             app.tasks[tasks.split_job.name](*arguments)
+
+
+def test_a_job_that_is_removed_under_its_task_ends_quietly(app: VirnucproApp, job: Job) -> None:
+    gone = FileNotFoundError(2, "No such file or directory", str(job.paths.plan))
+    with pytest.raises(FileNotFoundError):
+        end(app, job, gone)
+    remove_job(job, force=True)
+    end(app, job, gone)
+    assert not job.paths.root.exists()
+
+
+def test_in_a_one_shot_run_the_job_ends_soon_and_the_advice_is_to_repeat_the_command(
+    app: VirnucproApp, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_failures, "ONE_SHOT_PAUSE_SECONDS", 0)
+    app.settings = replace(app.settings, resumed_by=REPEAT)
+    for _ in range(ONE_SHOT_FAILURES - 1):
+        with pytest.raises(Reject):
+            end(app, job, FULL)
+    end(app, job, FULL)
+    message = job_progress(job).message
+    assert "make room; then repeat the command: finished shards are kept" in message and "resume" not in message
+
+
+def test_in_a_deployment_the_advice_names_the_job(app: VirnucproApp, job: Job) -> None:
+    with pytest.raises(Reject):
+        end(app, job, FULL)
+    failure = store_failure_of(app.backend.client, job)
+    assert failure is not None and f"make room; then 'virnucpro resume {job.job_id}' goes on" in failure.message

@@ -7,7 +7,7 @@ import pytest
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.errors import ExitCode, InputError, JobError, StoreError
-from virnucpro_tasks.jobs.job import Job, reopen_job
+from virnucpro_tasks.jobs.job import Job, remove_job, reopen_job
 from virnucpro_tasks.paths import SPLITTING
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job, stage_attempt
@@ -80,3 +80,10 @@ def test_errors_that_are_not_the_jobs_are_raised(job: Job) -> None:
     with pytest.raises(StageRetryError), failing_job(job, SPLITTING):
         raise StageRetryError
     assert not job.paths.failed.exists()
+
+
+def test_a_job_that_is_removed_while_a_stage_works_at_it_needs_no_reason(job: Job) -> None:
+    with failing_job(job, SPLITTING):
+        remove_job(job, force=True)
+        raise FileNotFoundError(2, "No such file or directory", str(job.paths.plan))
+    assert list(job.paths.root.parent.iterdir()) == []

@@ -124,6 +124,9 @@ class ShardWorker:
         except StoreError:
             raise
         except Exception as error:
+            if not is_there(job.paths.job):
+                log.warning("job=%s was removed while shard=%d was computed", job.job_id, number)
+                return ShardState.STOPPED
             log.exception("job=%s shard=%d failed", job.job_id, number)
             with raising_store_errors():
                 _count_failure(job, number, error)

@@ -13,7 +13,6 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.file_operations import (
     exists,
     is_there,
-    make_folder,
     persistently,
     read_bytes,
     sync,
@@ -60,7 +59,8 @@ def finish(job: Job, *, processes: int) -> None:
 
 def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
     staging = temporary_beside(job.paths.results)
-    make_folder(staging)
+    # Without the folder of the job: it may have been removed.
+    persistently(staging.mkdir)
     try:
         _write(job, plan, staging, processes=processes)
         _move_into_place(staging, job.paths.results)
