@@ -59,6 +59,8 @@ from errno import (
 )
 from pathlib import Path
 
+NO_INODES = "delete files, whatever their size"
+
 _ADVICE: Mapping[str, tuple[int, ...]] = {
     "make room": (ENOSPC,),
     "make room, or have the quota raised": (EDQUOT,),
@@ -118,7 +120,7 @@ def cause_of(error: BaseException, place: Path | None = None) -> Cause:
     words = os.strerror(number)
     advice = _ADVICE_OF.get(number, "")
     if number == ENOSPC and _inodes_are_used_up(_place(error, place)):
-        return Cause(f"{words}: all inodes are in use, though bytes are free", "delete files, whatever their size")
+        return Cause(f"{words}: all inodes are in use, though bytes are free", NO_INODES)
     if number in (EDQUOT, EACCES, EPERM):
         return Cause(f"{words} for {_user()}", advice)
     return Cause(words, advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from virnucpro_workers.health import Phase, heartbeat_file, main, read_heartbeat, write_heartbeat
+from virnucpro_workers.health import Phase, heartbeat_file, main, read_heartbeat, renew_heartbeat, write_heartbeat
 
 
 def aged(file: Path, phase: Phase, *, seconds: float) -> None:
@@ -51,3 +52,25 @@ def test_probe_of_an_empty_folder_fails(tmp_path: Path) -> None:
 def test_the_probe_imports_no_celery() -> None:
     code = "import sys, virnucpro_workers.health; sys.exit('celery' in sys.modules or 'kombu' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_age_is_told_by_the_clock_of_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = heartbeat_file(tmp_path, "embed-gpu0")
+    write_heartbeat(file, Phase.CONSUMING)
+    # The clock of this host is an hour ahead of that of the server of files.
+    ahead = time.time() + 3_600
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    assert read_heartbeat(file).age_seconds < 60
+
+
+def test_a_file_whose_time_cannot_be_set_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = heartbeat_file(tmp_path, "embed-gpu0")
+    aged(file, Phase.CONSUMING, seconds=500)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    renew_heartbeat(file)
+    heartbeat = read_heartbeat(file)
+    assert heartbeat.phase is Phase.CONSUMING and heartbeat.age_seconds < 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from virnucpro_workers import __main__ as program
 from virnucpro_workers.__main__ import HAND_BACK_SECONDS, STOP_GRACE_SECONDS, main
 
+from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.jobs.store_check import Shortcoming
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings
 
 
@@ -24,12 +27,12 @@ class Started:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     started = Started()
     monkeypatch.setattr(program, "Supervisor", started)
     monkeypatch.setattr(program, "list_gpus", lambda: ())
     # main() sets the soft shutdown time for the workers.
-    monkeypatch.setattr(program.os, "environ", {"VIRNUCPRO_BUNDLE": "demo"})
+    monkeypatch.setattr(program.os, "environ", {"VIRNUCPRO_BUNDLE": "demo", "VIRNUCPRO_STORE": str(tmp_path / "store")})
     return started
 
 
@@ -70,3 +73,34 @@ def test_impossible_numbers_are_refused(flags: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(flags)
     assert ended.value.code == 2
+
+
+def test_what_the_file_system_of_the_store_lacks_is_said_once(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(program, "shortcomings", lambda store: [Shortcoming("no locks", "files are")])
+    assert main(["--devices", "none"]) == 7
+    said = f"virnucpro worker: the file system of {tmp_path / 'store'} has no locks: files are"
+    assert capsys.readouterr().err.splitlines().count(said) == 1
+
+
+def test_a_store_that_cannot_be_written_now_is_said_and_workers_start(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(store: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(program, "shortcomings", refuse)
+    assert main(["--devices", "none"]) == 7
+    assert "cannot be written: Read-only file system" in capsys.readouterr().err
+
+
+def test_workers_do_not_start_where_results_could_be_wrong(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(store: Path) -> None:
+        raise StoreError("files in /store are not what was written to them", hint="use another")
+
+    monkeypatch.setattr(program, "shortcomings", refuse)
+    assert main(["--devices", "none"]) == ExitCode.JOB_FAILED
+    assert "not what was written" in capsys.readouterr().err

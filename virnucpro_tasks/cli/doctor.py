@@ -20,7 +20,9 @@ from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_lefto
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.files import write_bytes
+from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import find_bundle
@@ -99,7 +101,11 @@ def _current_folder() -> list[Path]:
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(name, True, check(settings))
-    except (VirnucproError, OSError) as error:
+    except OSError as error:
+        cause = cause_of(error, settings.store)
+        hint = f" ({cause.advice})" if cause.advice else ""
+        return Finding(name, False, f"{error.filename or settings.store}: {cause.words}{hint}")
+    except VirnucproError as error:
         return Finding(name, False, str(error))
 
 
@@ -134,6 +140,11 @@ def _store(settings: Settings) -> str:
     return f"{settings.store} is writable, {free:.0f} GB free"
 
 
+def _file_system(settings: Settings) -> str:
+    found = shortcomings(settings.store)
+    return f"has {'; '.join(map(str, found))}" if found else "has all that a deployment uses"
+
+
 def _bundle(settings: Settings) -> str:
     bundle = find_bundle(settings.bundle)
     verify_bundle(bundle)
@@ -164,6 +175,7 @@ def _workers(settings: Settings) -> str:
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "store": _store,
+    "file system of the store": _file_system,
     "bundle": _bundle,
     "embedded server": _server,
     "redis": _redis,

@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
+from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.isolation import child_environment
+from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
 from virnucpro_tasks.streams import protect_streams
@@ -48,7 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) -> int:
-    """Run the workers that `options` ask for until a signal stops them; returns the exit code."""
+    """Run the workers that `options` ask for until a signal stops them; returns the exit code.
+
+    Raises StoreError if results could be wrong on the file system of the store.
+    """
+    _tell_of_file_system(settings.store)
     cores = available_cores()
     choice = choose_devices(
         options.devices,
@@ -75,6 +81,16 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
     policy = Policy(stop_seconds=settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds))
     return Supervisor(specs, policy, run_dir=run_dir).run()
+
+
+def _tell_of_file_system(store: Path) -> None:
+    """Print what the file system of `store` lacks; a store that cannot be written now may be writable again later."""
+    try:
+        lines = [f"the file system of {store} has {shortcoming}" for shortcoming in shortcomings(store)]
+    except OSError as error:
+        lines = [f"{store} cannot be written: {cause_of(error, store).words}"]
+    for line in lines:
+        print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:
