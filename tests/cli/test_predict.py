@@ -206,3 +206,13 @@ def test_an_output_folder_that_cannot_be_made_is_named(virnucpro: Virnucpro, tmp
     ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "file" / "out", "--quiet")
     assert ended.code == ExitCode.USAGE
     assert ended.err[-1].startswith(f"virnucpro: error: {tmp_path}/file/out cannot be made: ")
+
+
+def test_why_a_job_failed_is_said_even_if_the_run_is_to_be_quiet(
+    virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = replace(
+        split(JobState.FAILED, shards_done=1, tokens_done=1, message="the store fails"), exit_code=ExitCode.JOB_FAILED
+    )
+    monkeypatch.setattr(predict, "run_here", lambda *_, **__: failed)
+    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet").err == ["the store fails"]

@@ -45,6 +45,14 @@ def test_workers_and_coordinators_are_started_and_the_exit_code_is_the_superviso
     assert started.policy.stop_seconds == Settings().soft_shutdown_seconds + STOP_GRACE_SECONDS
 
 
+def test_temporary_files_of_libraries_are_in_the_folder_that_says_who_made_it(started: Started, tmp_path: Path) -> None:
+    assert main(["--devices", "cpu"]) == 7
+    assert {spec.environment["TMPDIR"] for spec in started.specs} == {str(started.run_dir)}
+    # A folder that was asked for may be small, and is left as it is.
+    assert main(["--devices", "cpu", "--run-dir", str(tmp_path / "run")]) == 7
+    assert not any("TMPDIR" in spec.environment for spec in started.specs)
+
+
 @pytest.mark.parametrize(("grace", "soft"), [(60, 60 - HAND_BACK_SECONDS), (4, 2)])
 def test_a_grace_period_is_split_between_the_shard_and_handing_it_back(
     started: Started, grace: float, soft: float

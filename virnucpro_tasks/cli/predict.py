@@ -99,11 +99,12 @@ def command(
         elif progress.exit_code is ExitCode.BAD_INPUT and not job.paths.plan.exists():
             # The input itself is at fault: with another one it is another job.
             remove_work(job)
+    ended_well = progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE)
     if progress.message:
-        say(progress.message, quiet=quiet)
+        say(progress.message, quiet=quiet and ended_well)
     if as_json:
         print_json(progress.as_dict())
-    elif progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE):
+    elif ended_well:
         say(f"results are in {output}", quiet=quiet)
     return progress.exit_code
 

@@ -74,13 +74,18 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         host=options.name,
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
-        environment=child_environment(settings),
+        environment=child_environment(settings) | _temporary_place(options, run_dir),
         finishing_processes=settings.finishing_processes or min(cores, MOST_FINISHING_PROCESSES),
     )
     if not specs:
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
     policy = Policy(stop_seconds=settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds))
     return Supervisor(specs, policy, run_dir=run_dir).run()
+
+
+def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, str]:
+    """What makes libraries of the workers use our own temporary folder, which is removed after a kill too."""
+    return {} if options.run_dir is not None else {"TMPDIR": str(run_dir)}
 
 
 def _tell_of_file_system(store: Path) -> None:
