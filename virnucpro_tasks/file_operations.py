@@ -159,7 +159,7 @@ def fsync(descriptor: int) -> None:
 def sync(path: Path) -> None:
     """Fsync a file, or a folder and so the names in it, as far as the file system does that."""
     try:
-        descriptor = persistently(lambda: os.open(path, os.O_RDONLY))
+        descriptor = by_name(lambda: os.open(path, os.O_RDONLY), path)
     except OSError as error:
         if error.errno in _NO_OPEN_FOLDER and path.is_dir():
             return
@@ -188,6 +188,16 @@ def rename_over(source: Path, final: Path) -> None:
     except FileNotFoundError:
         # The answer of the file server was lost; it has renamed the file and was asked a second time.
         if not _is_same(before, final):
+            raise
+
+
+def rename_folder(source: Path, final: Path) -> None:
+    """Rename a folder to `final`, which does not exist. Raises OSError."""
+    try:
+        persistently(lambda: source.rename(final))
+    except FileNotFoundError:
+        # As for files: the answer was lost.
+        if exists(source) or not is_there(final):
             raise
 
 

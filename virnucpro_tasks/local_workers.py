@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.file_operations import open_to_append
 from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.processes import spawn
 from virnucpro_tasks.settings import REPEAT, Settings
@@ -51,7 +52,7 @@ class LocalWorkers:
 
     def __enter__(self) -> Self:
         self._settings.store.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with open_to_append(self.log) as log:
             self._log_start = log.tell()
             self._process = spawn(
                 isolated_command(WORKER_MODULE, "--devices", self._devices, *self._flags),

@@ -125,7 +125,7 @@ OPENER(openat64, (int folder, const char *path, int flags, ...), folder, (folder
 
 #define STATTER(name, type)                                                         \
     int name(const char *path, struct type *s) {                                    \
-        if (below(path) && stale()) FAIL(ESTALE);                                   \
+        if (below_at(AT_FDCWD, path) && stale()) FAIL(ESTALE);                      \
         if (below(path) && is_unseen(path)) FAIL(ENOENT);                           \
         return REAL(name)(path, s);                                                 \
     }
@@ -170,12 +170,12 @@ static int refused_fsync(int fd) {
 }
 int fsync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return REAL(fsync)(fd); }
 int fdatasync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return REAL(fdatasync)(fd); }
-int chmod(const char *p, mode_t m) { long n = on("nochmod", EPERM); if (n && below(p)) FAIL(n); return REAL(chmod)(p, m); }
+int chmod(const char *p, mode_t m) { long n = on("nochmod", EPERM); if (n && below_at(AT_FDCWD, p)) FAIL(n); return REAL(chmod)(p, m); }
 int fchmod(int fd, mode_t m) { long n = on("nochmod", EPERM); if (n && open_below(fd)) FAIL(n); return REAL(fchmod)(fd, m); }
 int fchmodat(int d, const char *p, mode_t m, int f) { long n = on("nochmod", EPERM); if (n && below_at(d, p)) FAIL(n); return REAL(fchmodat)(d, p, m, f); }
-int link(const char *a, const char *b) { long n = on("nolink", EPERM); if (n && below(b)) FAIL(n); return REAL(link)(a, b); }
+int link(const char *a, const char *b) { long n = on("nolink", EPERM); if (n && below_at(AT_FDCWD, b)) FAIL(n); return REAL(link)(a, b); }
 int linkat(int c, const char *a, int d, const char *b, int f) { long n = on("nolink", EPERM); if (n && below_at(d, b)) FAIL(n); return REAL(linkat)(c, a, d, b, f); }
-int symlink(const char *a, const char *b) { long n = on("nosymlink", EPERM); if (n && below(b)) FAIL(n); return REAL(symlink)(a, b); }
+int symlink(const char *a, const char *b) { long n = on("nosymlink", EPERM); if (n && below_at(AT_FDCWD, b)) FAIL(n); return REAL(symlink)(a, b); }
 int symlinkat(const char *a, int d, const char *b) { long n = on("nosymlink", EPERM); if (n && below_at(d, b)) FAIL(n); return REAL(symlinkat)(a, d, b); }
 int utimensat(int d, const char *p, const struct timespec t[2], int f) {
     long n = on("noutime", EPERM);
@@ -183,8 +183,8 @@ int utimensat(int d, const char *p, const struct timespec t[2], int f) {
     return REAL(utimensat)(d, p, t, f);
 }
 int futimens(int fd, const struct timespec t[2]) { long n = on("noutime", EPERM); if (n && open_below(fd)) FAIL(n); return REAL(futimens)(fd, t); }
-int utimes(const char *p, const struct timeval t[2]) { long n = on("noutime", EPERM); if (n && below(p)) FAIL(n); return REAL(utimes)(p, t); }
-int mkdir(const char *p, mode_t m) { long n = on("noinodes", ENOSPC); if (n && below(p)) FAIL(n); return REAL(mkdir)(p, m); }
+int utimes(const char *p, const struct timeval t[2]) { long n = on("noutime", EPERM); if (n && below_at(AT_FDCWD, p)) FAIL(n); return REAL(utimes)(p, t); }
+int mkdir(const char *p, mode_t m) { long n = on("noinodes", ENOSPC); if (n && below_at(AT_FDCWD, p)) FAIL(n); return REAL(mkdir)(p, m); }
 
 /* renamefails: every other rename fails; renamelost: it succeeds, and says that there was nothing to rename;
    norenameover: a file that exists is not replaced. */
@@ -196,7 +196,8 @@ static int renamed(int c, const char *a, int d, const char *b) {
     if (odd && (n = on("renamefails", EBUSY))) FAIL(n);
     if (on("norenameover", EEXIST) && !REAL(faccessat)(d, b, F_OK, 0)) FAIL(EEXIST);
     int code = REAL(renameat)(c, a, d, b);
-    if (!code) hide(b);
+    struct stat s;
+    if (!code && !REAL(lstat)(b, &s) && S_ISREG(s.st_mode)) hide(b);
     if (!code && odd && on("renamelost", ENOENT)) FAIL(ENOENT);
     return code;
 }
@@ -234,7 +235,7 @@ int bind(int fd, const struct sockaddr *a, socklen_t l) {
 #define COUNTER(name, type)                                                         \
     int name(const char *path, struct type *s) {                                    \
         int code = REAL(name)(path, s);                                             \
-        if (!code && on("noinodes", 1) && below(path)) { s->f_files = 1000; s->f_favail = s->f_ffree = 0; } \
+        if (!code && on("noinodes", 1) && below_at(AT_FDCWD, path)) { s->f_files = 1000; s->f_favail = s->f_ffree = 0; } \
         return code;                                                                \
     }
 COUNTER(statvfs, statvfs)

@@ -19,7 +19,7 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import DamagedError, OutputError
 from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import exists, link_or_copy, make_folder, persistently, sync
+from virnucpro_tasks.file_operations import by_name, exists, is_there, link_or_copy, make_folder, persistently, sync
 from virnucpro_tasks.files import atomic_path, file_matches
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.progress import read_report
@@ -39,13 +39,13 @@ def require_free(output: Path, *, force: bool) -> None:
 
 def require_no_file_of_others(output: Path, *, force: bool) -> None:
     """Raise OutputError if the folder `output` has a file with the name of a result, unless it is to be replaced."""
-    for place in output.iterdir():
+    for place in persistently(lambda: list(output.iterdir())):
         if not place.name.startswith(".") and place.name in _result_names():
             _require_replaceable(place, force=force)
 
 
 def _require_replaceable(place: Path, *, force: bool) -> None:
-    is_folder = place.is_dir() and not place.is_symlink()
+    is_folder = persistently(place.is_dir) and not place.is_symlink()
     if os.path.lexists(place) and (is_folder or not force):
         raise OutputError(
             f"{place} exists already, and is no result of this run",
@@ -109,7 +109,11 @@ class Copy:
 
     def is_at(self, place: Path) -> bool:
         """Whether `place` holds the same bytes."""
-        return place.is_file() and (place.samefile(self.source) or filecmp.cmp(self.source, place, shallow=False))
+
+        def is_same() -> bool:
+            return place.samefile(self.source) or filecmp.cmp(self.source, place, shallow=False)
+
+        return is_there(place) and by_name(is_same, place)
 
 
 def _copies_of_vectors(job: Job, output: Path) -> list[Copy]:
@@ -170,7 +174,7 @@ def as_output_error(output: Path) -> Iterator[None]:
         cause = cause_of(error, output)
         raise OutputError(
             f"the results cannot be copied to {output}: {cause.words}",
-            hint=f"{cause.advice or 'make room'} and repeat the command, or choose another folder; "
+            hint=f"{f'{cause.advice}, and ' if cause.advice else ''}repeat the command, or choose another folder; "
             "they stay where they are",
         ) from error
 

@@ -16,8 +16,8 @@ from virnucpro_tasks.file_operations import (
     exists,
     is_there,
     make_folder,
-    persistently,
     remove_tree,
+    rename_folder,
     sync,
     temporary_beside,
 )
@@ -115,10 +115,11 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
         write_checked(paths.job, spec)
-        persistently(lambda: paths.root.rename(final.root))
+        rename_folder(paths.root, final.root)
         sync(final.root.parent)
     except OSError as error:
         remove_tree(paths.root)
+        remove_tree(final.root)
         raise store_write_error(error, final.root) from error
     except BaseException:
         remove_tree(paths.root)
@@ -195,7 +196,7 @@ def remove_folder(paths: JobPaths, *, force: bool) -> None:
     # In one step, so that nobody takes what is left of it for a job; and its name tells who was removing it.
     doomed = temporary_beside(paths.root)
     try:
-        persistently(lambda: paths.root.rename(doomed))
+        rename_folder(paths.root, doomed)
     except OSError:
         paths.job.unlink(missing_ok=True)
         doomed = paths.root

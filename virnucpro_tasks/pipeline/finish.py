@@ -15,6 +15,7 @@ from virnucpro_tasks.file_operations import (
     is_there,
     persistently,
     read_bytes,
+    rename_folder,
     sync,
     temporary_beside,
 )
@@ -104,7 +105,7 @@ def _collecting(parts: Iterable[ShardPart], stats: list[EngineStats]) -> Iterato
 def _move_into_place(staging: Path, results: Path) -> None:
     sync(staging)
     try:
-        persistently(lambda: staging.rename(results))
+        rename_folder(staging, results)
     except OSError:
         # Another process finished the job first; its folder is complete and has the same content.
         if not is_there(results):
