@@ -177,3 +177,20 @@ def test_a_maker_is_told_to_a_person() -> None:
     )
     assert str(maker) == "process 17 of ada on node1, since 2026-01-01T00:00:00+00:00: predict"
     assert Maker(**asdict(maker)) == maker
+
+
+def test_where_nothing_can_be_made_exclusively_a_second_maker_is_still_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def no_exclusive(file: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_EXCL:
+            raise OSError(95, "Operation not supported", str(file))
+        return real(file, flags, *mode)
+
+    monkeypatch.setattr(os, "open", no_exclusive)
+    mark = Mark.create(tmp_path / "mark")
+    with pytest.raises(FileExistsError):
+        Mark.create(tmp_path / "mark")
+    assert mark.is_ours()

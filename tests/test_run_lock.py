@@ -50,10 +50,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owners, "_WRITTEN_SECONDS", 0.0)
 
 
-def left_elsewhere(folder: Path, *, seconds_ago: float, number: int = 1) -> Path:
+def left_elsewhere(folder: Path, *, seconds_ago: float, number: int = 1, follows: str = "") -> Path:
     """The lock of a run on another host, renewed so long ago."""
     file = folder / f"{LOCK_NAME}{number}"
-    mark = owners.Mark.create(file)
+    mark = owners.Mark.create(file, follows=follows)
     file.write_text(json.dumps(json.loads(file.read_text()) | ELSEWHERE))
     mark.close()
     now = file.stat().st_mtime
@@ -164,10 +164,19 @@ def test_an_empty_lock_counts_like_one_of_another_host(folder: Path) -> None:
 
 def test_a_run_whose_lock_was_taken_over_learns_it_and_removes_nothing(folder: Path) -> None:
     with RunLock(folder) as lock:
-        left_elsewhere(folder, seconds_ago=0, number=2)
+        maker = owners.read_mark(folder / f"{LOCK_NAME}1").maker
+        assert maker is not None
+        left_elsewhere(folder, seconds_ago=0, number=2, follows=maker.token)
         with pytest.raises(OutputError, match="taken over by another run"):
             lock.check()
     assert names(folder) == [f"{LOCK_NAME}1", f"{LOCK_NAME}2"]
+
+
+def test_a_run_that_came_too_late_to_take_over_disturbs_nobody(folder: Path) -> None:
+    with RunLock(folder) as lock:
+        # It has seen the lock of a run before this one, and has not looked again yet.
+        left_elsewhere(folder, seconds_ago=0, number=2, follows="token of a lock that is gone")
+        lock.check()
 
 
 def test_a_run_whose_folder_was_removed_learns_it(folder: Path) -> None:
@@ -197,13 +206,13 @@ def test_a_run_that_saw_a_lock_which_is_gone_meanwhile_begins_anew(
     create = owners.Mark.create
     quicker: list[RunLock] = []
 
-    def create_later(file: Path) -> owners.Mark:
+    def create_later(file: Path, *, follows: str) -> owners.Mark:
         # Between the look at the stale lock and the next number, another run has come, gone, and come again.
         if file.name.endswith("2") and not quicker:
             quicker.append(RunLock(folder))
             (folder / f"{LOCK_NAME}1").unlink()
             quicker[0].__enter__()
-        return create(file)
+        return create(file, follows=follows)
 
     monkeypatch.setattr(owners.Mark, "create", create_later)
     with pytest.raises(OutputError, match="in use"), RunLock(folder):
@@ -214,7 +223,7 @@ def test_a_run_that_saw_a_lock_which_is_gone_meanwhile_begins_anew(
 
 
 def test_a_folder_that_takes_no_lock_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(file: Path) -> None:
+    def refuse(file: Path, *, follows: str) -> None:
         raise OSError(28, "No space left on device", str(file))
 
     monkeypatch.setattr(owners.Mark, "create", refuse)
@@ -235,3 +244,37 @@ def test_without_flock_a_lock_excludes_and_is_taken_over_all_the_same(
     other.wait()
     with RunLock(folder) as lock:
         lock.check()
+
+
+def test_a_handle_that_is_stale_for_a_moment_does_not_lose_the_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = run_lock.read_mark
+    stale: list[Path] = []
+
+    def at_times_stale(file: Path) -> owners.Found:
+        if len(stale) % 2 == 0:
+            stale.append(file)
+            raise OSError(116, "Stale file handle", str(file))
+        stale.append(file)
+        return real(file)
+
+    monkeypatch.setattr(run_lock, "read_mark", at_times_stale)
+    with RunLock(folder) as lock:
+        lock.check()
+        with pytest.raises(OutputError, match="in use"), RunLock(folder):
+            pass
+    assert names(folder) == [] and stale
+
+
+def test_a_lock_that_is_there_and_cannot_be_read_is_not_waited_for_without_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseen(file: Path) -> None:
+        raise FileNotFoundError(2, "No such file or directory", str(file))
+
+    (folder / f"{LOCK_NAME}1").touch()
+    monkeypatch.setattr(run_lock, "read_mark", unseen)
+    monkeypatch.setattr(run_lock, "TRY_SECONDS", 0)
+    with pytest.raises(OutputError, match="again and again"), RunLock(folder):
+        pass

@@ -35,6 +35,7 @@ _LONGEST_NAME_BYTES = 100
 
 _NAME = re.compile(r"\..+\.(?P<pid>\d+)-(?P<started>\d+)\.(?P<place>[0-9a-f]{8})[0-9a-f]{8}\.tmp", re.DOTALL)
 _START_FIELD, _STATE_FIELD = 19, 0
+_NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _ENDED_STATES = frozenset("ZXx")
 _WRITTEN_SECONDS = 1.0
 """An empty mark is one that is being written, for at most so long."""
@@ -64,7 +65,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """The process that made a file or folder. `started` is in ticks since the boot; `token` is the mark's own."""
+    """The process that made a file or folder. `started` is in ticks since the boot; `token` is the mark's own, and
+    `follows` that of a mark in whose place it is.
+    """
 
     host: str
     boot_id: str
@@ -75,6 +78,7 @@ class Maker:
     command: str
     since: str
     token: str
+    follows: str
     is_flocked: bool
 
     @property
@@ -109,14 +113,14 @@ class Mark:
         self._descriptor = descriptor
 
     @classmethod
-    def create(cls, file: Path) -> Self:
+    def create(cls, file: Path, *, follows: str = "") -> Self:
         """Make the mark of this process. Raises FileExistsError if there is one; of several makers one succeeds.
 
         Raises OSError if the file system refuses it, and then leaves none.
         """
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = _open_new(file)
         try:
-            maker = this_maker(is_flocked=_flock(descriptor, fcntl.LOCK_EX))
+            maker = this_maker(follows=follows, is_flocked=_flock(descriptor, fcntl.LOCK_EX))
             os.write(descriptor, json.dumps(asdict(maker)).encode())
         except BaseException:
             file.unlink(missing_ok=True)
@@ -168,7 +172,7 @@ def read_mark(file: Path) -> Found:
         time.sleep(0.05)
 
 
-def this_maker(*, is_flocked: bool = False) -> Maker:
+def this_maker(*, follows: str = "", is_flocked: bool = False) -> Maker:
     """This process as a maker, with a new token."""
     place = this_place()
     return Maker(
@@ -181,6 +185,7 @@ def this_maker(*, is_flocked: bool = False) -> Maker:
         command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:LONGEST_COMMAND],
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         token=secrets.token_hex(8),
+        follows=follows,
         is_flocked=is_flocked,
     )
 
@@ -281,6 +286,19 @@ def _parsed(content: bytes) -> Maker | None:
     numbers, flags = {"pid", "started"}, {"is_flocked"}
     fits = all(kind is (int if name in numbers else bool if name in flags else str) for name, kind in kinds.items())
     return maker if fits else None
+
+
+def _open_new(file: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(file, flags | os.O_EXCL, 0o666)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+    # The nearest thing: two makers at the same moment may both succeed, and the second one's mark counts.
+    if os.path.lexists(file):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
+    return os.open(file, flags | os.O_TRUNC, 0o666)
 
 
 def _open(file: Path) -> int:

@@ -11,17 +11,18 @@ it counts as gone after STALE_SECONDS without a renewal, and then only if it is 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.file_operations import by_name, persistently
 from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.owners import Found, Life, Mark, read_mark, temporary_name
 
@@ -30,6 +31,10 @@ RENEW_SECONDS = 5.0
 STALE_SECONDS = 60.0
 WATCH_SECONDS = 15.0
 """Time that a lock which seems stale is watched: a server of files that was away may have delayed its renewal."""
+
+MOST_TRIES = 100
+TRY_SECONDS = 0.02
+"""Others may take and leave the folder while this run looks at it."""
 
 USED_HINT = "wait for that run to end, or give every run a folder of its own, such as one for each task of an array"
 
@@ -48,8 +53,12 @@ class RunLock:
         self._released = threading.Event()
 
     def __enter__(self) -> Self:
-        while not self._taken():
-            pass
+        for _ in range(MOST_TRIES):
+            if self._taken():
+                break
+            time.sleep(TRY_SECONDS)
+        else:
+            raise OutputError(f"{self._folder} is being taken and left by other runs, again and again", hint=USED_HINT)
         threading.Thread(target=self._renew, name="run-lock", daemon=True).start()
         return self
 
@@ -58,13 +67,12 @@ class RunLock:
     ) -> None:
         self._released.set()
         assert self._mark is not None
-        if self._is_held():
-            for number in range(1, self._number):
-                with suppress(OSError):
-                    self._file(number).unlink()
-            self._mark.remove()
-        else:
-            self._mark.close()
+        with suppress(OSError, OutputError):
+            if self._is_held():
+                # Its own as the last: until then nobody else may begin.
+                for number in range(1, self._number + 1):
+                    persistently(partial(self._file(number).unlink, missing_ok=True))
+        self._mark.close()
 
     def check(self) -> None:
         """Raise OutputError if the lock was taken over or removed, so that the folder may be another run's by now."""
@@ -80,7 +88,7 @@ class RunLock:
         number = 1
         while True:
             try:
-                mark = Mark.create(self._file(number))
+                mark = persistently(partial(Mark.create, self._file(number), follows=_token(before)))
             except FileExistsError:
                 try:
                     before = self._require_gone(self._file(number))
@@ -145,7 +153,7 @@ class RunLock:
 
     def _read(self, file: Path) -> Found:
         try:
-            return read_mark(file)
+            return by_name(lambda: read_mark(file), file)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -166,7 +174,22 @@ class RunLock:
                 probe.unlink(missing_ok=True)
 
     def _is_held(self) -> bool:
-        return self._mark is not None and self._mark.is_ours() and not os.path.lexists(self._file(self._number + 1))
+        """Whether the lock is still there and nobody has followed it. Raises OutputError if that cannot be told."""
+        assert self._mark is not None
+        own = self._mark.maker.token
+        try:
+            found = self._read(self._file(self._number))
+        except FileNotFoundError:
+            return False
+        try:
+            # One that follows another mark is of a run that came too late, and removes it at once.
+            return _token(found) == own and self._follows(self._file(self._number + 1)) != own
+        except FileNotFoundError:
+            return True
+
+    def _follows(self, file: Path) -> str:
+        maker = self._read(file).maker
+        return "" if maker is None else maker.follows
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{LOCK_NAME}{number}"
@@ -176,6 +199,10 @@ class RunLock:
             with suppress(OSError):
                 assert self._mark is not None
                 self._mark.renew()
+
+
+def _token(found: Found | None) -> str:
+    return "" if found is None or found.maker is None else found.maker.token
 
 
 @contextmanager

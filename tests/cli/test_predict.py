@@ -16,6 +16,7 @@ from virnucpro_tasks.cli.work_folder import WORK_FOLDER
 from virnucpro_tasks.errors import BackendError, ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.owners import Mark, read_mark
 from virnucpro_tasks.run_lock import LOCK_NAME, RunLock
 from virnucpro_tasks.settings import Settings
 
@@ -133,7 +134,9 @@ def test_a_run_that_was_taken_over_delivers_nothing_and_claims_no_success(
     run_here = predict.run_here
 
     def taken_over(*arguments: Any, **options: Any) -> Progress:
-        (tmp_path / "out" / f"{LOCK_NAME}2").touch()
+        maker = read_mark(tmp_path / "out" / f"{LOCK_NAME}1").maker
+        assert maker is not None
+        Mark.create(tmp_path / "out" / f"{LOCK_NAME}2", follows=maker.token)
         return run_here(*arguments, **options)
 
     monkeypatch.setattr(predict, "run_here", taken_over)
