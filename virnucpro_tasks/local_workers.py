@@ -6,15 +6,20 @@ import os
 import re
 import signal
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.causes import cause_of_status
+from virnucpro_tasks.errors import BackendError, ExitCode, WorkerError, printable
 from virnucpro_tasks.file_operations import open_to_append
+from virnucpro_tasks.host import raise_open_files, require_semaphores
 from virnucpro_tasks.isolation import child_environment, isolated_command
-from virnucpro_tasks.processes import spawn
+from virnucpro_tasks.processes import exit_text, spawn
 from virnucpro_tasks.settings import REPEAT, Settings
+from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
 
 WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
@@ -26,6 +31,12 @@ ONE_SHOT_SETTINGS = {
     "VIRNUCPRO_RESUMED_BY": REPEAT,
 }
 """The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone."""
+
+STILL_LOADING_SECONDS = (30.0, 120.0, 600.0)
+"""A worker that has been loading for so long is mentioned; large models take minutes from a slow disk."""
+
+RUN_FOLDER = "workers"
+"""Folder of the heartbeat files in the store; those of a temporary folder may be removed during a long run."""
 
 _WORKER_LINE = re.compile(r"virnucpro worker \S+: ")
 _SUPERVISOR_LINE = re.compile(r"virnucpro worker: ")
@@ -45,36 +56,95 @@ class LocalWorkers:
         self._devices = devices
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._reader: NoteReader | None = None
+        self._last: Note | None = None
+        self._loading_since: dict[str, float] = {}
+        self._loading_told: dict[str, int] = {}
 
     @property
     def log(self) -> Path:
         return self._settings.store / LOG_FILE
 
     def __enter__(self) -> Self:
+        raise_open_files()
+        require_semaphores()
         self._settings.store.mkdir(parents=True, exist_ok=True)
-        with open_to_append(self.log) as log:
-            self._log_start = log.tell()
-            self._process = spawn(
-                isolated_command(WORKER_MODULE, "--devices", self._devices, *self._flags),
-                environment=child_environment(self._settings) | ONE_SHOT_SETTINGS,
-                output=log,
-            )
+        self._reader, notes_fd = pipe()
+        run_dir = self._settings.store.absolute() / RUN_FOLDER
+        try:
+            with open_to_append(self.log) as log:
+                self._log_start = log.tell()
+                self._process = spawn(
+                    isolated_command(
+                        *(WORKER_MODULE, "--devices", self._devices, *self._flags),
+                        *("--one-shot", "--run-dir", str(run_dir), "--notes-fd", str(notes_fd)),
+                    ),
+                    environment=child_environment(self._settings) | ONE_SHOT_SETTINGS,
+                    output=log,
+                    pass_fds=(notes_fd,),
+                )
+        except BlockingIOError as error:
+            raise WorkerError(
+                f"the workers cannot be started: {error.strerror}",
+                hint="no more processes are allowed: raise ulimit -u, or the limit of the container",
+            ) from error
+        finally:
+            os.close(notes_fd)
         return self
+
+    def news(self) -> Iterator[str]:
+        """Yield what has happened to the workers since the last call, a line each, if a person should know it."""
+        assert self._reader is not None
+        now = time.monotonic()
+        for note in self._reader.read():
+            if note.kind in (NoteKind.GIVEN_UP, NoteKind.FAILED):
+                self._last = note if self._last is None or note.kind is NoteKind.GIVEN_UP else self._last
+            if note.kind is NoteKind.STARTED:
+                self._loading_since[note.worker] = now
+            elif note.kind in (NoteKind.READY, NoteKind.DIED, NoteKind.GIVEN_UP):
+                self._loading_since.pop(note.worker, None)
+                self._loading_told.pop(note.worker, None)
+            if note.kind is NoteKind.DIED:
+                self._last = None
+                yield f"warning: {printable(note.text)}{f' ({note.hint})' if note.hint else ''}"
+        for worker, since in self._loading_since.items():
+            told = self._loading_told.get(worker, 0)
+            if told < len(STILL_LOADING_SECONDS) and now - since >= STILL_LOADING_SECONDS[told]:
+                self._loading_told[worker] = told + 1
+                yield f"{worker} has been loading for {now - since:.0f} s"
 
     def check(self) -> None:
         """Raise BackendError with the reason if the supervisor has ended."""
         if self._process is None or self._process.poll() is None:
             return
-        error = BackendError(f"the workers have stopped: {self._last_words()}", hint=f"all of them: {self.log}")
         code = self._process.returncode
+        for _ in self.news():
+            pass
+        error = self._reason(code)
         error.exit_code = ExitCode(code) if code in set(ExitCode) and code else ExitCode.UNEXPECTED
         raise error
 
+    def _reason(self, code: int) -> BackendError | WorkerError:
+        where = f"all of it: {self.log}"
+        if code < 0:
+            cause = cause_of_status(code)
+            why = f", {cause.why}" if cause.why else ""
+            return WorkerError(f"the supervisor of the workers {exit_text(code)}{why}", hint=cause.remedy or where)
+        if self._last is None:
+            return BackendError(f"the workers have stopped: {self._last_words()}", hint=where)
+        if self._last.kind is NoteKind.GIVEN_UP:
+            what = f"the workers have stopped: {self._last.text}"
+            return WorkerError(what, hint="; ".join(filter(None, [self._last.hint, where])))
+        return BackendError(f"the workers have stopped: {self._last.worker}: {self._last.text}", hint=where)
+
     def _last_words(self) -> str:
         """Return the last line that a worker, or else the supervisor, printed in this run: why it gave up."""
-        with self.log.open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
+        try:
+            with self.log.open("rb") as log:
+                log.seek(self._log_start)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError as error:
+            return f"their log cannot be read: {error}"
         for kind in (_WORKER_LINE, _SUPERVISOR_LINE):
             if said := [line for line in lines if kind.match(line)]:
                 return said[-1]
@@ -84,6 +154,9 @@ class LocalWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         process = self._process
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         if process is None:
             return
         if process.poll() is None:

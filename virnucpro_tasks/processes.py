@@ -51,11 +51,13 @@ def spawn(
     output: IO[bytes] | None = None,
     cwd: Path | None = None,
     umask: int = -1,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own that ends with this one; stdout and stderr go to `output`.
 
     In a session of its own Ctrl-C in the terminal does not reach it, and its process group can be killed as a whole.
-    No signal is blocked in it, even if this process blocks some.
+    No signal is blocked in it, even if this process blocks some. Its current folder is `cwd`, or else this process's;
+    if that was removed, the root, because libraries fail without one. `pass_fds` stay open in it. Raises OSError.
     """
     set_death_signal = die_with_parent()
 
@@ -69,11 +71,31 @@ def spawn(
         stdin=stdin,
         stdout=output,
         stderr=output,
-        cwd=cwd,
+        cwd=folder_of_children() if cwd is None else cwd,
         umask=umask,
+        pass_fds=pass_fds,
         start_new_session=True,
         preexec_fn=before_exec,
     )
+
+
+def folder_of_children() -> Path | None:
+    """Return None, for the current folder, or the root if that was removed."""
+    try:
+        Path.cwd()
+    except OSError:
+        return Path("/")
+    return None
+
+
+def exit_text(status: int) -> str:
+    """Return how a process ended, from its return code: `was killed by SIGKILL` or `ended with status 3`."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
 
 
 @contextmanager

@@ -10,15 +10,16 @@ import pytest
 from virnucpro_workers import __main__ as program
 from virnucpro_workers.__main__ import HAND_BACK_SECONDS, STOP_GRACE_SECONDS, main
 
-from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.errors import ExitCode, LimitError, StoreError
 from virnucpro_tasks.jobs.store_check import Shortcoming
+from virnucpro_tasks.host import Memory
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings
 
 
 class Started:
     """Takes the place of the supervisor and records what it is asked to run."""
 
-    def __call__(self, specs: Any, policy: Any, run_dir: Path) -> Started:
+    def __call__(self, specs: Any, policy: Any, run_dir: Path, tell: Any) -> Started:
         self.specs, self.policy, self.run_dir = specs, policy, run_dir
         return self
 
@@ -66,9 +67,37 @@ def test_many_cores_do_not_start_more_finishing_processes_than_settings_say(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "available_cores", lambda: 512)
+    monkeypatch.setattr(program, "memory", lambda: None)
+    monkeypatch.setattr(program, "most_processes", lambda: None)
     assert main(["--devices", "none", "--no-small-lane"]) == 7
     (coordinator,) = started.specs
     assert coordinator.environment["VIRNUCPRO_FINISHING_PROCESSES"] == str(MOST_FINISHING_PROCESSES)
+
+
+def test_finishing_processes_fit_into_memory(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "available_cores", lambda: 8)
+    monkeypatch.setattr(program, "memory", lambda: Memory(2_000_000_000, 700_000_000))
+    assert main(["--devices", "none", "--no-small-lane"]) == 7
+    (coordinator,) = started.specs
+    assert coordinator.environment["VIRNUCPRO_FINISHING_PROCESSES"] == "2"
+
+
+def test_only_a_one_shot_run_gives_a_worker_up(started: Started) -> None:
+    assert main(["--devices", "none"]) == 7
+    assert started.policy.most_deaths is None
+    assert main(["--devices", "none", "--one-shot"]) == 7
+    assert started.policy.most_deaths and started.policy.most_loading_deaths == 3
+
+
+def test_without_shared_memory_nothing_is_started(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise LimitError("processes cannot share memory")
+
+    monkeypatch.setattr(program, "require_semaphores", refuse)
+    assert main(["--devices", "none"]) == 4
+    assert "virnucpro worker: processes cannot share memory" in capsys.readouterr().err
 
 
 def test_nothing_to_start_is_an_error(started: Started, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,20 +11,27 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 import pytest
+from virnucpro_workers.deaths import Policy
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
-from virnucpro_workers.supervisor import Policy
+
+from virnucpro_tasks.worker_notes import Note, NoteKind
 
 RUN = """
 import json, sys
 from pathlib import Path
-from virnucpro_workers.supervisor import Policy, Supervisor, WorkerSpec
+from typing import Any
+from virnucpro_workers.deaths import Policy
+from virnucpro_workers.supervisor import Supervisor, WorkerSpec
+from virnucpro_tasks.worker_notes import NoteWriter
 specs, policy, run_dir = json.loads(sys.argv[1])
 import os
 specs = [WorkerSpec(name, tuple(command), dict(os.environ)) for name, command in specs]
-sys.exit(Supervisor(specs, Policy(**policy), run_dir=Path(run_dir)).run())
+sys.exit(Supervisor(specs, Policy(**policy), run_dir=Path(run_dir), tell=NoteWriter(1).write).run())
 """
 
 OBEDIENT = "import signal, sys, time; signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0)); {}; time.sleep(60)"
@@ -35,7 +42,16 @@ READY = "import os, pathlib; pathlib.Path({!r}, str(os.getpid())).touch()"
 class Running:
     """A supervisor in a process of its own; its workers leave a file named by their pid when ready."""
 
-    def __init__(self, folder: Path, codes: dict[str, str], *, run: str = RUN, **policy: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        codes: dict[str, str],
+        *,
+        run: str = RUN,
+        before: Callable[[], object] | None = None,
+        **policy: float,
+    ) -> None:
+        self.folder = folder
         self.pids_folder = folder / "pids"
         self.pids_folder.mkdir()
         ready = READY.format(str(self.pids_folder))
@@ -44,7 +60,9 @@ class Running:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", run, json.dumps([specs, {"stop_seconds": 10, **policy}, str(folder)])],
+                stdout=(folder / "notes").open("wb"),
                 stderr=output,
+                preexec_fn=before,
             )
 
     def workers(self, count: int) -> list[int]:
@@ -56,6 +74,10 @@ class Running:
     def said(self) -> str:
         return self.log.read_text()
 
+    def notes(self) -> list[Note]:
+        """What it has told the process that started it."""
+        return [msgspec.json.decode(line, type=Note) for line in (self.folder / "notes").read_bytes().splitlines()]
+
     def end(self, within_seconds: float = 10) -> int:
         return self.process.wait(within_seconds)
 
@@ -64,7 +86,7 @@ class Running:
 def start(tmp_path: Path):
     started: list[Running] = []
 
-    def run(codes: dict[str, str], **policy: float) -> Running:
+    def run(codes: dict[str, str], **policy: Any) -> Running:
         started.append(Running(tmp_path, codes, **policy))
         return started[-1]
 
@@ -101,7 +123,7 @@ def test_a_killed_worker_is_started_again(start: Start) -> None:
     (first,) = running.workers(1)
     os.kill(first, signal.SIGKILL)
     assert running.workers(2)[1] != first
-    assert "embed-gpu0 killed by SIGKILL: starting again in 0.1 s" in running.said()
+    assert "embed-gpu0 was killed by SIGKILL: starting again in 0.1 s" in running.said()
 
 
 def test_repeated_deaths_wait_longer_each_time(start: Start) -> None:
@@ -204,3 +226,84 @@ def test_a_silent_worker_is_killed_and_started_again(start: Start, tmp_path: Pat
     running = start({"embed-gpu0": OBEDIENT}, silent_seconds=0.1, first_delay_seconds=0.05)
     running.workers(2)
     assert re.search(r"embed-gpu0 has consumed nothing for 10\d s: killing it", running.said())
+
+
+TELL = "from virnucpro_tasks.worker_notes import *; import os, signal, sys, time; "
+TELL += (
+    "tell = NoteWriter(int(sys.argv[-1])).write; note = lambda kind, **more: tell(Note('embed-gpu0', kind, **more)); "
+)
+
+
+def test_a_worker_that_is_killed_while_it_loads_is_given_up_with_the_cause(start: Start) -> None:
+    code = "import os, signal; {}; os.kill(os.getpid(), signal.SIGKILL)"
+    running = start({"coordinate-0": OBEDIENT, "embed-gpu0": code}, first_delay_seconds=0.01, most_loading_deaths=3)
+    assert running.end() == 4
+    given_up = running.notes()[-1]
+    assert given_up.kind is NoteKind.GIVEN_UP and given_up.worker == "embed-gpu0"
+    assert "was killed by SIGKILL (" in given_up.text and "3 times in a row before it was ready" in given_up.text
+    assert "memory" in given_up.hint
+    assert [note.kind for note in running.notes()].count(NoteKind.DIED) == 2
+
+
+def test_the_error_that_a_worker_tells_is_the_cause(start: Start) -> None:
+    code = TELL + "{}; note(NoteKind.FAILED, text='MemoryError: no room'); sys.exit(1)"
+    running = start({"embed-gpu0": code}, first_delay_seconds=0.01, most_loading_deaths=2)
+    assert running.end() == 4
+    assert "ended with status 1 (memory was refused: MemoryError: no room)" in running.notes()[-1].text
+
+
+def test_a_computing_process_that_dies_while_it_loads_counts_with_its_own_signal(start: Start) -> None:
+    code = TELL + "{}; note(NoteKind.LOST, status=-int(signal.SIGILL)); sys.exit(1)"
+    running = start({"embed-gpu0": code}, first_delay_seconds=0.01, most_loading_deaths=3)
+    assert running.end() == 4
+    assert "lost its computing process, which was killed by SIGILL (" in running.notes()[-1].text
+
+
+def test_computing_processes_that_die_idle_count_although_the_worker_lives(start: Start) -> None:
+    code = TELL + "{}; [(note(NoteKind.READY), note(NoteKind.LOST, status=-9)) for _ in range(4)]; time.sleep(60)"
+    running = start({"embed-gpu0": code}, most_idle_deaths=4, stop_seconds=0.1)
+    assert running.end() == 4
+    assert "4 times in a row while it had nothing to compute" in running.notes()[-1].text
+
+
+def test_computing_processes_that_die_of_their_task_are_left_to_the_isolation_of_records(start: Start) -> None:
+    code = TELL + (
+        "{}; [(note(NoteKind.READY), note(NoteKind.WORKING), note(NoteKind.LOST, status=-9)) for _ in range(40)]; "
+        "note(NoteKind.READY); time.sleep(60)"
+    )
+    running = start({"embed-gpu0": code}, most_loading_deaths=3, most_idle_deaths=6, most_deaths=12)
+    assert eventually(lambda: [note.kind for note in running.notes()].count(NoteKind.DIED) == 40)
+    assert running.notes()[-1].kind is NoteKind.READY
+    assert running.process.poll() is None
+
+
+def test_a_finished_task_makes_up_for_deaths(start: Start) -> None:
+    code = TELL + "{}; note(NoteKind.READY); note(NoteKind.WORKING); note(NoteKind.WORKED); sys.exit(1)"
+    running = start({"embed-gpu0": code}, first_delay_seconds=0.01, longest_delay_seconds=0.01, most_idle_deaths=2)
+    running.workers(4)
+    assert running.process.poll() is None
+
+
+def test_a_program_that_is_gone_is_told(tmp_path: Path) -> None:
+    code = RUN.replace("tuple(command)", "('/no/such/python',)")
+    running = Running(tmp_path, {"embed-gpu0": ""}, run=code, first_delay_seconds=0.01, most_loading_deaths=2)
+    assert running.end() == 4
+    assert "embed-gpu0 cannot be started: No such file or directory (" in running.notes()[-1].text
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGHUP, signal.SIGINT])
+def test_signals_that_were_ignored_at_its_start_stay_so(tmp_path: Path, ignored: signal.Signals) -> None:
+    running = Running(tmp_path, {"embed-gpu0": OBEDIENT}, before=lambda: signal.signal(ignored, signal.SIG_IGN))
+    running.workers(1)
+    running.process.send_signal(ignored)
+    running.process.terminate()
+    assert running.end() == 0
+    assert "again: killing" not in running.said()
+
+
+def test_a_signal_that_comes_while_it_ends_changes_nothing(tmp_path: Path) -> None:
+    say = "say=lambda line: line == 'embed-gpu0 stopped' and os.kill(os.getpid(), 1)"
+    running = Running(tmp_path, {"embed-gpu0": OBEDIENT}, run=RUN.replace("tell=", f"{say}, tell="))
+    running.workers(1)
+    running.process.terminate()
+    assert running.end() == 0

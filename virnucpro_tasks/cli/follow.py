@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from celery import Celery
 
@@ -21,16 +21,19 @@ def follow(
     quiet: bool = False,
     tells_end: bool = True,
     check: Callable[[], None] | None = None,
+    news: Callable[[], Iterable[str]] | None = None,
 ) -> Progress:
     """Show progress on standard error until the job is final; returns the last snapshot.
 
     With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
-    waiting.
+    waiting; the lines of `news` are printed before it.
     """
     progress = None
     with progress_display(quiet=quiet) as show:
         for progress in wait_for(app, job, lease_seconds=lease_seconds):
             show(progress)
+            for line in news() if news is not None else ():
+                say(line, quiet=quiet)
             if check is not None and not progress.is_final:
                 check()
     assert progress is not None, "waiting yields at least one snapshot"

@@ -18,7 +18,7 @@ from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 from virnucpro_tasks.run_lock import RunLock
 from virnucpro_tasks.settings import Settings
 
@@ -30,13 +30,27 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
     """
     if job.paths.run.exists():
         return job_progress(job)
-    with EmbeddedBroker() as broker:
+    # All of the job is in its folder: what Redis loses is queued again.
+    with EmbeddedBroker(near=settings.store, durable=False) as broker:
         settings = replace(settings, broker_url=broker.url)
         app = app_of(settings)
         with LocalWorkers(settings, devices=devices) as workers:
             enqueue(app, job)
+
+            def check() -> None:
+                workers.check()
+                if broker.revive():
+                    say("warning: the private Redis had ended and was started again", quiet=quiet)
+                    requeue_if_lost(app, job)
+
             return follow(
-                app, job, lease_seconds=settings.lease_seconds, quiet=quiet, check=workers.check, tells_end=False
+                app,
+                job,
+                lease_seconds=settings.lease_seconds,
+                quiet=quiet,
+                tells_end=False,
+                check=check,
+                news=workers.news,
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.errors import DamagedError, ExitCode, printable
+from virnucpro_tasks.errors import DamagedError, ExitCode, JobError, printable
 from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.files import decode, read_checked, read_object
 from virnucpro_tasks.jobs.job import Failure, Job
@@ -135,6 +135,12 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
         return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
     if shards_total is None:
         started = bool(shards_in(paths.shards, ".parquet"))
+        if not started and not exists(paths.root):
+            raise JobError(
+                f"its folder {paths.root} is gone",
+                job_id=job.job_id,
+                hint="something has removed it: repeat the command, with another folder if that happens again",
+            )
         return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK
     if shards_ended < shards_total:
         return JobState.EMBEDDING, "", ExitCode.OK

@@ -15,17 +15,20 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
 from virnucpro_tasks.isolation import child_environment
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings, load_settings
+from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.streams import protect_streams
 from virnucpro_tasks.temporary import TemporaryFolder
-from virnucpro_workers.cores import available_cores
+from virnucpro_tasks.worker_notes import NoteWriter
+from virnucpro_workers.deaths import Policy, one_shot_policy
 from virnucpro_workers.devices import choose_devices
+from virnucpro_workers.finishing import finishing_processes
 from virnucpro_workers.gpus import list_gpus
 from virnucpro_workers.launch import worker_specs
-from virnucpro_workers.supervisor import Policy, Supervisor
+from virnucpro_workers.supervisor import Supervisor
 
 STOP_GRACE_SECONDS = 15.0
 """Time after the soft shutdown time in which workers requeue their shards and leave Redis, before SIGKILL."""
@@ -39,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})
+        raise_open_files()
+        require_semaphores()
         if options.run_dir is not None:
             options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return supervise(options, settings, options.run_dir)
@@ -75,17 +80,25 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
         environment=child_environment(settings) | _temporary_place(options, run_dir),
-        finishing_processes=settings.finishing_processes or min(cores, MOST_FINISHING_PROCESSES),
+        finishing_processes=settings.finishing_processes or _finishing_processes(cores),
     )
     if not specs:
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
-    policy = Policy(stop_seconds=settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds))
-    return Supervisor(specs, policy, run_dir=run_dir).run()
+    stop_seconds = settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds)
+    policy = (one_shot_policy if options.one_shot else Policy)(stop_seconds=stop_seconds)
+    return Supervisor(specs, policy, run_dir=run_dir, tell=NoteWriter(options.notes_fd).write).run()
+
+
+def _finishing_processes(cores: int) -> int:
+    here = memory()
+    return finishing_processes(
+        cores, free_bytes=None if here is None else here.free_bytes, free_processes=most_processes()
+    )
 
 
 def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, str]:
     """What makes libraries of the workers use our own temporary folder, which is removed after a kill too."""
-    return {} if options.run_dir is not None else {"TMPDIR": str(run_dir)}
+    return {} if options.run_dir is not None and not options.one_shot else {"TMPDIR": str(run_dir)}
 
 
 def _tell_of_file_system(store: Path) -> None:
@@ -112,6 +125,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=socket.gethostname(), help="host part of the worker names; unique per Redis")
     parser.add_argument("--grace-seconds", type=_seconds, help="all workers have ended so long after the first signal")
     parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat files (a temporary one)")
+    parser.add_argument("--one-shot", action="store_true", help="give a worker up that dies again and again")
+    parser.add_argument("--notes-fd", type=int, help="file descriptor of a pipe to the process that started this one")
     return parser
 
 

@@ -13,30 +13,35 @@ if __name__ == "__main__":
     leave_out_current_folder()
 
 import argparse
+import logging
 import os
 import socket
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_init, worker_process_init
 
-from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.processes import die_with_parent
+from virnucpro_tasks.processes import die_with_parent, exit_text
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.streams import protect_streams
+from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
-from virnucpro_workers.consumer.kombu_internals import allow_children
+from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, ROLES, process_name
 
+CELERY_WORKER_LOGGER = "celery.worker.worker"
 LOADING_SECONDS = 1800.0
 """Celery kills a pool child that is not up after this: several times what a 3B model takes from a slow disk."""
 
@@ -81,7 +86,7 @@ def celery_arguments(*, queues: tuple[str, ...], node: str, log_level: str) -> l
     ]
 
 
-def run_worker(role: str, device: str, host: str, run_dir: Path | None) -> int:
+def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: NoteWriter) -> int:
     """Run the worker until a signal stops it; returns the exit code. Raises VirnucproError if no restart can help."""
     settings = load_settings()
     app = make_app(settings)
@@ -101,20 +106,64 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None) -> int:
     install(app, steps=steps, transport_options=transport_options(role))
     parent_pid = os.getpid()
 
+    def fail(error: str) -> None:
+        notes.write(Note(name, NoteKind.FAILED, text=error))
+
     def start_child(**_: Any) -> None:
         # Otherwise a child that computes would hold its device after its parent was killed.
         die_with_parent(parent_pid)()
         allow_children()
-        if role == EMBED:
-            loading.run(lambda: load_models(app, device), name=name)
+        loading.run(lambda: load_models(app, device) if role == EMBED else None, name=name, tell=fail)
+        notes.write(Note(name, NoteKind.READY))
+
+    def lose_child(status: int) -> None:
+        """Tell the supervisor; end this process if no child gets as far as to take a task."""
+        notes.write(Note(name, NoteKind.LOST, status=status))
+        if loading.is_ready or loading.exit_code is not None:
+            loading.begin()
+            return
+        text = f"virnucpro worker {name}: its computing process {exit_text(status)} before it was ready"
+        print(text, file=sys.__stderr__, flush=True)
+        os._exit(ExitCode.UNEXPECTED)
 
     worker_process_init.connect(start_child, weak=False)
+    tell_tasks(name, notes)
+    report_lost_children(lose_child)
+    logging.getLogger(CELERY_WORKER_LOGGER).addHandler(_LastError(fail))
+    started: list[Any] = []
+    worker_init.connect(lambda sender, **_: started.append(sender), weak=False)
     try:
         app.worker_main(celery_arguments(queues=queues, node=f"{name}@{host}", log_level=settings.log_level))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return loading.exit_code or code
-    return loading.exit_code or 0
+    return loading.exit_code or int(started[0].exitcode or 0 if started else ExitCode.UNEXPECTED)
+
+
+def tell_tasks(name: str, notes: NoteWriter) -> None:
+    """Tell the supervisor of each task that the computing process begins and finishes."""
+
+    def begin(**_: Any) -> None:
+        notes.write(Note(name, NoteKind.WORKING))
+
+    def end(state: str | None = None, **_: Any) -> None:
+        if state == "SUCCESS":
+            notes.write(Note(name, NoteKind.WORKED))
+
+    task_prerun.connect(begin, weak=False)
+    task_postrun.connect(end, weak=False)
+
+
+class _LastError(logging.Handler):
+    """Passes on the error for which Celery ends a worker."""
+
+    def __init__(self, fail: Callable[[str], None]) -> None:
+        super().__init__(logging.CRITICAL)
+        self._fail = fail
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._fail(record.getMessage() if error is None else f"{type(error).__name__}: {error}")
 
 
 def load_models(app: VirnucproApp, device: str) -> None:
@@ -133,12 +182,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", required=True, help="name of the device, as gpu0 or cpu1")
     parser.add_argument("--host", default=socket.gethostname(), help="second half of the node name")
     parser.add_argument("--run-dir", type=Path, help="folder of the heartbeat file")
+    parser.add_argument("--notes-fd", type=int, help="file descriptor of a pipe to the supervisor")
     options = parser.parse_args(arguments)
+    notes, name = NoteWriter(options.notes_fd), process_name(options.role, options.device)
     try:
-        return run_worker(options.role, options.device, options.host, options.run_dir)
+        return run_worker(options.role, options.device, options.host, options.run_dir, notes)
     except VirnucproError as error:
-        print(f"virnucpro worker {process_name(options.role, options.device)}: {error}", file=sys.stderr)
+        print(f"virnucpro worker {name}: {error}", file=sys.stderr)
+        notes.write(Note(name, NoteKind.FAILED, text=str(error)))
         return error.exit_code
+    except Exception as error:
+        traceback.print_exc()
+        notes.write(Note(name, NoteKind.FAILED, text=f"{type(error).__name__}: {error}"))
+        return ExitCode.UNEXPECTED
 
 
 if __name__ == "__main__":

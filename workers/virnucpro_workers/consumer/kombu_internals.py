@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import billiard
+from celery.concurrency.asynpool import AsynPool
+from celery.concurrency.prefork import TaskPool
 from celery.worker import state
 from celery.worker.consumer.consumer import STOP_CONDITIONS
 from kombu.transport import virtual
@@ -162,6 +165,27 @@ def allow_children() -> None:
     Otherwise big jobs cannot be finished.
     """
     billiard.current_process().daemon = False
+
+
+def report_lost_children(report: Callable[[int], None]) -> None:
+    """Call `report` with the return code of each pool process that ends although its worker does not stop.
+
+    It is called in the parent process, before another pool process is started in its place.
+
+    celery: `TaskPool.Pool`, `state.should_stop`, `state.should_terminate`; billiard: `Pool._join_exited_workers`,
+    `Pool._pool`. Otherwise pool processes that die while they load models are replaced for ever, and nobody is told.
+    """
+
+    class ReportingPool(AsynPool):
+        def _join_exited_workers(self, shutdown: bool = False) -> Any:  # noqa: FBT001, FBT002
+            stopping = shutdown or state.should_stop is not None or state.should_terminate is not None
+            ended = [worker.exitcode for worker in self._pool if worker._popen is not None]
+            for status in ended:
+                if status is not None and not stopping:
+                    report(status)
+            return super()._join_exited_workers(shutdown)
+
+    TaskPool.Pool = ReportingPool
 
 
 def _delivered(consumer: Any) -> set[str]:
