@@ -29,7 +29,8 @@ sys.exit({code})
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def write(code: str) -> None:
         (tmp_path / "stand_in_for_workers.py").write_text(code)
-        monkeypatch.setattr(isolation, "own_folders", lambda: [str(tmp_path)])
+        folders = [str(tmp_path), *isolation.own_folders()]
+        monkeypatch.setattr(isolation, "own_folders", lambda: folders)
         monkeypatch.setattr(local_workers, "WORKER_MODULE", "stand_in_for_workers")
 
     return write
