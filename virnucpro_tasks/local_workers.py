@@ -19,6 +19,7 @@ from virnucpro_tasks.host import raise_open_files, require_semaphores
 from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.processes import exit_text, spawn
 from virnucpro_tasks.settings import REPEAT, Settings
+from virnucpro_tasks.temporary import TemporaryFolder
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
 
 WORKER_MODULE = "virnucpro_workers"
@@ -35,8 +36,8 @@ ONE_SHOT_SETTINGS = {
 STILL_LOADING_SECONDS = (30.0, 120.0, 600.0)
 """A worker that has been loading for so long is mentioned; large models take minutes from a slow disk."""
 
-RUN_FOLDER = "workers"
-"""Folder of the heartbeat files in the store; those of a temporary folder may be removed during a long run."""
+RUN_FOLDER_PREFIX = "vnp-run-"
+"""Beginning of the name of the folder with the heartbeat files in the store, which lives as long as the run does."""
 
 _WORKER_LINE = re.compile(r"virnucpro worker \S+: ")
 _SUPERVISOR_LINE = re.compile(r"virnucpro worker: ")
@@ -57,6 +58,7 @@ class LocalWorkers:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self._reader: NoteReader | None = None
+        self._run_dir: TemporaryFolder | None = None
         self._last: Note | None = None
         self._loading_since: dict[str, float] = {}
         self._loading_told: dict[str, int] = {}
@@ -69,15 +71,15 @@ class LocalWorkers:
         raise_open_files()
         require_semaphores()
         self._settings.store.mkdir(parents=True, exist_ok=True)
+        self._run_dir = TemporaryFolder(RUN_FOLDER_PREFIX, parent=self._settings.store.absolute())
         self._reader, notes_fd = pipe()
-        run_dir = self._settings.store.absolute() / RUN_FOLDER
         try:
             with open_to_append(self.log) as log:
                 self._log_start = log.tell()
                 self._process = spawn(
                     isolated_command(
                         *(WORKER_MODULE, "--devices", self._devices, *self._flags),
-                        *("--one-shot", "--run-dir", str(run_dir), "--notes-fd", str(notes_fd)),
+                        *("--one-shot", "--run-dir", str(self._run_dir.path), "--notes-fd", str(notes_fd)),
                     ),
                     environment=child_environment(self._settings) | ONE_SHOT_SETTINGS,
                     output=log,
@@ -154,6 +156,14 @@ class LocalWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         process = self._process
+        try:
+            self._stop(process)
+        finally:
+            if self._run_dir is not None:
+                self._run_dir.remove()
+                self._run_dir = None
+
+    def _stop(self, process: subprocess.Popen[bytes] | None) -> None:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
