@@ -13,10 +13,11 @@ from models.layouts import DNABERT_S, ESM2, HEAD, fair_esm_file, random_tensors
 
 from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.models.bundle import CARD_FILE, MEMBER_FILES, read_bundle, verify_bundle
+from virnucpro_tasks.models.bundle import CARD_FILE, MEMBER_FILES, read_bundle
 from virnucpro_tasks.models.demo import train_tokenizer
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.models.sizes import HeadSizes
+from virnucpro_tasks.models.verification import verify_bundle
 
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sample.fasta"
 FILES = sorted([*MEMBER_FILES, "bundle.json"])

@@ -53,7 +53,7 @@ def test_only_coordinators_need_neither_torch_nor_a_bundle(
         raise AssertionError("not needed")
 
     monkeypatch.setattr(worker, "require_extra", refuse)
-    monkeypatch.setattr(worker, "find_bundle", refuse)
+    monkeypatch.setattr(worker, "locate_bundle", refuse)
     assert virnucpro("worker", "--devices", "none").code == ExitCode.OK
     assert executed[1][-4:] == ["--devices", "none", "--coordinators", "1"]
 

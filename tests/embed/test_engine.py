@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from embed.conftest import describe
 from safetensors.torch import load_file, save_file
 
 from virnucpro_tasks.embed.engine import EmbeddingStopped, Engine, EngineOptions, NonFiniteError, SequenceError
@@ -86,6 +87,7 @@ def break_tensor(directory, name, value):
 def test_what_overflows_fp16_is_recomputed_in_fp32(bundle, random_proteins):
     # 1e5 is a fine number in FP32 and infinite in FP16.
     break_tensor(bundle.path / "esm2", "layers.0.fc1.bias", 1e5)
+    bundle = describe(bundle.path)
     proteins = random_proteins([20, 100, 250])
     exact = Engine.load(bundle, OPTIONS).embed([], proteins, should_stop=never)
     guarded = Engine.load(bundle, options(precision="fp16")).embed(["ACGT"], proteins, should_stop=never)
@@ -97,7 +99,7 @@ def test_what_overflows_fp16_is_recomputed_in_fp32(bundle, random_proteins):
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_nan_in_fp32_raises(bundle, precision):
     break_tensor(bundle.path / "dnabert-s", "encoder.layer.1.mlp.wo.weight", torch.nan)
-    engine = Engine.load(bundle, options(precision=precision))
+    engine = Engine.load(describe(bundle.path), options(precision=precision))
     with pytest.raises(NonFiniteError, match="dnabert-s") as caught:
         engine.embed(["ACGT", "AA"], ["MK"], should_stop=never)
     assert caught.value.indices == [0, 1]
@@ -168,7 +170,36 @@ def test_a_tokenizer_with_more_ids_than_the_model_is_refused(bundle, small_token
     small_tokenizer.add_tokens(["GATTACA"])
     small_tokenizer.save(str(bundle.path / "dnabert-s" / "tokenizer.json"))
     with pytest.raises(BundleError, match="14 tokens, the model only 13"):
+        Engine.load(describe(bundle.path), OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["esm2/model.safetensors", "esm2/config.json", "dnabert-s/tokenizer.json"])
+def test_what_differs_from_its_digest_is_not_loaded(bundle, name):
+    with (bundle.path / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BundleError, match=f"{name} differs from the digest"):
         Engine.load(bundle, OPTIONS)
+
+
+def test_a_model_that_is_loaded_again_in_fp32_is_verified_again(bundle):
+    break_tensor(bundle.path / "esm2", "layers.0.fc1.bias", 1e5)
+    bundle = describe(bundle.path)
+    engine = Engine.load(bundle, options(precision="fp16"))
+    break_tensor(bundle.path / "esm2", "layers.0.fc1.bias", 0)
+    with pytest.raises(BundleError, match=r"esm2/model\.safetensors differs from the digest"):
+        engine.embed([], ["MK"], should_stop=never)
+
+
+def test_a_model_does_not_change_with_its_file(bundle, random_proteins):
+    engine, proteins = Engine.load(bundle, OPTIONS), random_proteins([20, 100])
+    before = engine.embed(["ACGT"], proteins, should_stop=never)
+    for part in ("esm2", "dnabert-s"):
+        file = bundle.path / part / "model.safetensors"
+        with file.open("r+b") as handle:
+            handle.write(bytes(file.stat().st_size))
+    after = engine.embed(["ACGT"], proteins, should_stop=never)
+    assert after.protein.tobytes() == before.protein.tobytes()
+    assert after.nucleotide.tobytes() == before.nucleotide.tobytes()
 
 
 def test_importing_the_engine_starts_no_cuda_and_no_foreign_model_code():

@@ -9,8 +9,9 @@ from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.calibration import sigmoid
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind
-from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, verify_bundle
+from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 
 
 def test_the_written_bundle_scores_as_the_fit_did(tmp_path: Path) -> None:

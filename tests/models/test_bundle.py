@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import MEMBER_FILES, describe_bundle, read_bundle, read_description, verify_bundle
+from virnucpro_tasks.models.bundle import MEMBER_FILES, describe_bundle, read_bundle, read_description
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, NO_HEAD, Bundle, describe_bundle, read_bundle
-from virnucpro_tasks.models.bundle import verify_bundle as verify
 from virnucpro_tasks.models.card import encoder_weights, weights_sha256
 from virnucpro_tasks.models.convert import convert_bundle
+from virnucpro_tasks.models.verification import verify_bundle as verify
 
 REQUEST = HeadRequest(
     kind=HeadKind.LOGISTIC, hidden=1, seed=1, chunk_length=300, name="fitted", licence="MIT", intended_use="a test"

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from virnucpro_tasks.errors import BundleError, OutputError
 from virnucpro_tasks.models import convert
-from virnucpro_tasks.models.bundle import Bundle, verify_bundle
+from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.convert import convert_bundle
 from virnucpro_tasks.models.sizes import HeadSizes
+from virnucpro_tasks.models.verification import verify_bundle
 
 
 @pytest.fixture

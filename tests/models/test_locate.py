@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import verify_bundle
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 
 
 def test_shipped_demonstration_is_whole_small_and_says_what_it_is() -> None:

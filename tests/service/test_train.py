@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from service.deployment import command, slow_shards, wait_until
 
-from virnucpro_tasks.models.bundle import read_bundle, verify_bundle
+from virnucpro_tasks.models.bundle import read_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import HEAD_FILES, Bundle, BundleDescription
 from virnucpro_tasks.models.jsonfile import checked
 from virnucpro_tasks.models.sizes import HeadConfiguration
+from virnucpro_tasks.models.verification import read_part
 
 CONFIG_FILE, TENSORS_FILE = HEAD_FILES
 _AGAIN = "copy or convert the bundle again"
@@ -38,26 +38,15 @@ class HeadFiles:
     @classmethod
     def read(cls, bundle: Bundle) -> HeadFiles:
         """Read both files; no other file of `bundle` needs to be there. Raises BundleError naming the one at fault."""
-        digests = bundle.description.sha256
         config, path = bundle.path / CONFIG_FILE, bundle.path / TENSORS_FILE
         try:
-            configuration = json.loads(_content(config, digest=digests[CONFIG_FILE]))
+            configuration = json.loads(read_part(bundle, CONFIG_FILE))
         except (ValueError, RecursionError) as error:
             raise BundleError(f"it is not JSON ({error})", path=config, hint=_AGAIN) from None
         kind = checked(configuration, HeadConfiguration, path=config, hint=_AGAIN).kind
         try:
-            tensors = load(_content(path, digest=digests[TENSORS_FILE]))
+            tensors = load(read_part(bundle, TENSORS_FILE))
         except SafetensorError as error:
             raise BundleError(f"damaged safetensors ({error})", path=path, hint="convert the bundle again") from None
         doubles = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
         return cls(bundle.description, kind, configuration, doubles, path)
-
-
-def _content(path: Path, *, digest: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(error.strerror or "cannot be read", path=path) from None
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise BundleError("it differs from the digest in bundle.json", path=path, hint=_AGAIN)
-    return content

@@ -24,8 +24,8 @@ from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.files import write_bytes
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
-from virnucpro_tasks.models.bundle import verify_bundle
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 from virnucpro_tasks.queue.client import workers
 from virnucpro_tasks.queue.redis_checks import check_redis
 from virnucpro_tasks.settings import Settings
@@ -146,7 +146,7 @@ def _file_system(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    bundle = find_bundle(settings.bundle)
+    bundle = locate_bundle(settings.bundle)
     verify_bundle(bundle)
     return f"{bundle.description.label}, digest {bundle.digest[:12]}, all files as described"
 
@@ -162,7 +162,7 @@ def _redis(settings: Settings) -> str:
 
 def _workers(settings: Settings) -> str:
     found = workers(app_of(settings))
-    wanted = {gpu_queue(find_bundle(settings.bundle).digest), *(queue.name for queue in COORDINATOR_QUEUES)}
+    wanted = {gpu_queue(locate_bundle(settings.bundle).digest), *(queue.name for queue in COORDINATOR_QUEUES)}
     missing = wanted - {queue for worker in found for queue in worker.queues}
     names = ", ".join(worker.name for worker in found) or "no worker answers"
     if missing:

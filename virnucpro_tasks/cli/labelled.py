@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.extras import require_extra
-from virnucpro_tasks.cli.messages import bundle_line, say
+from virnucpro_tasks.cli.messages import bundle_line, hashing_note, say
 from virnucpro_tasks.cli.one_shot import embed_here
 from virnucpro_tasks.cli.options import bundle_option, engine_options, json_option, settings_of, stacked
 from virnucpro_tasks.heads.labels import Labels
@@ -81,7 +81,7 @@ class Labelled:
         require_extra("train")
         labels = _read_labels(inputs, tables)
         settings = settings_of(context, **flags, bundle=bundle, store=work)
-        found = find_bundle(settings.bundle)
+        found = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
         say(bundle_line(found), quiet=quiet)
         return cls(inputs, labels, settings, found, devices, seed, quiet)
 

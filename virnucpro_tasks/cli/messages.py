@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,13 @@ def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> N
     """Say what the command waits for if `-` is among the inputs and standard input is a terminal."""
     if STANDARD_INPUT in inputs and sys.stdin is not None and sys.stdin.isatty():
         say("FASTA or FASTQ is read from this terminal: paste it, and end it with Ctrl-D on a new line", quiet=quiet)
+
+
+def hashing_note(*, quiet: bool = False) -> Callable[[int], None]:
+    """What tells a person that a large bundle is being hashed; `find_bundle` calls it with the number of bytes."""
+    return lambda size: say(
+        f"checking the files of the bundle, {size / 1e9:.1f} GB, once until they change", quiet=quiet
+    )
 
 
 def bundle_line(bundle: Bundle) -> str:

@@ -10,8 +10,9 @@ import click
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import json_option
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle, verify_bundle
-from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, find_bundle
+from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
+from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
+from virnucpro_tasks.models.verification import verify_bundle
 
 _DIGEST_SHOWN = 12
 _FOLDER = click.Path(path_type=Path)
@@ -74,7 +75,7 @@ def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_jso
 @json_option
 def verify(*, bundle: str, as_json: bool) -> None:
     """Hash every file of BUNDLE (a folder, or 'demo') and compare with its bundle.json."""
-    found = find_bundle(bundle)
+    found = locate_bundle(bundle)
     verify_bundle(found)
     _show(found, as_json=as_json)
 

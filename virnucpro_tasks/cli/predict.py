@@ -11,6 +11,7 @@ from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import (
     bundle_line,
+    hashing_note,
     print_json,
     say,
     say_if_terminal_is_read,
@@ -67,7 +68,7 @@ def command(
     settings = settings_of(context, **flags, store=work)
     require_extra("worker")
     require_free(output, force=force)
-    bundle = find_bundle(settings.bundle)
+    bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
     load_head(bundle)
     say(bundle_line(bundle), quiet=quiet)

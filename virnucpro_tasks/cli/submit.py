@@ -9,7 +9,7 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.messages import print_json, say, say_if_terminal_is_read, warn_of_chunk_length
+from virnucpro_tasks.cli.messages import hashing_note, print_json, say, say_if_terminal_is_read, warn_of_chunk_length
 from virnucpro_tasks.cli.options import deployment_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
@@ -66,7 +66,7 @@ def command(
     check_redis(app)
     if output is not None:
         require_free(output, force=force)
-    warn_of_chunk_length(chunk_length, find_bundle(settings.bundle))
+    warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
     say_if_terminal_is_read([*inputs, *more_inputs])
     job = submit(
         settings,

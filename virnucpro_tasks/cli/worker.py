@@ -12,7 +12,7 @@ from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, settings_of
 from virnucpro_tasks.isolation import child_environment, isolated_command
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import locate_bundle
 
 WORKER_MODULE = "virnucpro_workers"
 NO_DEVICES = "none"
@@ -56,7 +56,7 @@ def command(
     settings = settings_of(context, **flags)
     if devices != NO_DEVICES:
         require_extra("worker")
-        find_bundle(settings.bundle)
+        locate_bundle(settings.bundle)
     check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec: the supervisor must be the process that the caller started and sends signals to.

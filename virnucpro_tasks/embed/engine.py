@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from virnucpro_tasks.embed.self_check import FP8_ATTENTION, SelfCheck, checked_f
 from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.models.verification import loading
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
 __all__ = [
@@ -121,9 +123,10 @@ class Engine:
         protein_directory = bundle.path / PROTEIN_FOLDER
         # Only triton and sdpa add the bias of DNABERT-S.
         biased = options.attention if options.attention in (AUTO, TRITON) else SDPA
-        dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=biased)
-        tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json", rows=dnabert_s.vocabulary)
-        esm2 = Esm2.load(protein_directory, device=device, dtype=dtype, attention=options.attention)
+        with loading(bundle):
+            dnabert_s = DnabertS.load(nucleotide_directory, device=device, dtype=dtype, attention=biased)
+            tokenizer = NucleotideTokenizer.load(nucleotide_directory / "tokenizer.json", rows=dnabert_s.vocabulary)
+            esm2 = Esm2.load(protein_directory, device=device, dtype=dtype, attention=options.attention)
         for name, width, expected in (
             (NUCLEOTIDE_FOLDER, dnabert_s.width, bundle.description.nucleotide_width),
             (PROTEIN_FOLDER, esm2.width, bundle.description.protein_width),
@@ -134,9 +137,7 @@ class Engine:
         nucleotide = Encoder(
             NUCLEOTIDE_FOLDER,
             fused(dnabert_s),
-            load_fp32=partial(DnabertS.load, nucleotide_directory, device=device, dtype=torch.float32)
-            if reduced
-            else None,
+            load_fp32=partial(_load_fp32, bundle, DnabertS, nucleotide_directory, device) if reduced else None,
             device=device,
             token_budget=options.token_budget,
             # The original's mean counts [CLS] and [SEP] for DNA, but neither <cls> nor <eos> for proteins.
@@ -152,7 +153,7 @@ class Engine:
         protein = Encoder(
             PROTEIN_FOLDER,
             packed,
-            load_fp32=partial(Esm2.load, protein_directory, device=device, dtype=torch.float32) if reduced else None,
+            load_fp32=partial(_load_fp32, bundle, Esm2, protein_directory, device) if reduced else None,
             device=device,
             token_budget=options.token_budget,
             skip_first=1,
@@ -205,6 +206,14 @@ class Engine:
                 nucleotide_tokens.result().masked(masked_nucleotides), should_stop=should_stop
             )
         return Embedded(nucleotide, protein, nucleotide_stats, protein_stats)
+
+
+def _load_fp32(
+    bundle: Bundle, model: type[DnabertS] | type[Esm2], directory: Path, device: torch.device
+) -> PackedModel:
+    """Load a model of `bundle` once more, perhaps hours after the first time."""
+    with loading(bundle):
+        return model.load(directory, device=device, dtype=torch.float32)
 
 
 def fused(model: DnabertS | Esm2) -> PackedModel:

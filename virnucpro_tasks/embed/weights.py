@@ -54,7 +54,8 @@ def read_tensors(
                         f"tensor {name!r} has shape {shape}, not {known[name]}", path=file, hint=_CONVERT_HINT
                     )
                 kind = dtype if name in shapes else torch.float32
-                tensors[name] = content.get_tensor(name).to(device=device, dtype=kind)
+                # A copy: as a part of the mapped file it would change with the file, or end this process.
+                tensors[name] = content.get_tensor(name).to(device=device, dtype=kind, copy=True)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"cannot be read: {error}", path=file, hint="copy or convert the bundle again") from None
     return tensors

@@ -17,9 +17,10 @@ from virnucpro_tasks.heads.mlp import Epoch
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind, fit_head
 from virnucpro_tasks.jobs.staging import StagedInput
-from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES
+from virnucpro_tasks.models.verification import verify_bundle
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from virnucpro_tasks.file_operations import (
     sync,
     temporary_beside,
 )
-from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked
+from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
+from virnucpro_tasks.models.verification import read_part
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
@@ -92,11 +93,10 @@ class Job:
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
-    Raises InputError for a file that cannot be read, StoreError if the store cannot be written. On any error the folder
-    is removed.
+    Raises BundleError for a head that was changed, InputError for a file that cannot be read, StoreError if the store
+    cannot be written. On any error the folder is removed.
     """
-    names = (DESCRIPTION_FILE, *(HEAD_FILES if bundle.description.has_head else ()))
-    parts = {name: (bundle.path / name).read_bytes() for name in names}
+    parts = {name: read_part(bundle, name) for name in (HEAD_FILES if bundle.description.has_head else ())}
     final = JobPaths.of(store, new_job_id())
     # Under a name that tells who is making it, so that what a killed client leaves can be removed.
     paths = JobPaths(temporary_beside(final.root))
@@ -112,6 +112,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
             owner=owner,
         )
         make_folder(paths.bundle / "head")
+        write_json(paths.bundle / DESCRIPTION_FILE, msgspec.structs.asdict(bundle.description))
         for name, content in parts.items():
             write_bytes(paths.bundle / name, content)
         write_checked(paths.job, spec)

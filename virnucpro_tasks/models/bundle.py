@@ -49,7 +49,7 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 LONGEST_CHUNK = 1_000_000
 
 _TEXTS = ("name", "nucleotide_model", "protein_model", "head")
-_AGAIN = "copy or convert the bundle again"
+AGAIN = "copy or convert the bundle again"
 
 
 class _Version(Struct):
@@ -117,12 +117,12 @@ class Bundle:
 def read_bundle(path: Path) -> Bundle:
     """Read a bundle; check that every member file exists, the sizes, and that the head was fitted to these encoders.
 
-    Digests are checked by `verify_bundle`. Raises BundleError naming the file at fault.
+    Digests are checked by `verification`. Raises BundleError naming the file at fault.
     """
     description = read_description(path)
     for name in description.sha256:
         if not _is_file(path / name):
-            raise BundleError(f"{name} is missing", path=path, hint=_AGAIN)
+            raise BundleError(f"{name} is missing", path=path, hint=AGAIN)
     check_configurations(
         path,
         nucleotide_width=description.nucleotide_width,
@@ -148,25 +148,14 @@ def read_description(path: Path) -> BundleDescription:
             path=path,
             hint="make a bundle with 'virnucpro models convert' or 'models demo'",
         )
-    content = read_json(file, hint=_AGAIN)
+    content = read_json(file, hint=AGAIN)
     try:
         msgspec.convert(content, _Version)
     except (msgspec.ValidationError, UnicodeEncodeError):
         raise BundleError(
             f"this is not a bundle of format version {FORMAT_VERSION}", path=file, hint="convert it again"
         ) from None
-    return checked(content, BundleDescription, path=file, hint=_AGAIN)
-
-
-def verify_bundle(bundle: Bundle) -> None:
-    """Hash every member file. Raises BundleError naming the first that differs from its digest in bundle.json."""
-    for name in bundle.description.sha256:
-        try:
-            digest = file_sha256(bundle.path / name)
-        except OSError as error:
-            raise BundleError(f"{name}: {error.strerror}", path=bundle.path, hint=_AGAIN) from None
-        if digest != bundle.description.sha256[name]:
-            raise BundleError(f"{name} differs from the digest in bundle.json", path=bundle.path, hint=_AGAIN)
+    return checked(content, BundleDescription, path=file, hint=AGAIN)
 
 
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
@@ -177,7 +166,7 @@ def describe_bundle(path: Path, **facts: Any) -> Bundle:
     optional = [name for name in (*HEAD_FILES, CARD_FILE) if (path / name).exists()]
     digests = {name: file_sha256(path / name) for name in (*ENCODER_FILES, *optional)}
     file = path / DESCRIPTION_FILE
-    description = checked(facts | {"sha256": digests}, BundleDescription, path=file, hint=_AGAIN)
+    description = checked(facts | {"sha256": digests}, BundleDescription, path=file, hint=AGAIN)
     write_json(file, msgspec.structs.asdict(description))
     return Bundle(path, description)
 

@@ -25,6 +25,7 @@ from virnucpro_tasks.models.bundle import (
     describe_bundle,
     is_text,
     read_bundle,
+    read_description,
 )
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.card import Card, check_chunk_length, check_weights, encoder_weights, read_card, what_fits
@@ -42,6 +43,7 @@ from virnucpro_tasks.models.sizes import (
     misfit,
 )
 from virnucpro_tasks.models.tokenizer import read_tokenizer
+from virnucpro_tasks.models.verification import verify_once
 from virnucpro_tasks.models.weights import read_weights
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -137,7 +139,10 @@ def _part(path: Path, part: str) -> Path:
     """`path`, or the folder `part` in it if it is a bundle; 'demo' is the shipped demonstration."""
     if str(path) == DEMONSTRATION and not path.exists():
         path = demo_bundle().path
-    return path / part if (path / DESCRIPTION_FILE).is_file() else path
+    if not (path / DESCRIPTION_FILE).is_file():
+        return path
+    verify_once(Bundle(path, read_description(path)), part=f"{part}/")
+    return path / part
 
 
 def _card_beside(head: Path | None) -> tuple[Path, Card | None]:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle, verify_bundle
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.verification import verify_bundle, verify_once
 
 DEMONSTRATION = "demo"
 
 
-def find_bundle(name: str | None) -> Bundle:
-    """The bundle in folder `name`, or the shipped demonstration for 'demo'. Raises BundleError."""
+def find_bundle(name: str | None, *, announce: Callable[[int], None] | None = None) -> Bundle:
+    """The bundle in folder `name`, or the shipped demonstration for 'demo', whose files are as its bundle.json says.
+
+    `announce` is called with a number of bytes before many are hashed. Raises BundleError.
+    """
+    bundle = locate_bundle(name)
+    verify_once(bundle, announce=announce)
+    return bundle
+
+
+def locate_bundle(name: str | None) -> Bundle:
+    """The same without looking at digests: for whoever needs the description, or hashes or loads the files itself."""
     if not name:
         raise BundleError(
             "no model bundle is set",

@@ -21,7 +21,7 @@ from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.load_engine import load_engine
 from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.shard_state import ShardState
@@ -105,7 +105,7 @@ class ShardWorker:
 
         Raises BundleError or BackendError.
         """
-        precision = precision or self._settings.precision or find_bundle(self._settings.bundle).description.precision
+        precision = precision or self._settings.precision or locate_bundle(self._settings.bundle).description.precision
         if precision not in self._engines:
             self._engines[precision] = load_engine(self._settings, precision)
         return self._engines[precision]

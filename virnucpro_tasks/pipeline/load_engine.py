@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.fp8_check import fp8_check
 from virnucpro_tasks.settings import Settings
 
@@ -25,7 +25,7 @@ def load_engine(settings: Settings, precision: str) -> Engine:
     from virnucpro_tasks.embed.engine import Engine, EngineOptions
     from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 
-    bundle = find_bundle(settings.bundle)
+    bundle = locate_bundle(settings.bundle)
     device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
     engine = Engine.load(
         bundle,

@@ -71,7 +71,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     if choice.note:
         print(f"virnucpro worker: {choice.note}", file=sys.stderr, flush=True)
     if choice.slots:
-        find_bundle(settings.bundle)
+        find_bundle(settings.bundle, announce=_say_hashing)
     specs = worker_specs(
         choice.slots,
         coordinators=options.coordinators,
@@ -109,6 +109,10 @@ def _tell_of_file_system(store: Path) -> None:
         lines = [f"{store} cannot be written: {cause_of(error, store).words}"]
     for line in lines:
         print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
+
+
+def _say_hashing(size: int) -> None:
+    print(f"virnucpro worker: checking the files of the bundle, {size / 1e9:.1f} GB", file=sys.stderr, flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ from celery.signals import task_postrun, task_prerun, worker_init, worker_proces
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.processes import die_with_parent, exit_text
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings, load_settings
@@ -49,7 +49,7 @@ LOADING_SECONDS = 1800.0
 def queues_of(role: str, settings: Settings) -> tuple[str, ...]:
     """Return the queues that a role takes from at its start. Raises BundleError for an embedding worker without one."""
     if role == EMBED:
-        return (gpu_queue(find_bundle(settings.bundle).digest),)
+        return (gpu_queue(locate_bundle(settings.bundle).digest),)
     if role == COORDINATE:
         return tuple(queue.name for queue in COORDINATOR_QUEUES)
     return (DEDICATED_COORDINATORS[role],)
