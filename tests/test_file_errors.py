@@ -36,7 +36,11 @@ def test_a_full_table_of_inodes_is_told_from_a_full_disk(full: dict[str, int]) -
     assert said.words == "No space left on device: all inodes are in use, though bytes are free"
     assert said.advice == "delete files, whatever their size"
     assert cause_of(error(errno.ENOSPC), Path("/work/x")) == said
-    full["f_bavail"] = 0
+    # Temporary files may have been deleted meanwhile; what failed to write to a file did not lack an inode then.
+    full["f_favail"] = 30
+    assert cause_of(error(errno.ENOSPC, "/work/x")) == said
+    assert cause_of(error(errno.ENOSPC), Path("/work/x")).advice == "make room"
+    full |= {"f_bavail": 0, "f_favail": 0}
     assert cause_of(error(errno.ENOSPC, "/work/x")).words == "No space left on device"
     # Some file systems have no table of inodes, and say 0 of 0.
     full |= {"f_bavail": 7, "f_files": 0}

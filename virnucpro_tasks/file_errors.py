@@ -59,6 +59,8 @@ from errno import (
 )
 from pathlib import Path
 
+SPARE_INODES = 100
+
 NO_INODES = "delete files, whatever their size"
 
 _ADVICE: Mapping[str, tuple[int, ...]] = {
@@ -95,6 +97,8 @@ limits. A missing file, or a file where a folder should be, is not among them: t
 _FOREIGN_NUMBER = re.compile(r"os error (\d+)")
 """Libraries written in Rust raise errors with the number of the system's error in the text alone."""
 
+_FOREIGN_PATH = re.compile(r'at path "([^"]+)"')
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -119,24 +123,33 @@ def cause_of(error: BaseException, place: Path | None = None) -> Cause:
         return Cause(str(error), "")
     words = os.strerror(number)
     advice = _ADVICE_OF.get(number, "")
-    if number == ENOSPC and _inodes_are_used_up(_place(error, place)):
+    # What creates a file names it in its error; what writes to one does not.
+    named = _named_in(error)
+    spare = SPARE_INODES if named is not None else 0
+    if number == ENOSPC and _inodes_are_used_up(named or place, spare=spare):
         return Cause(f"{words}: all inodes are in use, though bytes are free", NO_INODES)
     if number in (EDQUOT, EACCES, EPERM):
         return Cause(f"{words} for {_user()}", advice)
     return Cause(words, advice)
 
 
-def _place(error: BaseException, place: Path | None) -> Path | None:
+def _named_in(error: BaseException) -> Path | None:
+    """The file that an error names, also if a library has put it into words."""
     named = getattr(error, "filename", None)
-    return Path(os.fsdecode(named)) if isinstance(named, str | bytes) else place
+    if named is None and (found := _FOREIGN_PATH.search(str(error))):
+        named = found[1]
+    return Path(os.fsdecode(named)) if isinstance(named, str | bytes) else None
 
 
-def _inodes_are_used_up(place: Path | None) -> bool:
-    """Whether the file system of `place`, or of the next folder above that is there, has no inode left but room."""
+def _inodes_are_used_up(place: Path | None, *, spare: int) -> bool:
+    """Whether the file system of `place`, or of the next folder above that is there, has room, but no inode.
+
+    `spare` inodes may be free again, of temporary files that were deleted after the error.
+    """
     for folder in (place, *place.parents) if place is not None else ():
         with suppress(OSError):
             found = os.statvfs(folder)
-            return found.f_files > 0 and found.f_favail == 0 and found.f_bavail > 0
+            return found.f_files > 0 and found.f_favail <= spare and found.f_bavail > 0
     return False
 
 

@@ -258,7 +258,7 @@ def remove_tree(folder: Path) -> bool:
 
     A file that another process has open keeps its folder on some network file systems until that process closes it.
     """
-    for pause_seconds in PAUSES_SECONDS:
+    for pause_seconds in (*PAUSES_SECONDS, 1.5):
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             if not exists(folder):

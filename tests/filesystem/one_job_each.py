@@ -72,8 +72,10 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for number, fault in enumerate(sys.argv[2:]):
         place = folder / str(number)
-        place.mkdir()
-        shutil.copyfile(SAMPLE, place / "reads.fasta")
+        # It may be there, as a mount.
+        place.mkdir(exist_ok=True)
+        if not (place / "reads.fasta").exists():
+            shutil.copyfile(SAMPLE, place / "reads.fasta")
         print(json.dumps({"fault": fault} | outcome(place, fault)), flush=True)
 
 

@@ -126,7 +126,7 @@ OPENER(openat64, (int folder, const char *path, int flags, ...), folder, (folder
 #define STATTER(name, type)                                                         \
     int name(const char *path, struct type *s) {                                    \
         if (below_at(AT_FDCWD, path) && stale()) FAIL(ESTALE);                      \
-        if (below(path) && is_unseen(path)) FAIL(ENOENT);                           \
+        if (below_at(AT_FDCWD, path) && is_unseen(path)) FAIL(ENOENT);              \
         return REAL(name)(path, s);                                                 \
     }
 STATTER(stat, stat)
@@ -135,7 +135,7 @@ STATTER(lstat, stat)
 STATTER(lstat64, stat64)
 
 DIR *opendir(const char *path) {
-    if (below(path)) reveal(path);
+    if (below_at(AT_FDCWD, path)) reveal(path);
     return REAL(opendir)(path);
 }
 

@@ -19,12 +19,10 @@ SCRIPT = Path(__file__).with_name("one_job_each.py")
 
 NONE = "none"
 LACKS = [
-    *(f"noflock={number}" for number in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)),
-    *(f"nofsync={number}" for number in (errno.EINVAL, errno.ENOSYS, errno.EBADF)),
-    *(f"nodirsync={number}" for number in (errno.EINVAL, errno.ENOSYS)),
-    *(f"nochmod={number}" for number in (errno.EPERM, errno.ENOTSUP)),
+    *(f"noflock={number}" for number in (errno.ENOLCK, errno.ENOSYS)),
+    *(f"nofsync={number}" for number in (errno.EINVAL, errno.EBADF)),
+    *(f"nodirsync={errno.EINVAL}", f"nochmod={errno.EPERM}"),
     *(f"nolink={number}" for number in (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EXDEV)),
-    *(f"nolink={number}" for number in (errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)),
     *("noutime", "nosymlink", "nofcntl", "noappend", "nommap", "norenameover"),
 ]
 LIES = [
