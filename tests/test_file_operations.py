@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -231,6 +232,14 @@ def test_a_temporary_name_is_never_too_long_and_never_cut_within_a_character(nam
     temporary.name.encode("utf-8", errors="strict")
     write_bytes(tmp_path / name, b"content")
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_whether_memory_can_be_shared_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert file_operations.can_share_memory(tmp_path)
+    assert not file_operations.can_share_memory(tmp_path / "none")
+    monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
+    assert not file_operations.can_share_memory(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_gone_or_said_not_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ file system may call a file missing that another host has just made, or have los
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -203,7 +205,7 @@ def rename_folder(source: Path, final: Path) -> None:
 
 def _is_same(before: os.stat_result, final: Path) -> bool:
     try:
-        now = final.stat()
+        now = by_name(final.stat, final)
     except OSError:
         return False
     return now.st_ino == before.st_ino or (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
@@ -242,6 +244,18 @@ def _create_once(source: Path, final: Path) -> None:
     except BaseException:
         final.unlink(missing_ok=True)
         raise
+
+
+def can_share_memory(folder: Path) -> bool:
+    """Whether processes can share memory in files of `folder`."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(mmap.PAGESIZE))
+            file.flush()
+            mmap.mmap(file.fileno(), mmap.PAGESIZE).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def link_or_copy(source: Path, target: Path) -> None:

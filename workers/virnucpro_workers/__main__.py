@@ -15,6 +15,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.file_errors import cause_of
+from virnucpro_tasks.file_operations import can_share_memory
 from virnucpro_tasks.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
 from virnucpro_tasks.isolation import child_environment
 from virnucpro_tasks.jobs.store_check import shortcomings
@@ -98,7 +99,10 @@ def _finishing_processes(cores: int) -> int:
 
 def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, str]:
     """What makes libraries of the workers use our own temporary folder, which is removed after a kill too."""
-    return {} if options.run_dir is not None and not options.one_shot else {"TMPDIR": str(run_dir)}
+    if options.run_dir is not None and not options.one_shot:
+        return {}
+    # Processes of Celery share memory in files there.
+    return {"TMPDIR": str(run_dir)} if can_share_memory(run_dir) else {}
 
 
 def _tell_of_file_system(store: Path) -> None:
