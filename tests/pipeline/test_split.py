@@ -46,8 +46,10 @@ def test_a_second_splitting_gives_what_is_missing(settings: Settings) -> None:
 @pytest.mark.parametrize("content", [b"<html>\n", b"MKVLAT\n", b"", b"@r\nACGT\n+\nII\n"])
 def test_bad_input_fails_the_job_with_its_message(settings: Settings, tmp_path: Path, content: bytes) -> None:
     bad = tmp_path / "bad.fasta"
-    bad.write_bytes(content)
+    bad.write_bytes(SAMPLE.read_bytes())
     job = make_job(settings, bad)
+    # As if it had been replaced after its beginning was looked at.
+    bad.write_bytes(content)
     assert list(split_files(job)) == []
     failure = json.loads(job.paths.failed.read_bytes())
     assert failure["exit_code"] == ExitCode.BAD_INPUT

@@ -19,8 +19,6 @@ def read(content: bytes, limits: Limits | None = None) -> list[Record]:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "empty sequence"),
-        (b"\n  \n", "empty sequence"),
         (b"ACGT\nAC-GT\n", "illegal character '-' on line 5: a gap, so this looks like an alignment"),
         (b"AC.GT\n", "illegal character '.' on line 4"),
         (b"MKTAYIAKQR\n", "illegal character 'I' on line 4: this looks like protein"),
@@ -57,7 +55,7 @@ def test_headers(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
         (b"", "empty id"),
         (b"id", ""),
         (b"x" * 8, "the header has 21 bytes, more than the limit of 20"),
-        (b"last", "empty sequence"),
+        (b"last", ""),
     ]
     assert [record.line for record in found] == [1, 3, 4, 6, 8, 10]
 

@@ -32,10 +32,24 @@ def test_records_and_qualities_that_look_like_headers(content: bytes) -> None:
     assert [(record.record_id, record.sequence) for record in read(content)] == [(b"r1", b"ACGT"), (b"r2", b"GGNN")]
 
 
+@pytest.mark.parametrize(
+    "end", [b"@r0\n\n+\n\n", b"@r0\n\n+\n", b"@r0\n\n+", b"@r0\r\n\r\n+\r\n\r\n", b"@r0\n \n+r0\n \n"]
+)
+def test_a_read_of_length_nought_as_trimmers_write_it_is_no_fault(end: bytes) -> None:
+    one, hollow = read(ONE + end)
+    assert (one.problem, hollow.record_id, hollow.problem, hollow.length) == ("", b"r0", "", 0)
+
+
+def test_a_dot_is_a_no_call() -> None:
+    called, bad = read(b"@a\nAC..\n+\nIIII\n@b\nA.X\n+\nIII\n")
+    assert (called.sequence, called.length) == (b"ACNN", 4)
+    assert bad.problem == "illegal character 'X' on line 6: write N for an unknown base"
+
+
 def test_a_bad_record_is_told_and_the_next_one_read() -> None:
     bad, empty, nameless, last = read(b"@bad\nAC-T\n+\nIIII\n@empty\n\n+\n\n@\nAC\n+\nII\n" + TWO)
     assert bad.problem.startswith("illegal character '-' on line 2")
-    assert (empty.record_id, empty.problem, empty.line) == (b"empty", "empty sequence", 5)
+    assert (empty.record_id, empty.problem, empty.line) == (b"empty", "", 5)
     assert (nameless.problem, last.sequence) == ("empty id", b"GGNN")
 
 

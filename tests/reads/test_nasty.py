@@ -28,7 +28,7 @@ STATUSES = {
     "blank_lines_inside.fasta": {"scored": 2},
     "crlf.fasta": {"scored": 2},
     "duplicate_ids.fasta": {"scored": 3},
-    "empty_record_in_middle.fasta": {"scored": 2, "invalid": 1},
+    "empty_record_in_middle.fasta": {"scored": 2, "too_short": 1},
     "fastq_by_mistake.fasta": {"scored": 4, "no_open_frame": 6},
     "gaps_dashes.fasta": {"scored": 1, "invalid": 1},
     "good.fasta.bz2": {"scored": 2},
@@ -54,7 +54,6 @@ STATUSES = {
 """Records by status; no_open_frame means a stop codon in every frame of every chunk."""
 
 REASONS = {
-    "empty_record_in_middle.fasta": (b"hollow", "empty sequence", 15),
     "gaps_dashes.fasta": (b"aligned", "illegal character '-' on line 6", 1),
     "mixed_good_and_bad.fasta": (b"bad_protein", "illegal character 'L' on line 16: this looks like protein", 15),
     "nul_bytes.fasta": (b"a", "on line 2: a NUL byte, so the file is damaged", 1),
@@ -106,6 +105,13 @@ def test_the_invalid_record_is_named_with_its_reason(shared: Path, name: str) ->
     assert bad["record_id"] == record_id
     assert reason in bad["reason"]
     assert bad["reason"].endswith(f"(record begins on line {line})")
+
+
+def test_a_record_without_sequence_is_too_short(shared: Path) -> None:
+    reading = read_files(shared / "data" / "nasty" / "empty_record_in_middle.fasta", strict=True)
+    (hollow,) = (row for row in reading.chunks if row["status"] == "too_short")
+    assert (hollow["record_id"], hollow["record_length"]) == (b"hollow", 0)
+    assert hollow["reason"] == "empty sequence (record begins on line 15)"
 
 
 @pytest.mark.parametrize("name", REASONS)

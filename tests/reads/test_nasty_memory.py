@@ -61,7 +61,7 @@ def test_records_without_end_that_hold_nothing_are_given_up(tmp_path: Path, line
 
 def test_as_many_invalid_records_as_valid_ones_are_only_listed(tmp_path: Path) -> None:
     file = tmp_path / "in.fa"
-    file.write_bytes((b">good\n" + b"ACGTTGCA" * 10 + b"\n>trimmed\n") * 30)
+    file.write_bytes((b">good\n" + b"ACGTTGCA" * 10 + b"\n>aligned\n-\n") * 30)
     batches = frame_batches([ReadInput(file, "in.fa")], chunk_length=500, limits=Limits(invalid_records=5))
     statuses = [status for batch in batches for status in batch.chunks["status"].to_pylist()]
     assert statuses.count("invalid") == 30

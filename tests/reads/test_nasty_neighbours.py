@@ -74,7 +74,6 @@ INVALID = {
     "FASTQ behind FASTA": (b">a\n" + A + b"\n@r\n" + A + b"\n+\n" + Q, "'@' on line 3: this looks like FASTQ"),
     "colour space": (b">a\nT0123012301230", "'0' on line 2: remove the numbers"),
     "protein": (b">a\nMKVLATEFIQW", "'L' on line 2: this looks like protein"),
-    "header alone": (b">a", "empty sequence"),
     "header without an id": (b"> \t\n" + A, "empty id"),
     "header over its limit": (b">a " + b"d" * 70_000 + b"\n" + A, "the header has 70,002 bytes, more than the limit"),
     "sequence over its limit": (b">a\n" + A * 20, "the sequence has 3,600 bases, more than the limit of 3,000"),
@@ -96,6 +95,8 @@ OTHERS = {
     "ambiguity codes alone": (b"RYKM" * 20, "no_open_frame", "no unambiguous codon"),
     "a stop in every frame": (b"TAAATAGATAGCTATTTATCTATTTA" * 6, "no_open_frame", "no frame without a stop codon"),
     "U and T": (b"GGUggtGGuGGT" * 10, "scored", ""),
+    "no sequence line": (b"", "too_short", "empty sequence (record begins on line 1)"),
+    "white space alone": (b" \n\t\n", "too_short", "empty sequence (record begins on line 1)"),
     "one base short": (b"G" * 59, "too_short", "length 59, below the minimum of 60 bases"),
 }
 

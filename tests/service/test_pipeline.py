@@ -85,12 +85,15 @@ def test_cancel_then_resume_though_redis_has_forgotten_everything(
 
 
 def test_bad_input_fails_the_job_and_the_next_one_runs(serving: Deployment, tmp_path: Path) -> None:
-    bad = tmp_path / "page.fasta"
-    bad.write_text("<html><body>404</body></html>\n")
+    page, bad = tmp_path / "page.fasta", tmp_path / "cut.fastq"
+    page.write_text("<html><body>404</body></html>\n")
+    assert "page.fasta, line 1: this is HTML" in serving.messages("submit", str(page), expect=3)
+    # What only reading it all shows
+    bad.write_text("@a\nACGT\n+\nIIII\n@b\nACGT\n+\nII")
     job_id = serving.run("submit", str(bad)).strip()
     report = serving.json("watch", job_id, expect=3)
     assert report["state"] == "failed"
-    assert "page.fasta" in report["message"]
+    assert "cut.fastq" in report["message"]
     serving.run("submit", str(SAMPLE), "--wait", "--force-new")
 
 

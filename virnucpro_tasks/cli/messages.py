@@ -13,6 +13,7 @@ import click
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
 if TYPE_CHECKING:
+    from virnucpro_tasks.jobs.job import Job
     from virnucpro_tasks.models.bundle import Bundle
 
 
@@ -38,6 +39,13 @@ def hashing_note(*, quiet: bool = False) -> Callable[[int], None]:
     return lambda size: say(
         f"checking the files of the bundle, {size / 1e9:.1f} GB, once until they change", quiet=quiet
     )
+
+
+def warn_of_empty_inputs(job: Job, *, quiet: bool = False) -> None:
+    """Name the inputs that hold no record; the others are scored."""
+    for entry in job.spec.inputs:
+        if entry.empty:
+            say(f"warning: {entry.name} is empty: the other inputs are scored without it", quiet=quiet)
 
 
 def bundle_line(bundle: Bundle) -> str:

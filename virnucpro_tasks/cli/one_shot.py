@@ -10,7 +10,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
@@ -81,6 +81,7 @@ def embed_here(
     )
     submission = deduplicate(settings.store, job)
     job = submission.job
+    warn_of_empty_inputs(job, quiet=quiet)
     if job.paths.run.exists():
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)
         return job

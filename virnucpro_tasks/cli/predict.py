@@ -16,6 +16,7 @@ from virnucpro_tasks.cli.messages import (
     say,
     say_if_terminal_is_read,
     warn_of_chunk_length,
+    warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import engine_options, job_options, json_option, settings_of
@@ -91,6 +92,7 @@ def command(
             priority=0,
         )
         job = deduplicate(settings.store, job).job
+        warn_of_empty_inputs(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
         progress = run_here(settings, job, devices=devices, quiet=quiet)
         if job.paths.run.exists():

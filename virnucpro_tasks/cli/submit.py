@@ -9,7 +9,14 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.cli.messages import hashing_note, print_json, say, say_if_terminal_is_read, warn_of_chunk_length
+from virnucpro_tasks.cli.messages import (
+    hashing_note,
+    print_json,
+    say,
+    say_if_terminal_is_read,
+    warn_of_chunk_length,
+    warn_of_empty_inputs,
+)
 from virnucpro_tasks.cli.options import deployment_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
@@ -81,6 +88,7 @@ def command(
     if force_new:
         replace_submission(settings.store, job)
     job = submission.job
+    warn_of_empty_inputs(job)
     start(app, submission)
     if not wait and output is None:
         print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)

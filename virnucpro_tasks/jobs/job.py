@@ -22,12 +22,14 @@ from virnucpro_tasks.file_operations import (
     temporary_beside,
 )
 from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked, write_json
+from virnucpro_tasks.jobs.check_inputs import mark_empty
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.models.verification import read_part
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
+from virnucpro_tasks.reads.inputs import ReadInput
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
 """The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""
@@ -85,6 +87,11 @@ class Job:
         return self.spec.job_id
 
     @property
+    def inputs(self) -> list[ReadInput]:
+        """The staged input files, with the names that the user gave."""
+        return [ReadInput(self.paths.input(ordinal), entry.name) for ordinal, entry in enumerate(self.spec.inputs)]
+
+    @property
     def queue(self) -> str:
         """Name of the queue of the job's shards."""
         return job_queue(self.spec.bundle_digest, self.spec.owner, self.spec.parameters.priority, self.job_id)
@@ -93,8 +100,8 @@ class Job:
 def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
-    Raises BundleError for a head that was changed, InputError for a file that cannot be read, StoreError if the store
-    cannot be written. On any error the folder is removed.
+    Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
+    that it is not FASTA or FASTQ, StoreError if the store cannot be written. On any error the folder is removed.
     """
     parts = {name: read_part(bundle, name) for name in (HEAD_FILES if bundle.description.has_head else ())}
     final = JobPaths.of(store, new_job_id())
@@ -105,7 +112,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         spec = JobSpec(
             job_id=final.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs=stage_inputs(inputs, paths),
+            inputs=mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict),
             parameters=parameters,
             bundle_digest=bundle.digest,
             version=version("virnucpro-tasks"),

@@ -24,12 +24,16 @@ STANDARD_INPUT = Path("-")
 STANDARD_INPUT_NAME = "standard input"
 
 
-class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An input file of a job: its name as the user gave it, its size in bytes and its SHA-256 (hex)."""
+class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An input file of a job: its name as the user gave it, its size in bytes and its SHA-256 (hex).
+
+    `empty` is said of one that holds no record.
+    """
 
     name: str
     bytes: int
     sha256: str
+    empty: bool = False
 
 
 def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, ...]:

@@ -101,9 +101,9 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
 
 def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts) -> list[str]:
     """Warnings about results that are to be read with care."""
-    found = []
+    found = [f"{entry.name} is empty: it holds no record" for entry in spec.inputs if entry.empty]
     if not description.has_head:
-        return ["the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]
+        return [*found, "the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]
     if description.demonstration:
         found.append(
             "the model is a demonstration, a tiny one for trying things out: draw no conclusions from its scores"

@@ -10,7 +10,7 @@ from virnucpro_tasks.files import as_store_error, file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
-from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.reads.batches import frame_batches
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.shards.cut import cut_shards, split_tail
@@ -60,7 +60,7 @@ def cut_input(job: Job) -> Iterator[FrameBatch]:
     """The shards of a job from its input, in order."""
     parameters = job.spec.parameters
     batches = frame_batches(
-        [ReadInput(job.paths.input(ordinal), entry.name) for ordinal, entry in enumerate(job.spec.inputs)],
+        job.inputs,
         chunk_length=parameters.chunk_length,
         min_length=parameters.min_length,
         strict=parameters.strict,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +12,19 @@ import pyarrow as pa
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
 from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
-from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, shown
-from virnucpro_tasks.reads.records import Limits, Record, read_records
-from virnucpro_tasks.reads.sources import open_input
+from virnucpro_tasks.reads.inputs import ReadInput as ReadInput
+from virnucpro_tasks.reads.inputs import each_input
+from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
 
 DEFAULT_BATCH_BASES = 250_000
 """Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
+EMPTY_SEQUENCE = "empty sequence"
 NO_CODON = "no unambiguous codon"
 NO_OPEN_FRAME = "no frame without a stop codon"
 
 _ROW_COST_BASES = 32
 """Cost of a record in a batch besides its bases and id, so that a batch of tiny records stays small too."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadInput:
-    """An input file, and its name in messages."""
-
-    path: Path
-    name: str
 
 
 def frame_batches(
@@ -47,48 +39,62 @@ def frame_batches(
     """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
     A record longer than `batch_bases` comes in several batches, cut between chunks. Memory is that of the longest
-    record plus a few times `batch_bases`. Raises InputError for a file that is not FASTA or FASTQ, if there is no valid
-    record, if more than `limits.invalid_records` and more than half of the records are invalid, and with `strict` for
-    the first invalid record.
+    record plus a few times `batch_bases`. An empty file among others has no rows. Raises InputError for a file that is
+    not FASTA or FASTQ, if there is no valid record, if more than `limits.invalid_records` and more than half of the
+    records are invalid (or nearly all are invalid or empty), and with `strict` for the first invalid record or empty
+    file.
     """
     limits = limits or Limits()
     batch = _Batch(chunk_length)
     first_bad: InputError | None = None
-    invalid = 0
+    invalid = hollow = 0
+    least_length = max(min_length, 1)
     record_ordinal = -1
-    for input_ordinal, source in enumerate(inputs):
-        with open_input(source.path, name=source.name) as stream:
-            for record in read_records(stream, name=source.name, limits=limits):
-                record_ordinal += 1
-                if record.problem:
-                    invalid += 1
-                    if strict or first_bad is None:
-                        first_bad = _bad_record(record, name=source.name)
-                    if strict:
-                        raise first_bad
-                    if invalid > limits.invalid_records and 2 * invalid > record_ordinal + 1:
-                        raise _too_many_bad(first_bad, invalid, record_ordinal + 1)
-                    reason = f"{record.problem} (record begins on line {record.line})"
-                    batch.add_unscored(record, input_ordinal, record_ordinal, Status.INVALID, reason)
-                elif record.length < min_length:
-                    reason = f"length {record.length}, below the minimum of {min_length} bases"
-                    batch.add_unscored(record, input_ordinal, record_ordinal, Status.TOO_SHORT, reason)
-                elif record.length <= batch_bases:
-                    batch.add(record, input_ordinal, record_ordinal)
-                else:
-                    if batch.cost:
-                        yield batch.tables()
-                    yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
-                    batch = _Batch(chunk_length)
-                if batch.cost >= batch_bases:
+    for input_ordinal, records in each_input(inputs, limits=limits, strict=strict):
+        for record in records:
+            record_ordinal += 1
+            if record.problem:
+                invalid += 1
+                if strict or first_bad is None:
+                    first_bad = _bad_record(record, record.problem, name=inputs[input_ordinal].name)
+                if strict:
+                    raise first_bad
+                if invalid > limits.invalid_records and 2 * invalid > record_ordinal + 1:
+                    raise _too_many_bad(first_bad, invalid, record_ordinal + 1)
+                reason = f"{record.problem} (record begins on line {record.line})"
+                batch.add_unscored(record, input_ordinal, record_ordinal, Status.INVALID, reason)
+            elif record.length < least_length:
+                reason = _too_short(record, min_length)
+                if not record.length:
+                    hollow += 1
+                    if first_bad is None:
+                        first_bad = _bad_record(record, EMPTY_SEQUENCE, name=inputs[input_ordinal].name)
+                    unusable = invalid + hollow
+                    if unusable > limits.invalid_records and 100 * unusable > 99 * (record_ordinal + 1):
+                        raise _too_many_bad(first_bad, unusable, record_ordinal + 1)
+                batch.add_unscored(record, input_ordinal, record_ordinal, Status.TOO_SHORT, reason)
+            elif record.length <= batch_bases:
+                batch.add(record, input_ordinal, record_ordinal)
+            else:
+                if batch.cost:
                     yield batch.tables()
-                    batch = _Batch(chunk_length)
+                yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
+                batch = _Batch(chunk_length)
+            if batch.cost >= batch_bases:
+                yield batch.tables()
+                batch = _Batch(chunk_length)
     if record_ordinal < 0:
         raise InputError("there is no input", file="(none)", hint="name at least one FASTA or FASTQ file")
     if batch.cost:
         yield batch.tables()
-    if first_bad is not None and invalid == record_ordinal + 1:
+    if first_bad is not None and invalid and invalid + hollow == record_ordinal + 1:
         raise first_bad
+
+
+def _too_short(record: Record, min_length: int) -> str:
+    if not record.length:
+        return f"{EMPTY_SEQUENCE} (record begins on line {record.line})"
+    return f"length {record.length}, below the minimum of {min_length} bases"
 
 
 def _too_many_bad(first: InputError, invalid: int, records: int) -> InputError:
@@ -101,9 +107,9 @@ def _too_many_bad(first: InputError, invalid: int, records: int) -> InputError:
     )
 
 
-def _bad_record(record: Record, *, name: str) -> InputError:
+def _bad_record(record: Record, problem: str, *, name: str) -> InputError:
     return InputError(
-        record.problem,
+        problem,
         file=name,
         record=shown(record.record_id) or None,
         line=record.line,

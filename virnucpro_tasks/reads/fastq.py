@@ -18,6 +18,9 @@ from virnucpro_tasks.reads.record import (
     shown,
 )
 
+_BASES_OF_FASTQ = UPPER_DNA.replace(b".", b"N")
+"""Translation as UPPER_DNA, and of the no-calls of older Illumina software to N."""
+
 _FOUR_LINES_HINT = "FASTQ is read with exactly four lines a record"
 _LINES = 4
 
@@ -41,6 +44,9 @@ def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limi
                 line += 1
                 continue
             if at + _LINES > len(lines):
+                if block is None and _is_empty_read(lines[at:]):
+                    lines.append(b"")
+                    continue
                 break
             yield _record(lines[at : at + _LINES], line=line, name=name, limits=limits)
             at += _LINES
@@ -91,7 +97,7 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
             line=line + 3,
             hint="the file is damaged or cut off",
         )
-    sequence = body.translate(UPPER_DNA, WHITE_SPACE)
+    sequence = body.translate(_BASES_OF_FASTQ, WHITE_SPACE)
     if (
         record_id
         and sequence
@@ -104,7 +110,12 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
         header_length=len(header),
         record_id=record_id,
         length=len(sequence),
-        illegal=illegal_letter(body, line=line + 1),
+        illegal=illegal_letter(body.replace(b".", b"N"), line=line + 1),
         limits=limits,
     )
     return Record(record_id, b"", line, problem, len(sequence))
+
+
+def _is_empty_read(lines: list[bytes]) -> bool:
+    """Whether these are the last lines of a file that ends behind the '+' of a read without bases."""
+    return len(lines) == _LINES - 1 and not lines[1].strip() and lines[2].startswith(b"+")

@@ -51,7 +51,9 @@ UPPER_DNA = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyzU", b"ABCDEFGHIJKLMNOPQR
 
 _ILLEGAL = re.compile(rb"[^%b%b%b]" % (LETTERS + b"U", LETTERS.lower() + b"u", WHITE_SPACE))
 _PROTEIN_ONLY = b"EFILPQJOZX*"
-_PROTEIN_CERTAIN = b"EFILPQ"
+PROTEIN_CERTAIN = b"EFILPQ"
+"""Letters of amino acids that stand for no nucleotide."""
+
 _SAMPLE_BYTES = 10_000
 
 
@@ -71,7 +73,7 @@ def illegal_letter(body: bytes, *, line: int) -> str:
     line += body.count(b"\n", 0, at)
     where = f"illegal character {shown_character(character)} on line {line}"
     upper = body[at : at + _SAMPLE_BYTES].upper()
-    if character.upper() in _PROTEIN_ONLY and any(letter in upper for letter in _PROTEIN_CERTAIN):
+    if character.upper() in _PROTEIN_ONLY and any(letter in upper for letter in PROTEIN_CERTAIN):
         return f"{where}: this looks like protein"
     if body.startswith(BYTE_ORDER_MARK, at):
         return f"{where}: a byte order mark, so files were joined here; remove it"
@@ -95,13 +97,11 @@ _EXPLANATIONS = {
 
 
 def problem_of(*, header_length: int, record_id: bytes, length: int, illegal: str, limits: Limits) -> str:
-    """Describe the first problem of a record; empty if it has none."""
+    """Describe the first problem of a record; empty if it has none. A sequence without a letter is none."""
     if header_length > limits.header_bytes:
         return f"the header has {header_length:,} bytes, more than the limit of {limits.header_bytes:,}"
     if not record_id:
         return "empty id" if length else "empty id and empty sequence"
-    if length == 0:
-        return "empty sequence"
     if illegal:
         return illegal
     if length > limits.bases:

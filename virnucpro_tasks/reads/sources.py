@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.errors import EmptyInputError, InputError
 from virnucpro_tasks.file_operations import by_name
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 
@@ -188,8 +188,8 @@ class _Checked:
 def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
     """Open a plain, gzip, bzip2, xz or zstd file (also of several members) and yield a stream of its plain bytes.
 
-    Errors call the file `name`. Raises InputError, at once or while reading, if it is missing, a directory, unreadable,
-    empty, damaged, cut off, compressed twice, or of a known format other than FASTA/FASTQ.
+    Errors call the file `name`. Raises EmptyInputError if it is empty, and InputError, at once or while reading, if it
+    is missing, a directory, unreadable, damaged, cut off, compressed twice, or of a format that is known and not read.
     """
     try:
         handle = by_name(lambda: path.open("rb"), path)
@@ -204,12 +204,12 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
     with handle:
         stream, head = _peeked(_Checked(handle, name=name))
         if not head:
-            raise InputError("the file is empty", file=name)
+            raise EmptyInputError("the file is empty", file=name)
         compression = _compression_of(head)
         if compression is not None:
             stream, head = _peeked(_Unpacked(stream, compression=compression, name=name))
             if not head:
-                raise InputError("the file is empty once unpacked", file=name)
+                raise EmptyInputError("the file is empty once unpacked", file=name)
             if (inner := _compression_of(head)) is not None:
                 raise InputError(
                     f"the file is compressed twice: {inner} inside {compression}", file=name, hint="unpack it once"
