@@ -18,6 +18,7 @@
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
 | virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a write succeeds,     |
 | virnucpro.store-reasons       | hash                 | virnucpro   | or `resume` or `remove` is called            |
+| virnucpro.worker-troubles     | hash                 | supervisor  | of each worker, until it has finished a task |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
@@ -78,6 +79,9 @@ STORE_FAILURES = "virnucpro.store-failures"
 
 STORE_REASONS = "virnucpro.store-reasons"
 """The last such failure by job id, as JSON: a message, and whether the job has ended because of it."""
+
+WORKER_TROUBLES = "virnucpro.worker-troubles"
+"""The last death of a worker by its node name, as JSON: why, what to do, its queue, the time by the server's clock."""
 
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is removed: by then a shard whose worker died

@@ -22,6 +22,7 @@ def job(settings: Settings) -> Job:
 def answer(monkeypatch: pytest.MonkeyPatch, *workers: WorkerInfo) -> None:
     """Let these workers answer, and Redis know of no failure of the store."""
     monkeypatch.setattr(status, "workers", lambda _: list(workers))
+    monkeypatch.setattr(status, "worker_troubles", lambda _app, _queues: [])
     monkeypatch.setattr(status, "with_store_failures", lambda _app, _job, progress: progress)
 
 
@@ -52,6 +53,14 @@ def test_it_says_when_no_worker_can(job: Job, virnucpro: Virnucpro, monkeypatch:
     queue = gpu_queue(job.spec.bundle_digest)
     last = virnucpro("status", job.job_id).out[-1]
     assert last == f"no worker takes from queue {queue}: start one with this bundle"
+
+
+def test_it_says_why_workers_start_again(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch)
+    trouble = "worker embed-gpu0@here, 3 s ago: was killed by SIGKILL"
+    monkeypatch.setattr(status, "worker_troubles", lambda _app, _queues: [trouble])
+    assert trouble in virnucpro("status", job.job_id).out
+    assert json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))["troubles"] == [trouble]
 
 
 def test_a_failed_job_shows_why_and_asks_no_worker(job: Job, virnucpro: Virnucpro) -> None:

@@ -15,7 +15,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
-from virnucpro_tasks.queue import store_failures, tasks
+from virnucpro_tasks.queue import outcomes, store_failures, tasks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.queue.outcomes import message_outcome
 from virnucpro_tasks.queue.store_failures import ONE_SHOT_FAILURES, STORE_FAILURES_AN_ATTEMPT, store_failure_of
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture
 def app(broker: EmbeddedBroker, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirnucproApp]:
     monkeypatch.setattr(store_failures, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(outcomes, "RETRY_PAUSE_SECONDS", 0)
     app = make_app(replace(settings, broker_url=broker.url))
     yield app
     app.close()

@@ -57,9 +57,17 @@ class Nvml(ModuleType):
         return uuid
 
 
+SAID: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_said() -> None:
+    SAID.clear()
+
+
 def listed(monkeypatch: pytest.MonkeyPatch, nvml: Nvml | None) -> tuple[Gpu, ...] | None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    return list_gpus()
+    return list_gpus(say=SAID.append)
 
 
 def test_gpus_with_and_without_mig(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,10 +78,21 @@ def test_gpus_with_and_without_mig(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gpu_that_is_lost_is_left_out_and_the_others_keep_their_index(monkeypatch: pytest.MonkeyPatch) -> None:
     assert listed(monkeypatch, Nvml({"lost": (), SECOND: ()})) == (Gpu(1, SECOND),)
+    assert SAID[0].startswith("GPU 0 is left out: ")
 
 
 def test_a_driver_that_does_not_work_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert listed(monkeypatch, Nvml({}, fails=pynvml.NVMLError_DriverNotLoaded)) == ()
+    assert listed(monkeypatch, Nvml({}, fails=pynvml.NVMLError_LibRmVersionMismatch)) == ()
+    assert [line.partition(": ")[0] for line in SAID] == ["the NVIDIA driver does not list GPUs"] * 2
+
+
+def test_an_error_of_closing_nvml_hides_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Nvml):
+        def nvmlShutdown(self) -> None:
+            raise pynvml.NVMLError_Uninitialized
+
+    assert listed(monkeypatch, Failing({FIRST: ()})) == (Gpu(0, FIRST),)
 
 
 def test_without_the_driver_or_the_package_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ class Started:
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     started = Started()
     monkeypatch.setattr(program, "Supervisor", started)
-    monkeypatch.setattr(program, "list_gpus", lambda: ())
+    monkeypatch.setattr(program, "list_gpus", lambda say: ())
     # main() sets the soft shutdown time for the workers.
     monkeypatch.setattr(program.os, "environ", {"VIRNUCPRO_BUNDLE": "demo", "VIRNUCPRO_STORE": str(tmp_path / "store")})
     return started

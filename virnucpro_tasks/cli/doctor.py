@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.files import write_bytes
+from virnucpro_tasks.host import available_cores, describe_processor, memory, processor_features, require_semaphores
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
@@ -130,6 +132,14 @@ def _packages(_: Settings) -> str:
     return ", ".join(found)
 
 
+def _host(_: Settings) -> str:
+    require_semaphores()
+    here = memory()
+    room = "" if here is None else f", {here.free_bytes / GIGABYTE:.0f} of {here.limit_bytes / GIGABYTE:.0f} GB free"
+    processor = describe_processor(processor_features(), platform.machine())
+    return f"{available_cores()} cores{room}, {processor}"
+
+
 def _store(settings: Settings) -> str:
     settings.store.mkdir(parents=True, exist_ok=True)
     probe = settings.store / ".doctor"
@@ -174,6 +184,7 @@ def _workers(settings: Settings) -> str:
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
+    "host": _host,
     "store": _store,
     "file system of the store": _file_system,
     "bundle": _bundle,

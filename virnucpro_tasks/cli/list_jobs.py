@@ -15,7 +15,7 @@ from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
-from virnucpro_tasks.queue.client import all_with_store_failures
+from virnucpro_tasks.queue.client import all_with_store_failures, worker_troubles
 
 
 @click.command("list")
@@ -25,12 +25,16 @@ from virnucpro_tasks.queue.client import all_with_store_failures
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """List the jobs of the store, oldest first; works without Redis."""
     settings = settings_of(context, **flags)
-    snapshots = all_with_store_failures(app_of(settings), list(_readable(settings.store)))
+    app = app_of(settings)
+    snapshots = all_with_store_failures(app, list(_readable(settings.store)))
     if as_json:
         print_json([progress.as_dict() for progress in snapshots])
         return
     for progress in snapshots:
         click.echo(_line(progress))
+    if any(not progress.is_final for progress in snapshots):
+        for line in worker_troubles(app):
+            say(f"warning: {line}")
 
 
 def _readable(store: Path) -> Iterator[Progress]:

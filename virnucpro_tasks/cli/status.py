@@ -14,7 +14,7 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.queue.client import with_store_failures, workers
+from virnucpro_tasks.queue.client import with_store_failures, worker_troubles, workers
 
 
 @click.command("status")
@@ -45,12 +45,16 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
         except BrokerError as error:
             report["workers"] = None
             say(f"warning: {error}")
+        else:
+            report["troubles"] = worker_troubles(app, [queue])
     if as_json:
         print_json(report)
         return
     click.echo(f"{job_id}  {describe(progress)}")
     if progress.message:
         click.echo(progress.message)
+    for line in report.get("troubles", []):
+        click.echo(line)
     if "workers" in report and report["workers"] is not None:
         names = ", ".join(report["workers"])
         click.echo(f"workers: {names}" if names else f"no worker takes from queue {queue}: start one with this bundle")

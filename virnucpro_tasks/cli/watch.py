@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.deployment_news import DeploymentNews
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
@@ -22,7 +23,8 @@ def command(context: click.Context, /, job_id: str, *, as_json: bool, **flags: A
     """Follow a job until it ends; ends with the job's exit code. Ctrl-C leaves the job running."""
     settings = settings_of(context, **flags)
     job = open_job(settings.store, job_id)
-    progress = follow(app_of(settings), job, lease_seconds=settings.lease_seconds)
+    app = app_of(settings)
+    progress = follow(app, job, lease_seconds=settings.lease_seconds, news=DeploymentNews(app, job))
     if as_json:
         print_json(progress.as_dict())
     return progress.exit_code

@@ -26,6 +26,7 @@ from virnucpro_tasks.queue.store_failures import (
     clear_store_failures,
     store_failure_of,
 )
+from virnucpro_tasks.queue.worker_troubles import fresh_troubles
 
 PING_SECONDS = 2.0
 """Time that workers have to answer a question."""
@@ -116,6 +117,17 @@ def wait_for(
             requeue_if_lost(app, job)
             last_change = clock()
         time.sleep(poll_seconds)
+
+
+def worker_troubles(app: Celery, queues: Sequence[str] | None = None) -> list[str]:
+    """Return a line for each worker that has died lately: those of `queues` and coordinators, or all (None).
+
+    Empty if Redis is away.
+    """
+    try:
+        return fresh_troubles(app.backend.client, queues)
+    except RedisError:
+        return []
 
 
 def with_store_failures(app: Celery, job: Job, progress: Progress) -> Progress:

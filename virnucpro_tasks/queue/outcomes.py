@@ -20,6 +20,7 @@ carries out the last two (`virnucpro_workers.consumer.request`).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,9 @@ from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT
 
 log = logging.getLogger(__name__)
+
+RETRY_PAUSE_SECONDS = 1.0
+"""A message that is put back for a failure of Redis, or for files that were damaged, waits so long before."""
 
 
 class MessageReassigned(Ignore):
@@ -82,6 +86,8 @@ def message_outcome(app: Celery, job: Job) -> Iterator[None]:
         else:
             clear_store_failures(client, job)
     except (OperationalError, RedisError, StageRetryError) as error:
+        # The message comes back at once, to this worker or another one.
+        time.sleep(RETRY_PAUSE_SECONDS)
         raise Reject(error, requeue=True) from error
     except FileNotFoundError:
         if is_there(job.paths.job):

@@ -13,6 +13,7 @@ import socket
 import sys
 from pathlib import Path
 
+from virnucpro_tasks import keys
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.file_operations import can_share_memory
@@ -30,6 +31,7 @@ from virnucpro_workers.finishing import finishing_processes
 from virnucpro_workers.gpus import list_gpus
 from virnucpro_workers.launch import worker_specs
 from virnucpro_workers.supervisor import Supervisor
+from virnucpro_workers.trouble_recorder import TroubleRecorder
 
 STOP_GRACE_SECONDS = 15.0
 """Time after the soft shutdown time in which workers requeue their shards and leave Redis, before SIGKILL."""
@@ -65,7 +67,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     choice = choose_devices(
         options.devices,
         mask=os.environ.get("CUDA_VISIBLE_DEVICES"),
-        gpus=list_gpus(),
+        gpus=list_gpus(say=_say),
         cores=cores,
         cpu_threads=settings.cpu_threads,
     )
@@ -87,7 +89,16 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
     stop_seconds = settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds)
     policy = (one_shot_policy if options.one_shot else Policy)(stop_seconds=stop_seconds)
-    return Supervisor(specs, policy, run_dir=run_dir, tell=NoteWriter(options.notes_fd).write).run()
+    if options.notes_fd is not None:
+        tell = NoteWriter(options.notes_fd).write
+    else:
+        gpu_queue = "" if not choice.slots else keys.gpu_queue(find_bundle(settings.bundle).digest)
+        tell = TroubleRecorder(settings, host=options.name, gpu_queue=gpu_queue).tell
+    return Supervisor(specs, policy, run_dir=run_dir, tell=tell).run()
+
+
+def _say(line: str) -> None:
+    print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
 
 
 def _finishing_processes(cores: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,11 @@ class Gpu:
     mig_uuids: tuple[str, ...] = ()
 
 
-def list_gpus() -> tuple[Gpu, ...] | None:
+def list_gpus(*, say: Callable[[str], None] = lambda line: None) -> tuple[Gpu, ...] | None:
     """Return all GPUs of this host, whatever CUDA_VISIBLE_DEVICES is; None if there is no NVML to ask.
 
-    Without a working driver, NVML knows of no GPU.
+    Without a working driver, NVML knows of no GPU; `say` is then called with its error, such as a driver that does not
+    fit its library.
     """
     try:
         import pynvml as nvml
@@ -29,23 +31,26 @@ def list_gpus() -> tuple[Gpu, ...] | None:
         nvml.nvmlInit()
     except nvml.NVMLError_LibraryNotFound:
         return None
-    except nvml.NVMLError:
+    except nvml.NVMLError as error:
+        say(f"the NVIDIA driver does not list GPUs: {error}")
         return ()
     try:
-        return tuple(_gpus(nvml))
-    except nvml.NVMLError:
+        return tuple(_gpus(nvml, say))
+    except nvml.NVMLError as error:
+        say(f"the NVIDIA driver does not list GPUs: {error}")
         return ()
     finally:
-        nvml.nvmlShutdown()
+        with suppress(nvml.NVMLError):
+            nvml.nvmlShutdown()
 
 
-def _gpus(nvml: Any) -> Iterator[Gpu]:
+def _gpus(nvml: Any, say: Callable[[str], None]) -> Iterator[Gpu]:
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
             yield Gpu(index, nvml.nvmlDeviceGetUUID(handle), tuple(_mig_uuids(nvml, handle)))
-        except nvml.NVMLError:
-            continue  # this GPU is lost or not accessible
+        except nvml.NVMLError as error:
+            say(f"GPU {index} is left out: {error}")
 
 
 def _mig_uuids(nvml: Any, gpu: Any) -> Iterator[str]:

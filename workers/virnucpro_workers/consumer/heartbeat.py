@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from celery.worker import state
 
+from virnucpro_tasks.errors import StoreError
 from virnucpro_workers.consumer.kombu_internals import is_polling
 from virnucpro_workers.consumer.periodic import PeriodicStep
 from virnucpro_workers.health import Phase, renew_heartbeat, write_heartbeat
@@ -22,16 +24,24 @@ class HeartbeatStep(PeriodicStep):
     """Set on a subclass, one per process."""
 
     def start(self, parent: Any) -> None:
-        write_heartbeat(self.file, Phase.CONSUMING)
+        self._write(Phase.CONSUMING)
         super().start(parent)
 
     def stop(self, parent: Any) -> None:
         super().stop(parent)
-        write_heartbeat(self.file, Phase.RECONNECTING)
+        self._write(Phase.RECONNECTING)
 
     terminate = stop
 
     def poll(self, parent: Any) -> None:
         # A worker that holds a task does not poll.
         if state.reserved_requests or is_polling(parent):
-            renew_heartbeat(self.file)
+            try:
+                renew_heartbeat(self.file)
+            except OSError:
+                self._write(Phase.CONSUMING)
+
+    def _write(self, phase: Phase) -> None:
+        # Whoever watches the file takes its absence for silence; the work goes on.
+        with suppress(OSError, StoreError):
+            write_heartbeat(self.file, phase)
