@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,17 @@ def test_where_the_mark_cannot_be_written_the_folder_serves_as_well(
     with TemporaryFolder("vnp-", parent=tmp_path) as folder:
         assert list(folder.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_for_temporary_files_another_one_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_is_writable() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_is_writable)
+    with TemporaryFolder("virnucpro-run-", otherwise=tmp_path / "store") as folder:
+        assert folder.parent == tmp_path / "store"
+    assert list((tmp_path / "store").iterdir()) == []
+    with pytest.raises(FileNotFoundError), TemporaryFolder("virnucpro-run-"):
+        pass

@@ -17,11 +17,18 @@ MARK_FILE = ".virnucpro-owner"
 class TemporaryFolder:
     """A new folder (mode 700) with the mark of this process, beside other temporary files or in `parent`.
 
-    As a context manager it gives the path, and removes the folder at the end. Raises OSError.
+    It is in the folder `otherwise` if this host has no folder for temporary files that can be written. As a context
+    manager it gives the path, and removes the folder at the end. Raises OSError.
     """
 
-    def __init__(self, prefix: str, *, parent: Path | str | None = None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    def __init__(self, prefix: str, *, parent: Path | str | None = None, otherwise: Path | None = None) -> None:
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        except FileNotFoundError:
+            if parent is not None or otherwise is None:
+                raise
+            otherwise.mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=otherwise))
         self._mark: Mark | None = None
         # A folder without a mark serves as well.
         with suppress(OSError):

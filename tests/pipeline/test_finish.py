@@ -301,3 +301,15 @@ def test_a_job_that_is_removed_while_it_is_finished_leaves_nothing(
     monkeypatch.setattr(finish, "write_results", removed)
     finish_files(job)
     assert list(job.paths.root.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost", ["run.json", "chunks.tsv", "records.tsv"])
+def test_a_folder_of_results_that_was_not_made_at_once_is_made_again(small: Settings, lost: str) -> None:
+    quiet, job = make_job(small, SAMPLE, keep_embeddings=True), make_job(small, SAMPLE, keep_embeddings=True)
+    run_job(quiet, small)
+    run_job(job, small)
+    job.paths.run.unlink()
+    (job.paths.results / lost).unlink()
+    assert finish_files(job) == []
+    assert {file.name for file in job.paths.results.iterdir()} == {file.name for file in quiet.paths.results.iterdir()}
+    assert (job.paths.results / "chunks.tsv").read_bytes() == (quiet.paths.results / "chunks.tsv").read_bytes()

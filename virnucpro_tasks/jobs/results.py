@@ -30,6 +30,18 @@ def result_files(job: Job) -> list[Path]:
     return [job.paths.results / name for name in (*sorted([*digests, *log]), COMMIT_MARK)]
 
 
+def has_complete_results(job: Job) -> bool:
+    """Whether the folder of results is there with all its files, as they were written.
+
+    Where renaming a folder means to copy its files it may hold some of them only.
+    """
+    try:
+        digests = read_report(job.paths.results / COMMIT_MARK).sha256
+    except (FileNotFoundError, DamagedError):
+        return False
+    return all(file_matches(job.paths.results / name, sha256) for name, sha256 in digests.items())
+
+
 def damaged_result(job: Job, path: Path) -> DamagedError:
     """The error for a damaged file of a finished job: only removing the job has it computed again."""
     remove = f"'virnucpro remove {job.job_id} --store {shlex.quote(str(job.paths.store))}', or delete {job.paths.root}"

@@ -15,12 +15,14 @@ from virnucpro_tasks.file_operations import (
     is_there,
     persistently,
     read_bytes,
+    remove_tree,
     rename_folder,
     sync,
     temporary_beside,
 )
 from virnucpro_tasks.files import file_sha256, write_bytes, write_json
 from virnucpro_tasks.jobs.job import Job, is_stopped
+from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
@@ -46,8 +48,12 @@ def finish(job: Job, *, processes: int) -> None:
     if is_stopped(job.paths) or not (is_there(job.paths.plan) or is_there(job.paths.results)):
         return
     with failing_job(job, FINISHING):
-        # A results folder is complete; only the commit mark of the job may be missing.
-        if not is_there(job.paths.results):
+        # Asked first: the folder that another process puts there meanwhile is complete.
+        was_there = exists(job.paths.results)
+        # If the results are complete, only the commit mark of the job is missing.
+        if not has_complete_results(job):
+            if was_there:
+                remove_tree(job.paths.results)
             try:
                 _write_results(job, read_plan(job.paths.plan), processes=processes)
             except DamagedError as error:

@@ -10,6 +10,7 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.files import file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
+from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.paths import FINISHING
 from virnucpro_tasks.pipeline.score import score_shards
 from virnucpro_tasks.pipeline.split import cut_input, load_plan, split_files
@@ -30,7 +31,7 @@ def repair(job: Job, *, processes: int) -> list[int]:
     meanwhile the shards that it returns need not be embedded. An error that is not
     the file system's is written to failed.json; raises StoreError.
     """
-    if is_stopped(job.paths) or not is_there(job.paths.plan) or is_there(job.paths.results):
+    if is_stopped(job.paths) or not is_there(job.paths.plan) or has_complete_results(job):
         return []
     with failing_job(job, FINISHING):
         job.paths.make_folders()

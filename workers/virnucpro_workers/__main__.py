@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.run_dir is not None:
             options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return supervise(options, settings, options.run_dir)
-        with TemporaryFolder("virnucpro-run-") as folder:
+        with TemporaryFolder("virnucpro-run-", otherwise=settings.store) as folder:
             return supervise(options, settings, folder)
     except VirnucproError as error:
         print(f"virnucpro worker: {error}", file=sys.stderr)
