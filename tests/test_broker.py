@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ import redis
 from celery import Celery
 from service.deployment import PATIENCE_SECONDS
 
-from virnucpro_tasks.broker import EmbeddedBroker, find_server
+from virnucpro_tasks.broker import MOST_RESTARTS, EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
 
 pytestmark = pytest.mark.service
@@ -116,6 +118,54 @@ def test_a_long_temporary_folder_is_not_used(tmp_path: Path, monkeypatch: pytest
     assert list(long.iterdir()) == []
 
 
+def test_one_that_is_not_durable_writes_no_file_and_comes_back_empty(tmp_path: Path) -> None:
+    with EmbeddedBroker(near=tmp_path, durable=False) as broker:
+        assert broker.socket.parent.parent == tmp_path
+        client = redis.Redis(unix_socket_path=str(broker.socket))
+        client.set("lost", 1)
+        assert not broker.revive()
+        os.kill(broker.pid, signal.SIGKILL)
+        assert gone(broker.pid)
+        assert broker.revive()
+        assert client.get("lost") is None
+        assert [file.name for file in tmp_path.rglob("*") if file.suffix in (".aof", ".rdb")] == []
+
+
+def test_its_folder_is_made_again_when_it_was_removed(tmp_path: Path) -> None:
+    with EmbeddedBroker(near=tmp_path, durable=False) as broker:
+        shutil.rmtree(broker.socket.parent)
+        assert broker.revive()
+        assert stat.S_IMODE(broker.socket.parent.stat().st_mode) == 0o700
+        assert redis.Redis(unix_socket_path=str(broker.socket)).ping()
+
+
+def test_a_server_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
+    with EmbeddedBroker(near=tmp_path, durable=False) as broker:
+        for _ in range(MOST_RESTARTS):
+            os.kill(broker.pid, signal.SIGKILL)
+            assert gone(broker.pid)
+            assert broker.revive()
+        os.kill(broker.pid, signal.SIGKILL)
+        assert gone(broker.pid)
+        with pytest.raises(BrokerError, match="the private Redis was killed by SIGKILL, for the 4th time"):
+            broker.revive()
+
+
+def test_where_no_folder_takes_a_socket_it_listens_on_loopback_with_a_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("virnucpro_tasks.broker.make_socket_folder", lambda near: None)
+    with EmbeddedBroker(durable=False) as broker:
+        assert {connection.laddr.ip for connection in psutil.Process(broker.pid).net_connections("inet")} == {
+            "127.0.0.1"
+        }
+        assert redis.Redis.from_url(broker.url).ping()
+        port = urlsplit(broker.url).port
+        assert port
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            redis.Redis(port=port).ping()
+
+
 def test_no_server_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -125,7 +175,7 @@ def test_no_server_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
     server = tmp_path / "server"
-    server.write_text("#!/bin/sh\necho 'no memory left'\nexit 3\n")
+    server.write_text("#!/bin/sh\necho 'no memory left: Cannot allocate memory'\nexit 3\n")
     server.chmod(0o755)
-    with pytest.raises(BrokerError, match="status 3: no memory left"):
+    with pytest.raises(BrokerError, match=r"status 3: no memory left: Cannot allocate memory \(memory was refused: "):
         EmbeddedBroker(server=server).__enter__()

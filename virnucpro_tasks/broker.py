@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.host import raise_open_files
 from virnucpro_tasks.processes import exit_text, spawn
@@ -203,7 +204,10 @@ class EmbeddedBroker:
             if status is not None:
                 output.seek(0)
                 said = output.read().decode(errors="replace").strip().splitlines()[-3:]
-                raise BrokerError(f"{server} {exit_text(status)}: {' / '.join(said) or 'it said nothing'}")
+                words = " / ".join(said) or "it said nothing"
+                cause = cause_of_words(words)
+                hint = ": ".join(filter(None, [cause.why, cause.remedy]))
+                raise BrokerError(f"{server} {exit_text(status)}: {words}", hint=hint)
             try:
                 client.ping()
                 break

@@ -23,6 +23,7 @@ from service.deployment import (
     Deployment,
     command,
     comparable,
+    fault_variables,
     slow_shards,
     wait_until,
 )
@@ -154,6 +155,32 @@ def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path)
     process.wait()
     _, alive = psutil.wait_procs(ours, timeout=PATIENCE_SECONDS)
     assert alive == []
+
+
+def test_workers_that_are_killed_while_they_load_end_the_run_with_the_cause(here: Deployment, tmp_path: Path) -> None:
+    here.settings |= fault_variables("loading")
+    said = here.messages("predict", str(SAMPLE), "-d", "cpu", "-o", str(tmp_path / "out"), expect=4)
+    assert said.count("embed-cpu0 lost its computing process, which was killed by SIGKILL (") == 3
+    assert "3 times in a row before it was ready (give it more memory" in said.splitlines()[-1]
+    assert left_behind(tmp_path / "out") == []
+
+
+def test_a_private_redis_that_is_killed_is_started_again_and_nothing_is_lost(here: Deployment, tmp_path: Path) -> None:
+    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.1)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*command(here.environment), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+        env=here.environment,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
+    (server,) = (child for child in psutil.Process(process.pid).children() if "server" in child.name())
+    assert not list(out.glob(".virnucpro-work/**/*.aof*"))
+    server.kill()
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    assert b"the private Redis had ended and was started again" in errors
+    assert len(read_table(out / "records.tsv")) == 14
 
 
 def test_a_device_that_is_not_there_is_an_error_not_a_fallback(here: Deployment, tmp_path: Path) -> None:

@@ -28,6 +28,18 @@ def break_splitting(splitting_module):
     splitting_module._split = broken
 
 
+def kill_while_loading(loading_module):
+    """With the fault `loading` a process that loads the models is killed, as for lack of memory."""
+    load_engine = loading_module.load_engine
+
+    def killed(*arguments, **options):
+        if "loading" in active_faults():
+            strike("kill")
+        return load_engine(*arguments, **options)
+
+    loading_module.load_engine = killed
+
+
 def poison(encoder_module):
     import numpy as np
 
@@ -80,7 +92,11 @@ def strike(fault):
             time.sleep(3600)
 
 
-WRAPPED = {"virnucpro_tasks.embed.encoder": poison, "virnucpro_tasks.pipeline.split": break_splitting}
+WRAPPED = {
+    "virnucpro_tasks.embed.encoder": poison,
+    "virnucpro_tasks.pipeline.split": break_splitting,
+    "virnucpro_tasks.pipeline.load_engine": kill_while_loading,
+}
 
 
 class Finder(importlib.abc.MetaPathFinder):
