@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import redis
@@ -11,6 +13,7 @@ from needs import missing, trained_esm2_file
 
 from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.settings import Settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -23,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marks = sum(item.get_closest_marker(name) is not None for name in ("service", "slow"))
         urgent[item.path] = max(marks, urgent.get(item.path, 0))
     items.sort(key=lambda item: -urgent[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def digests_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder of digests of the tests' own, for the processes that they start too."""
+    with mock.patch.dict(os.environ, {CACHE_VARIABLE: str(tmp_path_factory.mktemp("cache"))}):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -117,11 +117,17 @@ def import_randomly(_: int) -> str:
     return str(random.__file__)
 
 
-@pytest.mark.parametrize("command", ["config show", "--help", "models list"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("virnucpro_tasks.cli.main config show", "virnucpro_tasks.cli.main models list"),
+        *("virnucpro_workers --help", "virnucpro_workers.process --help", "virnucpro_workers.health --help"),
+    ],
+)
 def test_a_command_run_as_a_module_leaves_the_current_folder_out(tmp_path: Path, command: str) -> None:
-    fill(tmp_path, *SHADOWS)
+    fill(tmp_path, *set(SHADOWS) - {"virnucpro_workers"})
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(["", *own_folders()]), "MARK": str(tmp_path / "mark")}
-    run = [sys.executable, "-m", "virnucpro_tasks.cli.main", *command.split()]
+    run = [sys.executable, "-m", *command.split()]
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "mark").exists()

@@ -154,8 +154,10 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 def test_a_mistyped_variable_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(SettingsError, match=r"VIRNUCPRO_BROKER_ULR: .*did you mean 'broker_url'"):
+    with pytest.raises(SettingsError, match=r"VIRNUCPRO_BROKER_ULR: .*did you mean VIRNUCPRO_BROKER_URL\?"):
         load_settings(environment={"VIRNUCPRO_BROKER_ULR": "redis://host"})
+    with pytest.raises(SettingsError, match=r"there is no setting 'token_buget' \(did you mean token_budget\?\)"):
+        load_settings(environment={}, flags={"token_buget": 1})
 
 
 SERVICES = {

@@ -46,6 +46,7 @@ RESUME, REPEAT = "resume", "repeat"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+_VARIABLE = "environment variable"
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
 _PATHS = ("store", "bundle")
 _AS_WRITTEN = (*_PATHS, "owner")
@@ -151,7 +152,7 @@ def load_settings(
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            values[name] = _converted(name, text, source=f"environment variable {variable}")
+            values[name] = _converted(name, text, source=f"{_VARIABLE} {variable}")
     for name, value in (flags or {}).items():
         if value is not None:
             values[name] = _converted(name, value, source=f"--{name.replace('_', '-')}")
@@ -187,7 +188,10 @@ def _converted(name: Any, value: Any, *, source: str) -> Any:
 
     hints = get_type_hints(Settings)
     if name not in hints:
-        raise SettingsError(f"{source}: there is no setting {name!r}", hint=_nearest(str(name), list(hints)))
+        as_variable = source.startswith(_VARIABLE)
+        raise SettingsError(
+            f"{source}: there is no setting {name!r}", hint=_nearest(str(name), list(hints), as_variable=as_variable)
+        )
     kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])
     if value is None:
         raise SettingsError(f"{source}: {name} has no value", hint="give one, or remove the line")
@@ -216,11 +220,13 @@ def _with_home(path: str | Path) -> str | Path:
     return expanded if isinstance(path, Path) else str(expanded)
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _nearest(name: str, known: list[str], *, as_variable: bool) -> str:
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+    if not near:
+        return f"known: {', '.join(sorted(known))}"
+    return f"did you mean {ENVIRONMENT_PREFIX + near[0].upper() if as_variable else near[0]}?"
 
 
 def _check_number(name: str, value: float, *, least: float, most: float, above: bool, help: str) -> None:
