@@ -46,7 +46,6 @@ RESUME, REPEAT = "resume", "repeat"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
-_VARIABLE = "environment variable"
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
 _PATHS = ("store", "bundle")
 _AS_WRITTEN = (*_PATHS, "owner")
@@ -152,7 +151,7 @@ def load_settings(
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            values[name] = _converted(name, text, source=f"{_VARIABLE} {variable}")
+            values[name] = _converted(name, text, source=f"environment variable {variable}")
     for name, value in (flags or {}).items():
         if value is not None:
             values[name] = _converted(name, value, source=f"--{name.replace('_', '-')}")
@@ -188,7 +187,7 @@ def _converted(name: Any, value: Any, *, source: str) -> Any:
 
     hints = get_type_hints(Settings)
     if name not in hints:
-        as_variable = source.startswith(_VARIABLE)
+        as_variable = source.startswith("environment variable")
         raise SettingsError(
             f"{source}: there is no setting {name!r}", hint=_nearest(str(name), list(hints), as_variable=as_variable)
         )
