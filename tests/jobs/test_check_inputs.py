@@ -9,7 +9,7 @@ import pytest
 from job import SAMPLE, all_jobs, make_job, run_job
 
 from virnucpro_tasks.errors import EmptyInputError, InputError
-from virnucpro_tasks.jobs.check_inputs import refuse_other_files
+from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.sequences import input_sequences, record_ids
 from virnucpro_tasks.settings import Settings
 
@@ -42,7 +42,7 @@ def test_no_job_is_made_of_empty_files_alone_nor_strictly_with_one(settings: Set
         make_job(settings, empty, empty)
     with pytest.raises(EmptyInputError, match="the file is empty"):
         make_job(settings, SAMPLE, empty, strict=True)
-    assert all_jobs(settings) == []
+    assert not settings.store.exists()
 
 
 def test_another_format_is_refused_before_a_job_is_made(settings: Settings, tmp_path: Path) -> None:
@@ -54,4 +54,4 @@ def test_another_format_is_refused_before_a_job_is_made(settings: Settings, tmp_
 
 
 def test_what_can_be_read_only_once_is_left_alone(tmp_path: Path) -> None:
-    refuse_other_files([Path("-"), tmp_path, tmp_path / "missing"])
+    refuse_inputs([Path("-"), tmp_path, tmp_path / "missing"], strict=True)

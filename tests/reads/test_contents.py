@@ -26,7 +26,7 @@ def write(folder: Path, content: bytes) -> Path:
         (
             PROTEINS,
             "in.fa, line 1, record 'p0': this is a file of proteins, not of nucleotides: "
-            "illegal character 'L' on line 2: this looks like protein; so are 19 of the next 19",
+            "illegal character 'L' on line 2: this looks like protein; 20 of the first 20 records are such",
         ),
         (PROTEINS.lower(), "in.fa, line 1, record 'p0': this is a file of proteins"),
         (b"\n>empty\n" + PROTEINS, "in.fa, line 3, record 'p0': this is a file of proteins"),

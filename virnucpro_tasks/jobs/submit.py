@@ -9,7 +9,7 @@ from pathlib import Path
 
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.errors import SettingsError
-from virnucpro_tasks.jobs.check_inputs import refuse_other_files
+from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
@@ -37,7 +37,7 @@ def submit(
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
         load_head(bundle)
-    refuse_other_files(inputs)
+    refuse_inputs(inputs, strict=strict)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,

@@ -94,7 +94,7 @@ def refuse_other_contents(text: bytes, *, name: str, line: int) -> None:
         # Gaps of an alignment are not what makes it one of proteins.
         what += f": {illegal_letter(first.body.translate(_GAPS_AS_N), line=first.line + 1)}"
     if len(records) > 1:
-        what += f"; so are {alike - 1} of the next {len(records) - 1}"
+        what += f"; {alike} of the first {len(records)} records are such"
     raise InputError(
         what,
         file=name,
