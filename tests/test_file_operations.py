@@ -242,6 +242,17 @@ def test_whether_memory_can_be_shared_is_tried(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_mapped_is_copied_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    with file_operations.mappable(file) as mapped:
+        assert mapped == file
+    monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
+    with file_operations.mappable(file) as mapped:
+        assert mapped != file and mapped.read_bytes() == b"weights"
+    assert not mapped.exists()
+
+
 def test_a_folder_is_gone_or_said_not_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -12,8 +12,8 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from errno import (
     EACCES,
     EAGAIN,
@@ -256,6 +256,26 @@ def can_share_memory(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+@contextmanager
+def mappable(file: Path) -> Iterator[Path]:
+    """Yield `file`, or where its file system has no mmap the path of a copy in memory. Raises OSError."""
+    with persistently(lambda: file.open("rb")) as source:
+        try:
+            mmap.mmap(source.fileno(), 1, access=mmap.ACCESS_READ).close()
+        except OSError as error:
+            if error.errno not in NO_MMAP:
+                raise
+        except ValueError:  # an empty file
+            pass
+        else:
+            yield file
+            return
+        with os.fdopen(os.memfd_create(file.name), "wb") as copy:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            yield Path(f"/proc/self/fd/{copy.fileno()}")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

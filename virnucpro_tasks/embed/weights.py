@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.file_operations import mappable
 from virnucpro_tasks.models.jsonfile import read_struct
 
 CONFIG_FILE = "config.json"
@@ -41,7 +42,7 @@ def read_tensors(
     known = {**shapes, **optional}
     tensors: dict[str, Tensor] = {}
     try:
-        with safe_open(file, framework="pt", device="cpu") as content:
+        with mappable(file) as mapped, safe_open(mapped, framework="pt", device="cpu") as content:
             present = set(content.keys())
             for name in sorted(set(shapes) - present):
                 raise BundleError(f"tensor {name!r} is missing", path=file, hint=_CONVERT_HINT)

@@ -128,7 +128,7 @@ def _memory(place: Path) -> Iterator[Shortcoming]:
             pass
 
     if not _works(mapped):
-        yield Shortcoming("no files in memory (mmap)", "vectors are read whole; keep bundles elsewhere")
+        yield Shortcoming("no files in memory (mmap)", "files are read whole, which takes memory")
 
 
 def _names(place: Path) -> Iterator[Shortcoming]:

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.file_operations import mappable
 from virnucpro_tasks.models.jsonfile import read_struct
 
 ENCODERS = ("dnabert-s", "esm2")
@@ -57,7 +58,7 @@ def weights_sha256(file: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with safe_open(file, framework="numpy") as stored:
+        with mappable(file) as mapped, safe_open(mapped, framework="numpy") as stored:
             for name in sorted(stored.keys()):
                 if name.endswith(_COMPUTED):
                     continue
