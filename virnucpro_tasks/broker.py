@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.host import raise_open_files
 from virnucpro_tasks.processes import exit_text, spawn
 from virnucpro_tasks.socket_folder import LOOPBACK, SOCKET_NAME, free_port, make_socket_folder
@@ -109,7 +110,7 @@ class EmbeddedBroker:
             raise BrokerError("the embedded broker is not running")
         if self._process.poll() is not None:
             how = exit_text(self._process.returncode)
-        elif self._port is None and not self.socket.exists():
+        elif self._port is None and not exists(self.socket):
             how = f"lost its socket {self.socket}"
         else:
             return False

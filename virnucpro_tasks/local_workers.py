@@ -14,7 +14,7 @@ from typing import Self
 
 from virnucpro_tasks.causes import cause_of_status
 from virnucpro_tasks.errors import BackendError, ExitCode, WorkerError, printable
-from virnucpro_tasks.file_operations import open_to_append
+from virnucpro_tasks.file_operations import make_folder, open_to_append
 from virnucpro_tasks.host import raise_open_files, require_semaphores
 from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.processes import exit_text, spawn
@@ -70,7 +70,7 @@ class LocalWorkers:
     def __enter__(self) -> Self:
         raise_open_files()
         require_semaphores()
-        self._settings.store.mkdir(parents=True, exist_ok=True)
+        make_folder(self._settings.store)
         self._run_dir = TemporaryFolder(RUN_FOLDER_PREFIX, parent=self._settings.store.absolute())
         self._reader, notes_fd = pipe()
         try:

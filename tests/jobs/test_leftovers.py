@@ -14,6 +14,7 @@ from virnucpro_tasks.jobs.leftovers import (
     is_left_behind,
     left_behind,
     remove_leftover,
+    remove_run_folders,
     remove_unfinished,
     unfinished,
 )
@@ -93,6 +94,13 @@ def test_who_has_a_store_for_itself_removes_all_but_what_is_being_written(job: J
         file.touch()
     remove_unfinished(job.paths.store)
     assert list(job.paths.shards.iterdir()) == [writing]
+
+
+def test_folders_of_a_killed_run_in_its_store_are_removed_and_other_ones_stay(job: Job) -> None:
+    for name in ("vnp-a", "vnp-run-b", "mine"):
+        (job.paths.store / name).mkdir()
+    remove_run_folders(job.paths.store)
+    assert sorted(entry.name for entry in job.paths.store.iterdir()) == ["jobs", "mine"]
 
 
 def test_links_are_removed_and_never_followed(job: Job, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
+from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
-from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover
+from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover, remove_run_folders
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
@@ -28,7 +29,7 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
 
     A finished job is not run again. How it ended is for the caller to say.
     """
-    if job.paths.run.exists():
+    if exists(job.paths.run):
         return job_progress(job)
     # All of the job is in its folder: what Redis loses is queued again.
     with EmbeddedBroker(near=settings.store, durable=False) as broker:
@@ -82,7 +83,7 @@ def embed_here(
     submission = deduplicate(settings.store, job)
     job = submission.job
     warn_of_empty_inputs(job, quiet=quiet)
-    if job.paths.run.exists():
+    if exists(job.paths.run):
         say(f"the vectors of job {job.job_id} are used", quiet=quiet)
         return job
     try:
@@ -91,6 +92,7 @@ def embed_here(
                 say(f"an earlier command was interrupted: job {job.job_id} goes on", quiet=quiet)
             for path in left_behind(settings.store):
                 remove_leftover(path)
+            remove_run_folders(settings.store)
             progress = run_here(settings, job, devices=devices, quiet=quiet)
     except OutputError:
         if submission.state is None:

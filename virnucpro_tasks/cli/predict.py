@@ -23,6 +23,7 @@ from virnucpro_tasks.cli.options import engine_options, job_options, json_option
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
@@ -95,11 +96,11 @@ def command(
         warn_of_empty_inputs(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
         progress = run_here(settings, job, devices=devices, quiet=quiet)
-        if job.paths.run.exists():
+        if exists(job.paths.run):
             embeddings = output / "embeddings" if keep_embeddings else None
             copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
             remove_work(job)
-        elif progress.exit_code is ExitCode.BAD_INPUT and not job.paths.plan.exists():
+        elif progress.exit_code is ExitCode.BAD_INPUT and not exists(job.paths.plan):
             # The input itself is at fault: with another one it is another job.
             remove_work(job)
     ended_well = progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE)

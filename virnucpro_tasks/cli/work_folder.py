@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, OutputError
+from virnucpro_tasks.file_operations import exists, persistently, read_bytes
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
-from virnucpro_tasks.jobs.leftovers import remove_leftover, remove_unfinished
+from virnucpro_tasks.jobs.leftovers import remove_run_folders, remove_unfinished
 from virnucpro_tasks.local_workers import LOG_FILE
 from virnucpro_tasks.paths import store_id_file, submission_file
 
 WORK_FOLDER = ".virnucpro-work"
 """Folder of the job inside the output folder while it runs; the same command given again continues from it."""
-
-SOCKET_PREFIX = "vnp-"
-"""Beginning of the name of the folder of the private Redis, if that is in the work folder."""
 
 
 def open_work(output: Path) -> None:
@@ -24,13 +23,12 @@ def open_work(output: Path) -> None:
     Raises OutputError if there is something else in its place.
     """
     work = output / WORK_FOLDER
-    if work.is_symlink() or (work.exists() and not work.is_dir()):
+    if persistently(work.is_symlink) or (exists(work) and not persistently(work.is_dir)):
         raise OutputError(
             f"{work} is not a folder: the work of a run is to be there", hint="move it away, or choose another folder"
         )
     remove_unfinished(work)
-    for folder in work.glob(f"{SOCKET_PREFIX}*"):
-        remove_leftover(folder)
+    remove_run_folders(work)
 
 
 def other_inputs(output: Path, job: Job | None = None) -> list[str]:
@@ -57,15 +55,21 @@ def remove_if_empty(work: Path) -> None:
     if work.is_symlink():
         return
     left = set(job_ids(work))
-    for note in submission_file(work, "").iterdir() if submission_file(work, "").is_dir() else ():
+    for note in _notes(work):
         with suppress(OSError):
-            if note.read_text(errors="replace").strip() not in left:
-                note.unlink()
+            if read_bytes(note).decode(errors="replace").strip() not in left:
+                persistently(note.unlink)
     if left:
         return
     for file in (store_id_file(work), work / LOG_FILE):
         with suppress(OSError):
-            file.unlink(missing_ok=True)
+            persistently(partial(file.unlink, missing_ok=True))
     for folder in (work / "submissions", work / "jobs", work):
         with suppress(OSError):
-            folder.rmdir()
+            persistently(folder.rmdir)
+
+
+def _notes(work: Path) -> list[Path]:
+    with suppress(OSError):
+        return persistently(lambda: list(submission_file(work, "").iterdir()))
+    return []

@@ -16,6 +16,7 @@ from virnucpro_tasks.file_operations import (
     exists,
     is_there,
     make_folder,
+    persistently,
     remove_tree,
     rename_folder,
     sync,
@@ -165,7 +166,8 @@ def open_for_work(store: Path, job_id: str) -> Job:
 
 def job_ids(store: Path) -> list[str]:
     """The ids of all jobs in a store, oldest first."""
-    return sorted(file.parent.name for file in (store / "jobs").glob("*/job.json") if is_job_id(file.parent.name))
+    found = persistently(lambda: list((store / "jobs").glob("*/job.json")))
+    return sorted(file.parent.name for file in found if is_job_id(file.parent.name))
 
 
 def cancel_job(job: Job) -> None:

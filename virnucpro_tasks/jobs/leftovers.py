@@ -15,6 +15,9 @@ from virnucpro_tasks.paths import JobPaths, is_job_id
 DAY_SECONDS = 86_400.0
 """Age from which an unfinished file counts as left behind where nobody can tell whether its maker still runs."""
 
+RUN_FOLDERS = "vnp-"
+"""Beginning of the names of folders of a one-shot run in its store: of its private Redis, of its workers."""
+
 _SILLY_RENAME = ".nfs"
 """Beginning of the names under which NFS keeps a deleted file that is still open."""
 
@@ -75,6 +78,13 @@ def remove_unfinished(store: Path) -> None:
     for path in list(unfinished(store)):
         if life_of_name(path.name) is not Life.RUNNING:
             remove_leftover(path)
+
+
+def remove_run_folders(store: Path) -> None:
+    """Remove the folders of workers and of a private Redis from a store that no other run uses."""
+    for entry in _entries(store):
+        if entry.name.startswith(RUN_FOLDERS) and entry.is_dir(follow_symlinks=False):
+            remove_leftover(Path(entry))
 
 
 def _hidden_below(job: os.DirEntry[str]) -> Iterator[Path]:
