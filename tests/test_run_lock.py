@@ -14,7 +14,7 @@ import pytest
 
 from virnucpro_tasks import owners, run_lock
 from virnucpro_tasks.errors import ExitCode, OutputError, StoreError
-from virnucpro_tasks.run_lock import LOCK_NAME, STALE_SECONDS, RunLock, lock_files
+from virnucpro_tasks.run_lock import LOCK_NAME, STALE_SECONDS, RunLock, lock_files, make_folder
 
 HOLDING = """
 import sys, time
@@ -278,3 +278,14 @@ def test_a_lock_that_is_there_and_cannot_be_read_is_not_waited_for_without_end(
     monkeypatch.setattr(run_lock, "TRY_SECONDS", 0)
     with pytest.raises(OutputError, match="again and again"), RunLock(folder):
         pass
+
+
+def test_a_relative_folder_in_a_current_folder_that_was_removed_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(OutputError, match="the current folder was removed: go to another one, or give whole paths"):
+        make_folder(Path("out"))

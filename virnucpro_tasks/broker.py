@@ -20,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from virnucpro_tasks.causes import cause_of_words
+from virnucpro_tasks.causes import cause_of_status, cause_of_words
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.host import raise_open_files
@@ -206,7 +206,7 @@ class EmbeddedBroker:
                 output.seek(0)
                 said = output.read().decode(errors="replace").strip().splitlines()[-3:]
                 words = " / ".join(said) or "it said nothing"
-                cause = cause_of_words(words)
+                cause = cause_of_words(words) if cause_of_words(words).why else cause_of_status(status)
                 hint = ": ".join(filter(None, [cause.why, cause.remedy]))
                 raise BrokerError(f"{server} {exit_text(status)}: {words}", hint=hint)
             try:

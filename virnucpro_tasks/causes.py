@@ -21,8 +21,8 @@ class Cause:
 _BY_SIGNAL = {
     signal.SIGKILL: Cause("probably for lack of memory, or by a scheduler", MORE_MEMORY),
     signal.SIGILL: Cause(
-        "the processor lacks an instruction that PyTorch was built for",
-        "use a host with AVX2, or a build of PyTorch for this processor; 'virnucpro doctor' names its instruction sets",
+        "the processor lacks an instruction that the program, mostly PyTorch, was built for",
+        "use a host with AVX2, or builds for this processor; 'virnucpro doctor' names its instruction sets",
     ),
     signal.SIGBUS: Cause(
         "a file in memory was cut off, or /dev/shm or a disk is full",

@@ -25,6 +25,7 @@ from virnucpro_tasks.file_errors import cause_of
 from virnucpro_tasks.file_operations import by_name, persistently
 from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.owners import Found, Life, Mark, read_mark, temporary_name
+from virnucpro_tasks.processes import folder_of_children
 
 LOCK_NAME = ".virnucpro-lock."
 RENEW_SECONDS = 5.0
@@ -228,7 +229,10 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {cause_of(error).words}", hint="choose another folder") from None
+        hint = "choose another folder"
+        if not folder.is_absolute() and folder_of_children() is not None:
+            hint = "the current folder was removed: go to another one, or give whole paths"
+        raise OutputError(f"{folder} cannot be made: {cause_of(error).words}", hint=hint) from None
 
 
 def lock_files(folder: Path) -> list[Path]:
