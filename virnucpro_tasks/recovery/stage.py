@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import ExitCode, JobError, StoreError, VirnucproError
 from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
@@ -51,12 +52,18 @@ def stage_attempt(job: Job, stage: str, *, limit_seconds: float) -> Iterator[Non
 
 @contextmanager
 def failing_job(job: Job, stage: str) -> Iterator[None]:
-    """Fail `job` if the block raises: the reason is written to failed.json. Raises StoreError and StageRetryError."""
+    """Fail `job` if the block raises: the reason is written to failed.json. Raises StoreError and StageRetryError.
+
+    Refused memory is a StoreError too: no record needs much of it, so another host, or this one later, may have it.
+    """
     try:
         with raising_store_errors():
             yield
     except (StoreError, StageRetryError):
         raise
+    except MemoryError as error:
+        limit = cause_of_words("MemoryError")
+        raise StoreError(f"{stage} failed: {limit.why}", hint=limit.remedy) from error
     except VirnucproError as error:
         fail_job(job, str(error), exit_code=error.exit_code)
     except Exception as error:
