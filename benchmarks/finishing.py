@@ -26,7 +26,6 @@ from fingerprint import fingerprint, write_result
 from safetensors.numpy import save_file
 
 from virnucpro_tasks.classify.mlp import MlpHead
-from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE
@@ -39,6 +38,7 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.tables import read_table
 from virnucpro_tasks.shards.vectors import ShardVectors, write_vectors
+from virnucpro_tasks.system.files import file_sha256, write_json
 
 NUCLEOTIDE, PROTEIN, HIDDEN = 768, 2560, 512
 

@@ -41,12 +41,12 @@ from virnucpro_tasks.bench import ESM2_NAMES
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
-from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.recovery.events import Began, read_events
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.system.processes import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADING_SECONDS = 120.0

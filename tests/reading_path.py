@@ -20,8 +20,7 @@ from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_FOLLOWED = frozenset({"errors", "settings", "paths", "keys", "processes"})
-NOT_FOLLOWED |= {"files", "file_errors", "file_operations", "owners"}
+NOT_FOLLOWED = frozenset({"errors", "settings", "paths", "keys"})
 CLOSED = ("embed/", "reads/", "classify/", "models/", "output/")
 """Packages whose functions are visited, but whose own calls are not followed; of output/ write_results is."""
 
@@ -52,7 +51,7 @@ def visits_of(function: Callable[[], object]) -> list[Visit]:
         caller, is_read = (stack[-1][1], stack[-1][2]) if stack else ("", True)
         name = frame.f_code.co_name
         is_new = name.startswith("<") or (module, name) not in followed
-        if not is_read or not is_new or module in NOT_FOLLOWED:
+        if not is_read or not is_new or module in NOT_FOLLOWED or module.startswith("system/"):
             stack.append((frame, module, False))
             return
         followed.add((module, name))

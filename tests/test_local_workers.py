@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import isolation, local_workers
+from virnucpro_tasks import local_workers
 from virnucpro_tasks.errors import BackendError, VirnucproError, WorkerError
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system import isolation
 
 OBEDIENT = """
 import os, pathlib, signal, sys

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 
 from training.corpus import TOKENIZER_FILE
-from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import NO_HEAD, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.system.files import write_json
 
 PARTS = ("dnabert-s", "esm2")
 NAME = "demonstration"

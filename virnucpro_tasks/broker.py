@@ -20,13 +20,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from virnucpro_tasks.causes import cause_of_status, cause_of_words
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.file_operations import exists
-from virnucpro_tasks.host import raise_open_files
-from virnucpro_tasks.processes import exit_text, spawn
 from virnucpro_tasks.socket_folder import LOOPBACK, SOCKET_NAME, free_port, make_socket_folder
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.causes import cause_of_status, cause_of_words
+from virnucpro_tasks.system.file_operations import exists
+from virnucpro_tasks.system.host import raise_open_files
+from virnucpro_tasks.system.processes import exit_text, spawn
+from virnucpro_tasks.system.temporary import TemporaryFolder
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 PRIVATE_UMASK = 0o077

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from virnucpro_tasks.causes import cause_of_status
 from virnucpro_tasks.errors import BackendError, ExitCode, WorkerError, printable
-from virnucpro_tasks.file_operations import make_folder, open_to_append
-from virnucpro_tasks.host import raise_open_files, require_semaphores
-from virnucpro_tasks.isolation import child_environment, isolated_command
-from virnucpro_tasks.processes import exit_text, spawn
 from virnucpro_tasks.settings import REPEAT, Settings
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.causes import cause_of_status
+from virnucpro_tasks.system.file_operations import make_folder, open_to_append
+from virnucpro_tasks.system.host import raise_open_files, require_semaphores
+from virnucpro_tasks.system.isolation import child_environment, isolated_command
+from virnucpro_tasks.system.processes import exit_text, spawn
+from virnucpro_tasks.system.temporary import TemporaryFolder
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
 
 WORKER_MODULE = "virnucpro_workers"

@@ -34,7 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.file_operations import make_folder
+from virnucpro_tasks.system.file_operations import make_folder
 
 SPLITTING, FINISHING = "splitting", "finishing"
 """The stages of a job besides its shards."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.temporary import TemporaryFolder
 
 SOCKET_NAME = "redis.sock"
 SOCKET_PATH_BYTES = 107

@@ -10,9 +10,9 @@ import msgspec
 import torch
 from safetensors.torch import save_file
 
-from virnucpro_tasks.files import file_sha256
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.system.files import file_sha256
 
 
 def bundle_of(

@@ -15,16 +15,16 @@ from jobs.test_leftovers import of_a_killed_process
 from virnucpro_tasks.cli import leftovers
 from virnucpro_tasks.cli.leftovers import LONG_DAYS, find_leftovers, remove_leftovers, temporary_parents
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.owners import temporary_name
-from virnucpro_tasks.run_lock import LOCK_NAME, RunLock
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.temporary import MARK_FILE, TemporaryFolder
+from virnucpro_tasks.system.owners import temporary_name
+from virnucpro_tasks.system.run_lock import LOCK_NAME, RunLock
+from virnucpro_tasks.system.temporary import MARK_FILE, TemporaryFolder
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from virnucpro_tasks.run_lock import RunLock
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.run_lock import RunLock
+from virnucpro_tasks.system.temporary import TemporaryFolder
 folder = TemporaryFolder("vnp-", parent=sys.argv[1])
 (folder.path / "redis.sock").touch()
 RunLock(Path(sys.argv[2])).__enter__()

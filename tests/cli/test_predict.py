@@ -16,9 +16,9 @@ from virnucpro_tasks.cli.work_folder import WORK_FOLDER
 from virnucpro_tasks.errors import BackendError, ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
-from virnucpro_tasks.owners import Mark, read_mark
-from virnucpro_tasks.run_lock import LOCK_NAME, RunLock
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.owners import Mark, read_mark
+from virnucpro_tasks.system.run_lock import LOCK_NAME, RunLock
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from virnucpro_tasks.cli.results import as_output_error, copy_embeddings, copy_r
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.paths import COMMIT_MARK
-from virnucpro_tasks.run_lock import RunLock
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.run_lock import RunLock
 
 
 @pytest.fixture

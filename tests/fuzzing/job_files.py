@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 from fuzzing.target import Target, folder, json_bytes, written
 
-from virnucpro_tasks.files import CHECKSUM, checksum
 from virnucpro_tasks.jobs.deduplicate import content_key
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.progress import FINAL_STATES, job_progress
@@ -21,6 +20,7 @@ from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.recovery.quarantine import read_quarantine
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.tables import read_table, write_shard
+from virnucpro_tasks.system.files import CHECKSUM, checksum
 
 JOB_ID = "20250101t000000z-abcdefghijklmnop"
 JOB = {

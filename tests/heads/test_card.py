@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from virnucpro_tasks.files import write_json
 from virnucpro_tasks.heads.card import model_card
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.labels import PARTS, TEST
@@ -14,6 +13,7 @@ from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import CARD_FILE
 from virnucpro_tasks.models.card import read_card
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.system.files import write_json
 
 Make = Callable[..., Examples]
 

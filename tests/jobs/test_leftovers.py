@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from job import SAMPLE, all_jobs, make_job
 
-from virnucpro_tasks import owners
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.leftovers import (
     DAY_SECONDS,
@@ -18,8 +17,9 @@ from virnucpro_tasks.jobs.leftovers import (
     remove_unfinished,
     unfinished,
 )
-from virnucpro_tasks.owners import temporary_name
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system import owners
+from virnucpro_tasks.system.owners import temporary_name
 
 
 @pytest.fixture

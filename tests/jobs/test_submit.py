@@ -8,10 +8,10 @@ import pytest
 from job import SAMPLE, make_job, run_job
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.files import file_sha256
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.files import file_sha256
 
 
 def test_a_head_that_does_not_fit_its_models_is_found_before_any_work(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hostile import (
 )
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, comparable
 
-from virnucpro_tasks.isolation import own_folders
+from virnucpro_tasks.system.isolation import own_folders
 
 pytestmark = pytest.mark.service
 

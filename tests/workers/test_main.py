@@ -11,9 +11,9 @@ from virnucpro_workers import __main__ as program
 from virnucpro_workers.__main__ import HAND_BACK_SECONDS, STOP_GRACE_SECONDS, main
 
 from virnucpro_tasks.errors import ExitCode, LimitError, StoreError
-from virnucpro_tasks.host import Memory
 from virnucpro_tasks.jobs.store_check import Shortcoming
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings
+from virnucpro_tasks.system.host import Memory
 
 
 class Started:

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.local_workers import WORKER_MODULE
-from virnucpro_tasks.processes import die_with_parent
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.isolation import child_environment, isolated_command
+from virnucpro_tasks.system.processes import die_with_parent
 
 STOP_SECONDS = 20.0
 

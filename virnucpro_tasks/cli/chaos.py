@@ -13,7 +13,7 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.models.locate import DEMONSTRATION
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.temporary import TemporaryFolder
 
 LEASE_SECONDS = 5.0
 SHARD_TOKENS = 1_000

@@ -21,9 +21,6 @@ from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_lefto
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.files import write_bytes
-from virnucpro_tasks.host import available_cores, describe_processor, memory, processor_features, require_semaphores
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
@@ -31,6 +28,15 @@ from virnucpro_tasks.models.verification import verify_bundle
 from virnucpro_tasks.queue.client import workers
 from virnucpro_tasks.queue.redis_checks import check_redis
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.files import write_bytes
+from virnucpro_tasks.system.host import (
+    available_cores,
+    describe_processor,
+    memory,
+    processor_features,
+    require_semaphores,
+)
 
 GIGABYTE = 1e9
 

@@ -10,10 +10,10 @@ import click
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.files import atomic_path, write_json
 from virnucpro_tasks.heads.evaluation import evaluation, read_scored, write_picture, write_table
 from virnucpro_tasks.jobs.sequences import input_sequences
-from virnucpro_tasks.run_lock import own_folder
+from virnucpro_tasks.system.files import atomic_path, write_json
+from virnucpro_tasks.system.run_lock import own_folder
 
 
 @click.command("evaluate")

@@ -19,9 +19,9 @@ from virnucpro_tasks.jobs.leftovers import (
     remove_leftover,
     seconds_since_change,
 )
-from virnucpro_tasks.owners import Found, Life, life_of_name, read_mark
-from virnucpro_tasks.run_lock import RunLock, lock_files
-from virnucpro_tasks.temporary import MARK_FILE
+from virnucpro_tasks.system.owners import Found, Life, life_of_name, read_mark
+from virnucpro_tasks.system.run_lock import RunLock, lock_files
+from virnucpro_tasks.system.temporary import MARK_FILE
 
 PREFIXES = ("vnp-", "virnucpro-")
 """Beginnings of the names of temporary folders."""

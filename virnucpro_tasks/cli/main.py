@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from virnucpro_tasks.start_module import leave_out_current_folder
+from virnucpro_tasks.system.start_module import leave_out_current_folder
 
 if __name__ == "__main__":
     leave_out_current_folder()
@@ -18,10 +18,10 @@ from types import FrameType
 import click
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.isolation import forget_foreign_variables
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
-from virnucpro_tasks.streams import protect_streams
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.isolation import forget_foreign_variables
+from virnucpro_tasks.system.streams import protect_streams
 
 COMMANDS = {
     "predict": "Classify reads and contigs on this host; needs no server.",

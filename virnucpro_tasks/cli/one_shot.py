@@ -12,7 +12,6 @@ from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
-from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover, remove_run_folders
@@ -20,8 +19,9 @@ from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
-from virnucpro_tasks.run_lock import RunLock
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.file_operations import exists
+from virnucpro_tasks.system.run_lock import RunLock
 
 
 def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:

@@ -23,12 +23,12 @@ from virnucpro_tasks.cli.options import engine_options, job_options, json_option
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle
-from virnucpro_tasks.run_lock import RunLock, make_folder
+from virnucpro_tasks.system.file_operations import exists
+from virnucpro_tasks.system.run_lock import RunLock, make_folder
 
 
 @click.command("predict")

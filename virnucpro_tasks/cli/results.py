@@ -18,15 +18,23 @@ import click
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import json_option, settings_of, store_option
 from virnucpro_tasks.errors import DamagedError, OutputError
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import by_name, exists, is_there, link_or_copy, make_folder, persistently, sync
-from virnucpro_tasks.files import atomic_path, file_matches
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
-from virnucpro_tasks.run_lock import own_folder
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import (
+    by_name,
+    exists,
+    is_there,
+    link_or_copy,
+    make_folder,
+    persistently,
+    sync,
+)
+from virnucpro_tasks.system.files import atomic_path, file_matches
+from virnucpro_tasks.system.run_lock import own_folder
 
 
 def require_free(output: Path, *, force: bool) -> None:

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, OutputError
-from virnucpro_tasks.file_operations import exists, persistently, read_bytes
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
 from virnucpro_tasks.jobs.leftovers import remove_run_folders, remove_unfinished
 from virnucpro_tasks.local_workers import LOG_FILE
 from virnucpro_tasks.paths import store_id_file, submission_file
+from virnucpro_tasks.system.file_operations import exists, persistently, read_bytes
 
 WORK_FOLDER = ".virnucpro-work"
 """Folder of the job inside the output folder while it runs; the same command given again continues from it."""

@@ -11,8 +11,8 @@ import click
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, settings_of
-from virnucpro_tasks.isolation import child_environment, isolated_command
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
 WORKER_MODULE = "virnucpro_workers"
 NO_DEVICES = "none"

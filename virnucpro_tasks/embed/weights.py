@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.file_operations import mappable
 from virnucpro_tasks.models.jsonfile import read_struct
+from virnucpro_tasks.system.file_operations import mappable
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

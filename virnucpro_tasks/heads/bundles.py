@@ -9,8 +9,6 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.file_operations import link_or_copy
-from virnucpro_tasks.files import write_json
 from virnucpro_tasks.heads.card import model_card
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.mlp import Epoch
@@ -21,6 +19,8 @@ from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, desc
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.models.verification import verify_bundle
+from virnucpro_tasks.system.file_operations import link_or_copy
+from virnucpro_tasks.system.files import write_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
-from virnucpro_tasks.file_operations import exists, is_there, persistently
-from virnucpro_tasks.files import store_write_error
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.jobs.submission_lock import submission_lock
 from virnucpro_tasks.paths import submission_file
+from virnucpro_tasks.system.file_operations import exists, is_there, persistently
+from virnucpro_tasks.system.files import store_write_error
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from pathlib import Path
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
-from virnucpro_tasks.file_operations import (
+from virnucpro_tasks.jobs.check_inputs import mark_empty
+from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
+from virnucpro_tasks.keys import job_queue
+from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
+from virnucpro_tasks.models.verification import read_part
+from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
+from virnucpro_tasks.reads.inputs import ReadInput
+from virnucpro_tasks.system.file_operations import (
     exists,
     is_there,
     make_folder,
@@ -22,15 +30,7 @@ from virnucpro_tasks.file_operations import (
     sync,
     temporary_beside,
 )
-from virnucpro_tasks.files import read_checked, store_write_error, write_bytes, write_checked, write_json
-from virnucpro_tasks.jobs.check_inputs import mark_empty
-from virnucpro_tasks.jobs.shard_files import shards_in
-from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
-from virnucpro_tasks.keys import job_queue
-from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
-from virnucpro_tasks.models.verification import read_part
-from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
-from virnucpro_tasks.reads.inputs import ReadInput
+from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
 """The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""

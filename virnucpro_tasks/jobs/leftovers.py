@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from virnucpro_tasks.owners import Life, life_of_name
 from virnucpro_tasks.paths import JobPaths, is_job_id
+from virnucpro_tasks.system.owners import Life, life_of_name
 
 DAY_SECONDS = 86_400.0
 """Age from which an unfinished file counts as left behind where nobody can tell whether its maker still runs."""

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobError, printable
-from virnucpro_tasks.file_operations import exists
-from virnucpro_tasks.files import decode, read_checked, read_object
 from virnucpro_tasks.jobs.job import Failure, Job
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.shards.plan import read_plan
+from virnucpro_tasks.system.file_operations import exists
+from virnucpro_tasks.system.files import decode, read_checked, read_object
 
 
 class JobState(StrEnum):

@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
-from virnucpro_tasks.file_operations import is_there
-from virnucpro_tasks.files import file_matches, file_sha256
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
+from virnucpro_tasks.system.file_operations import is_there
+from virnucpro_tasks.system.files import file_matches, file_sha256
 
 
 def result_files(job: Job) -> list[Path]:

@@ -15,10 +15,10 @@ from typing import BinaryIO
 import msgspec
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import by_name, persistently
-from virnucpro_tasks.files import READ_BLOCK_BYTES, atomic_path, file_sha256
 from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import by_name, persistently
+from virnucpro_tasks.system.files import READ_BLOCK_BYTES, atomic_path, file_sha256
 
 STANDARD_INPUT = Path("-")
 STANDARD_INPUT_NAME = "standard input"

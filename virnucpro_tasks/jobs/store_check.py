@@ -15,8 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.file_errors import NO_INODES
-from virnucpro_tasks.file_operations import make_folder, open_to_append, remove_tree, rename_over, temporary_beside
+from virnucpro_tasks.system.file_errors import NO_INODES
+from virnucpro_tasks.system.file_operations import (
+    make_folder,
+    open_to_append,
+    remove_tree,
+    rename_over,
+    temporary_beside,
+)
 
 SKEW_SECONDS = 5.0
 """Difference between the clocks of this host and of the file server that is worth a word."""

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.file_operations import is_there, make_folder, read_bytes
-from virnucpro_tasks.files import store_write_error, write_once
 from virnucpro_tasks.paths import store_id_file
+from virnucpro_tasks.system.file_operations import is_there, make_folder, read_bytes
+from virnucpro_tasks.system.files import store_write_error, write_once
 
 ID_BYTES = 10
 _ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")

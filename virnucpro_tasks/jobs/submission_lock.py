@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from virnucpro_tasks.file_operations import make_folder, open_to_append
+from virnucpro_tasks.system.file_operations import make_folder, open_to_append
 
 log = logging.getLogger(__name__)
 

@@ -26,11 +26,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
 from virnucpro_tasks.models.jsonfile import checked, read_json
 from virnucpro_tasks.models.sizes import Width
+from virnucpro_tasks.system.files import file_sha256, write_json
 
 DESCRIPTION_FILE = "bundle.json"
 FORMAT_VERSION = 1

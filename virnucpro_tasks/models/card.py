@@ -17,8 +17,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.file_operations import mappable
 from virnucpro_tasks.models.jsonfile import read_struct
+from virnucpro_tasks.system.file_operations import mappable
 
 ENCODERS = ("dnabert-s", "esm2")
 _COMPUTED = "inv_freq"

@@ -13,7 +13,6 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from virnucpro_tasks.errors import BundleError, OutputError
-from virnucpro_tasks.files import file_sha256, write_json
 from virnucpro_tasks.models.bundle import (
     CARD_FILE,
     DESCRIPTION_FILE,
@@ -45,6 +44,7 @@ from virnucpro_tasks.models.sizes import (
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.verification import verify_once
 from virnucpro_tasks.models.weights import read_weights
+from virnucpro_tasks.system.files import file_sha256, write_json
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
 LICENCE_PARTS = ("dnabert-s", "esm2", "head")

@@ -18,11 +18,11 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.files import write_json
 from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, MlpConfiguration, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
+from virnucpro_tasks.system.files import write_json
 
 NAME = "random"
 SEED = 20

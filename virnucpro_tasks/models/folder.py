@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.file_operations import sync, temporary_beside
+from virnucpro_tasks.system.file_operations import sync, temporary_beside
 
 NOT_EXECUTABLE = 0o666
 

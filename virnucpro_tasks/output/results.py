@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.file_operations import persistently
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import Lines, ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.sorted_lines import SortedLines
 from virnucpro_tasks.output.table import Table, TableStyle
 from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, TABLES
+from virnucpro_tasks.system.file_operations import persistently
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.

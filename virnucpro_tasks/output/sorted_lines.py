@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from virnucpro_tasks.file_operations import persistently
+from virnucpro_tasks.system.file_operations import persistently
 
 RUN_LINES = 500_000
 """Lines held in memory before a run is written."""

@@ -17,8 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
-from virnucpro_tasks.file_operations import is_there
-from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import locate_bundle
@@ -26,7 +24,6 @@ from virnucpro_tasks.pipeline.load_engine import load_engine
 from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.shard_vectors import device_is_healthy, embed_frames, embed_parts, no_vectors
-from virnucpro_tasks.processes import deadline
 from virnucpro_tasks.recovery.attempt import record_failure_outside, recorded_attempt
 from virnucpro_tasks.recovery.bisect import GIVEN_UP, PIECES, Probe, next_probe
 from virnucpro_tasks.recovery.events import WHOLE, Failed, HandedBack, Passed, read_events
@@ -37,6 +34,9 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.tables import frames_digest, read_table
 from virnucpro_tasks.shards.vectors import ShardVectors, vectors_are_valid, write_vectors
+from virnucpro_tasks.system.file_operations import is_there
+from virnucpro_tasks.system.files import raising_store_errors
+from virnucpro_tasks.system.processes import deadline
 
 if TYPE_CHECKING:
     from virnucpro_tasks.embed.engine import Engine

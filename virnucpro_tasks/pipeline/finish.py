@@ -10,17 +10,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.file_operations import (
-    exists,
-    is_there,
-    persistently,
-    read_bytes,
-    remove_tree,
-    rename_folder,
-    sync,
-    temporary_beside,
-)
-from virnucpro_tasks.files import file_sha256, write_bytes, write_json
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.jobs.vectors import vector_files
@@ -34,6 +23,17 @@ from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_style
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.system.file_operations import (
+    exists,
+    is_there,
+    persistently,
+    read_bytes,
+    remove_tree,
+    rename_folder,
+    sync,
+    temporary_beside,
+)
+from virnucpro_tasks.system.files import file_sha256, write_bytes, write_json
 
 SYNCING_THREADS = 8
 

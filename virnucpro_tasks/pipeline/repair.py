@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.file_operations import is_there
-from virnucpro_tasks.files import file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.paths import FINISHING
@@ -17,6 +15,8 @@ from virnucpro_tasks.pipeline.split import cut_input, load_plan, split_files
 from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.shards.tables import write_shard
+from virnucpro_tasks.system.file_operations import is_there
+from virnucpro_tasks.system.files import file_matches
 
 log = logging.getLogger(__name__)
 

@@ -12,16 +12,16 @@ import numpy as np
 
 from virnucpro_tasks.classify.head import Head, load_head
 from virnucpro_tasks.errors import BundleError, JobError
-from virnucpro_tasks.file_operations import persistently, read_anew
-from virnucpro_tasks.files import as_store_error
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
-from virnucpro_tasks.processes import ordered_process_map
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
 from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
+from virnucpro_tasks.system.file_operations import persistently, read_anew
+from virnucpro_tasks.system.files import as_store_error
+from virnucpro_tasks.system.processes import ordered_process_map
 
 RESTORE = "copy bundle.json and head/ of that bundle into this folder, then resume the job"
 

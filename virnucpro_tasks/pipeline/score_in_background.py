@@ -11,12 +11,12 @@ import threading
 from contextlib import suppress
 
 from virnucpro_tasks.classify.head import Head
-from virnucpro_tasks.file_operations import sync
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.scores import write_scores
 from virnucpro_tasks.shards.vectors import ShardVectors
+from virnucpro_tasks.system.file_operations import sync
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from virnucpro_tasks.errors import DamagedError, InputError
-from virnucpro_tasks.files import as_store_error, file_matches
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
@@ -17,6 +16,7 @@ from virnucpro_tasks.shards.cut import cut_shards, split_tail
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
 from virnucpro_tasks.shards.tables import write_shard
 from virnucpro_tasks.shards.vectors import vectors_are_valid
+from virnucpro_tasks.system.files import as_store_error, file_matches
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 
 from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
-from virnucpro_tasks.file_operations import is_there
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
@@ -27,6 +26,7 @@ from virnucpro_tasks.queue.store_failures import (
     store_failure_of,
 )
 from virnucpro_tasks.queue.worker_troubles import fresh_troubles
+from virnucpro_tasks.system.file_operations import is_there
 
 PING_SECONDS = 2.0
 """Time that workers have to answer a question."""

@@ -31,13 +31,13 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import JobError, StoreError
-from virnucpro_tasks.file_operations import is_there
-from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
 from virnucpro_tasks.queue.store_failures import clear_store_failures, count_store_failure
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT
+from virnucpro_tasks.system.file_operations import is_there
+from virnucpro_tasks.system.files import raising_store_errors
 
 log = logging.getLogger(__name__)
 

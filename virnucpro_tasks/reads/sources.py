@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from virnucpro_tasks.errors import EmptyInputError, InputError
-from virnucpro_tasks.file_operations import by_name
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
+from virnucpro_tasks.system.file_operations import by_name
 
 if sys.version_info >= (3, 14):
     from compression import zstd

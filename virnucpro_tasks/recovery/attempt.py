@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from virnucpro_tasks.files import as_store_error, raising_store_errors
 from virnucpro_tasks.recovery.events import (
     Began,
     Event,
@@ -26,6 +25,7 @@ from virnucpro_tasks.recovery.events import (
     open_attempt,
     read_events,
 )
+from virnucpro_tasks.system.files import as_store_error, raising_store_errors
 
 
 class RecordsAtFaultError(Exception):

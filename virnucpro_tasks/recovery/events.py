@@ -23,8 +23,8 @@ from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.file_operations import by_name, fsync, open_to_append, persistently
-from virnucpro_tasks.files import checksum
+from virnucpro_tasks.system.file_operations import by_name, fsync, open_to_append, persistently
+from virnucpro_tasks.system.files import checksum
 
 WHOLE = "whole"
 """The probe of a shard as it is. A damaged line counts as an attempt at it, so for nothing in the file of a stage."""

@@ -10,13 +10,13 @@ import msgspec
 import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.files import read_checked, write_checked
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.record import shown
 from virnucpro_tasks.recovery.bisect import next_probe
 from virnucpro_tasks.recovery.events import read_events
 from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.shards.tables import read_table
+from virnucpro_tasks.system.files import read_checked, write_checked
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import ExitCode, JobError, StoreError, VirnucproError
-from virnucpro_tasks.files import raising_store_errors
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.recovery.events import Began, Event, Failed, HandedBack, append_event, read_events
 from virnucpro_tasks.recovery.history import History
+from virnucpro_tasks.system.causes import cause_of_words
+from virnucpro_tasks.system.files import raising_store_errors
 
 log = logging.getLogger(__name__)
 

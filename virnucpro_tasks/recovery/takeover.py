@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from virnucpro_tasks.file_operations import persistently
 from virnucpro_tasks.recovery.events import Began, read_events
+from virnucpro_tasks.system.file_operations import persistently
 
 FileIdentity = tuple[int, int] | None
 """Time of the last change and size. Without the inode, whose number some network file systems change."""

@@ -14,10 +14,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save_file
 
-from virnucpro_tasks.file_errors import error_number
-from virnucpro_tasks.file_operations import NO_MMAP, by_name, persistently
-from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.shards.engine_stats import EngineStats
+from virnucpro_tasks.system.file_errors import error_number
+from virnucpro_tasks.system.file_operations import NO_MMAP, by_name, persistently
+from virnucpro_tasks.system.files import atomic_path
 
 DIGEST_BLOCK_BYTES = 2**22
 DIGEST_THREADS = 4

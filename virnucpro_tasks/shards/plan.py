@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from virnucpro_tasks.files import read_checked, write_checked
+from virnucpro_tasks.system.files import read_checked, write_checked
 
 SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.file_operations import persistently, read_bytes
-from virnucpro_tasks.files import atomic_path, file_sha256
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
+from virnucpro_tasks.system.file_operations import persistently, read_bytes
+from virnucpro_tasks.system.files import atomic_path, file_sha256
 
 COMPRESSION = "zstd"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from virnucpro_tasks.start_module import leave_out_current_folder
+from virnucpro_tasks.system.start_module import leave_out_current_folder
 
 if __name__ == "__main__":
     leave_out_current_folder()
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from virnucpro_tasks import keys
 from virnucpro_tasks.errors import SettingsError, VirnucproError
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import can_share_memory
-from virnucpro_tasks.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
-from virnucpro_tasks.isolation import child_environment
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings, load_settings
-from virnucpro_tasks.streams import protect_streams
-from virnucpro_tasks.temporary import TemporaryFolder
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import can_share_memory
+from virnucpro_tasks.system.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
+from virnucpro_tasks.system.isolation import child_environment
+from virnucpro_tasks.system.streams import protect_streams
+from virnucpro_tasks.system.temporary import TemporaryFolder
 from virnucpro_tasks.worker_notes import NoteWriter
 from virnucpro_workers.deaths import Policy, one_shot_policy
 from virnucpro_workers.devices import choose_devices

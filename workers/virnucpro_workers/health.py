@@ -8,7 +8,7 @@ outages) fails. One that is reconnecting counts as alive: a restart would not br
 
 from __future__ import annotations
 
-from virnucpro_tasks.start_module import leave_out_current_folder
+from virnucpro_tasks.system.start_module import leave_out_current_folder
 
 if __name__ == "__main__":
     leave_out_current_folder()
@@ -22,8 +22,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.files import write_bytes
-from virnucpro_tasks.streams import protect_streams
+from virnucpro_tasks.system.files import write_bytes
+from virnucpro_tasks.system.streams import protect_streams
 
 SUFFIX = ".beat"
 CLOCK_FILE = ".clock"

@@ -7,7 +7,7 @@ The settings come from VIRNUCPRO_* variables, the device from CUDA_VISIBLE_DEVIC
 
 from __future__ import annotations
 
-from virnucpro_tasks.start_module import leave_out_current_folder
+from virnucpro_tasks.system.start_module import leave_out_current_folder
 
 if __name__ == "__main__":
     leave_out_current_folder()
@@ -27,10 +27,10 @@ from celery.signals import task_postrun, task_prerun, worker_init, worker_proces
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
-from virnucpro_tasks.processes import die_with_parent, exit_text
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings, load_settings
-from virnucpro_tasks.streams import protect_streams
+from virnucpro_tasks.system.processes import die_with_parent, exit_text
+from virnucpro_tasks.system.streams import protect_streams
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from virnucpro_tasks.causes import Cause, cause_of_status, cause_of_words
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.host import oom_kills
-from virnucpro_tasks.processes import exit_text, spawn
+from virnucpro_tasks.system.causes import Cause, cause_of_status, cause_of_words
+from virnucpro_tasks.system.host import oom_kills
+from virnucpro_tasks.system.processes import exit_text, spawn
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
 from virnucpro_workers.deaths import Deaths, Policy
 from virnucpro_workers.health import heartbeat_file, read_heartbeat

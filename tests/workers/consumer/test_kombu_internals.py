@@ -24,7 +24,7 @@ from virnucpro_workers.consumer.kombu_internals import (
     was_cancelled,
 )
 
-from virnucpro_tasks.processes import ordered_process_map
+from virnucpro_tasks.system.processes import ordered_process_map
 
 
 class Request:

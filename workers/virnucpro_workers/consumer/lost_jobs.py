@@ -18,7 +18,6 @@ from typing import Any
 from celery import Celery, bootsteps
 
 from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.file_operations import exists
 from virnucpro_tasks.jobs.job import is_stopped, open_for_work
 from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.paths import JobPaths, is_job_id
@@ -26,6 +25,7 @@ from virnucpro_tasks.queue.client import requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import bind_store
 from virnucpro_tasks.queue.store_failures import ended_jobs
+from virnucpro_tasks.system.file_operations import exists
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.processes import ordered_process_map, start_method
+from virnucpro_tasks.system.processes import ordered_process_map, start_method
 
 PARENT = """
 import multiprocessing, signal
-from virnucpro_tasks.processes import ordered_process_map
+from virnucpro_tasks.system.processes import ordered_process_map
 for _ in ordered_process_map(abs, [1], processes=1):
     print(multiprocessing.active_children()[0].pid, flush=True)
     signal.pause()

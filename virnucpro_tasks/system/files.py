@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import msgspec
 from safetensors import SafetensorError
 
-from virnucpro_tasks.causes import cause_of_words
 from virnucpro_tasks.errors import DamagedError, StoreError
-from virnucpro_tasks.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
-from virnucpro_tasks.file_operations import (
+from virnucpro_tasks.system.causes import cause_of_words
+from virnucpro_tasks.system.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
+from virnucpro_tasks.system.file_operations import (
     by_name,
     create_empty,
     fsync,

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from virnucpro_tasks import start_module
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, TRACEBACK_VARIABLE, Settings
+from virnucpro_tasks.system import start_module
 
 WORKERS_PACKAGE = "virnucpro_workers"
 
@@ -75,7 +75,7 @@ def import_folders() -> list[str]:
 
 def own_folders() -> list[str]:
     """Return the folders from which `virnucpro_tasks` and `virnucpro_workers` are imported."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     for folder in (root, root / "workers"):  # installed, and in a source tree
         if (folder / WORKERS_PACKAGE).is_dir():
             return list(dict.fromkeys([str(root), str(folder)]))

@@ -12,13 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import owners
-from virnucpro_tasks.owners import Life, Maker, Mark, life_of_name, read_mark, temporary_name, this_maker, this_place
+from virnucpro_tasks.system import owners
+from virnucpro_tasks.system.owners import (
+    Life,
+    Maker,
+    Mark,
+    life_of_name,
+    read_mark,
+    temporary_name,
+    this_maker,
+    this_place,
+)
 
 WAITING = """
 import sys, time
 from pathlib import Path
-from virnucpro_tasks.owners import Mark, temporary_name
+from virnucpro_tasks.system.owners import Mark, temporary_name
 mark = Mark.create(Path(sys.argv[1]))
 print(temporary_name("file"), flush=True)
 time.sleep(600)

@@ -34,8 +34,8 @@ from errno import (
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from virnucpro_tasks.file_errors import error_number
-from virnucpro_tasks.owners import temporary_name
+from virnucpro_tasks.system.file_errors import error_number
+from virnucpro_tasks.system.owners import temporary_name
 
 NOT_SUPPORTED = frozenset({EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, ENOTTY})
 """What file systems say of an operation that they do not have."""

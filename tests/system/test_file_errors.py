@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
-from virnucpro_tasks.files import as_store_error, store_write_error
+from virnucpro_tasks.system.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
+from virnucpro_tasks.system.files import as_store_error, store_write_error
 
 
 def error(number: int, place: str | None = None) -> OSError:

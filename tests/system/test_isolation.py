@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from hostile import AT_START, COMPUTING, FOREIGN_VARIABLES, IMPORTED, SHADOWS, fill, python_variables, user_site
 
-from virnucpro_tasks import isolation
-from virnucpro_tasks.isolation import (
+from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.system import isolation
+from virnucpro_tasks.system.isolation import (
     child_environment,
     forget_foreign_variables,
     import_folders,
     isolated_command,
     own_folders,
 )
-from virnucpro_tasks.processes import ordered_process_map
-from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.system.processes import ordered_process_map
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_child_has_the_settings_of_its_parent(tmp_path: Path) -> None:
 
 def test_the_broker_of_the_settings_is_used_whatever_variables_say() -> None:
     code = (
-        "from virnucpro_tasks.isolation import forget_foreign_variables as forget; forget()\n"
+        "from virnucpro_tasks.system.isolation import forget_foreign_variables as forget; forget()\n"
         "from virnucpro_tasks.queue.app import make_app\n"
         "from virnucpro_tasks.settings import Settings\n"
         "app = make_app(Settings(broker_url='redis://ours:1/0'))\n"

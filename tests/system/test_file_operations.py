@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from virnucpro_tasks import file_operations
-from virnucpro_tasks.file_operations import (
+from virnucpro_tasks.system import file_operations
+from virnucpro_tasks.system.file_operations import (
     by_name,
     create_empty,
     fsync,
@@ -25,7 +25,7 @@ from virnucpro_tasks.file_operations import (
     sync,
     temporary_beside,
 )
-from virnucpro_tasks.files import atomic_path, write_bytes, write_once
+from virnucpro_tasks.system.files import atomic_path, write_bytes, write_once
 
 
 @pytest.fixture(autouse=True)

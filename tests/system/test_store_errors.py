@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.files import as_store_error
+from virnucpro_tasks.system.files import as_store_error
 
 LIMIT_BYTES = 4_096
 

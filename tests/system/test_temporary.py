@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import temporary
-from virnucpro_tasks.owners import Life, read_mark
-from virnucpro_tasks.temporary import MARK_FILE, TemporaryFolder
+from virnucpro_tasks.system import temporary
+from virnucpro_tasks.system.owners import Life, read_mark
+from virnucpro_tasks.system.temporary import MARK_FILE, TemporaryFolder
 
 
 def test_a_temporary_folder_says_who_made_it_and_is_removed_with_what_is_in_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from virnucpro_tasks.owners import Mark
+from virnucpro_tasks.system.owners import Mark
 
 MARK_FILE = ".virnucpro-owner"
 """The file in a temporary folder that names its maker."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from virnucpro_tasks.isolation import isolated_spawn
+from virnucpro_tasks.system.isolation import isolated_spawn
 
 PR_SET_PDEATHSIG = 1
 

@@ -17,7 +17,6 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.cli.results import copy_results
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.files import atomic_path
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import cancel_job, fail_job
 from virnucpro_tasks.models.folder import new_folder
@@ -25,6 +24,7 @@ from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.files import atomic_path
 
 UMASKS = (0o022, 0o002, 0o077)
 KINDS = {

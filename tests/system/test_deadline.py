@@ -4,11 +4,11 @@ import signal
 import subprocess
 import sys
 
-from virnucpro_tasks.processes import deadline
+from virnucpro_tasks.system.processes import deadline
 
 LOOP = """
 import signal
-from virnucpro_tasks.processes import deadline
+from virnucpro_tasks.system.processes import deadline
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 with deadline(0.2):
     while True:

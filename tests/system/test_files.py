@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.file_operations import link_or_copy
-from virnucpro_tasks.files import atomic_path, write_json
+from virnucpro_tasks.system.file_operations import link_or_copy
+from virnucpro_tasks.system.files import atomic_path, write_json
 
 
 def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

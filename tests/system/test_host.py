@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import host
 from virnucpro_tasks.errors import LimitError
+from virnucpro_tasks.system import host
 
 
 class Host:

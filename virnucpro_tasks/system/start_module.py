@@ -3,8 +3,8 @@
     python -I start_module.py [--path FOLDER]... MODULE [ARGUMENT]...
 
 `-I` leaves out the current folder, the folder of this script, user site-packages and all PYTHON* variables. The folders
-of `--path` come after the standard library and before site-packages. `virnucpro_tasks.isolation` makes such commands.
-Nothing but `os` and `sys`, which every interpreter has loaded before it looks into any folder, is imported at the top.
+of `--path` come after the standard library and before site-packages. `isolation` makes such commands. Nothing but `os`
+and `sys`, which every interpreter has loaded before it looks into any folder, is imported at the top.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def leave_out_current_folder() -> None:
     `python -m` puts it first, and so does an empty entry of PYTHONPATH. For the top of a module that is run as
     `__main__`, before its other imports.
     """
-    package_root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     try:
         current = os.getcwd()
     except OSError:  # it was removed

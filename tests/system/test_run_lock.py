@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks import owners, run_lock
 from virnucpro_tasks.errors import ExitCode, OutputError, StoreError
-from virnucpro_tasks.run_lock import LOCK_NAME, STALE_SECONDS, RunLock, lock_files, make_folder
+from virnucpro_tasks.system import owners, run_lock
+from virnucpro_tasks.system.run_lock import LOCK_NAME, STALE_SECONDS, RunLock, lock_files, make_folder
 
 HOLDING = """
 import sys, time
 from pathlib import Path
-from virnucpro_tasks.run_lock import RunLock
+from virnucpro_tasks.system.run_lock import RunLock
 with RunLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Self
 
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.file_errors import cause_of
-from virnucpro_tasks.file_operations import by_name, persistently
-from virnucpro_tasks.files import store_write_error
-from virnucpro_tasks.owners import Found, Life, Mark, read_mark, temporary_name
-from virnucpro_tasks.processes import folder_of_children
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import by_name, persistently
+from virnucpro_tasks.system.files import store_write_error
+from virnucpro_tasks.system.owners import Found, Life, Mark, read_mark, temporary_name
+from virnucpro_tasks.system.processes import folder_of_children
 
 LOCK_NAME = ".virnucpro-lock."
 RENEW_SECONDS = 5.0

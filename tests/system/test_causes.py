@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from virnucpro_tasks.causes import Cause, cause_of_status, cause_of_words
+from virnucpro_tasks.system.causes import Cause, cause_of_status, cause_of_words
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.files import decode, read_checked, read_object, write_checked
+from virnucpro_tasks.system.files import decode, read_checked, read_object, write_checked
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

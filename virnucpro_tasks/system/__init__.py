@@ -1,0 +1,1 @@
+"""What the operating system gives and refuses: files, processes, locks, streams, limits of the host."""
