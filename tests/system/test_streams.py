@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-PROTECTED = "import os, sys; from virnucpro_tasks.system.streams import protect_streams; protect_streams(output_is_product={}); "
+PROTECTED = (
+    "import os, sys; from virnucpro_tasks.system.streams import protect_streams; "
+    "protect_streams(output_is_product={}); "
+)
 MESSAGES = "[print('message', number, file=sys.stderr) for number in range(3)]; "
 F_SETPIPE_SZ = 1031
 BACKGROUND_JOB = 'set -m; stty tostop; "$0" -c "$1" & wait $!; echo ended with $?'
