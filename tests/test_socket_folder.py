@@ -37,6 +37,14 @@ def test_a_path_that_is_too_long_is_left_out(tmp_path: Path, elsewhere: Path) ->
     assert list(long.iterdir()) == []
 
 
+def test_a_name_that_is_no_utf8_is_left_out(tmp_path: Path, elsewhere: Path) -> None:
+    other = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    other.mkdir()
+    folder = make_socket_folder(other)
+    assert folder is not None and folder.path.parent == elsewhere
+    assert list(other.iterdir()) == []
+
+
 def test_a_folder_that_is_gone_is_left_out(tmp_path: Path, elsewhere: Path) -> None:
     folder = make_socket_folder(tmp_path / "gone")
     assert folder is not None and folder.path.parent == elsewhere

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.system.file_operations import is_utf8
 from virnucpro_tasks.system.temporary import TemporaryFolder
 
 SOCKET_NAME = "redis.sock"
@@ -35,8 +36,11 @@ def make_socket_folder(near: Path | None = None) -> TemporaryFolder | None:
 
 
 def takes_a_socket(path: Path) -> bool:
-    """Return whether a server can listen at `path`: some file systems take no sockets, and the length is limited."""
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+    """Return whether a server can listen at `path`: some file systems take no sockets, and the length is limited.
+
+    A path that is no UTF-8 is refused too, because the URL of a broker cannot hold it.
+    """
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES or not is_utf8(path):
         return False
     try:
         with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:

@@ -76,7 +76,7 @@ def test_any_wrapping_gives_the_records_back(records: list[tuple[str, str]], wid
     ("content", "part"),
     [
         (b"  \n\n", "nothing but white space"),
-        (b"ACGT\n>a\nACGT\n", "line 1: sequence data before the first header: 'ACGT'"),
+        (b"ACGT\n>a\nACGT\n", "line 1: sequence data before the first header: 'ACGT' (a FASTA record begins"),
         (b"\n\nACGT\nAC\n", "line 3: sequence without a header"),
         (b"MKVLAT\n", "not FASTA or FASTQ: the file begins with 'MKVLAT'"),
         (b"; comment\n>a\nACGT\n", "not FASTA or FASTQ: the file begins with '; comment'"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,13 @@ def test_what_was_written_is_read(file: Path) -> None:
     for name, array in arrays.items():
         assert array.dtype == ARRAYS[name].dtype
         np.testing.assert_array_equal(array, ARRAYS[name])
+
+
+def test_a_folder_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"), "000000.safetensors")
+    file.parent.mkdir()
+    write_arrays(file, ARRAYS, STATS, KEY)
+    assert read_valid_arrays(file, KEY, names=ARRAYS) is not None
 
 
 @pytest.mark.parametrize("changed", ["shard_digest", "bundle_digest", "precision"])

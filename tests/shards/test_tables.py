@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def test_shard_tables_read_back(tmp_path: Path) -> None:
     assert (entry.chunk_rows, entry.frames, entry.tokens) == (1, 2, 6)
     assert read_table(tmp_path / "f.parquet").equals(frames)
     assert entry.digest == frames_digest(read_table(tmp_path / "f.parquet"))
+
+
+def test_shard_tables_may_be_in_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    batch = FrameBatch(CHUNK_SCHEMA.empty_table(), frames_of(("ATGA", "M")))
+    write_shard(batch, frames=folder / "f.parquet", chunks=folder / "l.parquet")
+    assert read_table(folder / "f.parquet").equals(batch.frames)
 
 
 def test_the_digest_sees_every_boundary_and_no_layout() -> None:

@@ -253,6 +253,24 @@ def test_a_file_that_cannot_be_mapped_is_copied_into_memory(tmp_path: Path, monk
     assert not mapped.exists()
 
 
+@pytest.mark.parametrize("name", ["plain", "r\u00e9sultats", "a b\n"])
+def test_a_path_in_utf8_is_used_as_it_is(name: str, tmp_path: Path) -> None:
+    with file_operations.utf8_path(tmp_path / name / "file") as path:
+        assert path == tmp_path / name / "file"
+
+
+def test_a_file_in_a_folder_that_is_no_utf8_has_a_path_that_is(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    with file_operations.utf8_path(folder / "new") as path:
+        assert str(path).isascii()
+        path.write_bytes(b"written")
+    assert (folder / "new").read_bytes() == b"written"
+    assert not path.parent.exists()
+    with file_operations.mappable(folder / "new") as path:
+        assert str(path).isascii() and path.read_bytes() == b"written"
+
+
 def test_a_folder_is_gone_or_said_not_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -19,7 +19,7 @@ from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, desc
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.models.verification import verify_bundle
-from virnucpro_tasks.system.file_operations import link_or_copy
+from virnucpro_tasks.system.file_operations import link_or_copy, utf8_path
 from virnucpro_tasks.system.files import write_json
 
 
@@ -83,7 +83,8 @@ def write_trained(
             (folder / member).parent.mkdir(exist_ok=True)
             link_or_copy(encoders.path / member, folder / member)
         (folder / "head").mkdir()
-        save_file(head.state(), folder / "head" / "model.safetensors")
+        with utf8_path(folder / "head" / "model.safetensors") as weights:
+            save_file(head.state(), weights)
         write_json(
             folder / "head" / "config.json",
             {

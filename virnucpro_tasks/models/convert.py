@@ -44,6 +44,7 @@ from virnucpro_tasks.models.sizes import (
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.verification import verify_once
 from virnucpro_tasks.models.weights import read_weights
+from virnucpro_tasks.system.file_operations import utf8_path
 from virnucpro_tasks.system.files import file_sha256, write_json
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -221,7 +222,8 @@ def _write_part(folder: Path, tensors: Tensors, configuration: msgspec.Struct, d
         stored[name] = value.clone() if value.data_ptr() in places else value
         places.add(stored[name].data_ptr())
     try:
-        save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+        with utf8_path(folder / "model.safetensors") as weights:
+            save_file(stored, weights, metadata={"format": "pt"})
     except SafetensorError as error:
         raise OutputError(f"{folder} cannot be written: {error}", hint="is the disk full?") from None
     write_json(folder / "config.json", msgspec.to_builtins(configuration))

@@ -22,6 +22,7 @@ from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, MlpConfiguration, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
+from virnucpro_tasks.system.file_operations import utf8_path
 from virnucpro_tasks.system.files import write_json
 
 NAME = "random"
@@ -116,7 +117,8 @@ def _pieces(sequences: Iterable[str], length: int = 100) -> Iterable[str]:
 def _write_part(folder: Path, arrays: Arrays, configuration: msgspec.Struct, dtype: type[np.floating]) -> None:
     folder.mkdir()
     stored = {name: array.astype(np.float32 if name.endswith("inv_freq") else dtype) for name, array in arrays.items()}
-    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    with utf8_path(folder / "model.safetensors") as weights:
+        save_file(stored, weights, metadata={"format": "pt"})
     write_json(folder / "config.json", msgspec.to_builtins(configuration))
 
 

@@ -121,7 +121,7 @@ def _not_sequences(text: bytes, *, name: str, line: int) -> InputError:
             if b"\n>" in text
             else f"sequence without a header: {start}"
         )
-        return InputError(f"{what}: {start}", file=name, line=line, hint="a FASTA record begins with a line '>id'")
+        return InputError(what, file=name, line=line, hint="a FASTA record begins with a line '>id'")
     if found := layout_of(text):
         what, hint = found
         return InputError(

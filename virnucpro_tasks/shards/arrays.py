@@ -16,7 +16,7 @@ from safetensors.numpy import load, save_file
 
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.system.file_errors import error_number
-from virnucpro_tasks.system.file_operations import NO_MMAP, by_name, persistently
+from virnucpro_tasks.system.file_operations import NO_MMAP, by_name, persistently, utf8_path
 from virnucpro_tasks.system.files import atomic_path
 
 DIGEST_BLOCK_BYTES = 2**22
@@ -45,9 +45,9 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, 
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     counters = asdict(stats)
     about = {"key": asdict(key), "computed": counters, "sha256": arrays_digest(tensors, counters)}
-    with atomic_path(path, durable=False) as temporary:
+    with atomic_path(path, durable=False) as temporary, utf8_path(temporary) as place:
         metadata = {ENTRY: json.dumps(about, sort_keys=True)}
-        persistently(lambda: save_file(tensors, temporary, metadata=metadata))
+        persistently(lambda: save_file(tensors, place, metadata=metadata))
 
 
 def read_valid_arrays(
@@ -70,7 +70,7 @@ def read_valid_arrays(
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The metadata and the arrays of a file; through mmap if its file system has that."""
     try:
-        with safe_open(path, framework="numpy") as handle:
+        with utf8_path(path) as place, safe_open(place, framework="numpy") as handle:
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
             return json.loads(handle.metadata()[ENTRY]), arrays
     except OSError as error:

@@ -14,7 +14,7 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
-from virnucpro_tasks.system.file_operations import persistently, read_bytes
+from virnucpro_tasks.system.file_operations import persistently, read_bytes, utf8_path
 from virnucpro_tasks.system.files import atomic_path, file_sha256
 
 COMPRESSION = "zstd"
@@ -23,8 +23,8 @@ COMPRESSION = "zstd"
 def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
     for table, path in ((batch.chunks, chunks), (batch.frames, frames)):
-        with atomic_path(path) as temporary:
-            write = partial(pq.write_table, table, temporary, compression=COMPRESSION, write_page_checksum=True)
+        with atomic_path(path) as temporary, utf8_path(temporary) as place:
+            write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
     return ShardEntry(
         chunk_rows=batch.chunks.num_rows,

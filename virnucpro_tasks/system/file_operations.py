@@ -259,6 +259,27 @@ def can_share_memory(folder: Path) -> bool:
 
 
 @contextmanager
+def utf8_path(file: Path) -> Iterator[Path]:
+    """Yield `file`, or if a folder above it has a name that is no UTF-8, a path through its open folder.
+
+    Libraries that are not written in Python take no other paths.
+    """
+    if is_utf8(file):
+        yield file
+        return
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield Path(f"/proc/self/fd/{folder}", file.name)
+    finally:
+        os.close(folder)
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether the bytes of `path` on disk are its text in UTF-8."""
+    return os.fsencode(path) == str(path).encode(errors="replace")
+
+
+@contextmanager
 def mappable(file: Path) -> Iterator[Path]:
     """Yield `file`, or where its file system has no mmap the path of a copy in memory. Raises OSError."""
     with persistently(lambda: file.open("rb")) as source:
@@ -270,7 +291,8 @@ def mappable(file: Path) -> Iterator[Path]:
         except ValueError:  # an empty file
             pass
         else:
-            yield file
+            with utf8_path(file) as path:
+                yield path
             return
         with os.fdopen(os.memfd_create(file.name), "wb") as copy:
             shutil.copyfileobj(source, copy)
