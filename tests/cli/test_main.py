@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli.commands import run
 from cli.conftest import Virnucpro
 
-from virnucpro_tasks.cli.main import COMMANDS
+from virnucpro_tasks.cli.main import COMMANDS, ENDING_SIGNALS
 from virnucpro_tasks.errors import ExitCode
 
 
@@ -69,6 +72,26 @@ def test_an_unexpected_error_is_reported_without_a_traceback(
     message = capsys.readouterr().err
     assert "ZeroDivisionError: by nought" in message
     assert "Traceback" not in message
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Puts the handlers of signals back that an interrupted command leaves ignored."""
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
+def test_a_signal_that_ends_a_command_is_named(
+    number: signal.Signals, handlers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for ending in ENDING_SIGNALS:
+        signal.signal(ending, signal.SIG_DFL)
+    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.job_ids", lambda *_: os.kill(os.getpid(), number))
+    assert run(monkeypatch, "list") == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == f"\nvirnucpro: error: interrupted by {number.name}\n"
 
 
 def test_variables_of_services_are_ignored_with_one_warning(

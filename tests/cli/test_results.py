@@ -51,6 +51,13 @@ def test_a_file_is_no_folder_for_results(finished: Job, virnucpro: Virnucpro, tm
     assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_a_name_that_no_file_system_takes_is_told_as_wrong_use(
+    finished: Job, virnucpro: Virnucpro, tmp_path: Path
+) -> None:
+    ended = virnucpro("results", finished.job_id, "-o", tmp_path / ("y" * 256))
+    assert ended.code == ExitCode.USAGE and "File name too long (use a folder with a shorter name)" in ended.err[0]
+
+
 def test_a_job_without_results_is_an_error(settings: Settings, virnucpro: Virnucpro) -> None:
     ended = virnucpro("results", make_job(settings, SAMPLE).job_id, "-o", "-")
     assert ended.code == ExitCode.JOB_FAILED and "not finished" in ended.err[0]

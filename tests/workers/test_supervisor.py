@@ -150,7 +150,9 @@ def test_a_permanent_error_stops_everything_with_its_code(start: Start, code: in
     assert running.said().count("embed-gpu0 started") == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0), (signal.SIGUSR1, 0)]
+)
 def test_workers_are_asked_to_stop(start: Start, number: int, code: int) -> None:
     running = start({"embed-gpu0": OBEDIENT, "coordinate-0": OBEDIENT})
     pids = running.workers(2)

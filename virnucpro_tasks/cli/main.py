@@ -48,8 +48,18 @@ COMMANDS = {
 MODULES = {"list": "list_jobs"}
 """Modules whose name is not that of their command."""
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end a command as Ctrl-C does, so that a one-shot run stops its processes first."""
+ENDING_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
+"""Signals that end a command as Ctrl-C does, so that a one-shot run stops its processes first.
+
+Schedulers announce with the last three that a job is about to be killed or has used its processor time.
+"""
 
 
 class LazyGroup(click.Group):
@@ -102,10 +112,8 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         code = code if isinstance(code, int) else ExitCode.OK
         sys.stdout.flush()
-    except click.exceptions.Abort:
-        code = _complain("interrupted", ExitCode.INTERRUPTED)
-    except KeyboardInterrupt:
-        code = _complain("interrupted", ExitCode.INTERRUPTED)
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        code = _complain(_interruption(error.__cause__ or error), ExitCode.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -129,7 +137,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """End the command, once: a terminal that is closed sends SIGHUP twice, and cleaning up must not be cut off."""
     for ending in ENDING_SIGNALS:
         signal.signal(ending, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _interruption(error: BaseException) -> str:
+    """The message on an interruption; Ctrl-C has no name."""
+    return " by ".join(["interrupted", *error.args]) if isinstance(error, KeyboardInterrupt) else "interrupted"
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:

@@ -38,10 +38,16 @@ from virnucpro_tasks.system.run_lock import own_folder
 
 
 def require_free(output: Path, *, force: bool) -> None:
-    """Raise OutputError if `output` is a file, or holds results and `force` is not set."""
-    if exists(output) and not persistently(output.is_dir):
+    """Raise OutputError if `output` is a file or no usable path, or holds results and `force` is not set."""
+    try:
+        is_file = exists(output) and not persistently(output.is_dir)
+        is_taken = not is_file and exists(output / COMMIT_MARK)
+    except OSError as error:
+        cause = cause_of(error)
+        raise OutputError(f"{output}: {cause.words}", hint=cause.advice) from None
+    if is_file:
         raise OutputError(f"{output} is not a folder")
-    if exists(output / COMMIT_MARK) and not force:
+    if is_taken and not force:
         raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
 
 

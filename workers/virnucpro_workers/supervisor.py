@@ -24,7 +24,7 @@ from virnucpro_workers.health import heartbeat_file, read_heartbeat
 PERMANENT_EXITS = frozenset({ExitCode.USAGE, ExitCode.BAD_INPUT})
 """Exit codes for a wrong setting or a missing bundle: starting the worker again cannot help."""
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 AWAITED_SIGNALS = frozenset({*STOP_SIGNALS, signal.SIGCHLD})
 LONGEST_WAIT_SECONDS = 1.0
 
@@ -61,9 +61,10 @@ def _to_stderr(line: str) -> None:
 class Supervisor:
     """Runs the workers of one host until a signal says stop; one line per event goes to `say`, and a note to `tell`.
 
-    On SIGTERM, SIGINT, SIGQUIT or SIGHUP each worker gets SIGQUIT: it finishes its shard if that takes less than the
-    soft shutdown time, and requeues it otherwise. On a second signal, or after `policy.stop_seconds`, all get SIGKILL;
-    their shards start elsewhere when the leases lapse. Workers die with this process. Linux only (sigtimedwait).
+    On SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2 each worker gets SIGQUIT: it finishes its shard if that
+    takes less than the soft shutdown time, and requeues it otherwise. On a second signal, or after
+    `policy.stop_seconds`, all get SIGKILL; their shards start elsewhere when the leases lapse. Workers die with this
+    process. Linux only (sigtimedwait).
 
     Workers write notes into a pipe, whose number is added to their command line as `--notes-fd`.
     """
