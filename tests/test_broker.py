@@ -141,6 +141,18 @@ def test_one_that_is_not_durable_writes_no_file_and_comes_back_empty(tmp_path: P
         assert [file.name for file in tmp_path.rglob("*") if file.suffix in (".aof", ".rdb")] == []
 
 
+def test_a_server_that_answers_nothing_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virnucpro_tasks.broker.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("virnucpro_tasks.broker.HUNG_SECONDS", 0.2)
+    with EmbeddedBroker(near=tmp_path, durable=False) as broker:
+        stopped = broker.pid
+        os.kill(stopped, signal.SIGSTOP)
+        assert not broker.revive()
+        assert any(broker.revive() for _ in range(100))
+        assert broker.pid != stopped
+        assert redis.Redis(unix_socket_path=str(broker.socket)).ping()
+
+
 def test_its_folder_is_made_again_when_it_was_removed(tmp_path: Path) -> None:
     with EmbeddedBroker(near=tmp_path, durable=False) as broker:
         shutil.rmtree(broker.socket.parent)

@@ -127,6 +127,7 @@ def test_a_supervisor_that_is_killed_is_told(stand_in, settings: Settings) -> No
     with LocalWorkers(settings, devices="cpu") as workers:
         error = ended(workers)
     assert "the supervisor of the workers was killed by SIGKILL, probably for lack of memory" in str(error)
+    assert error.exit_code == 4
 
 
 def test_a_log_that_was_removed_is_no_new_error(stand_in, settings: Settings) -> None:

@@ -37,6 +37,10 @@ PORT_TRIES = 5
 
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+HUNG_SECONDS = 20.0
+"""A server that has answered nothing for so long is taken for hung: stopped, or waiting for something."""
+
 MOST_RESTARTS = 3
 """A server that has died so often is not started again."""
 
@@ -71,6 +75,7 @@ class EmbeddedBroker:
         self._password = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._restarts = 0
+        self._answered_at = 0.0
 
     @property
     def socket(self) -> Path:
@@ -102,7 +107,7 @@ class EmbeddedBroker:
         self._start()
 
     def revive(self) -> bool:
-        """Start the server again if it has died or its socket is gone; returns whether that was so.
+        """Start the server again if it has died, hangs or has lost its socket; returns whether that was so.
 
         Raises BrokerError after MOST_RESTARTS times.
         """
@@ -112,6 +117,8 @@ class EmbeddedBroker:
             how = exit_text(self._process.returncode)
         elif self._port is None and not exists(self.socket):
             how = f"lost its socket {self.socket}"
+        elif self._is_hung():
+            how = f"has not answered for {HUNG_SECONDS:.0f} s"
         else:
             return False
         self._restarts += 1
@@ -123,6 +130,17 @@ class EmbeddedBroker:
             )
         self.restart()
         return True
+
+    def _is_hung(self) -> bool:
+        client = self._client()
+        try:
+            client.ping()
+        except redis.exceptions.RedisError:
+            return time.monotonic() - self._answered_at > HUNG_SECONDS
+        finally:
+            client.close()
+        self._answered_at = time.monotonic()
+        return False
 
     def __enter__(self) -> EmbeddedBroker:
         raise_open_files()
@@ -218,12 +236,15 @@ class EmbeddedBroker:
                 raise BrokerError(f"{server} does not answer within {START_SECONDS:.0f} s")
             time.sleep(0.01)
         client.close()
+        self._answered_at = time.monotonic()
 
     def _client(self) -> redis.Redis:
         retry = Retry(NoBackoff(), 0)
         if self._port is not None:
-            return redis.Redis(host=LOOPBACK, port=self._port, password=self._password, retry=retry, socket_timeout=5)
-        return redis.Redis(unix_socket_path=str(self.socket), retry=retry, socket_timeout=5)
+            return redis.Redis(
+                host=LOOPBACK, port=self._port, password=self._password, retry=retry, socket_timeout=ANSWER_SECONDS
+            )
+        return redis.Redis(unix_socket_path=str(self.socket), retry=retry, socket_timeout=ANSWER_SECONDS)
 
     def _stop(self) -> None:
         if self._process is not None:

@@ -123,7 +123,8 @@ class LocalWorkers:
         for _ in self.news():
             pass
         error = self._reason(code)
-        error.exit_code = ExitCode(code) if code in set(ExitCode) and code else ExitCode.UNEXPECTED
+        if code >= 0:
+            error.exit_code = ExitCode(code) if code in set(ExitCode) and code else ExitCode.UNEXPECTED
         raise error
 
     def _reason(self, code: int) -> BackendError | WorkerError:

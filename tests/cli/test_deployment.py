@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
+
 import pytest
 
+from virnucpro_tasks.cli import deployment
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue import redis_checks
+from virnucpro_tasks.queue.client import worker_troubles
 from virnucpro_tasks.settings import Settings
 
 
@@ -27,3 +32,14 @@ def test_a_warning_of_redis_is_printed(
 def test_a_redis_that_does_not_answer_is_an_error(settings: Settings) -> None:
     with pytest.raises(BrokerError, match="cannot be reached"):
         check_redis(app_of(settings))
+
+
+def test_one_that_takes_connections_and_answers_nothing_is_not_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "ANSWER_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        app = app_of(replace(settings, broker_url=f"redis://127.0.0.1:{server.getsockname()[1]}/0"))
+        with pytest.raises(BrokerError, match="cannot be reached: Timeout"):
+            check_redis(app)
+        assert worker_troubles(app) == []

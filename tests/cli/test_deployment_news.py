@@ -7,6 +7,7 @@ import pytest
 
 from virnucpro_tasks.cli import deployment_news
 from virnucpro_tasks.cli.deployment_news import TROUBLES_SECONDS, WORKERS_SECONDS, DeploymentNews
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 
@@ -56,3 +57,18 @@ def test_that_no_worker_takes_the_shards_is_told_each_time_it_begins(deployment:
     assert deployment.after(WORKERS_SECONDS) == []
     deployment.workers = []
     assert deployment.after(WORKERS_SECONDS) == told
+
+
+def test_a_redis_that_is_away_is_told_each_time_that_begins(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> list[WorkerInfo]:
+        raise BrokerError("Redis cannot be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deployment_news, "workers", away)
+        assert deployment.after(TROUBLES_SECONDS) == ["warning: Redis cannot be reached"]
+        assert deployment.after(WORKERS_SECONDS) == []
+    assert deployment.after(WORKERS_SECONDS) == []
+    monkeypatch.setattr(deployment_news, "workers", away)
+    assert deployment.after(WORKERS_SECONDS) == ["warning: Redis cannot be reached"]

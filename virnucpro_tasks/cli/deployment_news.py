@@ -18,7 +18,9 @@ WORKERS_SECONDS = 30.0
 
 
 class DeploymentNews:
-    """Called with each snapshot, it yields new deaths of workers, and says once if no worker takes the job's shards."""
+    """Called with each snapshot, it yields new deaths of workers, and says once if no worker takes the job's shards, or Redis
+    is away.
+    """
 
     def __init__(self, app: Celery, job: Job, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -28,6 +30,7 @@ class DeploymentNews:
         self._workers_at = clock() + TROUBLES_SECONDS
         self._told: set[str] = set()
         self._without_workers = False
+        self._without_redis = False
 
     def __call__(self) -> Iterator[str]:
         now = self._clock()
@@ -47,8 +50,12 @@ class DeploymentNews:
     def _lack_of_workers(self) -> Iterator[str]:
         try:
             able = any(self._queue in worker.queues for worker in workers(self._app))
-        except BrokerError:
+        except BrokerError as error:
+            if not self._without_redis:
+                yield f"warning: {error}"
+            self._without_redis = True
             return
+        self._without_redis = False
         if not able and not self._without_workers:
             yield f"no worker takes from queue {self._queue}: start one with this bundle"
         self._without_workers = not able

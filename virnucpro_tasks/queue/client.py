@@ -18,7 +18,7 @@ from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
-from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable
+from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, unreachable
 from virnucpro_tasks.queue.store_failures import (
     StoreFailure,
     all_store_failures,
@@ -79,8 +79,11 @@ def workers(app: Celery) -> list[WorkerInfo]:
     """Return the workers that answer within PING_SECONDS, sorted by name. Raises BrokerError."""
     check_reachable(app)
     inspect = app.control.inspect(timeout=PING_SECONDS)
-    queues = inspect.active_queues() or {}
-    active = inspect.active() or {} if queues else {}
+    try:
+        queues = inspect.active_queues() or {}
+        active = inspect.active() or {} if queues else {}
+    except (OperationalError, RedisError) as error:
+        raise unreachable(app, error) from None
     return [
         WorkerInfo(
             name,

@@ -27,10 +27,15 @@ def check_reachable(app: Celery) -> None:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=CONNECT_RETRIES, interval_start=0.2, interval_max=0.5)
     except (OperationalError, RedisError, OSError) as error:
-        raise BrokerError(
-            f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
-            hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
-        ) from None
+        raise unreachable(app, error) from None
+
+
+def unreachable(app: Celery, error: Exception) -> BrokerError:
+    """The error that Redis cannot be reached, or does not answer, because of `error`."""
+    return BrokerError(
+        f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
+        hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
+    )
 
 
 def check_redis(app: VirnucproApp) -> str:
