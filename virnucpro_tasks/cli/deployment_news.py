@@ -18,8 +18,9 @@ WORKERS_SECONDS = 30.0
 
 
 class DeploymentNews:
-    """Called with each snapshot, it yields new deaths of workers, and says once if no worker takes the job's shards, or Redis
-    is away.
+    """Called with each snapshot, it yields new deaths of workers, and says once if no worker takes the job's shards.
+
+    It also says once that Redis is away.
     """
 
     def __init__(self, app: Celery, job: Job, *, clock: Callable[[], float] = time.monotonic) -> None:
