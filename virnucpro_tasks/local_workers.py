@@ -15,7 +15,7 @@ from typing import Self
 from virnucpro_tasks.errors import BackendError, ExitCode, WorkerError, printable
 from virnucpro_tasks.settings import REPEAT, Settings
 from virnucpro_tasks.system.causes import cause_of_status
-from virnucpro_tasks.system.file_operations import make_folder, open_to_append
+from virnucpro_tasks.system.file_operations import make_folder, open_to_append, read_bytes
 from virnucpro_tasks.system.host import raise_open_files, require_semaphores
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 from virnucpro_tasks.system.processes import exit_text, spawn
@@ -143,9 +143,7 @@ class LocalWorkers:
     def _last_words(self) -> str:
         """Return the last line that a worker, or else the supervisor, printed in this run: why it gave up."""
         try:
-            with self.log.open("rb") as log:
-                log.seek(self._log_start)
-                lines = log.read().decode(errors="replace").splitlines()
+            lines = read_bytes(self.log)[self._log_start :].decode(errors="replace").splitlines()
         except OSError as error:
             return f"their log cannot be read: {error}"
         for kind in (_WORKER_LINE, _SUPERVISOR_LINE):

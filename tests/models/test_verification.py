@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +49,24 @@ def flip(path: Path, place: int = -1) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
+
+
+def test_handles_that_go_stale_for_a_moment_are_no_damage(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = itertools.count()
+
+    def every_other_time(call: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*arguments: Any, **options: Any) -> Any:
+            if next(calls) % 2:
+                return call(*arguments, **options)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+        return function
+
+    for name in ("open", "is_file"):
+        monkeypatch.setattr(Path, name, every_other_time(getattr(Path, name)))
+    verify_bundle(read_bundle(bundle.path))
+    with loading(bundle):
+        assert read_part(bundle, WEIGHTS)
 
 
 @pytest.mark.parametrize("name", MEMBERS)

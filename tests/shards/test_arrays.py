@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 from virnucpro_tasks.shards import arrays
 from virnucpro_tasks.shards.arrays import EmbeddingKey, arrays_digest, read_valid_arrays, write_arrays
@@ -39,6 +40,17 @@ def test_a_folder_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     file.parent.mkdir()
     write_arrays(file, ARRAYS, STATS, KEY)
     assert read_valid_arrays(file, KEY, names=ARRAYS) is not None
+
+
+def test_where_no_file_can_be_created_exclusively_they_are_written_all_the_same(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: Operation not supported (os error 95)")
+
+    monkeypatch.setattr(arrays, "save_file", refuse)
+    write_arrays(tmp_path / "new.safetensors", ARRAYS, STATS, KEY)
+    assert (tmp_path / "new.safetensors").read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("changed", ["shard_digest", "bundle_digest", "precision"])

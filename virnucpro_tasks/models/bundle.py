@@ -30,6 +30,7 @@ from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
 from virnucpro_tasks.models.jsonfile import checked, read_json
 from virnucpro_tasks.models.sizes import Width
+from virnucpro_tasks.system.file_operations import persistently
 from virnucpro_tasks.system.files import file_sha256, write_json
 
 DESCRIPTION_FILE = "bundle.json"
@@ -173,7 +174,7 @@ def describe_bundle(path: Path, **facts: Any) -> Bundle:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return persistently(path.is_file)
     except OSError as error:
         raise BundleError(error.strerror or "cannot be read", path=path, hint="check the path") from None
 

@@ -19,6 +19,8 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from virnucpro_tasks.system.file_operations import persistently
+
 CACHE_VARIABLE = "XDG_CACHE_HOME"
 
 LARGE_BYTES = 1 << 20
@@ -61,14 +63,14 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
 
 def state_of(path: Path) -> FileState:
     """The state of the file `path`. Raises OSError."""
-    with path.open("rb") as handle:
+    with persistently(lambda: path.open("rb")) as handle:
         return FileState.of(handle)
 
 
 def hash_file(path: Path, stop: Event) -> tuple[FileState, str] | None:
     """Hash a file, with its state; None if it was changed meanwhile, or `stop` was set. Raises OSError."""
     digest, block = hashlib.sha256(), bytearray(_BLOCK_BYTES)
-    with path.open("rb", buffering=0) as handle:
+    with persistently(lambda: path.open("rb", buffering=0)) as handle:
         state = FileState.of(handle)
         while count := handle.readinto(block):
             if stop.is_set():

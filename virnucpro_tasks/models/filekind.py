@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.system.file_operations import by_name, persistently
 
 _HEAD_BYTES = 512
 _LFS_POINTER = b"version https://git-lfs"
@@ -30,9 +31,9 @@ class FileKind(Enum):
 def open_file(path: Path) -> BinaryIO:
     """Open `path` for reading. Raises BundleError if it is not a regular file; does not block on a pipe."""
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if persistently(path.exists) and not (persistently(path.is_file) or persistently(path.is_dir)):
             raise BundleError("this is a pipe or a device", path=path, hint="name a file")
-        return path.open("rb")
+        return by_name(lambda: path.open("rb"), path)
     except OSError as error:
         raise BundleError(error.strerror or "cannot be read", path=path, hint="check the path") from None
     except ValueError as error:

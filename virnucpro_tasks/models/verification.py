@@ -12,6 +12,7 @@ from threading import Event
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import AGAIN, Bundle
 from virnucpro_tasks.models.file_state import DigestCache, FileState, hash_file, state_of
+from virnucpro_tasks.system.file_operations import persistently
 
 HASHING_THREADS = 4
 """Files that are hashed beside each other; a bundle has two large ones."""
@@ -62,7 +63,7 @@ def loading(bundle: Bundle) -> Iterator[None]:
 def read_part(bundle: Bundle, name: str) -> bytes:
     """The content of the file `name` of a bundle. Raises BundleError if it differs from its digest."""
     try:
-        content = (bundle.path / name).read_bytes()
+        content = persistently((bundle.path / name).read_bytes)
     except OSError as error:
         raise BundleError(error.strerror or "cannot be read", path=bundle.path / name, hint=AGAIN) from None
     if hashlib.sha256(content).hexdigest() != bundle.description.sha256[name]:

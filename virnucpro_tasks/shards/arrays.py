@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load, save, save_file
 
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.system.file_errors import error_number
-from virnucpro_tasks.system.file_operations import NO_MMAP, by_name, persistently, utf8_path
+from virnucpro_tasks.system.file_operations import NO_MMAP, NOT_SUPPORTED, by_name, persistently, utf8_path
 from virnucpro_tasks.system.files import atomic_path
 
 DIGEST_BLOCK_BYTES = 2**22
@@ -47,7 +47,17 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, 
     about = {"key": asdict(key), "computed": counters, "sha256": arrays_digest(tensors, counters)}
     with atomic_path(path, durable=False) as temporary, utf8_path(temporary) as place:
         metadata = {ENTRY: json.dumps(about, sort_keys=True)}
-        persistently(lambda: save_file(tensors, place, metadata=metadata))
+        persistently(lambda: _save(tensors, place, metadata))
+
+
+def _save(tensors: dict[str, np.ndarray], place: Path, metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, place, metadata=metadata)
+    except SafetensorError as error:
+        # It creates its file exclusively, which not every file system can do.
+        if error_number(error) not in NOT_SUPPORTED:
+            raise
+        place.write_bytes(save(tensors, metadata=metadata))
 
 
 def read_valid_arrays(

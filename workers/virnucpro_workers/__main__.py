@@ -11,6 +11,7 @@ import argparse
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks import keys
@@ -19,7 +20,7 @@ from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.system.file_errors import cause_of
-from virnucpro_tasks.system.file_operations import can_share_memory
+from virnucpro_tasks.system.file_operations import can_share_memory, persistently
 from virnucpro_tasks.system.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
 from virnucpro_tasks.system.isolation import child_environment
 from virnucpro_tasks.system.streams import protect_streams
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise_open_files()
         require_semaphores()
         if options.run_dir is not None:
-            options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            persistently(partial(options.run_dir.mkdir, parents=True, exist_ok=True, mode=0o700))
             return supervise(options, settings, options.run_dir)
         with TemporaryFolder("virnucpro-run-", otherwise=settings.store) as folder:
             return supervise(options, settings, folder)
