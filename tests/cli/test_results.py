@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.file_operations import copy_file
 from virnucpro_tasks.system.run_lock import RunLock
 
 
@@ -99,14 +99,13 @@ def test_older_results_stay_whole_until_all_of_the_new_ones_are_on_disk(
     out = delivered(finished, tmp_path)
     (out / "records.tsv").write_text("older")
     before = content(out)
-    copyfile = shutil.copyfile
 
     def refuse(source: Path, target: Path) -> None:
         if source.name == name:
             raise OSError(28, "No space left on device")
-        copyfile(source, target)
+        copy_file(source, target)
 
-    monkeypatch.setattr(shutil, "copyfile", refuse)
+    monkeypatch.setattr(results, "copy_file", refuse)
     with pytest.raises(OutputError, match="No space left"):
         copy_results(finished, out, force=True)
     assert content(out) == before
@@ -118,7 +117,7 @@ def test_a_copy_that_is_not_what_was_written_is_no_success(
     def short(source: Path, target: Path) -> None:
         target.write_bytes(source.read_bytes()[: -1 if source.name == "chunks.tsv" else None])
 
-    monkeypatch.setattr(shutil, "copyfile", short)
+    monkeypatch.setattr(results, "copy_file", short)
     with pytest.raises(OutputError, match=r"chunks\.tsv is not as it was written"):
         copy_results(finished, tmp_path / "out", force=False)
     assert not (tmp_path / "out" / COMMIT_MARK).exists()

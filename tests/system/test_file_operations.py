@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import mmap
 import os
 from collections.abc import Callable
@@ -269,6 +270,25 @@ def test_a_file_in_a_folder_that_is_no_utf8_has_a_path_that_is(tmp_path: Path) -
     assert not path.parent.exists()
     with file_operations.mappable(folder / "new") as path:
         assert str(path).isascii() and path.read_bytes() == b"written"
+
+
+def test_a_file_is_copied_and_compared_although_every_other_handle_goes_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"results")
+    opened, calls = Path.open, itertools.count()
+
+    def every_other(*arguments: Any, **options: Any) -> Any:
+        return opened(*arguments, **options) if next(calls) % 2 else failing(errno.ESTALE)()
+
+    monkeypatch.setattr(Path, "open", every_other)
+    file_operations.copy_file(source, target)
+    assert file_operations.is_same_file(source, target)
+    assert file_operations.is_same_file(source, source)
+    monkeypatch.undo()
+    target.write_bytes(b"result")
+    assert not file_operations.is_same_file(source, target)
 
 
 def test_a_folder_is_gone_or_said_not_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

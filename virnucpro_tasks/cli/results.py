@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,8 +23,9 @@ from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import (
-    by_name,
+    copy_file,
     exists,
+    is_same_file,
     is_there,
     link_or_copy,
     make_folder,
@@ -119,15 +118,11 @@ class Copy:
         if self.is_linked:
             link_or_copy(self.source, place)
         else:
-            shutil.copyfile(self.source, place)
+            copy_file(self.source, place)
 
     def is_at(self, place: Path) -> bool:
         """Whether `place` holds the same bytes."""
-
-        def is_same() -> bool:
-            return place.samefile(self.source) or filecmp.cmp(self.source, place, shallow=False)
-
-        return is_there(place) and by_name(is_same, place)
+        return is_there(place) and persistently(place.is_file) and is_same_file(self.source, place)
 
 
 def _copies_of_vectors(job: Job, output: Path) -> list[Copy]:

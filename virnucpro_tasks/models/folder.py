@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.system.file_operations import sync, temporary_beside
+from virnucpro_tasks.system.file_operations import persistently, sync, temporary_beside
 
 NOT_EXECUTABLE = 0o666
 
@@ -33,7 +33,7 @@ def new_folder(output: Path) -> Iterator[Path]:
         yield temporary
         for place in [*temporary.rglob("*"), temporary]:
             # Some libraries create files that only their owner may read; workers may run as another user.
-            if not place.is_dir() and place.stat().st_nlink == 1:
+            if not persistently(place.is_dir) and persistently(place.stat).st_nlink == 1:
                 # A file system without modes, or with those of its mount, refuses.
                 with suppress(OSError):
                     place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.verification import verify_bundle, verify_once
+from virnucpro_tasks.system.file_operations import copy_file, make_folder
 
 DEMONSTRATION = "demo"
 
@@ -45,8 +45,8 @@ def copy_demo_bundle(output: Path) -> None:
     bundle = demo_bundle()
     with new_folder(output) as folder:
         for name in (*bundle.description.sha256, DESCRIPTION_FILE):
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(bundle.path / name, folder / name)
+            make_folder((folder / name).parent)
+            copy_file(bundle.path / name, folder / name)
         verify_bundle(read_bundle(folder))
 
 

@@ -48,6 +48,7 @@ _NO_FSYNC = NOT_SUPPORTED | {EBADF}
 _NO_OPEN_FOLDER = NOT_SUPPORTED | {EACCES, EPERM, EISDIR}
 
 _PASSING = frozenset({ESTALE, EBUSY, ETXTBSY, EAGAIN, EINTR})
+COPY_BLOCK_BYTES = 2**20
 PAUSES_SECONDS = (0.0, 0.05, 0.2, 0.75)
 """Pauses before the further tries of an operation that failed for a reason that may pass."""
 
@@ -306,7 +307,27 @@ def link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except OSError:
-        shutil.copyfile(source, target)
+        copy_file(source, target)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the content of a file; each step is tried again by itself, as `persistently` does. Raises OSError."""
+    with (
+        by_name(lambda: source.open("rb"), source) as content,
+        persistently(lambda: target.open("wb")) as copy,
+    ):
+        shutil.copyfileobj(content, copy, COPY_BLOCK_BYTES)
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes. Raises OSError."""
+    with by_name(lambda: one.open("rb"), one) as first, by_name(lambda: other.open("rb"), other) as second:
+        if os.path.sameopenfile(first.fileno(), second.fileno()):
+            return True
+        while (block := first.read(COPY_BLOCK_BYTES)) == second.read(COPY_BLOCK_BYTES):
+            if not block:
+                return True
+    return False
 
 
 def remove_tree(folder: Path) -> bool:
