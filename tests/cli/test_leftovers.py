@@ -161,3 +161,7 @@ def test_what_cannot_be_removed_is_named(
     ended = virnucpro("doctor", "--clean", out)
     assert ended.code == ExitCode.UNEXPECTED
     assert any(line.startswith(f"warning: {killed} ") for line in ended.err)
+
+
+def test_a_name_cannot_control_the_terminal() -> None:
+    assert str(leftovers.Leftover(Path("/tmp/vnp-\n\x1b[31m"), "lock")) == "/tmp/vnp-\\n\\x1b[31m (lock)"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import Virnucpro
 from job import SAMPLE, make_job
+from jobs.test_leftovers import of_a_killed_process
 
 from virnucpro_tasks.cli import results
 from virnucpro_tasks.cli.results import as_output_error, copy_embeddings, copy_results
@@ -141,6 +142,22 @@ def test_a_file_of_somebody_else_is_not_replaced_without_force(finished: Job, tm
     (tmp_path / "out" / "chunks.tsv").mkdir()
     with pytest.raises(OutputError, match=r"chunks\.tsv exists already"):
         copy_results(finished, tmp_path / "out", force=True)
+
+
+def test_what_a_killed_delivery_left_half_copied_goes(finished: Job, tmp_path: Path) -> None:
+    half = tmp_path / of_a_killed_process("records.tsv")
+    half.touch()
+    copy_results(finished, tmp_path, force=False)
+    assert not half.exists() and (tmp_path / "records.tsv").exists()
+
+
+def test_an_empty_path_is_wrong_use_and_not_the_current_folder(
+    finished: Job, virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = virnucpro("results", finished.job_id, "-o", "")
+    assert ended.code == ExitCode.USAGE and "the path is empty: is a variable not set?" in "".join(ended.err)
+    assert not (tmp_path / COMMIT_MARK).exists()
 
 
 def test_a_link_to_a_file_elsewhere_is_replaced_and_not_followed(finished: Job, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from job import SAMPLE, make_job
+from jobs.test_leftovers import of_a_killed_process
 
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode, OutputError
@@ -74,8 +75,12 @@ def test_what_is_no_folder_is_not_worked_in(work: Path, tmp_path: Path, kind: st
 
 
 def test_a_run_begins_by_removing_what_a_killed_one_left_half_written(job: Job, work: Path) -> None:
+    delivered, mine = work.parent / of_a_killed_process("records.tsv"), work.parent / ".mine.tmp"
+    delivered.touch()
+    mine.touch()
     half = job.paths.embeddings / ".000001.safetensors.12.0123abcd.tmp"
     half.touch()
     (work / "jobs" / "20260101t000000z-aaaaaaaaaaaaaaaa" / "input").mkdir(parents=True)
     open_work(work.parent)
+    assert mine.exists() and not delivered.exists()
     assert not half.exists() and [entry.name for entry in (work / "jobs").iterdir()] == [job.job_id]

@@ -9,6 +9,7 @@ import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import PathType
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.heads.evaluation import evaluation, read_scored, write_picture, write_table
 from virnucpro_tasks.jobs.sequences import input_sequences
@@ -17,7 +18,7 @@ from virnucpro_tasks.system.run_lock import own_folder
 
 
 @click.command("evaluate")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the report.")
+@click.option("-o", "--output", type=PathType(path_type=Path), required=True, help="Folder for the report.")
 @labelled_options
 @click.pass_context
 def command(context: click.Context, /, *, output: Path, as_json: bool, **arguments: Any) -> None:

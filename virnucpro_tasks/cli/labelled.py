@@ -11,7 +11,7 @@ import click
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import bundle_line, hashing_note, say
 from virnucpro_tasks.cli.one_shot import embed_here
-from virnucpro_tasks.cli.options import bundle_option, engine_options, json_option, settings_of, stacked
+from virnucpro_tasks.cli.options import PathType, bundle_option, engine_options, json_option, settings_of, stacked
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.heads.splits import split_records
 from virnucpro_tasks.jobs.job import Job
@@ -21,18 +21,18 @@ from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings
 
 labelled_options = stacked(
-    click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.argument("inputs", nargs=-1, required=True, type=PathType(path_type=Path)),
     click.option(
         "--labels",
         "tables",
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=PathType(path_type=Path),
         help="Table with the columns id, label (virus or others), and maybe group, taxon, part; may be given again.",
     ),
     bundle_option,
     click.option(
         "--work",
-        type=click.Path(path_type=Path),
+        type=PathType(path_type=Path),
         default=Path("virnucpro-vectors"),
         show_default=True,
         help="Folder that keeps the vectors for the next command on the same input.",

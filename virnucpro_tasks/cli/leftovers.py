@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, remove_if_empty
-from virnucpro_tasks.errors import VirnucproError
+from virnucpro_tasks.errors import VirnucproError, printable
 from virnucpro_tasks.jobs.leftovers import (
     DAY_SECONDS,
-    is_left_behind,
     left_behind,
+    left_in,
     remove_leftover,
     seconds_since_change,
 )
-from virnucpro_tasks.system.owners import Found, Life, life_of_name, read_mark
+from virnucpro_tasks.system.owners import Found, Life, read_mark
 from virnucpro_tasks.system.run_lock import RunLock, lock_files
 from virnucpro_tasks.system.temporary import MARK_FILE
 
@@ -40,7 +40,7 @@ class Leftover:
     kind: str
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.kind})"
+        return printable(f"{self.path} ({self.kind})")
 
 
 def find_leftovers(folders: Iterable[Path]) -> list[Leftover]:
@@ -52,7 +52,7 @@ def find_leftovers(folders: Iterable[Path]) -> list[Leftover]:
     for folder in folders:
         found += _temporary_folders(folder)
         found += [Leftover(file, LOCK) for file in lock_files(folder) if _is_gone(file, DAY_SECONDS)]
-        found += [Leftover(path, "unfinished file") for path in _unfinished_in(folder)]
+        found += [Leftover(path, "unfinished file") for path in left_in(folder)]
         for store in (folder, folder / WORK_FOLDER):
             if not store.is_symlink():
                 found += [Leftover(path, "unfinished file of a job") for path in left_behind(store)]
@@ -92,13 +92,6 @@ def _temporary_folders(parent: Path) -> Iterator[Leftover]:
             mark = folder / MARK_FILE
             if mark.is_file() and not mark.is_symlink() and _is_gone(mark, LONG_DAYS * DAY_SECONDS, changed=folder):
                 yield Leftover(folder, "temporary folder of a run")
-
-
-def _unfinished_in(folder: Path) -> Iterator[Path]:
-    """Files and folders directly in `folder` under temporary names, such as those of a model bundle."""
-    for entry in _entries(folder):
-        if life_of_name(entry.name) is not None and is_left_behind(Path(entry)):
-            yield Path(entry)
 
 
 def _is_gone(mark: Path, seconds: float, *, changed: Path | None = None) -> bool:

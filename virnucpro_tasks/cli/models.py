@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import json_option
+from virnucpro_tasks.cli.options import PathType, json_option
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
 from virnucpro_tasks.models.verification import verify_bundle
 
 _DIGEST_SHOWN = 12
-_FOLDER = click.Path(path_type=Path)
+_FOLDER = PathType(path_type=Path)
 
 
 @click.group("models")

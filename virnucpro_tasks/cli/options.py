@@ -26,6 +26,15 @@ def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class PathType(click.Path):
+    """A path that is not empty: pathlib takes an empty one, as of an unset variable, for the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty: is a variable not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 store_option = click.option("--store", type=click.Path(path_type=Path), help="The store: the folder of all jobs.")
 broker_option = click.option("--broker-url", metavar="URL", help="URL of Redis, as Celery writes it.")
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
@@ -38,13 +47,13 @@ engine_options = stacked(
 )
 
 job_options = stacked(
-    click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), required=False),
+    click.argument("inputs", nargs=-1, type=PathType(path_type=Path, allow_dash=True), required=False),
     click.option(
         "-i",
         "--input",
         "more_inputs",
         multiple=True,
-        type=click.Path(path_type=Path, allow_dash=True),
+        type=PathType(path_type=Path, allow_dash=True),
         help="Input file, may be given again; '-' is standard input.",
     ),
     bundle_option,

@@ -19,7 +19,7 @@ from virnucpro_tasks.cli.messages import (
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.one_shot import run_here
-from virnucpro_tasks.cli.options import engine_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.options import PathType, engine_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
@@ -38,7 +38,7 @@ from virnucpro_tasks.system.run_lock import RunLock, make_folder
     "--output",
     "--output-dir",
     "output",
-    type=click.Path(path_type=Path),
+    type=PathType(path_type=Path),
     required=True,
     help="Folder for the results.",
 )

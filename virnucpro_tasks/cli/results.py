@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.messages import print_json, say
-from virnucpro_tasks.cli.options import json_option, settings_of, store_option
+from virnucpro_tasks.cli.options import PathType, json_option, settings_of, store_option
 from virnucpro_tasks.errors import DamagedError, OutputError
 from virnucpro_tasks.jobs.job import Job, open_job
+from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.jobs.vectors import vector_files
@@ -84,6 +85,8 @@ def copy_results(
     require_free(output, force=force)
     with as_output_error(output):
         make_folder(output)
+        for path in left_in(output):
+            remove_leftover(path)
         older = _older_results(output)
         copies = [Copy(file, output / file.name) for file in files]
         if embeddings is not None:
@@ -193,7 +196,7 @@ def as_output_error(output: Path) -> Iterator[None]:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathType(path_type=Path),
     help="Folder for the results; '-' prints records.tsv.",
 )
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")

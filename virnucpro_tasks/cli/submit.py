@@ -17,7 +17,7 @@ from virnucpro_tasks.cli.messages import (
     warn_of_chunk_length,
     warn_of_empty_inputs,
 )
-from virnucpro_tasks.cli.options import deployment_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.options import PathType, deployment_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
@@ -41,7 +41,7 @@ from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
     help="Priority among the jobs of the same owner; 0 is served first.",
 )
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results; implies --wait.")
+@click.option("-o", "--output", type=PathType(path_type=Path), help="Folder for the results; implies --wait.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
 @json_option

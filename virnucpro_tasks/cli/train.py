@@ -9,6 +9,7 @@ import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.options import PathType
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
@@ -19,7 +20,7 @@ HIDDEN = 512
 
 
 @click.command("train")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="New folder for the bundle.")
+@click.option("-o", "--output", type=PathType(path_type=Path), required=True, help="New folder for the bundle.")
 @click.option(
     "--head",
     "kind",

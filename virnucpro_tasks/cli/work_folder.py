@@ -8,7 +8,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, OutputError
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
-from virnucpro_tasks.jobs.leftovers import remove_run_folders, remove_unfinished
+from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover, remove_run_folders, remove_unfinished
 from virnucpro_tasks.local_workers import LOG_FILE
 from virnucpro_tasks.paths import store_id_file, submission_file
 from virnucpro_tasks.system.file_operations import exists, persistently, read_bytes
@@ -18,7 +18,7 @@ WORK_FOLDER = ".virnucpro-work"
 
 
 def open_work(output: Path) -> None:
-    """Remove what a killed run left unfinished in the work folder of `output`; the caller has it for itself.
+    """Remove what a killed run left unfinished in `output` and its work folder; the caller has it for itself.
 
     Raises OutputError if there is something else in its place.
     """
@@ -27,6 +27,8 @@ def open_work(output: Path) -> None:
         raise OutputError(
             f"{work} is not a folder: the work of a run is to be there", hint="move it away, or choose another folder"
         )
+    for path in left_in(output):
+        remove_leftover(path)
     remove_unfinished(work)
     remove_run_folders(work)
 

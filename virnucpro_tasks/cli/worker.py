@@ -10,7 +10,7 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.extras import require_extra
-from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, settings_of
+from virnucpro_tasks.cli.options import PathType, bundle_option, deployment_options, engine_options, settings_of
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
@@ -33,7 +33,7 @@ NO_DEVICES = "none"
     type=click.FloatRange(min=0, min_open=True),
     help="Time from the first signal until everything is killed; default: soft_shutdown_seconds plus 15.",
 )
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the heartbeat files, for a health probe.")
+@click.option("--run-dir", type=PathType(path_type=Path), help="Folder of the heartbeat files, for a health probe.")
 @deployment_options
 @bundle_option
 @engine_options

@@ -40,6 +40,12 @@ def unfinished(store: Path) -> Iterator[Path]:
     yield from (Path(entry) for entry in _entries(store) if life_of_name(entry.name) is not None)
 
 
+def left_in(folder: Path) -> list[Path]:
+    """What has a temporary name directly in `folder`, and was left by a process that is gone."""
+    files = (Path(entry) for entry in _entries(folder) if life_of_name(entry.name) is not None)
+    return [path for path in files if is_left_behind(path)]
+
+
 def left_behind(store: Path) -> list[Path]:
     """What is unfinished in `store` and was left by a process that is gone."""
     return [path for path in unfinished(store) if is_left_behind(path)]
