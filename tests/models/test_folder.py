@@ -21,6 +21,19 @@ def test_appears_complete(tmp_path: Path) -> None:
     assert list(output.parent.iterdir()) == [output]
 
 
+def test_a_rename_whose_answer_was_lost_has_been_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def lost(source: Path, target: Path) -> None:
+        rename(source, target)
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "rename", lost)
+    with new_folder(tmp_path / "bundle") as folder:
+        (folder / "file").write_text("content")
+    assert (tmp_path / "bundle" / "file").read_text() == "content"
+
+
 def test_leaves_nothing_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(KeyError), new_folder(tmp_path / "bundle") as folder:
         (folder / "file").write_text("half")

@@ -9,7 +9,7 @@ import click
 
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType, json_option
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
 from virnucpro_tasks.models.verification import verify_bundle
@@ -67,7 +67,10 @@ def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_jso
         from virnucpro_tasks.models.convert import convert_bundle
     except ImportError as error:
         raise _needs_worker(error) from None
-    _show(convert_bundle(name=name or output.absolute().name, output=output, licences=stated, **files), as_json=as_json)
+    _show(
+        convert_bundle(name=name or printable(output.absolute().name), output=output, licences=stated, **files),
+        as_json=as_json,
+    )
 
 
 @command.command()

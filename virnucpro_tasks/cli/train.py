@@ -10,7 +10,7 @@ import click
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType
-from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.errors import OutputError, printable
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.train import HeadKind
@@ -73,7 +73,7 @@ def command(
         hidden=hidden,
         seed=labelled.seed,
         chunk_length=job.spec.parameters.chunk_length,
-        name=name or output.absolute().name,
+        name=name or printable(output.absolute().name),
         licence=licence,
         intended_use=intended_use,
     )

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import OutputError
-from virnucpro_tasks.system.file_operations import persistently, sync, temporary_beside
+from virnucpro_tasks.system.file_operations import persistently, rename_folder, sync, temporary_beside
 
 NOT_EXECUTABLE = 0o666
 
@@ -39,7 +39,7 @@ def new_folder(output: Path) -> Iterator[Path]:
                     place.chmod(stat.S_IMODE(temporary.stat().st_mode) & NOT_EXECUTABLE)
             sync(place)
         try:
-            temporary.rename(output)
+            rename_folder(temporary, output)
         except OSError as error:
             raise OutputError(f"{output} cannot be made: {error.strerror}", hint="name a new folder") from None
         sync(output.parent)
