@@ -19,6 +19,15 @@ def test_every_command_has_help(command: str, monkeypatch: pytest.MonkeyPatch, c
     assert "Usage: " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("command", "threads"), [("predict", "1"), ("submit", "1"), ("train", None)])
+def test_only_fitting_starts_a_thread_for_each_core(
+    command: str, threads: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert run(monkeypatch, command, "--help") == ExitCode.OK
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == threads
+
+
 def test_version_is_machine_readable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     assert run(monkeypatch, "--version") == ExitCode.OK
     assert capsys.readouterr().out.startswith("virnucpro, version ")

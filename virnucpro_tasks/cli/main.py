@@ -48,6 +48,9 @@ COMMANDS = {
 MODULES = {"list": "list_jobs"}
 """Modules whose name is not that of their command."""
 
+FITTING_COMMANDS = frozenset({"train", "evaluate"})
+"""The commands that compute with NumPy in their own process."""
+
 ENDING_SIGNALS = (
     signal.SIGTERM,
     signal.SIGHUP,
@@ -71,6 +74,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in FITTING_COMMANDS:
+            # NumPy's BLAS starts a thread for each core when it is imported, more than some hosts allow.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module = import_module(f"virnucpro_tasks.cli.{MODULES.get(cmd_name, cmd_name)}")
         return module.command
 
