@@ -13,6 +13,7 @@ import pytest
 from service.deployment import Deployment, fault_variables
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.jobs.job import job_ids
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -49,7 +50,8 @@ class Poisoned:
 
     def quarantine(self) -> dict[str, object]:
         """What the newest job has noted of its shard."""
-        job = max(self.deployment.store.glob("jobs/*"), key=lambda folder: (folder / "job.json").stat().st_mtime_ns)
+        jobs = [self.deployment.store / "jobs" / job_id for job_id in job_ids(self.deployment.store)]
+        job = max(jobs, key=lambda folder: (folder / "job.json").stat().st_mtime_ns)
         return json.loads((job / "quarantine" / "000000.json").read_bytes())
 
 

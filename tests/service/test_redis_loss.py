@@ -22,6 +22,7 @@ from service.deployment import (
 )
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.jobs.job import job_ids
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -88,14 +89,14 @@ def test_a_waiting_client_gets_the_same_results(
     phase: str,
     harm: Callable[[EmbeddedBroker], None],
 ) -> None:
-    jobs = deployment.store / "jobs"
-    before = set(jobs.iterdir())
+    before = set(job_ids(deployment.store))
     client = subprocess.Popen(
         [*COMMAND, "submit", str(SAMPLE), *MANY_SHARDS, "--force-new", "--output", str(tmp_path / "out")],
         env=deployment.environment,
         stderr=subprocess.PIPE,
     )
-    job = wait_until(lambda: next((job for job in set(jobs.iterdir()) - before if (job / "job.json").exists()), None))
+    (job_id,) = wait_until(lambda: set(job_ids(deployment.store)) - before)
+    job = deployment.store / "jobs" / job_id
     wait_until(lambda: PHASES[phase](job))
     finished = {file.name for file in (job / "embeddings").glob("[0-9]*")}
     attempts = {name: _attempts(job, name) for name in finished}
