@@ -11,6 +11,7 @@ from virnucpro_tasks.cli import follow as module
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.system import interruption
 
 SNAPSHOTS = [
     unsplit(JobState.QUEUED),
@@ -34,6 +35,12 @@ def test_it_shows_progress_and_then_the_message(capsys: pytest.CaptureFixture) -
         "1 record is viral",
         "warning: one is short",
     ]
+
+
+def test_an_interruption_that_was_lost_elsewhere_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "_received", [KeyboardInterrupt("SIGTERM")])
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        follow(APP, JOB, lease_seconds=1)
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture) -> None:

@@ -9,8 +9,10 @@ import pytest
 from cli.commands import run
 from cli.conftest import Virnucpro
 
-from virnucpro_tasks.cli.main import COMMANDS, ENDING_SIGNALS
+from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.system import interruption
+from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -90,6 +92,7 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    interruption._received.clear()
 
 
 @pytest.mark.parametrize("number", ENDING_SIGNALS)

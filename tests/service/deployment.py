@@ -19,8 +19,9 @@ from unittest import mock
 from job import SAMPLE as SAMPLE
 from service.faulty_python import faulty_python
 
-from virnucpro_tasks.cli.main import ENDING_SIGNALS, main
+from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.recovery.events import Began, read_events
+from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 
 COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 

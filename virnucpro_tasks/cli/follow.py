@@ -11,6 +11,7 @@ from virnucpro_tasks.cli.progress import progress_display
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress
 from virnucpro_tasks.queue.client import wait_for
+from virnucpro_tasks.system.interruption import raise_if_interrupted
 
 
 def follow(
@@ -31,6 +32,7 @@ def follow(
     progress = None
     with progress_display(quiet=quiet) as show:
         for progress in wait_for(app, job, lease_seconds=lease_seconds):
+            raise_if_interrupted()
             show(progress)
             for line in news() if news is not None else ():
                 say(line, quiet=quiet)

@@ -8,18 +8,17 @@ if __name__ == "__main__":
     leave_out_current_folder()
 
 import os
-import signal
 import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.interruption import catch_ending_signals
 from virnucpro_tasks.system.isolation import forget_foreign_variables
 from virnucpro_tasks.system.streams import protect_streams
 
@@ -50,19 +49,6 @@ MODULES = {"list": "list_jobs"}
 
 FITTING_COMMANDS = frozenset({"train", "evaluate"})
 """The commands that compute with NumPy in their own process."""
-
-ENDING_SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGXCPU,
-)
-"""Signals that end a command as Ctrl-C does, so that a one-shot run stops its processes first.
-
-Schedulers announce with the last three that a job is about to be killed or has used its processor time.
-"""
 
 
 class LazyGroup(click.Group):
@@ -110,10 +96,7 @@ def main() -> None:
     leave_out_current_folder()
     forget_foreign_variables()
     protect_streams(output_is_product=True)
-    for number in ENDING_SIGNALS:
-        # nohup ignores SIGHUP, and that must stay so.
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, _interrupt)
+    catch_ending_signals()
     try:
         code = cli.main(standalone_mode=False)
         code = code if isinstance(code, int) else ExitCode.OK
@@ -137,13 +120,6 @@ def main() -> None:
             ExitCode.UNEXPECTED,
         )
     sys.exit(int(code))
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End the command, once: a terminal that is closed sends SIGHUP twice, and cleaning up must not be cut off."""
-    for ending in ENDING_SIGNALS:
-        signal.signal(ending, signal.SIG_IGN)
-    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _interruption(error: BaseException) -> str:
