@@ -1,4 +1,4 @@
-"""What workers tell their supervisor, and a supervisor the command that started it: one JSON line a note, in a pipe.
+"""Notes of workers to their supervisor, and of it to the command that started it: one JSON line a note, in a pipe.
 
 A pipe needs neither a disk with room nor Redis. Nobody waits for it: a note for which there is no room is dropped.
 """

@@ -32,19 +32,19 @@ def full(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_a_full_table_of_inodes_is_told_from_a_full_disk(full: dict[str, int]) -> None:
-    said = cause_of(error(errno.ENOSPC, "/work/new/folder"))
+    said = cause_of(error(errno.ENOSPC, "/data/new/folder"))
     assert said.words == "No space left on device: all inodes are in use, though bytes are free"
     assert said.advice == "delete files, whatever their size"
-    assert cause_of(error(errno.ENOSPC), Path("/work/x")) == said
+    assert cause_of(error(errno.ENOSPC), Path("/data/x")) == said
     # Temporary files may have been deleted meanwhile; what failed to write to a file did not lack an inode then.
     full["f_favail"] = 30
-    assert cause_of(error(errno.ENOSPC, "/work/x")) == said
-    assert cause_of(error(errno.ENOSPC), Path("/work/x")).advice == "make room"
+    assert cause_of(error(errno.ENOSPC, "/data/x")) == said
+    assert cause_of(error(errno.ENOSPC), Path("/data/x")).advice == "make room"
     full |= {"f_bavail": 0, "f_favail": 0}
-    assert cause_of(error(errno.ENOSPC, "/work/x")).words == "No space left on device"
+    assert cause_of(error(errno.ENOSPC, "/data/x")).words == "No space left on device"
     # Some file systems have no table of inodes, and say 0 of 0.
     full |= {"f_bavail": 7, "f_files": 0}
-    assert cause_of(error(errno.ENOSPC, "/work/x")).advice == "make room"
+    assert cause_of(error(errno.ENOSPC, "/data/x")).advice == "make room"
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_the_user_is_the_one_that_the_file_system_sees(monkeypatch: pytest.Monke
 
 
 def test_the_same_words_reach_a_client_and_a_worker() -> None:
-    client = store_write_error(error(errno.EDQUOT, "/work/jobs/x"), Path("/work"))
-    worker = as_store_error(error(errno.EDQUOT, "/work/jobs/x"))
+    client = store_write_error(error(errno.EDQUOT, "/data/jobs/x"), Path("/data"))
+    worker = as_store_error(error(errno.EDQUOT, "/data/jobs/x"))
     assert isinstance(client, StoreError) and isinstance(worker, StoreError)
     words = cause_of(error(errno.EDQUOT)).words
-    assert client.what == f"/work/jobs/x: {words}: the store does not take the job"
-    assert worker.what == f"the store fails: {words} (/work/jobs/x)"
+    assert client.what == f"/data/jobs/x: {words}: the store does not take the job"
+    assert worker.what == f"the store fails: {words} (/data/jobs/x)"
     assert "have the quota raised" in client.hint and "have the quota raised" in worker.hint
 
 

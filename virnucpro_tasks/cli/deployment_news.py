@@ -1,4 +1,4 @@
-"""What a person who follows a job of a deployment should know of its workers."""
+"""News of a deployment's workers, for a person who follows a job."""
 
 from __future__ import annotations
 

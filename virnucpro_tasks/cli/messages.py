@@ -35,7 +35,7 @@ def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> N
 
 
 def hashing_note(*, quiet: bool = False) -> Callable[[int], None]:
-    """What tells a person that a large bundle is being hashed; `find_bundle` calls it with the number of bytes."""
+    """A function that says how many bytes of a large bundle are being hashed, for `find_bundle` to call."""
     return lambda size: say(
         f"checking the files of the bundle, {size / 1e9:.1f} GB, once until they change", quiet=quiet
     )

@@ -41,13 +41,13 @@ def unfinished(store: Path) -> Iterator[Path]:
 
 
 def left_in(folder: Path) -> list[Path]:
-    """What has a temporary name directly in `folder`, and was left by a process that is gone."""
+    """The files and folders directly in `folder` that have a temporary name and were left by a process that is gone."""
     files = (Path(entry) for entry in _entries(folder) if life_of_name(entry.name) is not None)
     return [path for path in files if is_left_behind(path)]
 
 
 def left_behind(store: Path) -> list[Path]:
-    """What is unfinished in `store` and was left by a process that is gone."""
+    """The unfinished files and folders in `store` that were left by a process that is gone."""
     return [path for path in unfinished(store) if is_left_behind(path)]
 
 

@@ -1,4 +1,4 @@
-"""Which shards of a job have a file in one of its folders."""
+"""The shards of a job that have a file in one of its folders."""
 
 from __future__ import annotations
 

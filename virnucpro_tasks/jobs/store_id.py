@@ -16,7 +16,7 @@ ID_BYTES = 10
 _ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 WRITING_SECONDS = 1.0
-"""Where there are no hard links the id may be read while another process is writing it."""
+"""An id that is read while another process is writing it, where there are no hard links, is read again for so long."""
 
 
 def store_id(store: Path) -> str:

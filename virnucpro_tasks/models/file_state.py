@@ -35,7 +35,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class FileState(Struct, frozen=True):
-    """What `stat` says of the content of a file. Only the kernel sets `changed_ns`, so no copy or `touch` forges it."""
+    """The state of a file's content as `stat` tells it. Only the kernel sets `changed_ns`: no `touch` forges it."""
 
     device: int
     inode: int
@@ -114,7 +114,7 @@ def cache_folder(environment: Mapping[str, str] | None = None) -> Path | None:
 
 
 def _read(path: Path) -> Entry | None:
-    """What is kept of `path`, if nobody else can have written it."""
+    """The kept entry of `path`, if nobody else can have written it."""
     folder = cache_folder()
     if folder is None:
         return None

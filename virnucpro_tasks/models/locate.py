@@ -26,7 +26,7 @@ def find_bundle(name: str | None, *, announce: Callable[[int], None] | None = No
 
 
 def locate_bundle(name: str | None) -> Bundle:
-    """The same without looking at digests: for whoever needs the description, or hashes or loads the files itself."""
+    """`find_bundle` without digests: for whoever needs the description, or hashes or loads the files itself."""
     if not name:
         raise BundleError(
             "no model bundle is set",

@@ -28,7 +28,7 @@ _LEAST_PROTEIN_SHARE = 0.1
 
 
 class Kind(StrEnum):
-    """What all records of a file are, if they are no nucleotides; the values begin messages."""
+    """A kind of records that are no nucleotides; the values begin messages."""
 
     PROTEINS = "this is a file of proteins, not of nucleotides"
     QUALITIES = "this is a file of quality values, not of sequences"

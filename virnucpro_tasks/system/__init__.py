@@ -1,1 +1,1 @@
-"""What the operating system gives and refuses: files, processes, locks, streams, limits of the host."""
+"""The operating system: files, processes, locks, streams and limits of the host, and what their errors mean."""

@@ -38,7 +38,7 @@ from virnucpro_tasks.system.file_errors import error_number
 from virnucpro_tasks.system.owners import temporary_name
 
 NOT_SUPPORTED = frozenset({EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, ENOTTY})
-"""What file systems say of an operation that they do not have."""
+"""Errors with which file systems refuse an operation that they do not have."""
 
 NO_MMAP = NOT_SUPPORTED | {ENODEV}
 

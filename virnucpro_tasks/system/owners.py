@@ -31,7 +31,7 @@ LONGEST_COMMAND = 200
 """Characters of a command line that a mark keeps."""
 
 _LONGEST_NAME_BYTES = 100
-"""Of a temporary name, with about 40 more: some file systems take no longer names than 143 bytes."""
+"""Longest part of a name in a temporary one, which has about 40 bytes more; some file systems take 143 at most."""
 
 _NAME = re.compile(r"\..+\.(?P<pid>\d+)-(?P<started>\d+)\.(?P<place>[0-9a-f]{8})[0-9a-f]{8}\.tmp", re.DOTALL)
 _START_FIELD, _STATE_FIELD = 19, 0
@@ -51,7 +51,7 @@ class Life(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where process ids mean the same: a host, one of its boots, and a namespace of processes, as a container has."""
+    """A place in which process ids mean the same: a host, one of its boots, a namespace of processes (a container)."""
 
     host: str
     boot_id: str

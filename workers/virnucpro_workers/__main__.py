@@ -110,7 +110,7 @@ def _finishing_processes(cores: int) -> int:
 
 
 def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, str]:
-    """What makes libraries of the workers use our own temporary folder, which is removed after a kill too."""
+    """Variables that make libraries of the workers use our own temporary folder, which is removed after a kill too."""
     if options.run_dir is not None and not options.one_shot:
         return {}
     # Processes of Celery share memory in files there.
