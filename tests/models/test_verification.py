@@ -10,14 +10,15 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, BinaryIO
 
 import pytest
 
 from virnucpro_tasks.errors import BundleError, ExitCode
 from virnucpro_tasks.models import file_state, verification
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
-from virnucpro_tasks.models.file_state import DigestCache, state_of
+from virnucpro_tasks.models.file_state import DigestCache, FileState, hash_file, state_of
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle, locate_bundle
 from virnucpro_tasks.models.verification import loading, read_part, verify_bundle, verify_once
 
@@ -152,6 +153,34 @@ def test_a_file_that_is_replaced_while_it_is_loaded_is_found(bundle: Bundle, set
     with pytest.raises(BundleError, match=f"{WEIGHTS} was changed while it was loaded"), loading(bundle):
         shutil.copyfile(bundle.path / WEIGHTS, bundle.path / "new")
         (bundle.path / "new").replace(bundle.path / WEIGHTS)
+
+
+def test_a_file_that_another_command_links_while_it_is_loaded_is_hashed_again(
+    bundle: Bundle, settled: list[str]
+) -> None:
+    with loading(bundle):
+        os.link(bundle.path / WEIGHTS, bundle.path / "link")
+    with pytest.raises(BundleError, match=f"{WEIGHTS} differs"), loading(bundle):
+        times = (bundle.path / WEIGHTS).stat()
+        flip(bundle.path / WEIGHTS)
+        os.utime(bundle.path / WEIGHTS, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_file_that_another_command_links_while_it_is_hashed_is_hashed_again(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, calls = FileState.of, []
+
+    def linked(handle: BinaryIO) -> FileState:
+        calls.append(handle)
+        if len(calls) == 2:
+            os.link(bundle.path / WEIGHTS, bundle.path / "link")
+        return of(handle)
+
+    monkeypatch.setattr(FileState, "of", linked)
+    found = hash_file(bundle.path / WEIGHTS, Event())
+    assert found is not None and found[1] == bundle.description.sha256[WEIGHTS]
+    assert len(calls) == 4
 
 
 def test_a_file_that_was_only_just_written_is_hashed_after_loading_too(

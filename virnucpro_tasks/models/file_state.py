@@ -30,6 +30,9 @@ RACY_SECONDS = 3.0
 """A file that was changed so shortly before it was hashed may be changed again without a new time: some file systems
 count time in steps of 2 s. Its digest is not kept."""
 
+MOST_HASHES = 5
+"""Times that a file is hashed whose links or rights change meanwhile."""
+
 _BLOCK_BYTES = 4 << 20
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -48,6 +51,13 @@ class FileState(Struct, frozen=True):
         """The state of an open file; to open it has a network file system ask the server."""
         found = os.fstat(handle.fileno())
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def has_new_links_or_rights(self, before: FileState) -> bool:
+        """Whether the file may have got another name, other rights or another owner since, and nothing else.
+
+        Another command that hard-links the file does that. Only hashing tells it from a forged time.
+        """
+        return self != before and msgspec.structs.replace(self, changed_ns=before.changed_ns) == before
 
     def is_settled(self, now_ns: int) -> bool:
         """Whether a change from `now_ns` on gives another state for sure."""
@@ -69,14 +79,21 @@ def state_of(path: Path) -> FileState:
 
 def hash_file(path: Path, stop: Event) -> tuple[FileState, str] | None:
     """Hash a file, with its state; None if it was changed meanwhile, or `stop` was set. Raises OSError."""
-    digest, block = hashlib.sha256(), bytearray(_BLOCK_BYTES)
+    block = bytearray(_BLOCK_BYTES)
     with persistently(lambda: path.open("rb", buffering=0)) as handle:
-        state = FileState.of(handle)
-        while count := handle.readinto(block):
-            if stop.is_set():
+        for _ in range(MOST_HASHES):
+            digest, state = hashlib.sha256(), FileState.of(handle)
+            handle.seek(0)
+            while count := handle.readinto(block):
+                if stop.is_set():
+                    return None
+                digest.update(memoryview(block)[:count])
+            after = FileState.of(handle)
+            if after == state:
+                return state, digest.hexdigest()
+            if not after.has_new_links_or_rights(state):
                 return None
-            digest.update(memoryview(block)[:count])
-        return (state, digest.hexdigest()) if FileState.of(handle) == state else None
+    return None
 
 
 class DigestCache:

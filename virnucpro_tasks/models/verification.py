@@ -50,12 +50,13 @@ def loading(bundle: Bundle) -> Iterator[None]:
     before_ns = time.time_ns()
     states = verify_once(bundle)
     yield
+    after = {name: _state(bundle, name) for name in states}
     for name, state in states.items():
-        if _state(bundle, name) != state:
+        if after[name] != state and not after[name].has_new_links_or_rights(state):
             raise BundleError(
                 f"{name} was changed while it was loaded", path=bundle.path, hint="repeat when nobody writes there"
             )
-    if not all(state.is_settled(before_ns) for state in states.values()):
+    if after != states or not all(state.is_settled(before_ns) for state in states.values()):
         # What was changed just now may have been changed once more without a new time.
         _verify(bundle, anew=True)
 
