@@ -57,6 +57,8 @@ def measure_shards(tree: Path, source: Path, folder: Path) -> dict[str, float]:
     subprocess.run(
         [sys.executable, script, source, "--output", folder],
         env=environment(tree),
+        # Older versions import from the current folder first.
+        cwd=folder,
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -81,7 +83,7 @@ def main() -> None:
     for number in range(options.rounds):
         # Whoever comes second finds warmer caches, so the order changes with each round.
         for name in sorted(trees, reverse=number % 2 == 0):
-            rounds[name].append(measure(trees[name], options.input))
+            rounds[name].append(measure(trees[name], options.input.resolve()))
     medians = {
         name: {figure: statistics.median(found[figure] for found in each) for figure in FIGURES}
         for name, each in rounds.items()
