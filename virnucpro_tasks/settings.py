@@ -27,7 +27,7 @@ _SERVICE_VARIABLE = re.compile(
     r"SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=.*|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*"
     r"|PORT=(tcp|udp|sctp)://.*|NAME=/.+/.+)"
 )
-"""What Kubernetes and, for linked containers, Docker set for a service or container named virnucpro or virnucpro-*."""
+"""Variables that Kubernetes, and Docker for linked containers, set for a service named virnucpro or virnucpro-*."""
 
 MOST = 1_000_000_000
 """Limit of numbers of tokens and of seconds (30 years); no job needs more."""

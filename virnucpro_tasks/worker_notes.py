@@ -18,7 +18,7 @@ _READ_BYTES = 65_536
 
 
 class NoteKind(StrEnum):
-    """What has happened to a worker."""
+    """The kind of event in a worker's life that a note tells."""
 
     STARTED = "started"
     """Its process has been started and loads what it needs."""

@@ -44,7 +44,7 @@ class Shortcoming:
 
 
 def shortcomings(store: Path) -> list[Shortcoming]:
-    """What the file system of `store`, which is made if it is missing, lacks; no result depends on any of it.
+    """The list of what the file system of `store` lacks; no result depends on it. Makes a missing `store`.
 
     Raises StoreError if results could be wrong on it, OSError if it cannot be written now.
     """

@@ -86,7 +86,7 @@ _ADVICE: Mapping[str, tuple[int, ...]] = {
     "try again; the limit to processes may be reached (ulimit -u)": (EAGAIN,),
     "give this host more memory": (ENOMEM, ENOBUFS),
 }
-"""What to do about an error, by its number."""
+"""Advice for each error number."""
 
 _ADVICE_OF = {number: advice for advice, numbers in _ADVICE.items() for number in numbers}
 

@@ -40,7 +40,7 @@ CHECKSUM = "sha256"
 
 
 NO_THREAD = "can't start new thread"
-"""What Python says, in a RuntimeError without a number, where no more threads are allowed."""
+"""Message of the RuntimeError, which has no number, that Python raises where no more threads are allowed."""
 
 T = TypeVar("T")
 
