@@ -37,6 +37,7 @@ def test_the_report_is_written_in_three_forms_and_the_table_printed(
     assert (ended.code, ended.out, ended.err) == (ExitCode.OK, ["the table"], [])
     report = json.loads((out / "evaluation.json").read_text())
     assert report["bundle"] == "demonstration" and report["records"] == 2
+    assert report["demonstration"] is True and report["label"] == "demonstration (DEMONSTRATION)"
     assert {file.name for file in out.iterdir()} == {f"evaluation.{kind}" for kind in ("json", "tsv", "svg")}
     shown = virnucpro("evaluate", SAMPLE, SAMPLE, "-o", out, "--json")
     assert json.loads("\n".join(shown.out)) == report

@@ -25,7 +25,7 @@ def test_the_written_bundle_scores_as_the_fit_did(tmp_path: Path) -> None:
     )
     bundle = write_trained(tmp_path / "bundle", encoders, head, request, card=card, head_name="logistic")
     verify_bundle(bundle)
-    assert CARD_FILE in bundle.description.sha256 and not bundle.description.demonstration
+    assert CARD_FILE in bundle.description.sha256 and bundle.description.demonstration
     vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)
     scores = load_head(bundle).scores(vectors[:, : widths[0]], vectors[:, widths[0] :])
     np.testing.assert_allclose(scores[:, 1], sigmoid(head.log_odds(vectors)), atol=1e-5)

@@ -22,8 +22,10 @@ def test_a_report_has_figures_by_length_and_taxon_and_a_table_and_a_picture(tmp_
     assert report["all"]["auroc"] == 1 and list(report["by_length"]) == ["500 to 999"]
     assert report["by_taxon"] == {"phages": {"records": 6, "virus": True, "called_virus": 1.0, "mean_score": 0.9}}
     assert len(baseline) == 12 and report["baseline_4_mers"]["records"] == 12
-    write_table(tmp_path / "table.tsv", report)
+    write_table(tmp_path / "table.tsv", {"label": "tiny (DEMONSTRATION)"} | report)
     lines = (tmp_path / "table.tsv").read_text().splitlines()
+    bundles = [line.split("\t")[-1] for line in lines]
+    assert bundles == ["bundle", "tiny (DEMONSTRATION)", "tiny (DEMONSTRATION)", "NA"]
     assert [line.split("\t")[0] for line in lines] == ["records_of", "all", "500 to 999", "4-mers, all"]
     write_picture(tmp_path / "picture.svg", found, baseline, title="a test")
     assert "a test" in (tmp_path / "picture.svg").read_text()

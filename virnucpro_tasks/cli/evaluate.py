@@ -44,7 +44,8 @@ def _evaluated(labelled: Labelled, output: Path) -> dict[str, Any]:
     if not scored.ids:
         raise InputError("no record is both labelled and scored", file=", ".join(map(str, labelled.inputs)))
     report, baseline = evaluation(scored, input_sequences(job), seed=labelled.seed)
-    report = {"bundle": description.name, "digest": description.digest} | report
+    about = {"bundle": description.name, "label": description.label, "digest": description.digest}
+    report = about | {"demonstration": description.demonstration} | report
     with atomic_path(output / "evaluation.tsv") as temporary:
         write_table(temporary, report)
     with atomic_path(output / "evaluation.svg") as temporary:

@@ -98,7 +98,7 @@ def write_trained(
         describe_bundle(
             folder,
             name=request.name,
-            demonstration=request.demonstration,
+            demonstration=request.demonstration or description.demonstration,
             chunk_length=request.chunk_length,
             precision=description.precision,
             nucleotide_model=description.nucleotide_model,

@@ -40,6 +40,7 @@ def model_card(
     description = encoders.description
     return {
         "intended_use": intended_use,
+        "demonstration": description.demonstration,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("virnucpro-tasks"),
         "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},

@@ -100,16 +100,20 @@ def evaluation(found: Scored, sequences: Sequence[bytes], *, seed: int) -> tuple
     return report, baseline
 
 
+BASELINE_ROW = "4-mers, all"
+
+
 def write_table(path: Path, report: Mapping[str, Any]) -> None:
-    """A row for all records, for each range of lengths, and for the baseline."""
+    """A row for all records, for each range of lengths, and for the baseline; the last column is the bundle's label."""
     rows = {"all": report["all"], **report["by_length"]}
     if report["baseline_4_mers"]:
-        rows["4-mers, all"] = report["baseline_4_mers"]
+        rows[BASELINE_ROW] = report["baseline_4_mers"]
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(["records_of", *report["all"]])
+        writer.writerow(["records_of", *report["all"], "bundle"])
         for name, values in rows.items():
-            writer.writerow([name, *("NA" if value is None else value for value in values.values())])
+            bundle = "NA" if name == BASELINE_ROW else report.get("label", "NA")
+            writer.writerow([name, *("NA" if value is None else value for value in values.values()), bundle])
 
 
 def write_picture(path: Path, found: Scored, baseline: NDArray[np.float64], *, title: str) -> None:

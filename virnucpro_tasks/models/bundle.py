@@ -28,6 +28,7 @@ from msgspec import Meta, Struct
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.card import check_card, read_card
 from virnucpro_tasks.models.configs import check_configurations
+from virnucpro_tasks.models.demonstration import holds_demonstration
 from virnucpro_tasks.models.jsonfile import checked, read_json
 from virnucpro_tasks.models.sizes import Width
 from virnucpro_tasks.system.file_operations import persistently
@@ -118,7 +119,8 @@ class Bundle:
 def read_bundle(path: Path) -> Bundle:
     """Read a bundle; check that every member file exists, the sizes, and that the head was fitted to these encoders.
 
-    Digests are checked by `verification`. Raises BundleError naming the file at fault.
+    A bundle with weights of the shipped demonstration is marked as one. Digests are checked by `verification`.
+    Raises BundleError naming the file at fault.
     """
     description = read_description(path)
     for name in description.sha256:
@@ -137,6 +139,8 @@ def read_bundle(path: Path) -> Bundle:
             chunk_length=description.chunk_length,
             sha256={name: description.sha256[name] for name in ENCODER_FILES},
         )
+    if not description.demonstration and holds_demonstration(path):
+        description = msgspec.structs.replace(description, demonstration=True)
     return Bundle(path, description)
 
 
@@ -162,12 +166,14 @@ def read_description(path: Path) -> BundleDescription:
 def describe_bundle(path: Path, **facts: Any) -> Bundle:
     """Hash the member files under `path`, write bundle.json last, and return the bundle.
 
-    Raises BundleError for a fact that does not fit BundleDescription.
+    It is marked as a demonstration if it has weights of the shipped one. Raises BundleError for a fact that does not
+    fit BundleDescription.
     """
     optional = [name for name in (*HEAD_FILES, CARD_FILE) if (path / name).exists()]
     digests = {name: file_sha256(path / name) for name in (*ENCODER_FILES, *optional)}
     file = path / DESCRIPTION_FILE
-    description = checked(facts | {"sha256": digests}, BundleDescription, path=file, hint=AGAIN)
+    marks = {"sha256": digests, "demonstration": facts["demonstration"] or holds_demonstration(path)}
+    description = checked(facts | marks, BundleDescription, path=file, hint=AGAIN)
     write_json(file, msgspec.structs.asdict(description))
     return Bundle(path, description)
 

@@ -89,7 +89,8 @@ def convert_bundle(
     - `precision` (fp32, fp16, bf16) is the one of jobs that name none; `dtype` (fp32, fp16) is the number type in which
       the language models are stored. Rotary frequencies and the head are always stored in fp32.
 
-    Raises BundleError naming the file at fault, or OutputError if `output` exists.
+    The bundle is marked as a demonstration if a part is of one. Raises BundleError naming the file at fault, or
+    OutputError if `output` exists.
     """
     dnabert, esm2 = _part(dnabert, "dnabert-s"), _part(esm2, "esm2")
     head = None if head is None else _part(head, "head")
@@ -123,7 +124,7 @@ def convert_bundle(
         describe_bundle(
             folder,
             name=name,
-            demonstration=False,
+            demonstration=any(_is_of_demonstration(path) for path in (dnabert, esm2, head) if path is not None),
             chunk_length=chunk_length,
             precision=precision,
             nucleotide_model=dnabert_sizes.label,
@@ -144,6 +145,14 @@ def _part(path: Path, part: str) -> Path:
         return path
     verify_once(Bundle(path, read_description(path)), part=f"{part}/")
     return path / part
+
+
+def _is_of_demonstration(path: Path) -> bool:
+    """Whether a part, or its weight file, lies in a bundle that is marked as a demonstration."""
+    for folder in (path.parent, path.parent.parent):
+        if (folder / DESCRIPTION_FILE).is_file():
+            return read_description(folder).demonstration
+    return False
 
 
 def _card_beside(head: Path | None) -> tuple[Path, Card | None]:

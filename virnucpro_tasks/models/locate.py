@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle
+from virnucpro_tasks.models.demonstration import shipped_demonstration
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.verification import verify_bundle, verify_once
 from virnucpro_tasks.system.file_operations import copy_file, make_folder
@@ -37,7 +37,7 @@ def locate_bundle(name: str | None) -> Bundle:
 
 def demo_bundle() -> Bundle:
     """The demonstration that ships with the package. Raises BundleError if the installation lacks it."""
-    return read_bundle(Path(str(files("virnucpro_tasks.models") / "demo_bundle")))
+    return read_bundle(shipped_demonstration())
 
 
 def copy_demo_bundle(output: Path) -> None:
