@@ -136,3 +136,15 @@ def test_a_log_that_was_removed_is_no_new_error(stand_in, settings: Settings) ->
         workers.log.unlink()
         error = ended(workers)
     assert "their log cannot be read" in str(error)
+
+
+def test_which_devices_were_chosen_is_news(stand_in, settings: Settings) -> None:
+    stand_in(
+        "import sys, signal; from virnucpro_tasks.worker_notes import *\n"
+        "NoteWriter(int(sys.argv[-1])).write(Note('supervisor', NoteKind.DEVICES, text='computing on 2 CPU workers'))\n"
+        "print('told', flush=True); signal.pause()"
+    )
+    with LocalWorkers(settings, devices="auto") as workers:
+        wait_for(workers, "told")
+        assert list(workers.news()) == ["computing on 2 CPU workers"]
+        assert list(workers.news()) == []

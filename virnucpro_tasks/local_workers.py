@@ -101,7 +101,9 @@ class LocalWorkers:
         for note in self._reader.read():
             if note.kind in (NoteKind.GIVEN_UP, NoteKind.FAILED):
                 self._last = note if self._last is None or note.kind is NoteKind.GIVEN_UP else self._last
-            if note.kind is NoteKind.STARTED:
+            if note.kind is NoteKind.DEVICES:
+                yield printable(note.text)
+            elif note.kind is NoteKind.STARTED:
                 self._loading_since[note.worker] = now
             elif note.kind in (NoteKind.READY, NoteKind.DIED, NoteKind.GIVEN_UP):
                 self._loading_since.pop(note.worker, None)

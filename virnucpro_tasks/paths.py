@@ -10,6 +10,7 @@
 | plan.json                        | split_job             | the job's; written when splitting is complete    |
 | attempts/{n}.jsonl               | embed_shard           | the job's; a line before and after each attempt  |
 | attempts/{stage}.jsonl           | split_job, finish_job | the job's; attempts at splitting and finishing   |
+| workers/{process}.jsonl          | embed_shard           | the job's; who embedded which shards             |
 | embeddings/{n}.safetensors       | embed_shard           | until finished, unless keep_embeddings           |
 | scores/{n}.safetensors           | embed_shard           | until finished; without it finishing scores      |
 | quarantine/{n}.json              | embed_shard           | the job's; records without vectors, and why      |
@@ -143,6 +144,10 @@ class JobPaths:
         return self.root / "attempts" / f"{stage}.jsonl"
 
     @property
+    def workers(self) -> Path:
+        return self.root / "workers"
+
+    @property
     def embeddings(self) -> Path:
         return self.root / "embeddings"
 
@@ -181,5 +186,5 @@ class JobPaths:
 
     def make_folders(self) -> None:
         """Create the folders that tasks write to, those that are missing."""
-        for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts"):
+        for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts", "workers"):
             make_folder(self.root / name)

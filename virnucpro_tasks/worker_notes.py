@@ -20,6 +20,9 @@ _READ_BYTES = 65_536
 class NoteKind(StrEnum):
     """The kind of event in a worker's life that a note tells."""
 
+    DEVICES = "devices"
+    """The supervisor has chosen the devices; `text` says which and why."""
+
     STARTED = "started"
     """Its process has been started and loads what it needs."""
 

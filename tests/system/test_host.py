@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 from pathlib import Path
 
@@ -172,6 +173,13 @@ def test_instruction_sets_of_the_processor(version_2: Host) -> None:
     assert host.processor_features(proc=version_2.proc) == frozenset()
     version_2.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse4_2 avx avx2\n\nprocessor\t: 1\n")
     assert "avx2" in host.processor_features(proc=version_2.proc)
+
+
+def test_the_model_of_the_processor(version_2: Host) -> None:
+    version_2.write("proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD  EPYC 7763 64-Core\n")
+    assert host.processor_model(proc=version_2.proc) == "AMD EPYC 7763 64-Core"
+    version_2.write("proc/cpuinfo", "processor\t: 0\nmodel name\t:\n")
+    assert host.processor_model(proc=version_2.proc) == platform.machine()
 
 
 def test_a_processor_without_avx2_is_warned_of() -> None:

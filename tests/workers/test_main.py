@@ -14,6 +14,7 @@ from virnucpro_tasks.errors import ExitCode, LimitError, StoreError
 from virnucpro_tasks.jobs.store_check import Shortcoming
 from virnucpro_tasks.settings import MOST_FINISHING_PROCESSES, Settings
 from virnucpro_tasks.system.host import Memory
+from virnucpro_tasks.worker_notes import NoteKind, pipe
 
 
 class Started:
@@ -141,3 +142,11 @@ def test_workers_do_not_start_where_results_could_be_wrong(
     monkeypatch.setattr(program, "shortcomings", refuse)
     assert main(["--devices", "none"]) == ExitCode.JOB_FAILED
     assert "not what was written" in capsys.readouterr().err
+
+
+def test_the_command_that_started_the_supervisor_is_told_why_it_computes_on_a_cpu(started: Started) -> None:
+    reader, notes_fd = pipe()
+    assert main(["--devices", "auto", "--one-shot", "--notes-fd", str(notes_fd)]) == 7
+    (note,) = reader.read()
+    assert note.kind is NoteKind.DEVICES and "no GPU found: computing on" in note.text
+    reader.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -30,9 +31,10 @@ def run_report(
     engine: dict[str, Any],
     digests: dict[str, str],
     started_at: float,
+    workers: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The content of run.json. Everything that may differ between two runs of the same work on equal devices is under
-    `times`.
+    `times`, with `workers`, those that embedded the job.
 
     `engine` is what `engine_report` gives; `digests` maps result files to SHA-256 (hex); `started_at` is when
     finishing began, in seconds since the epoch.
@@ -74,6 +76,7 @@ def run_report(
             "finished_at": datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="seconds"),
             "seconds": round(finished_at - created_at.timestamp(), 1),
             "finishing_seconds": round(finished_at - started_at, 3),
+            "workers": list(workers),
         },
     }
 

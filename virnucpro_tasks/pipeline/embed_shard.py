@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +20,9 @@ import pyarrow.compute as pc
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
+from virnucpro_tasks.jobs.worker_records import WorkerFacts, WorkerRecord
 from virnucpro_tasks.models.locate import locate_bundle
-from virnucpro_tasks.pipeline.load_engine import load_engine
+from virnucpro_tasks.pipeline.load_engine import device_name, load_engine
 from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.shard_vectors import device_is_healthy, embed_frames, embed_parts, no_vectors
@@ -36,6 +38,7 @@ from virnucpro_tasks.shards.tables import frames_digest, read_table
 from virnucpro_tasks.shards.vectors import ShardVectors, vectors_are_valid, write_vectors
 from virnucpro_tasks.system.file_operations import is_there
 from virnucpro_tasks.system.files import raising_store_errors
+from virnucpro_tasks.system.host import processor_model
 from virnucpro_tasks.system.processes import deadline
 
 if TYPE_CHECKING:
@@ -91,12 +94,14 @@ class OpenShard:
 class ShardWorker:
     """Embeds shards in this process; holds the engines, by precision, and the thread that scores in the background.
 
-    `device` is the name of the device in the attempts file.
+    `device` is the name of the device in the attempts file, `name` that of the worker in the report of a job.
     """
 
-    def __init__(self, settings: Settings, *, device: str = "") -> None:
+    def __init__(self, settings: Settings, *, device: str = "", name: str = "") -> None:
         self._settings = settings
         self._device = device
+        self._name = name
+        self._record: WorkerRecord | None = None
         self._engines: dict[str, Engine] = {}
         self._scorer = BackgroundScorer()
 
@@ -178,6 +183,9 @@ class ShardWorker:
     def _keep(self, shard: OpenShard, probe: Probe, vectors: ShardVectors) -> ShardState:
         if probe.culprits:
             write_quarantine(shard.job.paths, shard.number, probe.culprits)
+        if self._record is None:
+            self._record = WorkerRecord(worker_facts(self._name))
+        self._record.add(shard.job.paths, shard.number)
         write_vectors(shard.job.paths.embedding(shard.number), vectors, shard.key)
         self._scorer.score(shard.job, shard.number, vectors, shard.key)
         return ShardState.QUARANTINED if probe.culprits else ShardState.EMBEDDED
@@ -186,6 +194,23 @@ class ShardWorker:
         share = float(np.divide(shard.frames_of(probe)["protein"].nbytes, shard.frames["protein"].nbytes))
         limit = self._settings.shard_time_limit_seconds
         return min(limit, max(SHORTEST_LIMIT_SECONDS, share * limit))
+
+
+def worker_facts(name: str) -> WorkerFacts:
+    """What the worker `name`, this process, computes with."""
+    # Imported here: it loads torch.
+    from virnucpro_tasks.embed.device import device_facts
+
+    found = device_facts(device_name())
+    return WorkerFacts(
+        host=socket.gethostname(),
+        worker=name,
+        device=found.device,
+        processor=processor_model(),
+        driver=found.driver,
+        cuda=found.cuda,
+        torch=found.torch,
+    )
 
 
 def _compute(engine: Engine, shard: OpenShard, probe: Probe, should_stop: Callable[[], bool]) -> ShardVectors | None:

@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.jobs.vectors import vector_files
+from virnucpro_tasks.jobs.worker_records import worker_report
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results
 from virnucpro_tasks.output.run_report import log_text, run_report
@@ -94,7 +95,16 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         list(threads.map(sync, tables))
         digests = dict(zip((file.name for file in tables), threads.map(file_sha256, tables), strict=True))
     engine = engine_report(stats)
-    report = run_report(job.spec, description, plan, counts, engine=engine, digests=digests, started_at=started)
+    report = run_report(
+        job.spec,
+        description,
+        plan,
+        counts,
+        engine=engine,
+        digests=digests,
+        started_at=started,
+        workers=worker_report(job.paths, plan.to_embed),
+    )
     log = log_text(report).encode(errors="backslashreplace")
     persistently(lambda: (directory / LOG_FILE).write_bytes(log))
     sync(directory / LOG_FILE)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def device_name() -> str:
+    """The device of this process, as torch writes it."""
+    return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
+
+
 def load_engine(settings: Settings, precision: str) -> Engine:
     """Load the models of the settings' bundle: onto the GPU that CUDA_VISIBLE_DEVICES names, else for the CPU.
 
@@ -26,7 +31,7 @@ def load_engine(settings: Settings, precision: str) -> Engine:
     from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 
     bundle = locate_bundle(settings.bundle)
-    device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
+    device = device_name()
     engine = Engine.load(
         bundle,
         EngineOptions(

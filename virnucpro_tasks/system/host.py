@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,6 +136,15 @@ def processor_features(*, proc: Path = PROC) -> frozenset[str]:
         if name.strip() in ("flags", "Features"):
             return frozenset(words.split())
     return frozenset()
+
+
+def processor_model(*, proc: Path = PROC) -> str:
+    """Return the processor's own name, or its architecture if it has none."""
+    for line in (_text(proc / "cpuinfo") or "").splitlines():
+        name, _, words = line.partition(":")
+        if name.strip() == "model name" and words.strip():
+            return " ".join(words.split())
+    return platform.machine()
 
 
 def describe_processor(features: frozenset[str], machine: str) -> str:

@@ -25,7 +25,7 @@ from virnucpro_tasks.system.host import available_cores, memory, most_processes,
 from virnucpro_tasks.system.isolation import child_environment
 from virnucpro_tasks.system.streams import protect_streams
 from virnucpro_tasks.system.temporary import TemporaryFolder
-from virnucpro_tasks.worker_notes import NoteWriter
+from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.deaths import Policy, one_shot_policy
 from virnucpro_workers.devices import choose_devices
 from virnucpro_workers.finishing import finishing_processes
@@ -33,6 +33,9 @@ from virnucpro_workers.gpus import list_gpus
 from virnucpro_workers.launch import worker_specs
 from virnucpro_workers.supervisor import Supervisor
 from virnucpro_workers.trouble_recorder import TroubleRecorder
+
+SUPERVISOR = "supervisor"
+"""The sender of notes that are of no single worker."""
 
 STOP_GRACE_SECONDS = 15.0
 """Time after the soft shutdown time in which workers requeue their shards and leave Redis, before SIGKILL."""
@@ -64,6 +67,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     Raises StoreError if results could be wrong on the file system of the store.
     """
     _tell_of_file_system(settings.store)
+    notes = None if options.notes_fd is None else NoteWriter(options.notes_fd)
     cores = available_cores()
     choice = choose_devices(
         options.devices,
@@ -73,7 +77,9 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         cpu_threads=settings.cpu_threads,
     )
     if choice.note:
-        print(f"virnucpro worker: {choice.note}", file=sys.stderr, flush=True)
+        _say(choice.note)
+        if notes is not None:
+            notes.write(Note(SUPERVISOR, NoteKind.DEVICES, text=choice.note))
     if choice.slots:
         find_bundle(settings.bundle, announce=_say_hashing)
     specs = worker_specs(
@@ -90,8 +96,8 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
     stop_seconds = settings.soft_shutdown_seconds + _reserve_seconds(options.grace_seconds)
     policy = (one_shot_policy if options.one_shot else Policy)(stop_seconds=stop_seconds)
-    if options.notes_fd is not None:
-        tell = NoteWriter(options.notes_fd).write
+    if notes is not None:
+        tell = notes.write
     else:
         gpu_queue = "" if not choice.slots else keys.gpu_queue(find_bundle(settings.bundle).digest)
         tell = TroubleRecorder(settings, host=options.name, gpu_queue=gpu_queue).tell

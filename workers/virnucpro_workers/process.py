@@ -92,6 +92,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     app = make_app(settings)
     queues = queues_of(role, settings)
     name = process_name(role, device)
+    node = f"{name}@{host}"
     # Celery's default of 4 s would kill a child that is loading models.
     app.conf.worker_proc_alive_timeout = LOADING_SECONDS
     # A new child would load the models again: minutes of a GPU.
@@ -113,7 +114,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         # Otherwise a child that computes would hold its device after its parent was killed.
         die_with_parent(parent_pid)()
         allow_children()
-        loading.run(lambda: load_models(app, device) if role == EMBED else None, name=name, tell=fail)
+        loading.run(lambda: load_models(app, device, node=node) if role == EMBED else None, name=name, tell=fail)
         notes.write(Note(name, NoteKind.READY))
 
     def lose_child(status: int) -> None:
@@ -133,7 +134,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     started: list[Any] = []
     worker_init.connect(lambda sender, **_: started.append(sender), weak=False)
     try:
-        app.worker_main(celery_arguments(queues=queues, node=f"{name}@{host}", log_level=settings.log_level))
+        app.worker_main(celery_arguments(queues=queues, node=node, log_level=settings.log_level))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return loading.exit_code or code
@@ -166,11 +167,14 @@ class _LastError(logging.Handler):
         self._fail(record.getMessage() if error is None else f"{type(error).__name__}: {error}")
 
 
-def load_models(app: VirnucproApp, device: str) -> None:
-    """Load the models onto this process's device. Only this child process of a worker uses torch or CUDA."""
+def load_models(app: VirnucproApp, device: str, *, node: str = "") -> None:
+    """Load the models onto this process's device, for the worker `node`.
+
+    Only this child process of a worker uses torch or CUDA.
+    """
     from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 
-    app.shard_worker = ShardWorker(app.settings, device=device)
+    app.shard_worker = ShardWorker(app.settings, device=device, name=node)
     app.shard_worker.engine()
 
 
