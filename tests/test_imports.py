@@ -16,7 +16,7 @@ CLIENT_MODULES = [
        "flower", "doctor", "config", "models", "bench", "chaos", "train", "evaluate", "live_line")),
     "virnucpro_tasks.queue.tasks",
     "virnucpro_workers.launch",
-    "virnucpro_workers.devices",
+    "virnucpro_tasks.system.devices",
 ]  # fmt: skip
 
 WITHOUT_REDIS = ["--help", "--version", "config show", "results --help", "models list"]

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from virnucpro_workers.devices import DeviceSlot
 from virnucpro_workers.launch import THREAD_VARIABLES, worker_environment, worker_specs
+
+from virnucpro_tasks.system.devices import DeviceSlot
 
 
 def test_one_process_a_device_and_the_coordinators() -> None:

@@ -19,17 +19,17 @@ from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.system.devices import GRAMMAR, choose_devices
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import can_share_memory, persistently
+from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores, memory, most_processes, raise_open_files, require_semaphores
 from virnucpro_tasks.system.isolation import child_environment
 from virnucpro_tasks.system.streams import protect_streams
 from virnucpro_tasks.system.temporary import TemporaryFolder
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.deaths import Policy, one_shot_policy
-from virnucpro_workers.devices import choose_devices
 from virnucpro_workers.finishing import finishing_processes
-from virnucpro_workers.gpus import list_gpus
 from virnucpro_workers.launch import worker_specs
 from virnucpro_workers.supervisor import Supervisor
 from virnucpro_workers.trouble_recorder import TroubleRecorder
@@ -140,7 +140,7 @@ def _say_hashing(size: int) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the supervisor's flags; everything else is a setting."""
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers", description="Start the workers of this host.")
-    parser.add_argument("--devices", default="auto", help="auto, none, cpu, or a list as 0,1 or cuda:0 or GPU-UUID")
+    parser.add_argument("--devices", default="auto", help=GRAMMAR)
     parser.add_argument("--coordinators", type=_count, default=1, help="processes that split and finish jobs (1)")
     parser.add_argument(
         "--small-lane",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from virnucpro_tasks.system.devices import DeviceSlot
 from virnucpro_tasks.system.isolation import isolated_command
-from virnucpro_workers.devices import DeviceSlot
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
 from virnucpro_workers.supervisor import WorkerSpec
 

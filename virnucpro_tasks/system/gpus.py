@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -17,8 +18,14 @@ class Gpu:
     mig_uuids: tuple[str, ...] = ()
 
 
-def list_gpus(*, say: Callable[[str], None] = lambda line: None) -> tuple[Gpu, ...] | None:
-    """Return all GPUs of this host, whatever CUDA_VISIBLE_DEVICES is; None if there is no NVML to ask.
+DEVICE_FILES = ("nvidiactl", "nvidia0", "nvhost-gpu", "dxg")
+"""Files in /dev that a host with an NVIDIA GPU has: those of the driver, of Tegra, of Windows below Linux."""
+
+
+def list_gpus(
+    *, say: Callable[[str], None] = lambda line: None, devices: Path = Path("/dev")
+) -> tuple[Gpu, ...] | None:
+    """Return all GPUs of this host, whatever CUDA_VISIBLE_DEVICES is; None if there is no NVML to ask, but a GPU.
 
     Without a working driver, NVML knows of no GPU; `say` is then called with its error, such as a driver that does not
     fit its library.
@@ -26,11 +33,11 @@ def list_gpus(*, say: Callable[[str], None] = lambda line: None) -> tuple[Gpu, .
     try:
         import pynvml as nvml
     except ImportError:
-        return None
+        return _unlisted(devices)
     try:
         nvml.nvmlInit()
     except nvml.NVMLError_LibraryNotFound:
-        return None
+        return _unlisted(devices)
     except nvml.NVMLError as error:
         say(f"the NVIDIA driver does not list GPUs: {error}")
         return ()
@@ -42,6 +49,11 @@ def list_gpus(*, say: Callable[[str], None] = lambda line: None) -> tuple[Gpu, .
     finally:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
+
+
+def _unlisted(devices: Path) -> tuple[Gpu, ...] | None:
+    """No GPU where the driver has made no file in /dev; None, which is unknown, where it has."""
+    return None if any((devices / name).exists() for name in DEVICE_FILES) else ()
 
 
 def _gpus(nvml: Any, say: Callable[[str], None]) -> Iterator[Gpu]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from virnucpro_workers.devices import MAX_AUTOMATIC_CPU_SLOTS, choose_devices, visible_devices
-from virnucpro_workers.gpus import Gpu
 
 from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.system.devices import MAX_AUTOMATIC_CPU_SLOTS, choose_devices, visible_devices
+from virnucpro_tasks.system.gpus import Gpu
 
 FOUR = tuple(Gpu(index, f"GPU-{index}aaaaaaa-1111") for index in range(4))
 MIG = (Gpu(0, "GPU-0aaaaaaa-1111", ("MIG-5bbbbbbb-2222", "MIG-6bbbbbbb-2222")), FOUR[1])
@@ -34,6 +34,17 @@ def chosen(asked: str, *, mask: str | None = None, gpus: tuple[Gpu, ...] | None 
         ("cpu,cpu", "", (), [("cpu0", ""), ("cpu1", "")]),
         ("cpu,0,cpu", None, FOUR, [("cpu0", ""), ("gpu0", "0"), ("cpu1", "")]),
         ("none", None, FOUR, []),
+        ("CPU", None, FOUR, [("cpu0", "")]),
+        (" cpu , CPU ", None, (), [("cpu0", ""), ("cpu1", "")]),
+        ("cpu:0", None, (), [("cpu0", "")]),
+        ("gpu:1", None, FOUR, [("gpu1", "1")]),
+        ("GPU:1", None, FOUR, [("gpu1", "1")]),
+        ("gpu1", None, FOUR, [("gpu1", "1")]),
+        ("CUDA:0,cuda:1", None, FOUR, [("gpu0", "0"), ("gpu1", "1")]),
+        ("gpu", None, FOUR, [(f"gpu{index}", str(index)) for index in range(4)]),
+        ("CUDA", "2,3", FOUR, [("gpu2", "2"), ("gpu3", "3")]),
+        ("gpu,cpu", "3", FOUR, [("gpu3", "3"), ("cpu0", "")]),
+        ("gpu-2aaaaaaa-1111", None, FOUR, [("gpu-2aaaaaaa", "GPU-2aaaaaaa-1111")]),
         # without NVML named devices are not checked, and the mask still counts
         ("2", None, None, [("gpu2", "2")]),
         ("1", "2,3", None, [("gpu3", "3")]),
@@ -62,6 +73,12 @@ def test_slots(asked: str, mask: str | None, gpus, expected) -> None:
         ("0", None, (), "no GPU is visible; use cpu"),
         ("0", "-1", FOUR, "no GPU is visible; use cpu"),
         ("GPU-2aaaaaaa-1111", "1,3", FOUR, "'GPU-2aaaaaaa-1111' is not visible here"),
+        ("gpu", None, (), "device 'gpu' is not visible here .no GPU is visible; use cpu"),
+        ("cuda", "", FOUR, "no GPU is visible; use cpu"),
+        ("cuda", None, None, "cannot be listed without the package nvidia-ml-py"),
+        ("gpu,0", None, FOUR, "device '0' is the same GPU as 'gpu'"),
+        ("0,,1", None, FOUR, "device '' is not understood"),
+        ("0,none", None, FOUR, "device 'none' is not understood"),
         ("0,0", None, FOUR, "device '0' is the same GPU as '0'"),
         ("0,cuda:0", None, FOUR, "device 'cuda:0' is the same GPU as '0'"),
         ("0,GPU-0aaaaaaa-1111", None, FOUR, "is the same GPU as '0'"),

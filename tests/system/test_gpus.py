@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pynvml
 import pytest
-from virnucpro_workers.gpus import Gpu, list_gpus
+
+from virnucpro_tasks.system.gpus import Gpu, list_gpus
 
 FIRST = "GPU-5d5b8f1e-0000-1111-2222-333344445555"
 SECOND = "GPU-6e6b8f1e-0000-1111-2222-333344445555"
@@ -65,9 +67,11 @@ def nothing_said() -> None:
     SAID.clear()
 
 
-def listed(monkeypatch: pytest.MonkeyPatch, nvml: Nvml | None) -> tuple[Gpu, ...] | None:
+def listed(
+    monkeypatch: pytest.MonkeyPatch, nvml: Nvml | None, *, devices: Path = Path("/nonexistent")
+) -> tuple[Gpu, ...] | None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    return list_gpus(say=SAID.append)
+    return list_gpus(say=SAID.append, devices=devices)
 
 
 def test_gpus_with_and_without_mig(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +99,12 @@ def test_an_error_of_closing_nvml_hides_no_gpu(monkeypatch: pytest.MonkeyPatch) 
     assert listed(monkeypatch, Failing({FIRST: ()})) == (Gpu(0, FIRST),)
 
 
-def test_without_the_driver_or_the_package_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert listed(monkeypatch, Nvml({}, fails=pynvml.NVMLError_LibraryNotFound)) is None
-    assert listed(monkeypatch, None) is None
+def test_without_the_driver_or_the_package_only_files_of_devices_tell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library_not_found = Nvml({}, fails=pynvml.NVMLError_LibraryNotFound)
+    assert listed(monkeypatch, library_not_found, devices=tmp_path) == ()
+    assert listed(monkeypatch, None, devices=tmp_path) == ()
+    (tmp_path / "nvidiactl").touch()
+    assert listed(monkeypatch, library_not_found, devices=tmp_path) is None
+    assert listed(monkeypatch, None, devices=tmp_path) is None

@@ -6,12 +6,17 @@ import re
 from dataclasses import dataclass
 
 from virnucpro_tasks.errors import BackendError
-from virnucpro_workers.gpus import Gpu
+from virnucpro_tasks.system.gpus import Gpu
 
 MAX_AUTOMATIC_CPU_SLOTS = 4
 """Most CPU workers that `auto` starts: each holds its own copy of the models in memory."""
 
-_INDEX = re.compile(r"(?:cuda:)?(\d+)")
+AUTO, NONE, CPU = "auto", "none", "cpu"
+ALL_GPUS = ("cuda", "gpu")
+GRAMMAR = "auto, none, cpu, gpu, or a list of cpu, 0, gpu:0, cuda:0, GPU- or MIG- UUIDs"
+
+_INDEX = re.compile(r"(?:(?:cuda|gpu):?)?([0-9]{1,9})")
+_CPU = re.compile(r"cpu(?::?[0-9]{1,9})?")
 _UUID = re.compile(r"(?:GPU|MIG)-[\w/-]+")
 
 
@@ -38,33 +43,34 @@ class DeviceChoice:
 def choose_devices(
     asked: str, *, mask: str | None, gpus: tuple[Gpu, ...] | None, cores: int, cpu_threads: int = 1
 ) -> DeviceChoice:
-    """Parse `asked`: `auto`, `none`, or a comma list of `cpu`, `0`, `cuda:0`, `GPU-uuid`, `MIG-uuid`.
+    """Parse `asked`: `auto`, `none`, or a comma list of `cpu`, `gpu`, `0`, `gpu:0`, `cuda:0`, `GPU-uuid`, `MIG-uuid`.
 
-    `mask` is CUDA_VISIBLE_DEVICES (None if unset): an index counts within it, a UUID must be in it.
-    `gpus` are those that the driver lists, None if unknown: then named devices are not checked.
-    Raises BackendError for a device that is not visible, not understood, or named twice (`cpu` may repeat).
+    Case and spaces do not matter. `gpu` and `cuda` are all visible GPUs. `mask` is CUDA_VISIBLE_DEVICES (None if
+    unset): an index counts within it, a UUID must be in it. `gpus` are those that the driver lists, None if unknown:
+    then named devices are not checked. Raises BackendError for a device that is not visible, not understood, or named
+    twice (`cpu` may repeat).
     """
     visible = visible_devices(mask, gpus)
-    words = [word.strip() for word in asked.split(",")]
-    if words == ["auto"]:
+    words = [_normal(word) for word in asked.split(",")]
+    if words == [AUTO]:
         return _automatic(visible, mask, gpus, cores, cpu_threads)
-    if words == ["none"]:
+    if words == [NONE]:
         return DeviceChoice(())
     slots: list[DeviceSlot] = []
     taken: dict[str, str] = {}
     for word in words:
-        if word == "cpu":
+        if _CPU.fullmatch(word):
             count = sum(not slot.is_gpu for slot in slots)
             slots.append(DeviceSlot(f"cpu{count}", ""))
             continue
-        device = _find(word, visible, gpus)
-        identity = _identity(device, gpus)
-        if identity in taken:
-            raise BackendError(
-                f"device {word!r} is the same GPU as {taken[identity]!r}", hint="name each GPU once; cpu may repeat"
-            )
-        taken[identity] = word
-        slots.append(DeviceSlot(_slot_name(device), device))
+        for device in _all_gpus(word, visible) if word in ALL_GPUS else [_find(word, visible, gpus)]:
+            identity = _identity(device, gpus)
+            if identity in taken:
+                raise BackendError(
+                    f"device {word!r} is the same GPU as {taken[identity]!r}", hint="name each GPU once; cpu may repeat"
+                )
+            taken[identity] = word
+            slots.append(DeviceSlot(_slot_name(device), device))
     return DeviceChoice(tuple(slots))
 
 
@@ -105,6 +111,24 @@ def _automatic(
     )
 
 
+def _normal(word: str) -> str:
+    """`word` in lower case and without spaces, but for UUIDs, whose beginning alone is put into upper case."""
+    word = word.strip()
+    kind, dash, rest = word.partition("-")
+    return f"{kind.upper()}-{rest}" if dash and kind.lower() in ("gpu", "mig") else word.lower()
+
+
+def _all_gpus(word: str, visible: tuple[str, ...] | None) -> list[str]:
+    if visible is None:
+        raise BackendError(
+            f"device {word!r}: the GPUs of this host cannot be listed without the package nvidia-ml-py",
+            hint="name them, as 0 or 0,1",
+        )
+    if not visible:
+        raise _invisible(word, visible)
+    return list(visible)
+
+
 def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | None) -> str:
     if found := _INDEX.fullmatch(word):
         index = int(found[1])
@@ -112,11 +136,9 @@ def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | No
             return str(index)
         if index < len(visible):
             return visible[index]
-        raise BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
+        raise _invisible(word, visible)
     if not _UUID.fullmatch(word):
-        raise BackendError(
-            f"device {word!r} is not understood", hint="auto, none, cpu, 0,1, cuda:0, or a GPU- or MIG- UUID"
-        )
+        raise BackendError(f"device {word!r} is not understood", hint=GRAMMAR)
     if visible is None:
         return word
     # CUDA accepts abbreviated UUIDs, in the mask and here.
@@ -125,7 +147,11 @@ def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | No
         identity = _identity(device, gpus)
         if identity.startswith(wanted) or wanted.startswith(identity):
             return word
-    raise BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
+    raise _invisible(word, visible)
+
+
+def _invisible(word: str, visible: tuple[str, ...]) -> BackendError:
+    return BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
 
 
 def _identity(device: str, gpus: tuple[Gpu, ...] | None) -> str:
