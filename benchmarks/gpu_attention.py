@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, SDPA, TRITON, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.backends import BACKEND_NAMES, SDPA, TRITON
 from virnucpro_tasks.embed.kernels.attention import rotary_attention
 from virnucpro_tasks.embed.rotary import RotaryCache, inverse_frequencies
 from virnucpro_tasks.embed.segments import Segments

@@ -23,7 +23,7 @@ import torch
 from fingerprint import fingerprint, write_result
 
 from virnucpro_tasks.bench import ESM2_NAMES, PROTEIN_TOKENS, bench
-from virnucpro_tasks.embed.self_check import FP8_ATTENTION
+from virnucpro_tasks.embed.backends import FP8_ATTENTION
 from virnucpro_tasks.models.sizes import Esm2Sizes
 
 MODELS = "3B,650M,150M,35M,8M,dnabert-s"

@@ -25,13 +25,13 @@ from fp8.judging import GATE, PENALTIES, Head, area_under_curve, measure
 from fp8.proteins import HEAD_PROTEINS, chosen_frames, take
 from torch import Tensor
 
+from virnucpro_tasks.embed.backends import FP8_ATTENTION
 from virnucpro_tasks.embed.calibration import input_means
 from virnucpro_tasks.embed.encoder import Encoder, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.esm2_fp8 import Fp8Esm2
 from virnucpro_tasks.embed.esm2_fused import FusedEsm2
 from virnucpro_tasks.embed.segments import Segments
-from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 from virnucpro_tasks.embed.tokens import tokenize_proteins
 
 CHUNK_BASES = 300

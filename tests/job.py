@@ -23,6 +23,10 @@ SAMPLE = Path(__file__).resolve().parent / "short.fasta"
 """1,500 bases of each record of examples/sample.fasta, with an open frame if it has any: embedded ten times as fast."""
 
 
+OTHERS = SAMPLE.parent.parent / "examples" / "sample.fasta"
+"""Another file, for commands that take viruses and others."""
+
+
 def make_job(settings: Settings, *inputs: Path, **changed: Any) -> Job:
     """`submit` with everyday arguments."""
     arguments: dict[str, Any] = {

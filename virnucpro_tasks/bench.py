@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from virnucpro_tasks.embed.alibi import alibi_slopes
-from virnucpro_tasks.embed.attention import AUTO, SDPA, TRITON, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.backends import AUTO, FP8_ATTENTION, SDPA, TRITON
 from virnucpro_tasks.embed.calibration import zero_means
 from virnucpro_tasks.embed.dnabert_s import DnabertS
 from virnucpro_tasks.embed.encoder import Encoder, PackedModel
 from virnucpro_tasks.embed.engine import DTYPES, EngineOptions, available_device, fused, require_fp8
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.rotary import inverse_frequencies
-from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.models.sizes import PUBLISHED_ESM2, DnabertSizes, Esm2Sizes

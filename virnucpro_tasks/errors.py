@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """`number` with its noun in the singular or the plural, as messages say it: `1 record`, `2,000 records`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class VirnucproError(Exception):
     """Base of all errors meant for a user: `what` went wrong, and a `hint` what to do. `str` is safe to print."""
 

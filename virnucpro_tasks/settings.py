@@ -78,6 +78,11 @@ class Settings:
     cpu_threads: int = _count(
         1, "threads of a CPU worker; fixed, so that scores do not depend on the machine", most=MOST_CORES
     )
+    threads: int | None = _count(
+        None,
+        "cores of this host that all threads and processes of a command use; if not given all that it may use",
+        most=MOST_CORES,
+    )
     finishing_processes: int | None = _count(
         None,
         f"processes that finish a big job; if not given the cores, {MOST_FINISHING_PROCESSES} at most",
@@ -114,6 +119,11 @@ class Settings:
         for setting in fields(self):
             if "most" in setting.metadata and getattr(self, setting.name) is not None:
                 _check_number(setting.name, getattr(self, setting.name), **setting.metadata)
+        if self.threads is not None and self.cpu_threads > self.threads:
+            raise SettingsError(
+                f"cpu_threads is {self.cpu_threads}, more than threads, which is {self.threads}",
+                hint="threads is the sum over all processes",
+            )
         check_broker_url(self.broker_url)
 
     def masked(self) -> dict[str, Any]:

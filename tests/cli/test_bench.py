@@ -44,12 +44,12 @@ def test_a_table_with_a_heading_for_each_field(virnucpro: Virnucpro, asked: list
     assert ended.code == ExitCode.OK
     heading, row = (line.split("\t") for line in ended.out)
     assert heading == list(HEADINGS)
-    assert row == ["ESM-2 8M", "50 residues", "sdpa", "12346", "237", "45.6", "1.5", "0.988", "2.34"]
+    assert row == ["ESM-2 8M", "50 residues", "sdpa", "12346", "237", "45.6", "1.50", "0.988", "2.34"]
     assert ended.err == ["ESM-2 8M, 50 residues: 12,346 tokens/s"]
     assert asked == [(["8M", "650M"], {"device": "cpu", "precision": "fp32", "attention": "auto"})]
 
 
 def test_json(virnucpro: Virnucpro, asked: list[Any]) -> None:
-    ended = virnucpro("bench", "--json")
+    ended = virnucpro("bench", "--device", "cpu", "--precision", "fp32", "--json")
     (row,) = json.loads("\n".join(ended.out))
     assert (row["token_budget"], row["share_of_ceiling"], ended.err) == (1_024, 0.456, [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import Virnucpro
-from job import SAMPLE
+from job import OTHERS, SAMPLE
 from virnucpro_workers import __main__ as supervisor
 
 from virnucpro_tasks.cli import submit
@@ -30,8 +30,8 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         "predict SAMPLE --bundle BUNDLE -o OUT --devices cpu",
         "submit SAMPLE --bundle BUNDLE",
-        "train SAMPLE SAMPLE --bundle BUNDLE -o OUT --devices cpu",
-        "evaluate SAMPLE SAMPLE --bundle BUNDLE -o OUT --devices cpu",
+        "train SAMPLE OTHERS --bundle BUNDLE -o OUT --devices cpu",
+        "evaluate SAMPLE OTHERS --bundle BUNDLE -o OUT --devices cpu",
         "models verify BUNDLE",
         "models convert OUT --dnabert demo --esm2 BUNDLE --head demo",
     ],
@@ -40,7 +40,7 @@ def test_a_command_names_the_file_and_what_to_do(
     virnucpro: Virnucpro, damaged: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submit, "check_redis", lambda _: None)
-    places = {"SAMPLE": SAMPLE, "BUNDLE": damaged, "OUT": tmp_path / "out"}
+    places = {"SAMPLE": SAMPLE, "OTHERS": OTHERS, "BUNDLE": damaged, "OUT": tmp_path / "out"}
     ended = virnucpro(*(places.get(word, word) for word in command.split()))
     assert ended.code == ExitCode.BAD_INPUT
     assert f"{damaged}: esm2/model.safetensors differs from the digest in bundle.json" in ended.err[-1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cli.conftest import Virnucpro
-from job import SAMPLE
+from job import OTHERS, SAMPLE
 
 from virnucpro_tasks.cli import evaluate
 from virnucpro_tasks.cli.labelled import Labelled
@@ -33,19 +33,19 @@ def test_the_report_is_written_in_three_forms_and_the_table_printed(
     virnucpro: Virnucpro, scored: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "report"
-    ended = virnucpro("evaluate", SAMPLE, SAMPLE, "-o", out, "--quiet")
+    ended = virnucpro("evaluate", SAMPLE, OTHERS, "-o", out, "--quiet")
     assert (ended.code, ended.out, ended.err) == (ExitCode.OK, ["the table"], [])
     report = json.loads((out / "evaluation.json").read_text())
     assert report["bundle"] == "demonstration" and report["records"] == 2
     assert report["demonstration"] is True and report["label"] == "demonstration (DEMONSTRATION)"
     assert {file.name for file in out.iterdir()} == {f"evaluation.{kind}" for kind in ("json", "tsv", "svg")}
-    shown = virnucpro("evaluate", SAMPLE, SAMPLE, "-o", out, "--json")
+    shown = virnucpro("evaluate", SAMPLE, OTHERS, "-o", out, "--json", "--force")
     assert json.loads("\n".join(shown.out)) == report
 
 
 def test_records_without_both_label_and_score_are_an_error(virnucpro: Virnucpro, scored: Any, tmp_path: Path) -> None:
     scored.ids = []
-    ended = virnucpro("evaluate", SAMPLE, SAMPLE, "-o", tmp_path / "report", "--quiet")
+    ended = virnucpro("evaluate", SAMPLE, OTHERS, "-o", tmp_path / "report", "--quiet")
     assert ended.code == ExitCode.BAD_INPUT
     assert "no record is both labelled and scored" in ended.err[0]
     assert not (tmp_path / "report").exists()

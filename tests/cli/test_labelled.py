@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 import pytest
-from job import SAMPLE
+from job import OTHERS, SAMPLE
 
 from virnucpro_tasks.cli import labelled as module
 from virnucpro_tasks.cli.labelled import Labelled
@@ -27,7 +27,7 @@ def labelled(*inputs: Path, **changed: Any) -> Labelled:
 
 
 def test_two_files_are_viruses_and_others() -> None:
-    read = labelled(SAMPLE, SAMPLE)
+    read = labelled(SAMPLE, OTHERS)
     assert [read.labels.of("any", ordinal).virus for ordinal in (0, 1)] == [True, False]  # type: ignore[union-attr]
     assert (read.settings.store, read.bundle.description.demonstration) == (Path("work"), True)
 
@@ -49,10 +49,10 @@ def test_wrong_labels_are_found_before_anything_is_embedded(tmp_path: Path, monk
 def test_it_is_embedded_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(module, "embed_here", lambda *given, **named: asked.append((given, named)))
-    read = labelled(SAMPLE, SAMPLE, token_budget=99)
+    read = labelled(SAMPLE, OTHERS, token_budget=99)
     read.embedded(scored=False, chunk_length=300)
     ((settings, inputs), named) = asked[0]
-    assert (settings.token_budget, inputs) == (99, (SAMPLE, SAMPLE))
+    assert (settings.token_budget, inputs) == (99, (SAMPLE, OTHERS))
     assert named == {"devices": "cpu", "quiet": True, "scored": False, "chunk_length": 300}
 
 
@@ -62,12 +62,12 @@ def test_without_the_packages_of_training_nothing_is_read(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(module, "require_extra", refuse)
     with pytest.raises(BackendError, match="no train"):
-        labelled(SAMPLE, SAMPLE)
+        labelled(SAMPLE, OTHERS)
 
 
 def test_messages_are_for_a_person_who_did_not_ask_for_quiet(capsys: pytest.CaptureFixture) -> None:
-    labelled(SAMPLE, SAMPLE).say("one")
+    labelled(SAMPLE, OTHERS).say("one")
     assert capsys.readouterr().err == ""
-    labelled(SAMPLE, SAMPLE, quiet=False).say("two")
+    labelled(SAMPLE, OTHERS, quiet=False).say("two")
     bundle, said = capsys.readouterr().err.splitlines()
     assert bundle.startswith("demonstration (DEMONSTRATION)") and said == "two"

@@ -53,7 +53,7 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     }
     assert shown[failed.job_id]["exit_code"] == ExitCode.JOB_FAILED
     assert "No space left on device" in shown[failed.job_id]["message"]
-    assert "1 times in a row" in shown[held_up.job_id]["message"]
+    assert "1 time in a row" in shown[held_up.job_id]["message"]
     assert shown[waiting.job_id]["message"] == ""
     stats = client.info("commandstats")
     assert stats["cmdstat_hgetall"]["calls"] == 1

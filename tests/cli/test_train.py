@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cli.conftest import Virnucpro
-from job import SAMPLE
+from job import OTHERS, SAMPLE
 
 from virnucpro_tasks.cli import train
 from virnucpro_tasks.cli.labelled import Labelled
@@ -38,7 +38,7 @@ def test_a_head_is_fitted_as_asked_and_its_epochs_are_printed(
     virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "mine"
-    ended = virnucpro("train", SAMPLE, SAMPLE, "-o", out, "--hidden", 64, "--seed", 7, "--licence", "MIT")
+    ended = virnucpro("train", SAMPLE, OTHERS, "-o", out, "--hidden", 64, "--seed", 7, "--licence", "MIT")
     assert (ended.code, ended.out) == (ExitCode.OK, [])
     (request,) = requests
     assert (request.hidden, request.seed, request.licence, request.name) == (64, 7, "MIT", "mine")
@@ -51,7 +51,7 @@ def test_a_head_is_fitted_as_asked_and_its_epochs_are_printed(
 
 
 def test_json_prints_the_card(virnucpro: Virnucpro, requests: list[Any], tmp_path: Path) -> None:
-    ended = virnucpro("train", SAMPLE, SAMPLE, "-o", tmp_path / "mine", "--head", "logistic", "--json", "--quiet")
+    ended = virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "mine", "--head", "logistic", "--json", "--quiet")
     assert (json.loads("\n".join(ended.out)), ended.err) == (CARD, [])
     assert requests[0].kind == "logistic"
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from virnucpro_tasks.embed.alibi import alibi_bias, alibi_slopes
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, AttentionRequirements, attend_sdpa, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionRequirements, attend_sdpa, resolve_backend
+from virnucpro_tasks.embed.backends import BACKEND_NAMES
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.errors import BackendError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from virnucpro_tasks.embed.attention import BACKEND_NAMES, FLASH_ATTENTION, SDPA, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.backends import BACKEND_NAMES, FLASH_ATTENTION, SDPA
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.errors import BackendError
 

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from virnucpro_tasks.bench import random_esm2
 from virnucpro_tasks.embed import parity
+from virnucpro_tasks.embed.backends import FP8_CAPABILITY
 from virnucpro_tasks.embed.calibration import LayerMeans, input_means, zero_means
-from virnucpro_tasks.embed.engine import FP8_CAPABILITY, Engine, EngineOptions
+from virnucpro_tasks.embed.engine import Engine, EngineOptions
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.pooling import segment_mean
 from virnucpro_tasks.embed.segments import Segments

@@ -57,7 +57,7 @@ def test_standard_input_is_staged(settings: Settings, monkeypatch: pytest.Monkey
 def test_unreadable_input_leaves_no_job_behind(settings: Settings, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"No such file|is a folder"):
         make_job(settings, tmp_path / name)
-    assert list((settings.store / "jobs").iterdir()) == []
+    assert all_jobs(settings) == []
 
 
 def test_unknown_job(settings: Settings) -> None:

@@ -47,7 +47,7 @@ def test_complete_jobs_end_with_nought_and_incomplete_ones_with_their_own_code(s
     part.chunks[Status.QUARANTINED] = 1
     report = report_of(spec, part)
     assert report["exit_code"] == ExitCode.INCOMPLETE
-    assert "1 chunks quarantined" in report["summary"]
+    assert "; 1 chunk quarantined" in report["summary"]
 
 
 def test_the_summary_accounts_for_every_record(spec: JobSpec) -> None:

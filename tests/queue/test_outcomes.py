@@ -86,7 +86,7 @@ def test_other_errors_count_neither_as_failure_nor_as_success(app: VirnucproApp,
     with pytest.raises(ValueError):
         end(app, job, ValueError())
     failure = store_failure_of(app.backend.client, job)
-    assert failure is not None and "1 times in a row" in failure.message
+    assert failure is not None and "1 time in a row" in failure.message
 
 
 def test_wrong_arguments_are_ignored_and_an_unknown_job_ends_quietly(app: VirnucproApp) -> None:

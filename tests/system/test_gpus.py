@@ -48,6 +48,11 @@ class Nvml(ModuleType):
     def nvmlDeviceGetUUID(self, handle: str) -> str:
         return handle
 
+    def nvmlDeviceGetCudaComputeCapability(self, handle: str) -> list[int]:
+        if handle == SECOND:
+            raise pynvml.NVMLError_NotSupported
+        return [9, 0]
+
     def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
         if not self.gpus[handle]:
             raise pynvml.NVMLError_NotSupported
@@ -76,7 +81,7 @@ def listed(
 
 def test_gpus_with_and_without_mig(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml({FIRST: (), SECOND: (MIG[0], None, MIG[1])})
-    assert listed(monkeypatch, nvml) == (Gpu(0, FIRST), Gpu(1, SECOND, MIG))
+    assert listed(monkeypatch, nvml) == (Gpu(0, FIRST, capability=(9, 0)), Gpu(1, SECOND, MIG))
     assert nvml.open == 0
 
 
@@ -96,7 +101,7 @@ def test_an_error_of_closing_nvml_hides_no_gpu(monkeypatch: pytest.MonkeyPatch) 
         def nvmlShutdown(self) -> None:
             raise pynvml.NVMLError_Uninitialized
 
-    assert listed(monkeypatch, Failing({FIRST: ()})) == (Gpu(0, FIRST),)
+    assert listed(monkeypatch, Failing({FIRST: ()})) == (Gpu(0, FIRST, capability=(9, 0)),)
 
 
 def test_without_the_driver_or_the_package_only_files_of_devices_tell(

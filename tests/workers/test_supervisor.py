@@ -178,7 +178,7 @@ def receive():
         (tmp_path / "now").touch()
         assert running.end() == 0
         assert is_gone(pid)
-        assert "stopping 1 workers" in running.said()
+        assert "stopping 1 worker" in running.said()
     finally:
         running.process.kill()
         running.process.wait()
@@ -199,7 +199,7 @@ def test_a_second_interrupt_kills_at_once(start: Start) -> None:
     running = start({"embed-gpu0": DEAF}, stop_seconds=60)
     (pid,) = running.workers(1)
     running.process.send_signal(signal.SIGINT)
-    assert eventually(lambda: "stopping 1 workers" in running.said())
+    assert eventually(lambda: "stopping 1 worker" in running.said())
     running.process.send_signal(signal.SIGINT)
     assert running.end() == 130
     assert is_gone(pid)

@@ -13,7 +13,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.faults import FAULTS, Scene
 from virnucpro_tasks.chaos.hosts import Hosts
 from virnucpro_tasks.chaos.report import Drill, Outcome, compare
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, InputError, counted
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.jobs.submit import submit
@@ -79,7 +79,8 @@ def run_drill(
 ) -> Drill:
     """Inject `faults` faults, chosen by `seed`, into as many jobs on `source` as it takes.
 
-    `settings.store` is a folder for the drill alone; Redis and workers are private and end with it.
+    `settings.store` is a folder for the drill alone; Redis and workers are private and end with it. Raises InputError
+    if the job fails, or has nothing to compute, even undisturbed.
     """
     drill = Drill(seed, workers, settings.lease_seconds)
     dice = random.Random(seed)
@@ -90,7 +91,7 @@ def run_drill(
         with Hosts(settings, workers, settings.store / "workers.log") as hosts:
             quiet = settings.store / "quiet"
             job = _new_job(settings, source)
-            _run(settings, job, lambda progress: None)
+            _require_shards(_run(settings, job, lambda progress: None), source)
             shutil.copytree(job.paths.results, quiet)
             say(f"undisturbed: {time.monotonic() - started:.0f} s")
             injector = Injector(drill, faults, dice)
@@ -100,12 +101,22 @@ def run_drill(
                 outcome = _disturbed(settings, scene, injector, quiet)
                 drill.outcomes.append(outcome)
                 said = "same" if outcome.same else f"DIFFERS: {outcome.message or ', '.join(outcome.differing)}"
-                say(f"{drill.faults.total()} faults, job {len(drill.outcomes)}: {said}")
+                say(f"{counted(drill.faults.total(), 'fault')}, job {len(drill.outcomes)}: {said}")
                 if outcome.same:
                     # A late worker may still write into it.
                     shutil.rmtree(job.paths.root, ignore_errors=True)
     drill.seconds = time.monotonic() - started
     return drill
+
+
+def _require_shards(progress: Progress, source: Path) -> None:
+    """Raise InputError unless the undisturbed job has ended well and computed something that faults can hit."""
+    if progress.state is not JobState.DONE:
+        error = InputError(progress.message or f"the undisturbed job is {progress.state}", file=str(source))
+        error.exit_code = progress.exit_code
+        raise error
+    if not progress.shards_total:
+        raise InputError("no record has an open frame, so there is nothing that faults could hit", file=str(source))
 
 
 def _new_job(settings: Settings, source: Path) -> Job:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from virnucpro_tasks.errors import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -71,8 +73,9 @@ class Drill:
             times = [f"{kind[which]:.1f}" if kind[which] is not None else "-" for which in ("median_s", "longest_s")]
             lines.append(f"{name:<18}{kind['count']:>6}{times[0]:>11}{times[1]:>12}")
         lines.append(
-            f"{report['faults']} faults in {report['jobs']} jobs: {report['lost']} records lost, "
-            f"{report['doubled']} doubled, {report['differing_files']} files differ"
+            f"{counted(report['faults'], 'fault')} in {counted(report['jobs'], 'job')}: "
+            f"{counted(report['lost'], 'record')} lost, {report['doubled']} doubled, "
+            f"{counted(report['differing_files'], 'differing file')}"
         )
         lines += [f"job {entry['job_id']}: {entry['message']}" for entry in report["not_the_same"] if entry["message"]]
         return "\n".join(lines)

@@ -9,7 +9,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import deployment_options, settings_of
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, counted
 from virnucpro_tasks.jobs.job import cancel_job, open_job
 from virnucpro_tasks.queue.client import drop_waiting
 
@@ -28,8 +28,12 @@ def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
     # The marker file is what counts: without Redis, the workers discard the waiting shards one by one.
     cancel_job(job)
     try:
-        dropped = f", {drop_waiting(app_of(settings), job):,} waiting shards were dropped"
+        dropped = f", {_dropped(drop_waiting(app_of(settings), job))}"
     except BrokerError as error:
         dropped = ""
         say(f"warning: {error}")
     say(f"job {job_id} is cancelled{dropped}")
+
+
+def _dropped(shards: int) -> str:
+    return f"{counted(shards, 'waiting shard')} {'was' if shards == 1 else 'were'} dropped"

@@ -8,11 +8,18 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import bundle_option, deployment_options, engine_options, json_option, settings_of
+from virnucpro_tasks.cli.options import (
+    WholeHelpGroup,
+    bundle_option,
+    deployment_options,
+    engine_options,
+    json_option,
+    settings_of,
+)
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, Settings
 
 
-@click.group("config")
+@click.group("config", cls=WholeHelpGroup)
 def command() -> None:
     """The settings: flags override VIRNUCPRO_* variables, and these override the settings file."""
 

@@ -20,7 +20,7 @@ from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_leftovers
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
-from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.errors import ExitCode, VirnucproError, counted
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
@@ -143,7 +143,7 @@ def _host(_: Settings) -> str:
     here = memory()
     room = "" if here is None else f", {here.free_bytes / GIGABYTE:.0f} of {here.limit_bytes / GIGABYTE:.0f} GB free"
     processor = describe_processor(processor_features(), platform.machine())
-    return f"{available_cores()} cores{room}, {processor}"
+    return f"{counted(available_cores(), 'core')}{room}, {processor}"
 
 
 def _store(settings: Settings) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
+from errno import EACCES, EADDRINUSE
 from importlib.util import find_spec
 from typing import Any
 
@@ -47,6 +49,7 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     """
     if find_spec("flower") is None:
         raise BackendError("Flower is not installed", hint="pip install 'virnucpro-tasks[flower]'")
+    _require_free_port(address, port)
     app = app_of(settings_of(context, **flags))
     check_reachable(app)
     if not os.environ.get(PASSWORD_VARIABLE):
@@ -71,3 +74,26 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
         app.start(["flower", *arguments])
     except ValueError as error:
         raise SettingsError(f"a variable FLOWER_* has no valid value: {error}", hint="unset it") from None
+
+
+def _require_free_port(address: str, port: int) -> None:
+    """Raise SettingsError if nothing can listen there: another program does, or the address is not of this host."""
+    try:
+        for family, kind, protocol, _, place in socket.getaddrinfo(
+            address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(place)
+    except socket.gaierror as error:
+        raise SettingsError(
+            f"--address {address}: {error.strerror}", hint="127.0.0.1, or an address of this host"
+        ) from None
+    except OSError as error:
+        is_the_port = error.errno in (EADDRINUSE, EACCES)
+        raise SettingsError(
+            f"Flower cannot listen on {address}, port {port}: {os.strerror(error.errno or 0)}",
+            hint="give another port with --port" if is_the_port else "give an address of this host with --address",
+        ) from None

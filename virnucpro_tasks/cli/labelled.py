@@ -11,14 +11,26 @@ import click
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import bundle_line, hashing_note, say
 from virnucpro_tasks.cli.one_shot import embed_here
-from virnucpro_tasks.cli.options import PathType, bundle_option, engine_options, json_option, settings_of, stacked
+from virnucpro_tasks.cli.options import (
+    PathType,
+    bundle_option,
+    devices_option,
+    engine_options,
+    json_option,
+    settings_of,
+    stacked,
+)
+from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.heads.splits import split_records
+from virnucpro_tasks.jobs.find_inputs import repeated_inputs
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.sequences import record_ids
 from virnucpro_tasks.models.bundle import Bundle
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.cores import limit_cores
 
 labelled_options = stacked(
     click.argument("inputs", nargs=-1, required=True, type=PathType(path_type=Path)),
@@ -37,7 +49,7 @@ labelled_options = stacked(
         show_default=True,
         help="Folder that keeps the vectors for the next command on the same input.",
     ),
-    click.option("-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu."),
+    devices_option,
     click.option(
         "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the random division."
     ),
@@ -78,9 +90,16 @@ class Labelled:
 
         Raises UsageError, BackendError, InputError or BundleError.
         """
+        settings = settings_of(context, **flags, bundle=bundle, store=work)
+        limit_cores(settings.threads)
         require_extra("train")
         labels = _read_labels(inputs, tables)
-        settings = settings_of(context, **flags, bundle=bundle, store=work)
+        precision = settings.precision or locate_bundle(settings.bundle).description.precision
+        if not tables:
+            _require_two_files(inputs)
+        check_inputs(inputs, strict=False, allow_empty=False, quiet=quiet)
+        check_engine(settings, devices=devices, precision=precision)
+        check_place(work)
         found = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
         say(bundle_line(found), quiet=quiet)
         return cls(inputs, labels, settings, found, devices, seed, quiet)
@@ -93,6 +112,18 @@ class Labelled:
         """Raise InputError for wrong labels before anything is embedded: read all ids, and divide the records."""
         labels = self.labels.of_all(record_ids(self.inputs), file=", ".join(map(str, self.inputs)))
         split_records(labels, seed=self.seed)
+
+    def check_classes(self) -> None:
+        """Raise InputError unless both classes are among the labelled records: read all ids."""
+        labels = (self.labels.of(*record) for record in record_ids(self.inputs))
+        classes = {label.virus for label in labels if label is not None}
+        if len(classes) < 2:
+            only = {(): "no record has a label", (True,): "all labelled records are viruses"}
+            raise InputError(
+                only.get(tuple(classes), "no labelled record is a virus"),
+                file=", ".join(map(str, self.inputs)),
+                hint="both classes are needed, viruses and others",
+            )
 
     def embedded(self, *, scored: bool, chunk_length: int | None = None) -> Job:
         """See `embed_here`."""
@@ -113,3 +144,11 @@ def _read_labels(inputs: tuple[Path, ...], tables: tuple[Path, ...]) -> Labels:
     if len(inputs) != 2:
         raise click.UsageError("give two files, viruses and then others, or --labels TABLE")
     return Labels.by_file()
+
+
+def _require_two_files(inputs: tuple[Path, ...]) -> None:
+    """Raise InputError if viruses and others are in the same file."""
+    if repeated_inputs(inputs):
+        raise InputError(
+            "is given for viruses and for others", file=str(inputs[1]), hint="give two files, or --labels TABLE"
+        )

@@ -22,6 +22,9 @@ from virnucpro_tasks.system.interruption import catch_ending_signals
 from virnucpro_tasks.system.isolation import forget_foreign_variables
 from virnucpro_tasks.system.streams import protect_streams
 
+PROGRAM = "virnucpro"
+"""The name of this program in messages, however it was started."""
+
 COMMANDS = {
     "predict": "Classify reads and contigs on this host; needs no server.",
     "submit": "Submit a job to a running deployment.",
@@ -72,7 +75,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="virnucpro-tasks", prog_name="virnucpro")
+@click.version_option(package_name="virnucpro-tasks", prog_name=PROGRAM)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -98,14 +101,16 @@ def main() -> None:
     protect_streams(output_is_product=True)
     catch_ending_signals()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name=PROGRAM, standalone_mode=False)
         code = code if isinstance(code, int) else ExitCode.OK
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
         code = _complain(_interruption(error.__cause__ or error), ExitCode.INTERRUPTED)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.ClickException as error:
+        code = _complain(_usage_message(error), ExitCode(error.exit_code))
     except VirnucproError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:
@@ -125,6 +130,13 @@ def main() -> None:
 def _interruption(error: BaseException) -> str:
     """The message on an interruption; Ctrl-C has no name."""
     return " by ".join(["interrupted", *error.args]) if isinstance(error, KeyboardInterrupt) else "interrupted"
+
+
+def _usage_message(error: click.ClickException) -> str:
+    """The message of click in one line, and the help of the command concerned."""
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message} (see '{context.command_path if context else PROGRAM} --help')"
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:

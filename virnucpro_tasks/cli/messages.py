@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from virnucpro_tasks.jobs.job import Job
+    from virnucpro_tasks.jobs.progress import Progress
     from virnucpro_tasks.models.bundle import Bundle
 
 
@@ -32,6 +34,14 @@ def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> N
     """Say what the command waits for if `-` is among the inputs and standard input is a terminal."""
     if STANDARD_INPUT in inputs and sys.stdin is not None and sys.stdin.isatty():
         say("FASTA or FASTQ is read from this terminal: paste it, and end it with Ctrl-D on a new line", quiet=quiet)
+
+
+def accepted(progress: Progress, *, incomplete_ok: bool, quiet: bool = False) -> ExitCode:
+    """The exit code of a command whose job has ended: 0 instead of 6 with `incomplete_ok`, which a warning tells."""
+    if not incomplete_ok or progress.exit_code is not ExitCode.INCOMPLETE:
+        return progress.exit_code
+    say("warning: some records have no score; the exit code is 0 as --incomplete-ok asks", quiet=quiet)
+    return ExitCode.OK
 
 
 def hashing_note(*, quiet: bool = False) -> Callable[[int], None]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import PathType, json_option
+from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
 from virnucpro_tasks.errors import BundleError, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
@@ -18,7 +18,7 @@ _DIGEST_SHOWN = 12
 _FOLDER = PathType(path_type=Path)
 
 
-@click.group("models")
+@click.group("models", cls=WholeHelpGroup)
 def command() -> None:
     """Make, check and list model bundles."""
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
+from virnucpro_tasks.system.devices import AUTO
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +27,20 @@ def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class WholeHelpGroup(click.Group):
+    """Lists its commands with the whole first sentence of their help, which click cuts off at the width of a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None:
+                sentence = (command.help or "").strip().partition("\n\n")[0]
+                rows.append((name, " ".join(sentence.split())))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 class PathType(click.Path):
     """A path that is not empty: pathlib takes an empty one, as of an unset variable, for the current folder."""
 
@@ -40,7 +55,22 @@ broker_option = click.option("--broker-url", metavar="URL", help="URL of Redis, 
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
 deployment_options = stacked(store_option, broker_option)
 
+devices_option = click.option(
+    "-d",
+    "--devices",
+    default=AUTO,
+    show_default=True,
+    help="auto, cpu, gpu (all GPUs), or a list: 0,1 or gpu:0,cpu.",
+)
+threads_option = click.option(
+    "-t",
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Cores that everything started here uses together; default: all allowed.",
+)
+
 engine_options = stacked(
+    threads_option,
     click.option("--attention", type=click.Choice(ATTENTION_BACKENDS), help="Attention backend."),
     click.option("--token-budget", type=click.IntRange(min=1), help="Tokens in one pack; default: measured."),
     click.option("--cpu-threads", type=click.IntRange(min=1), help="Threads of a CPU worker."),
@@ -70,6 +100,8 @@ job_options = stacked(
     ),
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
+    click.option("--allow-empty", is_flag=True, help="Give empty tables, not an error, if no input holds a record."),
+    click.option("--incomplete-ok", is_flag=True, help="Exit with 0, not 6, if some records have no score."),
     click.option(
         "--keep-embeddings",
         is_flag=True,

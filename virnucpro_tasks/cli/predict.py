@@ -10,6 +10,7 @@ import click
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import (
+    accepted,
     bundle_line,
     hashing_note,
     print_json,
@@ -19,14 +20,16 @@ from virnucpro_tasks.cli.messages import (
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.one_shot import run_here
-from virnucpro_tasks.cli.options import PathType, engine_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.options import PathType, devices_option, engine_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import find_bundle, locate_bundle
+from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock, make_folder
 
@@ -42,7 +45,7 @@ from virnucpro_tasks.system.run_lock import RunLock, make_folder
     required=True,
     help="Folder for the results.",
 )
-@click.option("-d", "--devices", default="auto", show_default=True, help="auto, cpu, or a list: 0,1 or cpu,cpu.")
+@devices_option
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @engine_options
@@ -57,6 +60,8 @@ def command(
     chunk_length: int | None,
     min_length: int | None,
     strict: bool,
+    allow_empty: bool,
+    incomplete_ok: bool,
     keep_embeddings: bool,
     output: Path,
     devices: str,
@@ -68,8 +73,13 @@ def command(
     """Classify INPUTS (FASTA or FASTQ, plain or compressed) with a private Redis and private workers."""
     work = output / WORK_FOLDER
     settings = settings_of(context, **flags, store=work)
+    limit_cores(settings.threads)
     require_extra("worker")
     require_free(output, force=force)
+    check_place(output)
+    precision = settings.precision or locate_bundle(settings.bundle).description.precision
+    check_inputs([*inputs, *more_inputs], strict=strict, allow_empty=allow_empty, quiet=quiet)
+    check_engine(settings, devices=devices, precision=precision)
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
     load_head(bundle)
@@ -91,6 +101,7 @@ def command(
             strict=strict,
             keep_embeddings=keep_embeddings,
             priority=0,
+            allow_empty=allow_empty,
         )
         job = deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
@@ -110,7 +121,7 @@ def command(
         print_json(progress.as_dict())
     elif ended_well:
         say(f"results are in {output}", quiet=quiet)
-    return progress.exit_code
+    return accepted(progress, incomplete_ok=incomplete_ok, quiet=quiet)
 
 
 def _tell_of_others(output: Path, job: Job, *, quiet: bool) -> None:

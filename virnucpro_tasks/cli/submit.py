@@ -10,6 +10,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import (
+    accepted,
     hashing_note,
     print_json,
     say,
@@ -18,6 +19,7 @@ from virnucpro_tasks.cli.messages import (
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.options import PathType, deployment_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.preflight import check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
@@ -25,7 +27,7 @@ from virnucpro_tasks.jobs.job import remove_job
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
-from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 
@@ -55,6 +57,8 @@ def command(
     chunk_length: int | None,
     min_length: int | None,
     strict: bool,
+    allow_empty: bool,
+    incomplete_ok: bool,
     keep_embeddings: bool,
     priority: int,
     wait: bool,
@@ -73,6 +77,9 @@ def command(
     check_redis(app)
     if output is not None:
         require_free(output, force=force)
+        check_place(output)
+    locate_bundle(settings.bundle)
+    check_inputs([*inputs, *more_inputs], strict=strict, allow_empty=allow_empty)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
     say_if_terminal_is_read([*inputs, *more_inputs])
     job = submit(
@@ -83,6 +90,7 @@ def command(
         strict=strict,
         keep_embeddings=keep_embeddings,
         priority=priority,
+        allow_empty=allow_empty,
     )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job)
     if force_new:
@@ -99,7 +107,7 @@ def command(
         copy_results(job, output, force=force)
     if as_json:
         print_json(progress.as_dict())
-    return progress.exit_code
+    return accepted(progress, incomplete_ok=incomplete_ok)
 
 
 def start(app: VirnucproApp, submission: Submission) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import click
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType
-from virnucpro_tasks.errors import OutputError, printable
+from virnucpro_tasks.cli.preflight import check_place
+from virnucpro_tasks.errors import OutputError, counted, printable
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.train import HeadKind
@@ -61,13 +63,16 @@ def command(
     The models of --bundle embed the records; its own head, if it has one, is not used. OUTPUT is a bundle with the new
     head, which is fitted, stopped early, calibrated and tested on different groups of records.
     """
-    if output.exists():
+    if os.path.lexists(output):
         raise OutputError(f"{output} exists already", hint="name a new folder")
+    check_place(output)
     labelled = Labelled.of(context, **arguments)
     labelled.check()
     job = labelled.embedded(scored=False, chunk_length=chunk_length)
     examples = read_examples(job, labelled.labels)
-    labelled.say(f"{len(examples.ids):,} records with {len(examples.record):,} open frames: fitting a head")
+    labelled.say(
+        f"{counted(len(examples.ids), 'record')} with {counted(len(examples.record), 'open frame')}: fitting a head"
+    )
     request = HeadRequest(
         kind=HeadKind(kind),
         hidden=hidden,
@@ -91,4 +96,4 @@ def command(
         print_json(card)
         return
     found = card["unseen_groups"]
-    labelled.say(f"bundle {output}: AUROC {found['auroc']} on {found['records']} records of unseen groups")
+    labelled.say(f"bundle {output}: AUROC {found['auroc']} on {counted(found['records'], 'record')} of unseen groups")

@@ -10,16 +10,25 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.extras import require_extra
-from virnucpro_tasks.cli.options import PathType, bundle_option, deployment_options, engine_options, settings_of
+from virnucpro_tasks.cli.options import (
+    PathType,
+    bundle_option,
+    deployment_options,
+    devices_option,
+    engine_options,
+    settings_of,
+)
+from virnucpro_tasks.cli.preflight import check_engine
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.system.cores import limit_cores
+from virnucpro_tasks.system.devices import NONE
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
 WORKER_MODULE = "virnucpro_workers"
-NO_DEVICES = "none"
 
 
 @click.command("worker")
-@click.option("--devices", default="auto", show_default=True, help="auto, none, cpu, or a list: 0,1 or cpu,cpu.")
+@devices_option
 @click.option(
     "--coordinators",
     type=click.IntRange(min=0),
@@ -54,9 +63,11 @@ def command(
     With --devices none, only coordinators are started; they need neither torch nor a bundle.
     """
     settings = settings_of(context, **flags)
-    if devices != NO_DEVICES:
+    limit_cores(settings.threads)
+    if devices.strip().lower() != NONE:
         require_extra("worker")
-        locate_bundle(settings.bundle)
+        precision = settings.precision or locate_bundle(settings.bundle).description.precision
+        check_engine(settings, devices=devices, precision=precision)
     check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec: the supervisor must be the process that the caller started and sends signals to.

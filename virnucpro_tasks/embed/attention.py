@@ -10,17 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from virnucpro_tasks.embed.backends import (
+    AUTO,
+    BACKEND_NAMES,
+    FLASH_ATTENTION,
+    INSTALLED_BY,
+    SDPA,
+    TORCH_VARLEN,
+    TRITON,
+    half_precision_only,
+    needs_cuda,
+)
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.errors import BackendError
-
-AUTO = "auto"
-SDPA = "sdpa"
-TORCH_VARLEN = "torch"
-FLASH_ATTENTION = "flash-attn"
-TRITON = "triton"
-
-#: Best first; `auto` takes the first that runs.
-BACKEND_NAMES = (TRITON, FLASH_ATTENTION, TORCH_VARLEN, SDPA)
 
 _KERNEL_DTYPES = (torch.float16, torch.bfloat16)
 _KERNEL_MAX_HEAD_DIM = 256
@@ -97,9 +99,7 @@ def _available(name: str, device_kind: str, requirements: AttentionRequirements 
             f"there is no attention backend {name!r}", hint=f"choose one of {', '.join((AUTO, *BACKEND_NAMES))}"
         )
     if device_kind != "cuda":
-        raise BackendError(
-            f"attention backend {name!r} needs a CUDA device, not {device_kind!r}", hint="use 'sdpa' or 'auto' here"
-        )
+        raise needs_cuda(name, device_kind)
     if requirements is not None:
         _check(name, requirements)
     return AttentionBackend(name, makers[name]())
@@ -109,9 +109,7 @@ def _check(name: str, requirements: AttentionRequirements) -> None:
     if requirements.biased and name != TRITON:
         raise BackendError(f"attention backend {name!r} adds no ALiBi bias", hint="use 'sdpa' for this model")
     if requirements.dtype not in _KERNEL_DTYPES:
-        raise BackendError(
-            f"attention backend {name!r} computes in FP16 or BF16 only", hint="use 'sdpa', or precision fp16 or bf16"
-        )
+        raise half_precision_only(name)
     if requirements.head_dim % _KERNEL_HEAD_DIM_MULTIPLE or requirements.head_dim > _KERNEL_MAX_HEAD_DIM:
         raise BackendError(
             f"attention backend {name!r} has no kernel for heads of {requirements.head_dim}",
@@ -124,7 +122,7 @@ def _triton() -> Attend:
         from virnucpro_tasks.embed.kernels.attention import plain_attention
     except ImportError as error:
         raise BackendError(
-            f"attention backend 'triton' cannot be imported: {error}", hint="pip install triton, or use 'torch'"
+            f"attention backend 'triton' cannot be imported: {error}", hint=INSTALLED_BY[TRITON]
         ) from None
 
     def attend(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *, bias: Tensor | None = None) -> Tensor:
@@ -140,7 +138,7 @@ def _flash_attention() -> Attend:
     except ImportError as error:
         raise BackendError(
             f"attention backend 'flash-attn' cannot be imported: {error}",
-            hint="pip install flash-attn --no-build-isolation",
+            hint=INSTALLED_BY[FLASH_ATTENTION],
         ) from None
 
     def attend(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *, bias: Tensor | None = None) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from virnucpro_tasks.embed.alibi import alibi_bias, alibi_slopes
-from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionBackend, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.backends import SDPA
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.weights import CONFIG_FILE, embedding, parameter_shapes, read_sizes, read_tensors
 from virnucpro_tasks.errors import BundleError

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from virnucpro_tasks.embed.attention import TRITON
+from virnucpro_tasks.embed.backends import TRITON
 from virnucpro_tasks.embed.dnabert_s import AttentionOutput, DnabertS, Layer, SelfAttention
 from virnucpro_tasks.embed.fused_norm import FusedNorm
 from virnucpro_tasks.embed.kernels import gated_linear as kernel

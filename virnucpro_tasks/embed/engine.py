@@ -12,11 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from virnucpro_tasks.embed.attention import AUTO, BACKEND_NAMES, SDPA, TRITON
+from virnucpro_tasks.embed.backends import (
+    AUTO,
+    BACKEND_NAMES,
+    FP8_ATTENTION,
+    FP8_CAPABILITY,
+    SDPA,
+    TRITON,
+    fp8_needs_gpu,
+    require_fp8_backend,
+)
 from virnucpro_tasks.embed.dnabert_s import DnabertS
 from virnucpro_tasks.embed.encoder import EmbeddingStopped, Encoder, NonFiniteError, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
-from virnucpro_tasks.embed.self_check import FP8_ATTENTION, SelfCheck, checked_fp8
+from virnucpro_tasks.embed.self_check import SelfCheck, checked_fp8
 from virnucpro_tasks.embed.tokens import NucleotideTokenizer, SequenceError, tokenize_proteins
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 from virnucpro_tasks.models.bundle import Bundle
@@ -39,8 +48,6 @@ DTYPES = {
 }
 NUCLEOTIDE_FOLDER = "dnabert-s"
 PROTEIN_FOLDER = "esm2"
-FP8_CAPABILITY = (8, 9)
-"""The lowest CUDA compute capability with FP8 matrix units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +237,8 @@ def fused(model: DnabertS | Esm2) -> PackedModel:
 def require_fp8(device: torch.device, options: EngineOptions) -> None:
     """Raise BackendError unless `device` has FP8 matrix units and the backend that feeds them may be used."""
     if device.type != "cuda" or torch.cuda.get_device_capability(device) < FP8_CAPABILITY:
-        least = ".".join(map(str, FP8_CAPABILITY))
-        raise BackendError(
-            f"{options.precision} needs a CUDA device of compute capability {least} or more", hint="use fp16 or fp32"
-        )
-    if options.attention not in (AUTO, TRITON):
-        raise BackendError(
-            f"{options.precision} runs with the attention backend triton only, not {options.attention}",
-            hint="leave --attention away",
-        )
+        raise fp8_needs_gpu(options.precision)
+    require_fp8_backend(options.precision, options.attention)
 
 
 def available_device(name: str) -> torch.device:

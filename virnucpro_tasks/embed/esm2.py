@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from virnucpro_tasks.embed.attention import SDPA, AttentionBackend, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.attention import AttentionBackend, AttentionRequirements, resolve_backend
+from virnucpro_tasks.embed.backends import SDPA
 from virnucpro_tasks.embed.rotary import apply_rotary, inverse_frequencies, rotary_table
 from virnucpro_tasks.embed.segments import Segments
 from virnucpro_tasks.embed.tokens import VOCABULARY_SIZE

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from virnucpro_tasks.embed.attention import TRITON
+from virnucpro_tasks.embed.backends import TRITON
 from virnucpro_tasks.embed.esm2 import TOKEN_DROPOUT_SCALE, Esm2, Layer
 from virnucpro_tasks.embed.fused_norm import FusedNorm
 from virnucpro_tasks.embed.kernels.activation import add_bias_gelu_

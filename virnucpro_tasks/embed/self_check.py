@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from virnucpro_tasks.embed.backends import FP8_ATTENTION
 from virnucpro_tasks.embed.calibration import input_means
 from virnucpro_tasks.embed.encoder import Encoder, PackedModel
 from virnucpro_tasks.embed.esm2 import Esm2
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 CHECK_TOKENS = 8_192
 """Tokens in one pack of the check, in which the FP16 model runs unfused."""
-
-FP8_ATTENTION = {"fp8": True, "fp8-ff": False}
-"""The FP8 precisions, and whether attention has FP8 products too, or only the feed-forward parts."""
 
 
 class PrecisionError(BackendError):

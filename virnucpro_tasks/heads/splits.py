@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.errors import InputError, counted
 from virnucpro_tasks.heads.labels import CALIBRATE, PARTS, TEST, TRAIN, VALIDATION, Label
 
 SHARES = {VALIDATION: 0.1, CALIBRATE: 0.2, TEST: 0.2}
@@ -34,7 +34,9 @@ def split_records(labels: Sequence[Label], *, seed: int) -> dict[str, NDArray[np
         groups = [name for name, records in by_group.items() if labels[records[0]].virus == virus]
         if len(groups) < len(parts):
             raise InputError(
-                f"only {len(groups)} groups of {'viruses' if virus else 'others'}",
+                f"only {counted(len(groups), 'group')} of viruses"
+                if virus
+                else f"only {counted(len(groups), 'group')} of others",
                 file="the labelled records",
                 hint=f"{len(parts)} are needed, so that training, validation, calibration and test have different ones",
             )

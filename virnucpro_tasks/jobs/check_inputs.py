@@ -13,22 +13,28 @@ from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.inputs import ReadInput, all_empty, empty_input_error
 
 
-def refuse_inputs(inputs: Sequence[Path], *, strict: bool) -> None:
+def refuse_inputs(inputs: Sequence[Path], *, strict: bool, allow_empty: bool = False) -> None:
     """Raise the errors of `mark_empty` for files, before hours go into copying them.
 
     Pipes and standard input are left out, because they can be read only once, and so are files that cannot be reached.
     """
     files = [path for path in inputs if _is_file(path)]
-    _refuse([empty_input_error(ReadInput(path, str(path))) for path in files], of=len(inputs), strict=strict)
+    found = [empty_input_error(ReadInput(path, str(path))) for path in files]
+    if not allow_empty:
+        _refuse(found, of=len(inputs), strict=strict)
 
 
-def mark_empty(inputs: tuple[StagedInput, ...], paths: JobPaths, *, strict: bool) -> tuple[StagedInput, ...]:
+def mark_empty(
+    inputs: tuple[StagedInput, ...], paths: JobPaths, *, strict: bool, allow_empty: bool = False
+) -> tuple[StagedInput, ...]:
     """The staged inputs, those without a record marked.
 
-    Raises InputError for one that is not FASTA or FASTQ, and for an empty one if all are empty or with `strict`.
+    Raises InputError for one that is not FASTA or FASTQ, and, unless that is allowed, for an empty one if all are empty
+    or with `strict`.
     """
     found = [empty_input_error(ReadInput(paths.input(ordinal), entry.name)) for ordinal, entry in enumerate(inputs)]
-    _refuse(found, of=len(inputs), strict=strict)
+    if not allow_empty:
+        _refuse(found, of=len(inputs), strict=strict)
     return tuple(
         entry if error is None else msgspec.structs.replace(entry, empty=True)
         for entry, error in zip(inputs, found, strict=True)

@@ -93,14 +93,28 @@ class Job:
         return [ReadInput(self.paths.input(ordinal), entry.name) for ordinal, entry in enumerate(self.spec.inputs)]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no input holds a record, which the job was allowed."""
+        return all(entry.empty for entry in self.spec.inputs)
+
+    @property
     def queue(self) -> str:
         """Name of the queue of the job's shards."""
         return job_queue(self.spec.bundle_digest, self.spec.owner, self.spec.parameters.priority, self.job_id)
 
 
-def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, bundle: Bundle, *, owner: str) -> Job:
+def create_job(
+    store: Path,
+    inputs: Sequence[Path],
+    parameters: JobParameters,
+    bundle: Bundle,
+    *,
+    owner: str,
+    allow_empty: bool = False,
+) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
+    With `allow_empty` none of the inputs needs to hold a record: the tables of such a job have only their header.
     Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
     that it is not FASTA or FASTQ, StoreError if the store cannot be written. On any error the folder is removed.
     """
@@ -113,7 +127,7 @@ def create_job(store: Path, inputs: Sequence[Path], parameters: JobParameters, b
         spec = JobSpec(
             job_id=final.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs=mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict),
+            inputs=mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict, allow_empty=allow_empty),
             parameters=parameters,
             bundle_digest=bundle.digest,
             version=version("virnucpro-tasks"),

@@ -61,7 +61,7 @@ def _stage(source: Path, place: Path) -> StagedInput:
                 return StagedInput(str(source), place.stat().st_size, file_sha256(place))
         stream = by_name(lambda: source.open("rb"), source)
     except OSError as error:
-        raise _unreadable(error, str(source)) from None
+        raise unreadable(error, str(source)) from None
     with stream:
         return _copy(stream, place, str(source))
 
@@ -84,9 +84,10 @@ def _read(stream: BinaryIO | RawIOBase, name: str) -> bytes:
             select.select([stream], [], [])
         return block
     except OSError as error:
-        raise _unreadable(error, name) from None
+        raise unreadable(error, name) from None
 
 
-def _unreadable(error: OSError, name: str) -> InputError:
+def unreadable(error: Exception, name: str) -> InputError:
+    """The error for an input that the file system does not give."""
     cause = cause_of(error)
     return InputError(cause.words, file=name, hint=cause.advice)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from virnucpro_tasks.errors import StoreError
+from virnucpro_tasks.errors import StoreError, counted
 from virnucpro_tasks.system.file_errors import NO_INODES
 from virnucpro_tasks.system.file_operations import (
     make_folder,
@@ -159,7 +159,7 @@ def _space(store: Path) -> Iterator[Shortcoming]:
     with suppress(OSError):
         found = os.statvfs(store)
         if 0 < found.f_favail < FEW_INODES < found.f_files:
-            yield Shortcoming(f"only {found.f_favail:,} inodes left", f"a shard takes several; {NO_INODES}")
+            yield Shortcoming(f"only {counted(found.f_favail, 'inode')} left", f"a shard takes several; {NO_INODES}")
 
 
 _PROBES: tuple[Callable[[Path], Iterator[Shortcoming]], ...] = (

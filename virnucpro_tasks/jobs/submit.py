@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from virnucpro_tasks.classify.head import load_head
-from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
+from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
@@ -26,18 +26,18 @@ def submit(
     keep_embeddings: bool,
     priority: int,
     scored: bool = True,
+    allow_empty: bool = False,
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
     With `scored` false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
-    if not inputs:
-        raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
+    require_inputs(inputs)
     bundle = find_bundle(settings.bundle)
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
         load_head(bundle)
-    refuse_inputs(inputs, strict=strict)
+    refuse_inputs(inputs, strict=strict, allow_empty=allow_empty)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,
@@ -49,7 +49,9 @@ def submit(
         shard_tokens=settings.shard_tokens,
         max_attempts=settings.max_attempts,
     )
-    return create_job(settings.store, inputs, parameters, bundle, owner=settings.owner or login_name())
+    return create_job(
+        settings.store, inputs, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty
+    )
 
 
 def login_name() -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, counted
 from virnucpro_tasks.models.sizes import (
     ESM2_VOCABULARY,
     PUBLISHED_DNABERT_S_HEADS,
@@ -104,7 +104,7 @@ def canonical_dnabert_s(weights: Weights) -> tuple[Tensors, DnabertSizes]:
     heads = weights.heads or PUBLISHED_DNABERT_S_HEADS.get((layers, width))
     if heads is None:
         raise BundleError(
-            f"how many heads has a DNABERT-S of {layers} layers and width {width}?",
+            f"how many heads has a DNABERT-S of {counted(layers, 'layer')} and width {width}?",
             path=path,
             hint=_CONFIGURATION,
         )
@@ -169,7 +169,9 @@ def _count_layers(tensors: Tensors, pattern: str, path: Path, *, what: str) -> i
     # Not the highest number: a single tensor named layers.999999999 would cause a list of as many names.
     if strange := sorted(numbers - set(map(str, range(len(numbers))))):
         raise BundleError(
-            f"it has {len(numbers)} layers, one of them numbered {_shown(strange[0])}", path=path, hint=_PUBLISHED
+            f"it has {counted(len(numbers), 'layer')}, one of them numbered {_shown(strange[0])}",
+            path=path,
+            hint=_PUBLISHED,
         )
     return len(numbers)
 
@@ -195,7 +197,7 @@ def _esm2_heads(weights: Weights, tensors: Tensors, layers: int, width: int) -> 
     heads = next(iter(found), published)
     if heads is None:
         raise BundleError(
-            f"how many heads has an ESM-2 of {layers} layers and width {width}?",
+            f"how many heads has an ESM-2 of {counted(layers, 'layer')} and width {width}?",
             path=weights.path,
             hint=_CONFIGURATION,
         )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from virnucpro_tasks.errors import counted
+
 ESM2_VOCABULARY = 33
 FEED_FORWARD_FACTOR = 4
 CLASSES = ("others", "virus")
@@ -48,7 +50,7 @@ class Esm2Sizes(Struct, frozen=True, forbid_unknown_fields=True):
     def label(self) -> str:
         """The published name, or the sizes if it is none of the published models."""
         name, _ = PUBLISHED_ESM2.get((self.layers, self.width), ("", 0))
-        return f"ESM-2 {name}" if name else f"ESM-2, {self.layers} layers, {self.width} wide, {self.heads} heads"
+        return f"ESM-2 {name}" if name else _sizes("ESM-2", self.layers, self.width, self.heads)
 
     def shapes(self) -> Shapes:
         """Every tensor of esm2/model.safetensors except the rotary frequencies, see `frequency_shapes`."""
@@ -69,6 +71,10 @@ class Esm2Sizes(Struct, frozen=True, forbid_unknown_fields=True):
         return {f"layers.{number}.self_attn.rot_emb.inv_freq": (length,) for number in range(self.layers)}
 
 
+def _sizes(name: str, layers: int, width: int, heads: int) -> str:
+    return f"{name}, {counted(layers, 'layer')}, {width} wide, {counted(heads, 'head')}"
+
+
 class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
     """The content of dnabert-s/config.json; `vocabulary` is the number of embedding rows."""
 
@@ -82,7 +88,7 @@ class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
     def label(self) -> str:
         if (self.layers, self.width) in PUBLISHED_DNABERT_S_HEADS:
             return "DNABERT-S"
-        return f"DNABERT-S, {self.layers} layers, {self.width} wide, {self.heads} heads"
+        return _sizes("DNABERT-S", self.layers, self.width, self.heads)
 
     def shapes(self) -> Shapes:
         """Every tensor of dnabert-s/model.safetensors."""

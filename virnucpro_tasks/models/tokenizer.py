@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from tokenizers import Tokenizer
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, counted
 from virnucpro_tasks.models.filekind import file_kind
 from virnucpro_tasks.models.jsonfile import checked, read_json
 
@@ -70,7 +70,11 @@ def read_tokenizer(path: Path, *, rows: int) -> Tokenizer:
             f"it does not know the letters {BASES}, or has no {UNKNOWN_TOKEN}", path=path, hint=_PUBLISHED
         )
     if tokens > rows:
-        raise BundleError(f"it has {tokens} tokens, the model only {rows} embedding rows", path=path, hint=_PUBLISHED)
+        raise BundleError(
+            f"it has {counted(tokens, 'token')}, the model only {counted(rows, 'embedding row')}",
+            path=path,
+            hint=_PUBLISHED,
+        )
     return tokenizer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.counts import ResultCounts
@@ -96,9 +96,9 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
         )
         if counts.records[status]
     ]
-    text = f"{counts.records.total():,} records: {', '.join(parts)}"
+    text = f"{counted(counts.records.total(), 'record')}: {', '.join(parts)}"
     if counts.chunks[Status.QUARANTINED]:
-        text += f"; {counts.chunks[Status.QUARANTINED]:,} chunks quarantined"
+        text += f"; {counted(counts.chunks[Status.QUARANTINED], 'chunk')} quarantined"
     return f"{text} [{description.label}]" if description.demonstration else text
 
 

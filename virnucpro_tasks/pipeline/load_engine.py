@@ -27,8 +27,8 @@ def load_engine(settings: Settings, precision: str) -> Engine:
     Raises BundleError or BackendError.
     """
     # Imported here: torch must load in the process that owns the device, never in its parent.
+    from virnucpro_tasks.embed.backends import FP8_ATTENTION
     from virnucpro_tasks.embed.engine import Engine, EngineOptions
-    from virnucpro_tasks.embed.self_check import FP8_ATTENTION
 
     bundle = locate_bundle(settings.bundle)
     device = device_name()

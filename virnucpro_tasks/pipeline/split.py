@@ -57,7 +57,9 @@ def missing_shards(job: Job, plan: Plan) -> list[int]:
 
 
 def cut_input(job: Job) -> Iterator[FrameBatch]:
-    """The shards of a job from its input, in order."""
+    """The shards of a job from its input, in order; none of an empty one."""
+    if job.is_empty:
+        return iter(())
     parameters = job.spec.parameters
     batches = frame_batches(
         job.inputs,

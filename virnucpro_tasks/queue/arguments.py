@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from virnucpro_tasks.errors import JobError, VirnucproError
+from virnucpro_tasks.errors import JobError, VirnucproError, counted
 from virnucpro_tasks.paths import checked_job_id
 
 LARGEST_SHARD = 999_999
@@ -23,7 +23,7 @@ def check_arguments(task: str, arguments: Sequence[Any], options: Mapping[str, A
     expected = 2 if task == SHARD_TASK else 1
     if options or len(arguments) != expected:
         raise ArgumentsError(
-            f"{task} takes {expected} arguments in order, not {len(arguments)} and {len(options)} named"
+            f"{task} takes {counted(expected, 'argument')} in order, not {len(arguments)} and {len(options)} named"
         )
     try:
         checked_job_id(arguments[0])

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from virnucpro_tasks.errors import StoreError
+from virnucpro_tasks.errors import StoreError, counted
 from virnucpro_tasks.jobs.job import Job, fail_job
 from virnucpro_tasks.keys import STORE_FAILURES, STORE_REASONS
 from virnucpro_tasks.queue.job_queues import empty
@@ -72,7 +72,8 @@ def count_store_failure(client: Any, job: Job, error: StoreError, *, one_shot: b
     ended = failures >= most
     log.error("job=%s (%d times in a row): %s", job.job_id, failures, error)
     message = (
-        f"{error.what} on {socket.gethostname()}, {failures} times in a row: {_advice(job, error, one_shot=one_shot)}"
+        f"{error.what} on {socket.gethostname()}, {counted(failures, 'time')} in a row: "
+        f"{_advice(job, error, one_shot=one_shot)}"
     )
     client.hset(STORE_REASONS, job.job_id, json.dumps({"message": message, "ended": ended}))
     if not ended:

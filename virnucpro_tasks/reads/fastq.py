@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.errors import InputError, counted
 from virnucpro_tasks.reads.record import (
     LETTERS,
     UPPER_DNA,
@@ -91,7 +91,7 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
         )
     if len(body) != len(quality) and len(body.strip()) != len(quality.strip()):
         raise InputError(
-            f"{len(body.strip()):,} bases but {len(quality.strip()):,} quality values",
+            f"{counted(len(body.strip()), 'base')} but {counted(len(quality.strip()), 'quality value')}",
             file=name,
             record=shown(record_id),
             line=line + 3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.errors import BackendError, counted
 from virnucpro_tasks.system.gpus import Gpu
 
 MAX_AUTOMATIC_CPU_SLOTS = 4
@@ -30,6 +30,15 @@ class DeviceSlot:
     @property
     def is_gpu(self) -> bool:
         return bool(self.cuda_visible_devices)
+
+
+def device_environment(slot: DeviceSlot) -> dict[str, str]:
+    """The variables that pin a process to a device; they must be set before CUDA is used."""
+    return {
+        "CUDA_VISIBLE_DEVICES": slot.cuda_visible_devices,
+        # NVML and nvidia-smi count in bus order; CUDA's own default order differs on mixed hosts.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +115,8 @@ def _automatic(
         why = "no GPU found"
     return DeviceChoice(
         tuple(DeviceSlot(f"cpu{number}", "") for number in range(count)),
-        f"{why}: computing on {count} CPU worker{'s' if count > 1 else ''} of {cpu_threads} thread"
-        f"{'s' if cpu_threads > 1 else ''}, far slower than a GPU",
+        f"{why}: computing on {counted(count, 'CPU worker')} of {counted(cpu_threads, 'thread')}, far slower than a"
+        " GPU",
     )
 
 

@@ -11,11 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One physical GPU: its index in PCI bus order, its UUID, and the UUIDs of its MIG instances."""
+    """One physical GPU: its index in PCI bus order, its UUID, the UUIDs of its MIG instances, and its compute
+    capability, None if the driver does not tell.
+    """
 
     index: int
     uuid: str
     mig_uuids: tuple[str, ...] = ()
+    capability: tuple[int, int] | None = None
 
 
 DEVICE_FILES = ("nvidiactl", "nvidia0", "nvhost-gpu", "dxg")
@@ -60,9 +63,18 @@ def _gpus(nvml: Any, say: Callable[[str], None]) -> Iterator[Gpu]:
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            yield Gpu(index, nvml.nvmlDeviceGetUUID(handle), tuple(_mig_uuids(nvml, handle)))
+            uuid, mig_uuids = nvml.nvmlDeviceGetUUID(handle), tuple(_mig_uuids(nvml, handle))
+            yield Gpu(index, uuid, mig_uuids, _capability(nvml, handle))
         except nvml.NVMLError as error:
             say(f"GPU {index} is left out: {error}")
+
+
+def _capability(nvml: Any, gpu: Any) -> tuple[int, int] | None:
+    try:
+        major, minor = nvml.nvmlDeviceGetCudaComputeCapability(gpu)
+    except nvml.NVMLError:
+        return None
+    return major, minor
 
 
 def _mig_uuids(nvml: Any, gpu: Any) -> Iterator[str]:

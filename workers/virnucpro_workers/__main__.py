@@ -19,6 +19,7 @@ from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import GRAMMAR, choose_devices
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import can_share_memory, persistently
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(flags={"soft_shutdown_seconds": _soft_seconds(options.grace_seconds)})
+        limit_cores(settings.threads)
         raise_open_files()
         require_semaphores()
         if options.run_dir is not None:
@@ -90,7 +92,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         run_dir=run_dir,
         cpu_threads=settings.cpu_threads,
         environment=child_environment(settings) | _temporary_place(options, run_dir),
-        finishing_processes=settings.finishing_processes or _finishing_processes(cores),
+        finishing_processes=_finishing_processes(settings, cores),
     )
     if not specs:
         raise SettingsError("nothing to start", hint="no devices and no coordinators were asked for")
@@ -108,11 +110,12 @@ def _say(line: str) -> None:
     print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
 
 
-def _finishing_processes(cores: int) -> int:
+def _finishing_processes(settings: Settings, cores: int) -> int:
     here = memory()
-    return finishing_processes(
+    asked = settings.finishing_processes or finishing_processes(
         cores, free_bytes=None if here is None else here.free_bytes, free_processes=most_processes()
     )
+    return min(asked, settings.threads or asked)
 
 
 def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, str]:

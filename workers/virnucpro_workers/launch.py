@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from virnucpro_tasks.system.devices import DeviceSlot
+from virnucpro_tasks.system.devices import DeviceSlot, device_environment
 from virnucpro_tasks.system.isolation import isolated_command
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, process_name
 from virnucpro_workers.supervisor import WorkerSpec
@@ -60,8 +60,6 @@ def worker_specs(
 def worker_environment(slot: DeviceSlot, *, threads: int) -> dict[str, str]:
     """Return the variables that pin a process to its device; they must be set before it starts."""
     return {
-        "CUDA_VISIBLE_DEVICES": slot.cuda_visible_devices,
-        # NVML and nvidia-smi count in bus order; CUDA's own default order differs on mixed hosts.
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        **device_environment(slot),
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
     }

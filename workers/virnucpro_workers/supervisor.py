@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.system.causes import Cause, cause_of_status, cause_of_words
 from virnucpro_tasks.system.host import oom_kills
 from virnucpro_tasks.system.processes import exit_text, spawn
@@ -260,7 +260,10 @@ class Supervisor:
         self._kill_at = time.monotonic() + self.policy.stop_seconds
         running = [worker for worker in self._workers if worker.process is not None]
         if running:
-            self.say(f"stopping {len(running)} workers, at most {self.policy.stop_seconds:.0f} s; again to kill them")
+            self.say(
+                f"stopping {counted(len(running), 'worker')}, at most {self.policy.stop_seconds:.0f} s; again to kill"
+                " them"
+            )
         for worker in running:
             assert worker.process is not None
             # To the parent only, which requeues the shard of its pool child.

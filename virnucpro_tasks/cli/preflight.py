@@ -1,0 +1,70 @@
+"""Checks of what a command was asked for, before a bundle is hashed, a server started or anything written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from errno import EACCES, EROFS
+from pathlib import Path
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.embed.backends import require_backend
+from virnucpro_tasks.errors import BackendError, OutputError, counted
+from virnucpro_tasks.jobs.check_inputs import refuse_inputs
+from virnucpro_tasks.jobs.find_inputs import repeated_inputs, require_inputs
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.devices import DeviceSlot, choose_devices
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.gpus import list_gpus
+from virnucpro_tasks.system.host import available_cores
+
+
+def check_inputs(inputs: Sequence[Path], *, strict: bool, allow_empty: bool, quiet: bool = False) -> None:
+    """Raise the error of inputs that cannot be used, as far as their beginning shows; warn of a file given twice."""
+    require_inputs(inputs)
+    for first, second in repeated_inputs(inputs):
+        what = f"{second} is given twice" if first == second else f"{second} is the same file as {first}"
+        say(f"warning: {what}: its records are computed and counted twice", quiet=quiet)
+    refuse_inputs(inputs, strict=strict, allow_empty=allow_empty)
+
+
+def check_engine(settings: Settings, *, devices: str, precision: str) -> tuple[DeviceSlot, ...]:
+    """The devices that `devices` names, at least one. Raises BackendError if one is not there, or cannot do what is
+    asked for.
+    """
+    gpus = list_gpus()
+    slots = choose_devices(
+        devices,
+        mask=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        gpus=gpus,
+        cores=available_cores(),
+        cpu_threads=settings.cpu_threads,
+    ).slots
+    if not slots:
+        raise BackendError(f"--devices {devices} starts no worker", hint="auto, cpu or gpu")
+    require_backend(slots, gpus or (), precision=precision, attention=settings.attention)
+    workers = sum(not slot.is_gpu for slot in slots)
+    if settings.threads is not None and workers * settings.cpu_threads > settings.threads:
+        raise BackendError(
+            f"{counted(workers, 'CPU worker')} of {counted(settings.cpu_threads, 'thread')} need more than --threads"
+            f" {settings.threads}",
+            hint="name fewer devices, or use --devices auto",
+        )
+    return slots
+
+
+def check_place(output: Path) -> None:
+    """Raise OutputError if the folder `output`, or the nearest that exists above it, cannot be written."""
+    place = output.absolute()
+    try:
+        while not os.path.lexists(place):
+            place = place.parent
+        if not place.is_dir():
+            what = "is not a folder" if place.exists() else "is a symbolic link to nothing"
+            raise OutputError(f"{output} cannot be made: {place} {what}", hint="choose another folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            raise OSError(EROFS if read_only else EACCES, "", str(place))
+    except OSError as error:
+        cause = cause_of(error, place)
+        raise OutputError(f"{output} cannot be written: {place}: {cause.words}", hint=cause.advice) from None
