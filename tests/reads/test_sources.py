@@ -221,7 +221,6 @@ def tar_bytes() -> bytes:
 OTHER_FORMATS = {
     "zip archive": zip_bytes(),
     "tar archive": tar_bytes(),
-    "BAM": gzip.compress(b"BAM\x01" + bytes(100)),
     "CRAM": b"CRAM\x03\x00" + bytes(100),
     "SAM": b"@HD\tVN:1.6\n@SQ\tSN:a\tLN:4\n",
     "PDF": b"%PDF-1.7\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -35,14 +36,15 @@ def frame_batches(
     limits: Limits | None = None,
     batch_bases: int = DEFAULT_BATCH_BASES,
     strict: bool = False,
+    skipped: Counter[int] | None = None,
 ) -> Iterator[FrameBatch]:
     """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
-    A record longer than `batch_bases` comes in several batches, cut between chunks. Memory is that of the longest
-    record plus a few times `batch_bases`. An empty file among others has no rows. Raises InputError for a file that is
-    not FASTA or FASTQ, if there is no valid record, if more than `limits.invalid_records` and more than half of the
-    records are invalid (or nearly all are invalid or empty), and with `strict` for the first invalid record or empty
-    file.
+    A record longer than `batch_bases` comes in several batches, cut between chunks; no batch holds records of two
+    samples. Memory is that of the longest record plus a few times `batch_bases`. An empty file among others has no
+    rows. `skipped` is as in `each_input`. Raises InputError for a file that is none of sequences, if there is no valid
+    record, if more than `limits.invalid_records` and more than half of the records are invalid (or nearly all are
+    invalid or empty), and with `strict` for the first invalid record or empty file.
     """
     limits = limits or Limits()
     batch = _Batch(chunk_length)
@@ -50,25 +52,33 @@ def frame_batches(
     invalid = hollow = 0
     least_length = max(min_length, 1)
     record_ordinal = -1
-    for input_ordinal, records in each_input(inputs, limits=limits, strict=strict):
+    sample = ""
+    for input_ordinal, records in each_input(inputs, limits=limits, strict=strict, skipped=skipped):
+        source = inputs[input_ordinal]
+        if source.sample != sample and batch.cost:
+            yield batch.tables()
+            batch = _Batch(chunk_length)
+        sample = source.sample
         for record in records:
+            if source.mate and not record.mate:
+                record = record._replace(mate=source.mate)
             record_ordinal += 1
             if record.problem:
                 invalid += 1
                 if strict or first_bad is None:
-                    first_bad = _bad_record(record, record.problem, name=inputs[input_ordinal].name)
+                    first_bad = _bad_record(record, record.problem, source)
                 if strict:
                     raise first_bad
                 if invalid > limits.invalid_records and 2 * invalid > record_ordinal + 1:
                     raise _too_many_bad(first_bad, invalid, record_ordinal + 1)
-                reason = f"{record.problem} (record begins on line {record.line})"
+                reason = _placed(record.problem, record)
                 batch.add_unscored(record, input_ordinal, record_ordinal, Status.INVALID, reason)
             elif record.length < least_length:
                 reason = _too_short(record, min_length)
                 if not record.length:
                     hollow += 1
                     if first_bad is None:
-                        first_bad = _bad_record(record, EMPTY_SEQUENCE, name=inputs[input_ordinal].name)
+                        first_bad = _bad_record(record, EMPTY_SEQUENCE, source)
                     unusable = invalid + hollow
                     if unusable > limits.invalid_records and 100 * unusable > 99 * (record_ordinal + 1):
                         raise _too_many_bad(first_bad, unusable, record_ordinal + 1)
@@ -84,7 +94,7 @@ def frame_batches(
                 yield batch.tables()
                 batch = _Batch(chunk_length)
     if record_ordinal < 0:
-        raise InputError("there is no input", file="(none)", hint="name at least one FASTA or FASTQ file")
+        raise InputError("there is no input", file="(none)", hint="name at least one FASTA, FASTQ or BAM file")
     if batch.cost:
         yield batch.tables()
     if first_bad is not None and invalid and invalid + hollow == record_ordinal + 1:
@@ -93,8 +103,12 @@ def frame_batches(
 
 def _too_short(record: Record, min_length: int) -> str:
     if not record.length:
-        return f"{EMPTY_SEQUENCE} (record begins on line {record.line})"
+        return _placed(EMPTY_SEQUENCE, record)
     return f"length {record.length}, below the minimum of {min_length} bases"
+
+
+def _placed(reason: str, record: Record) -> str:
+    return f"{reason} (record begins on line {record.line})" if record.line else reason
 
 
 def _too_many_bad(first: InputError, invalid: int, records: int) -> InputError:
@@ -107,12 +121,12 @@ def _too_many_bad(first: InputError, invalid: int, records: int) -> InputError:
     )
 
 
-def _bad_record(record: Record, problem: str, *, name: str) -> InputError:
+def _bad_record(record: Record, problem: str, source: ReadInput) -> InputError:
     return InputError(
         problem,
-        file=name,
+        file=f"{source.listed}: {source.name}" if source.listed else source.name,
         record=shown(record.record_id) or None,
-        line=record.line,
+        line=record.line or None,
         hint="correct or remove the record",
     )
 
@@ -127,6 +141,7 @@ class _Batch:
     ordinals: list[int] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
+    mates: list[int] = field(default_factory=list)
     sequences: list[bytes] = field(default_factory=list)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -147,6 +162,7 @@ class _Batch:
         self.ordinals.append(record_ordinal)
         self.ids.append(record.record_id)
         self.lengths.append(record.length)
+        self.mates.append(record.mate)
         self.cost += len(record.record_id) + _ROW_COST_BASES
 
     def tables(self) -> FrameBatch:
@@ -179,6 +195,7 @@ class _Batch:
             bounds=(chunk_numbers, starts, ends),
             counts=counts,
             outcomes=(statuses, reasons),
+            mates=np.array(self.mates, np.int8)[rows],
         )
         return FrameBatch(table, frame_rows)
 
@@ -204,6 +221,7 @@ def _windows(
             bounds=(chunks + 1, starts, ends),
             counts=frames.counts,
             outcomes=_outcomes(frames),
+            mates=np.full(len(chunks), record.mate, np.int8),
         )
         yield FrameBatch(table, _frame_table(frames, records, chunks + 1))
 
@@ -224,6 +242,7 @@ def _chunk_table(
     bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
     counts: npt.NDArray[np.integer],
     outcomes: tuple[pa.Array, pa.Array],
+    mates: npt.NDArray[np.int8],
 ) -> pa.Table:
     chunks, starts, ends = bounds
     columns = [
@@ -236,6 +255,7 @@ def _chunk_table(
         pa.array(ends),
         pa.array(counts.astype(np.int8)),
         *outcomes,
+        pa.array(mates),
     ]
     return pa.Table.from_arrays(columns, schema=CHUNK_SCHEMA)
 

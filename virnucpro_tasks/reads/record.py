@@ -29,16 +29,17 @@ class Limits:
 
 
 class Record(NamedTuple):
-    """A record of a FASTA or FASTQ file; a tuple, because a frozen dataclass takes three times as long to make.
+    """A record of an input file; a tuple, because a frozen dataclass takes three times as long to make.
 
     `sequence` is upper case without white space, U read as T; it is empty if the record has a `problem`.
     """
 
     record_id: bytes  # the header up to the first white space, unchanged
     sequence: bytes
-    line: int  # 1-based line of the header
+    line: int  # 1-based line of the header; 0 in a file without lines
     problem: str  # empty if there is none
     length: int  # letters in the input, even if `sequence` is empty
+    mate: int = 0  # 1 or 2 for a read of a pair, if the file says so
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -1,4 +1,4 @@
-"""Signatures (first bytes) of file formats other than FASTA and FASTQ, and for each what to do with it."""
+"""Signatures (first bytes) of file formats that are not read, and for each what to do with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ZIP_MEMBER_OFFSET = 30
 
 # Commands name the file as a shell takes it.
 _UNPACK = "unpack it, for example with '{}', and give the FASTA or FASTQ files inside"
-_ALIGNMENT_HINT = "make FASTA of it first: samtools fasta {file} > reads.fasta"
+_ALIGNMENT_HINT = "make BAM of it first, which is read: samtools view -b -o reads.bam {file}"
 _CONVERT_HINT = "convert it to FASTA first, for example: any2fasta {file} > converted.fasta"
 _BIOPYTHON_HINT = "convert it to FASTA first, for example with Biopython"
 _ALIGNED_HINT = "make FASTA without gaps of it first, for example with EMBOSS: degapseq {file} converted.fasta"
@@ -38,7 +38,6 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x9d", "a file made by 'compress' (.Z)", "unpack it: gunzip < {file} > unpacked.fasta"),
     (b"\x04\x22\x4d\x18", "an lz4 file", "unpack it: lz4 -d {file} unpacked.fasta"),
     (b"LZIP", "an lzip file", "unpack it: lzip -d < {file} > unpacked.fasta"),
-    (b"BAM\x01", "a BAM file", _ALIGNMENT_HINT),
     (b"CRAM", "a CRAM file", _ALIGNMENT_HINT),
     (b"BCF\x02", "a BCF file", _VARIANTS_HINT),
     (b"BAI\x01", "an index of a BAM file", _INDEX_HINT),

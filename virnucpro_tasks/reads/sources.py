@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -184,8 +185,22 @@ class _Checked:
             raise InputError(f"the file cannot be read: {error.strerror}", file=self._name) from None
 
 
+@dataclass(frozen=True, slots=True)
+class InputStream:
+    """The plain bytes of an open input file. `head` is their beginning, which `read` gives too; `compression` is the
+    name of that of the file, None if there is none.
+    """
+
+    plain: ByteStream
+    head: bytes
+    compression: str | None
+
+    def read(self, size: int, /) -> bytes:
+        return self.plain.read(size)
+
+
 @contextmanager
-def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
+def open_input(path: Path, *, name: str) -> Iterator[InputStream]:
     """Open a plain, gzip, bzip2, xz or zstd file (also of several members) and yield a stream of its plain bytes.
 
     Errors call the file `name`. Raises EmptyInputError if it is empty, and InputError, at once or while reading, if it
@@ -215,7 +230,7 @@ def open_input(path: Path, *, name: str) -> Iterator[ByteStream]:
                     f"the file is compressed twice: {inner} inside {compression}", file=name, hint="unpack it once"
                 )
         refuse_other_formats(head, name=name)
-        yield stream
+        yield InputStream(stream, head, compression)
 
 
 def _peeked(stream: ByteStream) -> tuple[ByteStream, bytes]:

@@ -33,6 +33,7 @@ CHUNK_SCHEMA = pa.schema(
         ("frames", pa.int8()),  # number of open frames, 0-6; they are consecutive rows of the frame table
         ("status", pa.string()),
         ("reason", pa.string()),  # why it has no score; empty if SCORED
+        ("mate", pa.int8()),  # 1 or 2 for a read of a pair, else 0
     ]
 )
 

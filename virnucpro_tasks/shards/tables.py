@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
@@ -19,10 +20,17 @@ from virnucpro_tasks.system.files import atomic_path, file_sha256
 
 COMPRESSION = "zstd"
 
+MATE = "mate"
+"""A column of the chunk table that a file has only if a read of its shard is one of a pair."""
+
+_STORED_WITHOUT_MATES = CHUNK_SCHEMA.remove(CHUNK_SCHEMA.get_field_index(MATE))
+
 
 def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
-    for table, path in ((batch.chunks, chunks), (batch.frames, frames)):
+    has_mates = bool(pc.max(batch.chunks[MATE]).as_py())
+    stored = batch.chunks if has_mates else batch.chunks.select(_STORED_WITHOUT_MATES.names)
+    for table, path in ((stored, chunks), (batch.frames, frames)):
         with atomic_path(path) as temporary, utf8_path(temporary) as place:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
@@ -67,6 +75,8 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
             raise DamagedError(path) from None
         raise
     # Names and types of columns stand in the footer, which has no checksum.
+    if table.schema.equals(_STORED_WITHOUT_MATES):
+        return table.append_column(CHUNK_SCHEMA.field(MATE), pa.array(np.zeros(table.num_rows, np.int8)))
     if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(CHUNK_SCHEMA)):
         raise DamagedError(path)
     return table
