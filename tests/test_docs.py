@@ -12,7 +12,8 @@ from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
 from virnucpro_tasks.output.records import RECORD_COLUMNS
-from virnucpro_tasks.output.table import Column
+from virnucpro_tasks.output.samples import SAMPLE_COLUMNS
+from virnucpro_tasks.output.table import SAMPLE_COLUMN, Column
 from virnucpro_tasks.output.tables import FILES
 from virnucpro_tasks.reads.tables import Status
 
@@ -31,7 +32,14 @@ def test_every_file_is_described() -> None:
     assert described("# Outputs and exit codes") == list(FILES.items())
 
 
-@pytest.mark.parametrize(("file", "columns"), [("records.tsv", RECORD_COLUMNS), ("chunks.tsv", CHUNK_COLUMNS)])
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [
+        ("records.tsv", (*RECORD_COLUMNS, SAMPLE_COLUMN)),
+        ("chunks.tsv", (*CHUNK_COLUMNS, SAMPLE_COLUMN)),
+        ("samples.tsv", SAMPLE_COLUMNS),
+    ],
+)
 def test_every_column_is_described_as_it_is_declared(file: str, columns: tuple[Column[Any], ...]) -> None:
     assert described(f"## {file}") == [(column.name, column.meaning) for column in columns]
 

@@ -11,6 +11,7 @@ from job import SAMPLE, all_jobs, make_job, run_job
 from virnucpro_tasks.errors import EmptyInputError, InputError
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.sequences import input_sequences, record_ids
+from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.settings import Settings
 
 
@@ -54,4 +55,4 @@ def test_another_format_is_refused_before_a_job_is_made(settings: Settings, tmp_
 
 
 def test_what_can_be_read_only_once_is_left_alone(tmp_path: Path) -> None:
-    refuse_inputs([Path("-"), tmp_path, tmp_path / "missing"], strict=True)
+    refuse_inputs([ReadInput(path, str(path)) for path in (Path("-"), tmp_path, tmp_path / "missing")], strict=True)

@@ -12,6 +12,7 @@ import pytest
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT, StagedInput, stage_inputs
 from virnucpro_tasks.paths import JobPaths, new_job_id
+from virnucpro_tasks.reads.inputs import ReadInput
 
 CONTENT = b">a\nACGT\n"
 
@@ -23,6 +24,10 @@ def paths(tmp_path: Path) -> JobPaths:
     return paths
 
 
+def staged(paths: JobPaths, *files: Path) -> tuple[StagedInput, ...]:
+    return stage_inputs([ReadInput(file, str(file)) for file in files], paths)
+
+
 def entry(name: Path | str) -> StagedInput:
     return StagedInput(str(name), len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
@@ -31,7 +36,7 @@ def test_a_file_of_the_same_file_system_is_linked_also_through_a_symlink(tmp_pat
     reads, link = tmp_path / "reads.fasta", tmp_path / "link.fasta"
     reads.write_bytes(CONTENT)
     link.symlink_to(reads)
-    assert stage_inputs([reads, link], paths) == (entry(reads), entry(link))
+    assert staged(paths, reads, link) == (entry(reads), entry(link))
     assert paths.input(0).samefile(reads) and paths.input(1).samefile(reads)
     assert not paths.input(1).is_symlink()
 
@@ -45,7 +50,7 @@ def test_a_file_that_cannot_be_linked_is_copied(
     reads = tmp_path / "reads.fasta"
     reads.write_bytes(CONTENT)
     monkeypatch.setattr(os, "link", refuse)
-    assert stage_inputs([reads], paths) == (entry(reads),)
+    assert staged(paths, reads) == (entry(reads),)
     assert paths.input(0).read_bytes() == CONTENT and not paths.input(0).samefile(reads)
 
 
@@ -54,16 +59,16 @@ def test_a_pipe_is_copied(tmp_path: Path, paths: JobPaths) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(CONTENT,))
     writer.start()
-    assert stage_inputs([pipe], paths) == (entry(pipe),)
+    assert staged(paths, pipe) == (entry(pipe),)
     writer.join()
     assert paths.input(0).read_bytes() == CONTENT
 
 
 def test_standard_input_is_copied_once(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(CONTENT)))
-    assert stage_inputs([STANDARD_INPUT], paths) == (entry("standard input"),)
+    assert staged(paths, STANDARD_INPUT) == (entry("standard input"),)
     with pytest.raises(InputError, match="standard input: can be read only once"):
-        stage_inputs([STANDARD_INPUT, STANDARD_INPUT], paths)
+        staged(paths, STANDARD_INPUT, STANDARD_INPUT)
 
 
 def test_standard_input_that_does_not_wait_is_read_to_its_end(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,11 +85,11 @@ def test_standard_input_that_does_not_wait_is_read_to_its_end(paths: JobPaths, m
     with os.fdopen(ours, encoding="ascii") as stream:
         monkeypatch.setattr("sys.stdin", stream)
         writer.start()
-        assert stage_inputs([STANDARD_INPUT], paths) == (entry("standard input"),)
+        assert staged(paths, STANDARD_INPUT) == (entry("standard input"),)
     writer.join()
 
 
 def test_standard_input_that_is_closed_is_told(paths: JobPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InputError, match="standard input: it is closed"):
-        stage_inputs([STANDARD_INPUT], paths)
+        staged(paths, STANDARD_INPUT)

@@ -32,6 +32,7 @@ class Chunk:
     status: str = "scored"
     reason: str = ""
     quarantined: bool = False
+    mate: int = 0
 
 
 def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
@@ -48,6 +49,7 @@ def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
             "frames": len(chunk.virus),
             "status": chunk.status,
             "reason": chunk.reason,
+            "mate": chunk.mate,
         }
         for chunk in chunks
     ]

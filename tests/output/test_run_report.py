@@ -36,7 +36,14 @@ def counts_of(*, short: int = 0, **records: int) -> ResultCounts:
 
 def report_of(spec: JobSpec, counts: ResultCounts) -> dict[str, Any]:
     return run_report(
-        spec, REAL, PLAN, counts, engine={"packs": 3}, digests={"records.tsv": "f" * 64}, started_at=time.time()
+        spec,
+        REAL,
+        PLAN,
+        counts,
+        samples={},
+        engine={"packs": 3},
+        digests={"records.tsv": "f" * 64},
+        started_at=time.time(),
     )
 
 

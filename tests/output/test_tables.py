@@ -13,7 +13,13 @@ from virnucpro_tasks.output.tables import FILES, TABLES
 
 
 def test_files_are_the_tables_and_then_the_reports() -> None:
-    assert list(FILES) == [*(table.name for table in TABLES), "run.json", "virnucpro.log", "DEMONSTRATION.txt"]
+    assert list(FILES) == [
+        *(table.name for table in TABLES),
+        "samples.tsv",
+        "run.json",
+        "virnucpro.log",
+        "DEMONSTRATION.txt",
+    ]
 
 
 @pytest.mark.parametrize("is_sorted", [False, True])

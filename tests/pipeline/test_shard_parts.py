@@ -14,7 +14,7 @@ from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.pipeline import score
 from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.score import job_description
-from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_style
+from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_styles
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
@@ -38,8 +38,8 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parts_of(job: Job, *, processes: int) -> list[ShardPart]:
-    style = table_style(job, job_description(job))
-    return list(shard_parts(job, read_plan(job.paths.plan), style, processes=processes))
+    plan = read_plan(job.paths.plan)
+    return list(shard_parts(job, plan, table_styles(job, plan, job_description(job)), processes=processes))
 
 
 @pytest.mark.usefixtures("several")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards.tables import frames_digest, read_table, write_shard
@@ -45,3 +46,16 @@ def test_the_digest_sees_every_boundary_and_no_layout() -> None:
     assert frames_digest(whole) != frames_digest(frames_of(("ATG", "M"), ("A", "KL")))
     assert frames_digest(whole) != frames_digest(frames_of(("AT", "MK"), ("GA", "L")))
     assert len(frames_digest(frames_of())) == 64
+
+
+def test_mates_are_stored_only_where_there_are_any(tmp_path: Path) -> None:
+    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {"record_id": b"r", "status": "scored", "reason": ""}
+    for mate in (0, 2):
+        chunks = pa.Table.from_pylist([row, row | {"mate": mate}], CHUNK_SCHEMA)
+        write_shard(
+            FrameBatch(chunks, FRAME_SCHEMA.empty_table()),
+            frames=tmp_path / "f.parquet",
+            chunks=tmp_path / "c.parquet",
+        )
+        assert ("mate" in pq.read_schema(tmp_path / "c.parquet").names) == (mate > 0)
+        assert read_table(tmp_path / "c.parquet").equals(chunks)

@@ -12,6 +12,8 @@ from virnucpro_tasks.embed.backends import require_backend
 from virnucpro_tasks.errors import BackendError, OutputError, counted
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import repeated_inputs, require_inputs
+from virnucpro_tasks.jobs.submit import named_inputs
+from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.devices import DeviceSlot, choose_devices
 from virnucpro_tasks.system.file_errors import cause_of
@@ -19,13 +21,15 @@ from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores
 
 
-def check_inputs(inputs: Sequence[Path], *, strict: bool, allow_empty: bool, quiet: bool = False) -> None:
+def check_inputs(inputs: Sequence[Path | ReadInput], *, strict: bool, allow_empty: bool, quiet: bool = False) -> None:
     """Raise the error of inputs that cannot be used, as far as their beginning shows; warn of a file given twice."""
-    require_inputs(inputs)
-    for first, second in repeated_inputs(inputs):
+    sources = named_inputs(inputs)
+    paths = [source.path for source in sources]
+    require_inputs(paths)
+    for first, second in repeated_inputs(paths):
         what = f"{second} is given twice" if first == second else f"{second} is the same file as {first}"
         say(f"warning: {what}: its records are computed and counted twice", quiet=quiet)
-    refuse_inputs(inputs, strict=strict, allow_empty=allow_empty)
+    refuse_inputs(sources, strict=strict, allow_empty=allow_empty)
 
 
 def check_engine(settings: Settings, *, devices: str, precision: str) -> tuple[DeviceSlot, ...]:

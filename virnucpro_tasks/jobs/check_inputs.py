@@ -13,13 +13,13 @@ from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.inputs import ReadInput, all_empty, empty_input_error
 
 
-def refuse_inputs(inputs: Sequence[Path], *, strict: bool, allow_empty: bool = False) -> None:
+def refuse_inputs(inputs: Sequence[ReadInput], *, strict: bool, allow_empty: bool = False) -> None:
     """Raise the errors of `mark_empty` for files, before hours go into copying them.
 
     Pipes and standard input are left out, because they can be read only once, and so are files that cannot be reached.
     """
-    files = [path for path in inputs if _is_file(path)]
-    found = [empty_input_error(ReadInput(path, str(path))) for path in files]
+    files = [source for source in inputs if _is_file(source.path)]
+    found = [empty_input_error(source) for source in files]
     if not allow_empty:
         _refuse(found, of=len(inputs), strict=strict)
 
@@ -32,7 +32,7 @@ def mark_empty(
     Raises InputError for one that is not FASTA or FASTQ, and, unless that is allowed, for an empty one if all are empty
     or with `strict`.
     """
-    found = [empty_input_error(ReadInput(paths.input(ordinal), entry.name)) for ordinal, entry in enumerate(inputs)]
+    found = [empty_input_error(entry.at(paths.input(ordinal))) for ordinal, entry in enumerate(inputs)]
     if not allow_empty:
         _refuse(found, of=len(inputs), strict=strict)
     return tuple(

@@ -31,7 +31,10 @@ def content_key(spec: JobSpec) -> str:
     results, the bundle and the version of this package; not the size of shards, nor the owner.
     """
     facts = {
-        "inputs": [[entry.sha256, Path(entry.name).name] for entry in spec.inputs],
+        "inputs": [
+            [entry.sha256, Path(entry.name).name, *([entry.sample, entry.mate] if entry.sample else [])]
+            for entry in spec.inputs
+        ],
         "parameters": {name: getattr(spec.parameters, name) for name in (*RESULT_PARAMETERS, "keep_embeddings")},
         "bundle": spec.bundle_digest,
         "version": spec.version,

@@ -24,7 +24,7 @@ def require_inputs(inputs: Sequence[Path]) -> None:
     Raises SettingsError if there is no input at all, InputError otherwise.
     """
     if not inputs:
-        raise SettingsError("no input file is given", hint="name FASTA or FASTQ files, or '-' for standard input")
+        raise SettingsError("no input file is given", hint="name FASTA, FASTQ or BAM files, or '-' for standard input")
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in dict.fromkeys(inputs):
         error = _error_of(path)

@@ -68,6 +68,14 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def input_bytes(self) -> int:
         return sum(entry.bytes for entry in self.inputs)
 
+    @property
+    def samples(self) -> dict[str, list[int]]:
+        """The numbers of the inputs of each sample; without a sample sheet all are of one without a name."""
+        found: dict[str, list[int]] = {}
+        for ordinal, entry in enumerate(self.inputs):
+            found.setdefault(entry.sample, []).append(ordinal)
+        return found
+
 
 class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of failed.json: why the job failed, and the exit code of a command that waits for it."""
@@ -90,7 +98,7 @@ class Job:
     @property
     def inputs(self) -> list[ReadInput]:
         """The staged input files, with the names that the user gave."""
-        return [ReadInput(self.paths.input(ordinal), entry.name) for ordinal, entry in enumerate(self.spec.inputs)]
+        return [entry.at(self.paths.input(ordinal)) for ordinal, entry in enumerate(self.spec.inputs)]
 
     @property
     def is_empty(self) -> bool:
@@ -105,7 +113,7 @@ class Job:
 
 def create_job(
     store: Path,
-    inputs: Sequence[Path],
+    inputs: Sequence[ReadInput],
     parameters: JobParameters,
     bundle: Bundle,
     *,
@@ -116,7 +124,7 @@ def create_job(
 
     With `allow_empty` none of the inputs needs to hold a record: the tables of such a job have only their header.
     Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
-    that it is not FASTA or FASTQ, StoreError if the store cannot be written. On any error the folder is removed.
+    that it is none of sequences, StoreError if the store cannot be written. On any error the folder is removed.
     """
     parts = {name: read_part(bundle, name) for name in (HEAD_FILES if bundle.description.has_head else ())}
     final = JobPaths.of(store, new_job_id())

@@ -16,6 +16,7 @@ import msgspec
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import by_name, persistently
 from virnucpro_tasks.system.files import READ_BLOCK_BYTES, atomic_path, file_sha256
@@ -27,23 +28,36 @@ STANDARD_INPUT_NAME = "standard input"
 class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An input file of a job: its name as the user gave it, its size in bytes and its SHA-256 (hex).
 
-    `empty` is said of one that holds no record.
+    `empty` is said of one that holds no record; `sample`, `mate` and `listed` are as in `ReadInput`.
     """
 
     name: str
     bytes: int
     sha256: str
     empty: bool = False
+    sample: str = ""
+    mate: int = 0
+    listed: str = ""
+
+    def at(self, place: Path) -> ReadInput:
+        """The input as it is read from its place in the job."""
+        return ReadInput(place, self.name, self.sample, self.mate, self.listed)
 
 
-def stage_inputs(inputs: Sequence[Path], paths: JobPaths) -> tuple[StagedInput, ...]:
+def stage_inputs(inputs: Sequence[ReadInput], paths: JobPaths) -> tuple[StagedInput, ...]:
     """Hard-link (same file system) or copy each input into the job.
 
     Raises InputError for a file that is missing, a folder or unreadable, OSError if the store cannot be written.
     """
-    if sum(path == STANDARD_INPUT for path in inputs) > 1:
+    if sum(source.path == STANDARD_INPUT for source in inputs) > 1:
         raise InputError("can be read only once", file=STANDARD_INPUT_NAME)
-    return tuple(_stage(path, paths.input(ordinal)) for ordinal, path in enumerate(inputs))
+    return tuple(_listed(source, paths.input(ordinal)) for ordinal, source in enumerate(inputs))
+
+
+def _listed(source: ReadInput, place: Path) -> StagedInput:
+    with source.naming_the_sheet():
+        staged = _stage(source.path, place)
+    return msgspec.structs.replace(staged, sample=source.sample, mate=source.mate, listed=source.listed)
 
 
 def _stage(source: Path, place: Path) -> StagedInput:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from virnucpro_tasks.classify.head import load_head
@@ -12,13 +12,14 @@ from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
 from virnucpro_tasks.settings import Settings
 
 
 def submit(
     settings: Settings,
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | ReadInput],
     *,
     chunk_length: int | None,
     min_length: int | None,
@@ -30,14 +31,17 @@ def submit(
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
+    Inputs of a sample sheet come as `read_sample_sheet` gives them, all others as paths.
+
     With `scored` false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
-    require_inputs(inputs)
+    sources = named_inputs(inputs)
+    require_inputs([source.path for source in sources])
     bundle = find_bundle(settings.bundle)
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
         load_head(bundle)
-    refuse_inputs(inputs, strict=strict, allow_empty=allow_empty)
+    refuse_inputs(sources, strict=strict, allow_empty=allow_empty)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,
@@ -50,8 +54,13 @@ def submit(
         max_attempts=settings.max_attempts,
     )
     return create_job(
-        settings.store, inputs, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty
+        settings.store, sources, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty
     )
+
+
+def named_inputs(inputs: Iterable[Path | ReadInput]) -> list[ReadInput]:
+    """The inputs, those that are paths with these as their names."""
+    return [source if isinstance(source, ReadInput) else ReadInput(source, str(source)) for source in inputs]
 
 
 def login_name() -> str:

@@ -6,7 +6,8 @@ from itertools import compress
 
 import numpy as np
 
-from virnucpro_tasks.output.fields import calls, integers, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.fields import calls, integers, mates, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.records import MATE_MEANING
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
@@ -14,9 +15,9 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
     Column("record_id", "id in the input", texts, lambda rows, _: rows.ids),
     Column(
         "record",
-        "number of the record, from 1, over all files of the job",
+        "number of the record, from 1, over all files of the job, or of the sample",
         integers,
-        lambda rows, _: (rows.records + 1).tolist(),
+        lambda rows, style: (rows.records - style.first_record + 1).tolist(),
     ),
     Column("chunk", "number of the chunk in its record, from 1", integers, lambda rows, _: rows.chunks.tolist()),
     Column("start", "start, 0-based, on the forward strand", integers, lambda rows, _: rows.starts.tolist()),
@@ -51,6 +52,7 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
         lambda rows, _: [reason.encode() for reason in rows.reasons],
     ),
     Column("model", "name of the bundle", repeated_texts, lambda rows, style: [style.model_label.encode()] * len(rows)),
+    Column("mate", MATE_MEANING, mates, lambda rows, _: rows.mates.tolist(), lambda style: style.has_mates),
 )
 
 _ALL_ROWS = table_of(CHUNK_COLUMNS, name="chunks.tsv", meaning="one row for every chunk, in input order")
@@ -60,4 +62,4 @@ def _chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     return list(compress(_ALL_ROWS.lines(rows, style), rows.chunks.tolist()))
 
 
-CHUNKS = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _chunk_lines)
+CHUNKS = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _chunk_lines, is_joined=True)

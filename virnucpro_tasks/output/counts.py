@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from virnucpro_tasks.output.records import RecordSummary
@@ -40,6 +41,14 @@ class ResultCounts:
         is_problem = record.status == Status.INVALID or record.quarantined_chunks > 0
         if is_problem and len(self.problems) < PROBLEMS_KEPT:
             self.problems.append(f"{input_name}, record {shown(record.record_id)!r}: {record.note}")
+
+    @classmethod
+    def total(cls, parts: Iterable[ResultCounts]) -> ResultCounts:
+        """The counts of all parts together."""
+        counts = cls()
+        for part in parts:
+            counts.add(part)
+        return counts
 
     def add(self, others: ResultCounts) -> None:
         """Add the counts of the records that follow."""

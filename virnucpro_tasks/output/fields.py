@@ -9,10 +9,12 @@ from virnucpro_tasks.reads.tables import Status
 
 NOT_AVAILABLE = b"NA"
 SEPARATOR = b"\t"
+LINE_END = b"\n"
 
 _QUOTED = re.compile(rb'^[=+\-@]|["\t\r\n]')
 """Quotes and separators would break the table, the leading signs make a spreadsheet compute."""
 
+_MATES = (NOT_AVAILABLE, b"1", b"2")
 _CALLS = {False: b"others", True: b"virus", None: NOT_AVAILABLE}
 
 
@@ -39,6 +41,11 @@ def integers(values: Iterable[int]) -> list[bytes]:
     return [b"%d" % value for value in values]
 
 
+def mates(values: Iterable[int]) -> list[bytes]:
+    """1 or 2 for a read of a pair, NA for 0."""
+    return [_MATES[value] for value in values]
+
+
 def fractions(values: Iterable[float]) -> list[bytes]:
     """Shares of a whole, with four decimals."""
     return [b"%.4f" % value for value in values]
@@ -61,9 +68,9 @@ def statuses(values: Iterable[Status]) -> list[bytes]:
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:
     """The lines of a table from its columns, each with its line end."""
-    return [SEPARATOR.join(fields) + b"\n" for fields in zip(*columns, strict=True)]
+    return [SEPARATOR.join(fields) + LINE_END for fields in zip(*columns, strict=True)]
 
 
 def header_line(names: Iterable[str]) -> bytes:
     """The first line of a table."""
-    return SEPARATOR.join(name.encode() for name in names) + b"\n"
+    return SEPARATOR.join(name.encode() for name in names) + LINE_END

@@ -14,7 +14,7 @@ from os import fsencode
 from typing import Any
 
 from virnucpro_tasks.classify.consensus import mean_virus_score, record_is_virus
-from virnucpro_tasks.output.fields import calls, fractions, integers, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.fields import calls, fractions, integers, mates, repeated_texts, scores, statuses, texts
 from virnucpro_tasks.output.merge_rules import (
     Coverage,
     best_status,
@@ -30,6 +30,8 @@ from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Column, TableStyle, table_of
 from virnucpro_tasks.reads.tables import Status
 
+MATE_MEANING = "1 or 2 for the reads of a pair, which have one id; only there if the input has pairs"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
@@ -42,6 +44,7 @@ class RecordSummary:
     ordinal: int = first(lambda rows: rows.records)
     record_id: bytes = first(lambda rows: rows.ids)
     length: int = first(lambda rows: rows.lengths)
+    mate: int = first(lambda rows: rows.mates)
     status: Status = best_status()
     first_reason: str = first(lambda rows: rows.reasons)
     quarantine_reason: str | None = first_with(Status.QUARANTINED, lambda rows: rows.reasons)
@@ -136,9 +139,9 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     Column("input", "file, as named on the command line", repeated_texts, _inputs),
     Column(
         "record",
-        "number of the record, from 1, over all files of the job",
+        "number of the record, from 1, over all files of the job, or of the sample",
         integers,
-        lambda records, _: [record.ordinal + 1 for record in records],
+        lambda records, style: [record.ordinal - style.first_record + 1 for record in records],
     ),
     Column("length", "bases", integers, _each("length")),
     Column("status", "see below", statuses, _each("status")),
@@ -165,6 +168,9 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
         repeated_texts,
         lambda records, style: [style.model_label.encode()] * len(records),
     ),
+    Column("mate", MATE_MEANING, mates, _each("mate"), lambda style: style.has_mates),
 )
 
-RECORDS = table_of(RECORD_COLUMNS, name="records.tsv", meaning="one row for every input record, in input order")
+RECORDS = table_of(
+    RECORD_COLUMNS, name="records.tsv", meaning="one row for every input record, in input order", is_joined=True
+)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.output.counts import ResultCounts
-from virnucpro_tasks.output.part import Lines, ShardPart, written_records
+from virnucpro_tasks.output.part import ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
+from virnucpro_tasks.output.samples import SAMPLES, SampleCounts
 from virnucpro_tasks.output.sorted_lines import SortedLines
-from virnucpro_tasks.output.table import Table, TableStyle
+from virnucpro_tasks.output.table import Lines, TableStyle
 from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, TABLES
-from virnucpro_tasks.system.file_operations import persistently
+from virnucpro_tasks.system.file_operations import persistently, sync
+
+Writer = Callable[[list[bytes]], None]
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
@@ -38,16 +43,72 @@ def write_results(
 
     `parts` are those of all shards, made in the same style. The bytes do not depend on where shards were cut.
     """
+    counts = _write_tables(parts, directory, style, {})
+    if demonstration:
+        _say_demonstration(directory)
+    return counts
+
+
+def write_samples(
+    parts: Iterable[ShardPart], directory: Path, styles: Sequence[TableStyle], *, demonstration: bool
+) -> dict[str, ResultCounts]:
+    """Write all TABLES of each sample into a folder of its name in `directory`, and beside these the joint tables.
+
+    `styles` are those of the samples, `parts` the shards of one sample after another, made in its style; a sample
+    without records has none. Returns what the tables hold, by sample.
+    """
+    counts = {}
+    of_samples = groupby(parts, key=lambda part: part.sample)
+    upcoming = next(of_samples, None)
+    with ExitStack() as stack:
+        joint = {
+            table.name: stack.enter_context(_writer(directory / table.name, table.joint_header(styles[0])))
+            for table in TABLES
+            if table.is_joined
+        }
+        for style in styles:
+            persistently(partial((directory / style.sample).mkdir))
+            if upcoming is not None and upcoming[0] == style.sample:
+                counts[style.sample] = _write_tables(upcoming[1], directory, style, joint)
+                upcoming = next(of_samples, None)
+            else:
+                counts[style.sample] = _write_tables((), directory, style, joint)
+            if demonstration:
+                _say_demonstration(directory / style.sample)
+            sync(directory / style.sample)
+    if demonstration:
+        _say_demonstration(directory)
+    return counts
+
+
+def write_summary(spec: JobSpec, samples: Mapping[str, ResultCounts], directory: Path, style: TableStyle) -> None:
+    """Write samples.tsv into `directory`."""
+    rows = [SampleCounts(name, len(spec.samples[name]), counts) for name, counts in samples.items()]
+    with _writer(directory / SAMPLES.name, SAMPLES.header(style)) as write:
+        write(SAMPLES.lines(rows, style))
+
+
+def _write_tables(
+    parts: Iterable[ShardPart], directory: Path, style: TableStyle, others: Mapping[str, Writer]
+) -> ResultCounts:
+    """Write all TABLES of `style`, and with `others` the lines that go to other files."""
     counts = ResultCounts()
     with ExitStack() as stack:
-        writers = {table.name: stack.enter_context(_writer(table, directory, style)) for table in TABLES}
+        writers = dict(others)
+        for table in TABLES:
+            file = style.file(table.name)
+            writers[file] = stack.enter_context(
+                _writer(directory / file, table.header(style), is_sorted=table.is_sorted(style))
+            )
         for lines, counted in _in_order(parts, style):
             counts.add(counted)
-            for name, some in lines.items():
-                writers[name](some)
-    if demonstration:
-        persistently(lambda: (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT))
+            for file, some in lines.items():
+                writers[file](some)
     return counts
+
+
+def _say_demonstration(directory: Path) -> None:
+    persistently(lambda: (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT))
 
 
 def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[Lines, ResultCounts]]:
@@ -63,12 +124,12 @@ def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[L
 
 
 @contextmanager
-def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Callable[[list[bytes]], None]]:
-    """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
-    with persistently(lambda: (directory / table.name).open("wb")) as handle:
-        handle.write(table.header(style))
-        if table.is_sorted(style):
-            by_id = SortedLines(directory)
+def _writer(file: Path, header: bytes, *, is_sorted: bool = False) -> Iterator[Writer]:
+    """A function that adds lines to a new table, which is complete when the block ends without an error."""
+    with persistently(lambda: file.open("wb")) as handle:
+        handle.write(header)
+        if is_sorted:
+            by_id = SortedLines(file.parent)
             yield by_id.extend
             handle.writelines(by_id.lines())
         else:

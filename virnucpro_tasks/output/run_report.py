@@ -12,6 +12,7 @@ import msgspec
 
 from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
+from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.reads.tables import Status
@@ -28,6 +29,7 @@ def run_report(
     plan: Plan,
     counts: ResultCounts,
     *,
+    samples: Mapping[str, ResultCounts],
     engine: dict[str, Any],
     digests: dict[str, str],
     started_at: float,
@@ -36,8 +38,8 @@ def run_report(
     """The content of run.json. Everything that may differ between two runs of the same work on equal devices is under
     `times`, with `workers`, those that embedded the job.
 
-    `engine` is what `engine_report` gives; `digests` maps result files to SHA-256 (hex); `started_at` is when
-    finishing began, in seconds since the epoch.
+    `samples` are the counts of each sample of a sample sheet; `engine` is what `engine_report` gives; `digests` maps
+    result files to SHA-256 (hex); `started_at` is when finishing began, in seconds since the epoch.
     """
     incomplete = counts.records[Status.INVALID] + counts.chunks[Status.QUARANTINED]
     finished_at = time.time()
@@ -46,9 +48,11 @@ def run_report(
         "summary": summary(counts, description),
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "demonstration": description.demonstration,
-        "warnings": warnings(spec, description, counts),
+        "warnings": warnings(spec, description, plan, counts, samples=samples),
         "problems": counts.problems,
-        "inputs": [msgspec.to_builtins(entry) for entry in spec.inputs],
+        "inputs": [
+            _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
+        ],
         "parameters": {name: getattr(spec.parameters, name) for name in RESULT_PARAMETERS},
         "model": {
             "name": description.name,
@@ -68,6 +72,7 @@ def run_report(
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,
         },
+        **({"samples": {name: _sample_report(found) for name, found in samples.items()}} if samples else {}),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
         "sha256": digests,
@@ -78,6 +83,20 @@ def run_report(
             "finishing_seconds": round(finished_at - started_at, 3),
             "workers": list(workers),
         },
+    }
+
+
+def _input_report(entry: StagedInput, *, skipped: int) -> dict[str, Any]:
+    # Without its place in a sample sheet: another sheet with the same samples is the same work.
+    report = msgspec.to_builtins(msgspec.structs.replace(entry, listed=""))
+    return report | ({"skipped_alignments": skipped} if skipped else {})
+
+
+def _sample_report(counts: ResultCounts) -> dict[str, Any]:
+    return {
+        "records": {status.value: counts.records[status] for status in Status},
+        "virus_records": counts.virus_records,
+        "virus_chunks": counts.virus_chunks,
     }
 
 
@@ -102,9 +121,26 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
     return f"{text} [{description.label}]" if description.demonstration else text
 
 
-def warnings(spec: JobSpec, description: BundleDescription, counts: ResultCounts) -> list[str]:
+def warnings(
+    spec: JobSpec,
+    description: BundleDescription,
+    plan: Plan,
+    counts: ResultCounts,
+    *,
+    samples: Mapping[str, ResultCounts],
+) -> list[str]:
     """Warnings about results that are to be read with care."""
     found = [f"{entry.name} is empty: it holds no record" for entry in spec.inputs if entry.empty]
+    found += [
+        f"sample {name} holds no record: its tables are headers alone"
+        for name, sample in samples.items()
+        if not sample.records
+    ]
+    found += [
+        f"{entry.name}: {skipped:,} secondary or supplementary alignments repeat reads and were left out"
+        for ordinal, entry in enumerate(spec.inputs)
+        if (skipped := plan.facts(ordinal).skipped)
+    ]
     if not description.has_head:
         return [*found, "the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]
     if description.demonstration:
@@ -130,6 +166,8 @@ def log_text(report: dict[str, Any]) -> str:
     lines += [
         f"input name={entry['name']!r} bytes={entry['bytes']} sha256={entry['sha256']}" for entry in report["inputs"]
     ]
+    for name, counts in report.get("samples", {}).items():
+        lines.append(f"sample {name} " + " ".join(f"{status}={count}" for status, count in counts["records"].items()))
     for section in ("parameters", "model"):
         facts = [f"{name}={value!r}" for name, value in report[section].items() if not isinstance(value, dict)]
         lines.append(f"{section} {' '.join(facts)}")

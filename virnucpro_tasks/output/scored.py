@@ -53,6 +53,7 @@ class ScoredRows:
     records: npt.NDArray[np.int64]
     ids: list[bytes]
     lengths: npt.NDArray[np.int64]
+    mates: npt.NDArray[np.int64]
     chunks: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
@@ -83,6 +84,7 @@ class ScoredRows:
             records=_integers(chunks["record_ordinal"]),
             ids=chunks["record_id"].to_pylist(),
             lengths=_integers(chunks["record_length"]),
+            mates=_integers(chunks["mate"]),
             chunks=_integers(chunks["chunk"]),
             starts=_integers(chunks["start"]),
             ends=_integers(chunks["end"]),

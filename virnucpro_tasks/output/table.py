@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from virnucpro_tasks.output.fields import header_line, table_lines
+from virnucpro_tasks.output.fields import LINE_END, NOT_AVAILABLE, SEPARATOR, header_line, table_lines, texts
+
+Lines = dict[str, list[bytes]]
+"""Lines by the file that they go to, in input order; a list may hold several lines in one piece."""
 
 Rows = TypeVar("Rows")
 """A table is written from the summaries of complete records, or from the chunk rows of one shard after another."""
@@ -17,13 +20,24 @@ class TableStyle:
     """Properties that all tables of a job share.
 
     `dialect` is original or broad, `input_names` are by input ordinal, `model_label` stands in every row,
-    `chunk_length` is in bases.
+    `chunk_length` is in bases. Tables with reads of pairs tell which (`has_mates`).
+
+    With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
+    first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
     """
 
     dialect: str
     input_names: Sequence[str]
     model_label: str
     chunk_length: int
+    has_mates: bool = False
+    any_has_mates: bool = False
+    sample: str = ""
+    first_record: int = 0
+
+    def file(self, name: str) -> str:
+        """The place of the table `name` in the folder of results."""
+        return f"{self.sample}/{name}" if self.sample else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +45,23 @@ class Column(Generic[Rows]):
     """One column of a tab-separated table.
 
     `meaning` describes it in docs/outputs.md, `write` is its format (see `fields`), `values` takes it out of the rows,
-    one value for each.
+    one value for each. Tables of some styles lack it, as `is_there` says.
     """
 
     name: str
     meaning: str
     write: Callable[[Any], list[bytes]]
     values: Callable[[Rows, TableStyle], Iterable[Any]]
+    is_there: Callable[[TableStyle], bool] = lambda style: True
+
+
+SAMPLE_COLUMN: Column[Sequence[str]] = Column(
+    "sample",
+    "name of the sample; only with `--samples`, in the joint table",
+    lambda values: texts(value.encode() for value in values),
+    lambda names, _: names,
+)
+"""The last column of the tables that join those of all samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +69,8 @@ class Table(Generic[Rows]):
     """One result file.
 
     `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
-    its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style.
+    its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style. Of a table that
+    `is_joined` there is one for each sample, and one with the rows of all of them.
     """
 
     name: str
@@ -53,17 +78,38 @@ class Table(Generic[Rows]):
     header: Callable[[TableStyle], bytes]
     lines: Callable[[Rows, TableStyle], list[bytes]]
     is_sorted: Callable[[TableStyle], bool] = lambda style: False
+    is_joined: bool = False
 
-    def part(self, rows: Rows, style: TableStyle) -> list[bytes]:
-        """The lines of some rows, in one piece unless they are to be sorted."""
+    def part(self, rows: Rows, style: TableStyle) -> Lines:
+        """The lines of some rows by the file that they go to, in one piece unless they are to be sorted."""
         lines = self.lines(rows, style)
-        return lines if self.is_sorted(style) else [b"".join(lines)]
+        part = {style.file(self.name): lines if self.is_sorted(style) else [b"".join(lines)]}
+        if style.sample and self.is_joined:
+            part[self.name] = [b"".join(_joined(lines, style))]
+        return part
+
+    def joint_header(self, style: TableStyle) -> bytes:
+        """The first line of the joint table."""
+        header = self.header(replace(style, has_mates=style.any_has_mates))
+        return header.removesuffix(LINE_END) + SEPARATOR + SAMPLE_COLUMN.name.encode() + LINE_END
 
 
-def table_of(columns: tuple[Column[Rows], ...], *, name: str, meaning: str) -> Table[Rows]:
+def _joined(lines: list[bytes], style: TableStyle) -> list[bytes]:
+    """The lines of one sample as those of the joint table."""
+    added = SAMPLE_COLUMN.write([style.sample])
+    if style.any_has_mates and not style.has_mates:
+        added = [NOT_AVAILABLE, *added]
+    end = b"".join(SEPARATOR + field for field in added) + LINE_END
+    return [line.removesuffix(LINE_END) + end for line in lines]
+
+
+def table_of(columns: tuple[Column[Rows], ...], *, name: str, meaning: str, is_joined: bool = False) -> Table[Rows]:
     """A tab-separated table with a line for each row."""
 
-    def lines(rows: Rows, style: TableStyle) -> list[bytes]:
-        return table_lines(*(column.write(column.values(rows, style)) for column in columns))
+    def header(style: TableStyle) -> bytes:
+        return header_line([column.name for column in columns if column.is_there(style)])
 
-    return Table(name, meaning, lambda style: header_line([column.name for column in columns]), lines)
+    def lines(rows: Rows, style: TableStyle) -> list[bytes]:
+        return table_lines(*(column.write(column.values(rows, style)) for column in columns if column.is_there(style)))
+
+    return Table(name, meaning, header, lines, is_joined=is_joined)

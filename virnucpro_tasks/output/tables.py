@@ -8,6 +8,7 @@ from typing import Any
 from virnucpro_tasks.output.chunks import CHUNKS
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
 from virnucpro_tasks.output.records import RECORDS, RecordSummary
+from virnucpro_tasks.output.samples import SAMPLES
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Table
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
@@ -23,7 +24,7 @@ DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 TABLES: tuple[Table[Any], ...] = (*RECORD_TABLES, *SHARD_TABLES)
 
 FILES = {
-    **{table.name: table.meaning for table in TABLES},
+    **{table.name: table.meaning for table in (*TABLES, SAMPLES)},
     COMMIT_MARK: (
         "summary, counts, warnings, inputs, parameters, model, what the engine did, versions, SHA-256 of the tables, "
         "times; written last"
@@ -32,3 +33,6 @@ FILES = {
     DEMONSTRATION_FILE: "only there if the bundle is a demonstration: draw no conclusions from the scores",
 }
 """Names and meanings."""
+
+SAMPLE_FILES = (*(table.name for table in TABLES), DEMONSTRATION_FILE)
+"""Those that each sample of a sample sheet has in the folder of its name."""

@@ -14,13 +14,14 @@ from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.jobs.worker_records import worker_report
+from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import ShardPart
-from virnucpro_tasks.output.results import count_embedded, write_results
+from virnucpro_tasks.output.results import count_embedded, write_results, write_samples, write_summary
 from virnucpro_tasks.output.run_report import log_text, run_report
-from virnucpro_tasks.output.tables import FILES
+from virnucpro_tasks.output.tables import FILES, SAMPLE_FILES
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
 from virnucpro_tasks.pipeline.score import job_description
-from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_style
+from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_styles
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
@@ -79,27 +80,37 @@ def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
 def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     started = time.time()
     description = job_description(job)
-    style = table_style(job, description)
+    styles = table_styles(job, plan, description)
+    samples = {}
     stats: list[EngineStats] = []
-    with closing(shard_parts(job, plan, style, processes=processes)) as shards:
+    with closing(shard_parts(job, plan, styles, processes=processes)) as shards:
         parts = _collecting(shards, stats)
-        if description.has_head:
-            counts = write_results(parts, directory, style, demonstration=description.demonstration)
-        else:
+        first, *_ = styles.values()
+        if not description.has_head:
             # Encoders alone: the vectors are the result, and there is nothing to tabulate.
-            counts = count_embedded(parts, style)
+            counts = count_embedded(parts, first)
+        elif not first.sample:
+            counts = write_results(parts, directory, first, demonstration=description.demonstration)
+        else:
+            samples = write_samples(parts, directory, list(styles.values()), demonstration=description.demonstration)
+            write_summary(job.spec, samples, directory, first)
+            counts = ResultCounts.total(samples.values())
     # By their names: a listing may lack a file, or have those of other programs.
-    tables = sorted(directory / name for name in FILES if exists(directory / name))
+    names = [*FILES, *(f"{sample}/{name}" for sample in samples for name in SAMPLE_FILES)]
+    tables = sorted(directory / name for name in names if exists(directory / name))
     # System calls, not Python, take the time here.
-    with ThreadPoolExecutor(len(tables) or 1) as threads:
+    with ThreadPoolExecutor(min(len(tables), SYNCING_THREADS) or 1) as threads:
         list(threads.map(sync, tables))
-        digests = dict(zip((file.name for file in tables), threads.map(file_sha256, tables), strict=True))
+        digests = dict(
+            zip((str(file.relative_to(directory)) for file in tables), threads.map(file_sha256, tables), strict=True)
+        )
     engine = engine_report(stats)
     report = run_report(
         job.spec,
         description,
         plan,
         counts,
+        samples=samples,
         engine=engine,
         digests=digests,
         started_at=started,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from virnucpro_tasks.output.part import ShardPart, shard_part
 from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.pipeline.score import over_shards
+from virnucpro_tasks.pipeline.split import sample_of
 from virnucpro_tasks.recovery.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import read_valid_scores
@@ -28,11 +29,12 @@ class PartMaker:
 
     job: Job
     plan: Plan
-    style: TableStyle
+    styles: Mapping[str, TableStyle]
 
     def part(self, number: int) -> ShardPart:
         """The part of shard `number`. Raises DamagedError for tables or scores that were changed or are missing."""
-        return shard_part(self.scored(number), self.style)
+        shard = self.scored(number)
+        return shard_part(shard, self.styles[sample_of(self.job, shard.chunks)])
 
     def scored(self, number: int) -> ScoredShard:
         """Shard `number` with its scores; raises as `part` does."""
@@ -53,20 +55,28 @@ class PartMaker:
         return quarantine_reasons(self.job.paths, number, ordinals, max_attempts=max_attempts)
 
 
-def table_style(job: Job, description: BundleDescription) -> TableStyle:
-    """How the result tables of `job` are written."""
-    return TableStyle(
-        dialect=job.spec.parameters.dialect,
-        input_names=[entry.name for entry in job.spec.inputs],
-        model_label=description.label,
-        chunk_length=job.spec.parameters.chunk_length,
-    )
+def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
+    """How the result tables of each sample of `job` are written; without a sample sheet there is one, without name."""
+    facts = {sample: [plan.facts(ordinal) for ordinal in ordinals] for sample, ordinals in job.spec.samples.items()}
+    return {
+        sample: TableStyle(
+            dialect=job.spec.parameters.dialect,
+            input_names=[entry.name for entry in job.spec.inputs],
+            model_label=description.label,
+            chunk_length=job.spec.parameters.chunk_length,
+            has_mates=any(entry.has_mates for entry in found),
+            any_has_mates=any(entry.has_mates for entry in plan.inputs),
+            sample=sample,
+            first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
+        )
+        for sample, found in facts.items()
+    }
 
 
-def shard_parts(job: Job, plan: Plan, style: TableStyle, *, processes: int) -> Generator[ShardPart]:
+def shard_parts(job: Job, plan: Plan, styles: Mapping[str, TableStyle], *, processes: int) -> Generator[ShardPart]:
     """The parts of all shards of a job in order, made by up to `processes` processes.
 
     Raises DamagedError for files that were changed, JobError if one of several processes is killed.
     """
-    maker = PartMaker(job, plan, style)
+    maker = PartMaker(job, plan, styles)
     return over_shards(maker.part, job, plan, range(len(plan.shards)), processes=processes)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+import pyarrow as pa
 
 from virnucpro_tasks.errors import DamagedError, InputError
 from virnucpro_tasks.jobs.job import Job, is_stopped
@@ -13,6 +17,7 @@ from virnucpro_tasks.reads.batches import frame_batches
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.shards.cut import cut_shards, split_tail
+from virnucpro_tasks.shards.input_facts import InputTally
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
 from virnucpro_tasks.shards.tables import write_shard
 from virnucpro_tasks.shards.vectors import vectors_are_valid
@@ -56,18 +61,28 @@ def missing_shards(job: Job, plan: Plan) -> list[int]:
     ]
 
 
-def cut_input(job: Job) -> Iterator[FrameBatch]:
-    """The shards of a job from its input, in order; none of an empty one."""
+def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[FrameBatch]:
+    """The shards of a job from its input, in order; none of an empty one. `skipped` is as in `each_input`.
+
+    Each sample is cut as if it were alone, so that its vectors are those of a job of its own, to the last bit.
+    """
     if job.is_empty:
-        return iter(())
+        return
     parameters = job.spec.parameters
     batches = frame_batches(
         job.inputs,
         chunk_length=parameters.chunk_length,
         min_length=parameters.min_length,
         strict=parameters.strict,
+        skipped=skipped,
     )
-    return split_tail(cut_shards(_from_store(batches), first_budget=parameters.shard_tokens))
+    for _, of_sample in groupby(_from_store(batches), key=lambda batch: sample_of(job, batch.chunks)):
+        yield from split_tail(cut_shards(of_sample, first_budget=parameters.shard_tokens))
+
+
+def sample_of(job: Job, chunks: pa.Table) -> str:
+    """The name of the sample to which a shard belongs, empty without a sample sheet."""
+    return job.spec.inputs[chunks["input_ordinal"][0].as_py()].sample
 
 
 def _from_store(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
@@ -84,7 +99,9 @@ def _from_store(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
 
 def _split(job: Job) -> Iterator[int]:
     entries: list[ShardEntry] = []
-    for number, shard in enumerate(cut_input(job)):
+    tally = InputTally()
+    for number, shard in enumerate(cut_input(job, skipped=tally.skipped)):
+        tally.add(shard.chunks)
         entry = write_shard(shard, frames=job.paths.frames(number), chunks=job.paths.chunks(number))
         entries.append(entry)
         if is_stopped(job.paths):
@@ -94,4 +111,4 @@ def _split(job: Job) -> Iterator[int]:
     for ordinal, staged in enumerate(job.spec.inputs):
         if not file_matches(job.paths.input(ordinal), staged.sha256):
             raise InputError("changed while the job was reading it", file=staged.name, hint="submit it again")
-    write_plan(job.paths.plan, entries)
+    write_plan(job.paths.plan, entries, tally.facts(len(job.spec.inputs)))

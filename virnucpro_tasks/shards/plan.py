@@ -29,10 +29,24 @@ class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunks_sha256: str
 
 
+class InputFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An input file as splitting found it: the number of its first record in the job, from 0 (-1 if it holds none),
+    whether it holds reads of pairs, and how many alignments of a BAM file were left out.
+    """
+
+    first_record: int = -1
+    has_mates: bool = False
+    skipped: int = 0
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of plan.json; a shard's number is its place in `shards`."""
+    """The content of plan.json; a shard's number is its place in `shards`, an input's its place in `inputs`.
+
+    A plan of an older version has no `inputs`.
+    """
 
     shards: tuple[ShardEntry, ...]
+    inputs: tuple[InputFacts, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -43,15 +57,19 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Numbers of the shards that hold frames."""
         return [number for number, entry in enumerate(self.shards) if entry.frames]
 
+    def facts(self, ordinal: int) -> InputFacts:
+        """The facts of an input."""
+        return self.inputs[ordinal] if self.inputs else InputFacts()
+
 
 def shard_token_budget(shard: int, *, first_budget: int) -> int:
     """ESM-2 tokens at which shard number `shard` is closed."""
     return first_budget << (shard // SHARDS_PER_GROWTH)
 
 
-def write_plan(path: Path, shards: Sequence[ShardEntry]) -> None:
+def write_plan(path: Path, shards: Sequence[ShardEntry], inputs: Sequence[InputFacts] = ()) -> None:
     """Write plan.json atomically: splitting is complete."""
-    write_checked(path, Plan(tuple(shards)))
+    write_checked(path, Plan(tuple(shards), tuple(inputs)))
 
 
 def read_plan(path: Path) -> Plan:
