@@ -110,6 +110,12 @@ class BrokerError(VirnucproError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class DownloadError(VirnucproError):
+    """A file cannot be fetched: no connection, a refusal, or a server that does not answer as it should."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class BackendError(VirnucproError):
     """A requested device, attention backend or precision is not available here."""
 

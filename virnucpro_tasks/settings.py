@@ -47,7 +47,7 @@ RESUME, REPEAT = "resume", "repeat"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
-_PATHS = ("store", "bundle")
+_PATHS = ("store", "bundle", "downloads")
 _AS_WRITTEN = (*_PATHS, "owner")
 """Settings whose values may begin or end with a space."""
 
@@ -72,6 +72,9 @@ class Settings:
     store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
     broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
+    downloads: str | None = _setting(
+        None, "folder of what 'models pull' fetches; if not given virnucpro/downloads in XDG_CACHE_HOME"
+    )
     precision: str | None = _setting(None, "fp32, fp16, bf16, fp8 or fp8-ff; the bundle's own if not given")
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
     token_budget: int | None = _count(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")

@@ -37,7 +37,7 @@ COMMANDS = {
     "remove": "Delete a job and its files.",
     "worker": "Start workers on this host, one process per device.",
     "flower": "Start Flower, on loopback and with a password.",
-    "models": "Make, check and list model bundles.",
+    "models": "Fetch published models; make, check, list bundles.",
     "train": "Fit a head to labelled records.",
     "evaluate": "Measure a bundle on labelled records.",
     "bench": "Measure the speed of the models on this host.",

@@ -1,4 +1,4 @@
-"""`virnucpro models`: make, check and list model bundles."""
+"""`virnucpro models`: fetch published files, make, check and list model bundles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.cli import pull
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
 from virnucpro_tasks.errors import BundleError, printable
@@ -20,7 +21,10 @@ _FOLDER = PathType(path_type=Path)
 
 @click.group("models", cls=WholeHelpGroup)
 def command() -> None:
-    """Make, check and list model bundles."""
+    """Fetch published files; make, check and list model bundles."""
+
+
+command.add_command(pull.command)
 
 
 @command.command()
