@@ -20,7 +20,8 @@
 | run.json                         | finish_job            | the job's; written last: the job is finished     |
 
 Besides the folders of jobs a store has the files submissions/{key}: the id of the job that has this content key
-(`jobs/deduplicate.py`). The client writes them; without one the work is done again. The file store-id holds the id of
+(`jobs/deduplicate.py`). The client writes them; without one the work is done again. The files names/{name} hold the id
+of the job that has this name (`jobs/job_names.py`). The file store-id holds the id of
 the store (`jobs/store_id.py`); the first process that needs it writes it.
 
 Temporary names begin with a dot. A file under its final name is complete.
@@ -82,6 +83,16 @@ def shard_number(name: str) -> int | None:
 def submission_file(store: Path, key: str) -> Path:
     """The file that holds the id of the job with this content key."""
     return store / "submissions" / key
+
+
+def names_folder(store: Path) -> Path:
+    """The folder of the names of jobs."""
+    return store / "names"
+
+
+def name_file(store: Path, name: str) -> Path:
+    """The file that holds the id of the job with this name."""
+    return names_folder(store) / name.lower()
 
 
 def store_id_file(store: Path) -> Path:

@@ -2,21 +2,35 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cli.conftest import Virnucpro
 from click.testing import CliRunner, Result
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.cli import list_jobs
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, fail_job
+from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.keys import STORE_REASONS
 from virnucpro_tasks.queue import store_failures
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.store_failures import count_store_failure
 from virnucpro_tasks.settings import Settings
+
+
+def rows(result: Result) -> dict[str, list[str]]:
+    """The lines of a list that is not for a terminal, by job id."""
+    headings, *lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert headings == list(list_jobs.TSV_COLUMNS)
+    assert all(len(line) == len(headings) for line in lines)
+    return {line[0]: line for line in lines}
 
 
 def listed(settings: Settings, *flags: str) -> Result:
@@ -59,10 +73,10 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     assert stats["cmdstat_hgetall"]["calls"] == 1
     assert "cmdstat_hget" not in stats
     # And in lines, one a job
-    lines = {line.split()[0]: line for line in listed(settings).stdout.splitlines()}
+    lines = rows(listed(settings))
     assert set(lines) == set(shown)
-    assert "failed, " in lines[failed.job_id] and "No space left on device" in lines[failed.job_id]
-    assert "\x1b" not in lines[failed.job_id]
+    assert lines[failed.job_id][2] == "failed" and "No space left on device" in lines[failed.job_id][-1]
+    assert "\x1b" not in lines[failed.job_id][-1]
     client.delete(STORE_REASONS)
 
 
@@ -72,7 +86,7 @@ def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) ->
     jobs[1].paths.run.write_text("{}")
     result = listed(settings)
     assert result.exit_code == ExitCode.OK
-    assert [line.split()[0] for line in result.stdout.splitlines()] == [jobs[2].job_id]
+    assert list(rows(result)) == [jobs[2].job_id]
     warnings = result.stderr.splitlines()
     assert len(warnings) == 2
     assert {str(jobs[0].paths.job) in text or str(jobs[1].paths.run) in text for text in warnings} == {True}
@@ -83,6 +97,100 @@ def test_without_redis_the_store_is_listed(settings: Settings) -> None:
     fail_job(failed, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     result = listed(settings)
     assert result.exit_code == ExitCode.OK
-    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
-    assert lines[failed.job_id].endswith("reads.fasta: the file is empty")
-    assert lines[waiting.job_id].endswith("queued, 0 shards embedded so far")
+    lines = rows(result)
+    assert (lines[failed.job_id][2], lines[failed.job_id][-1]) == ("failed", "reads.fasta: the file is empty")
+    assert (lines[waiting.job_id][2], lines[waiting.job_id][-1]) == ("queued", "NA")
+
+
+def test_what_tells_jobs_apart_is_listed_for_scripts(settings: Settings, finished: Job, tmp_path: Path) -> None:
+    reads = tmp_path / "a\tb\x1b.fasta"
+    reads.write_bytes(SAMPLE.read_bytes())
+    waiting = make_job(replace(settings, owner="anna"), reads, SAMPLE, SAMPLE)
+    shutil.copytree(finished.paths.root, settings.store / "jobs" / finished.job_id)
+    claim_name(settings.store, "sea-water", waiting.job_id)
+    lines = rows(listed(settings))
+    virus = json.loads(finished.paths.run.read_bytes())["counts"]["virus_records"]
+    assert lines[waiting.job_id] == [
+        *(
+            waiting.job_id,
+            "sea-water",
+            "queued",
+            "NA",
+            waiting.spec.created_at,
+            "anna",
+            "demonstration (DEMONSTRATION)",
+        ),
+        *(f"{tmp_path}/a\\tb\\x1b.fasta and 2 more", "NA", "NA"),
+    ]
+    assert lines[finished.job_id][1:4] == ["NA", "done", "1.0000"] and lines[finished.job_id][8] == str(virus)
+    shown = {entry["job_id"]: entry for entry in json.loads(listed(settings, "--json").stdout)}
+    assert shown[waiting.job_id]["inputs"] == [str(reads), str(SAMPLE), str(SAMPLE)]
+    assert (shown[waiting.job_id]["exit_code"], shown[waiting.job_id]["names"]) == (None, ["sea-water"])
+    assert (shown[finished.job_id]["exit_code"], shown[finished.job_id]["virus_records"]) == (0, virus)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let standard output be a terminal of so many columns."""
+
+    def set_width(columns: int) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+    return set_width
+
+
+def test_a_person_sees_a_table(
+    settings: Settings, finished: Job, virnucpro: Virnucpro, terminal: Callable[[int], None]
+) -> None:
+    settings = replace(settings, owner="anna")
+    failed, waiting = (make_job(settings, SAMPLE) for _ in range(2))
+    shutil.copytree(finished.paths.root, settings.store / "jobs" / finished.job_id)
+    fail_job(failed, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    terminal(80)
+    ended = virnucpro("list")
+    headings, *lines, reason = ended.out
+    assert headings.split() == ["JOB", "STATE", "AGE", "VIRUS", "OWNER", "BUNDLE", "INPUTS"]
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 3
+    shown = {
+        next(job.job_id for job in (finished, failed, waiting) if job.job_id.startswith(line.split()[0])): line
+        for line in lines
+    }
+    assert set(shown) == {finished.job_id, failed.job_id, waiting.job_id}
+    assert "(DEMO)" in shown[finished.job_id] and "short.fasta" in shown[finished.job_id]
+    assert shown[waiting.job_id].split()[1] == "queued" and shown[waiting.job_id].split()[3:5] == ["-", "anna"]
+    assert failed.job_id.startswith(reason.partition(":")[0]) and reason.endswith(": reads.fasta: the file is empty")
+    terminal(30)
+    assert virnucpro("list").out[0].split() == ["JOB", "STATE"]
+
+
+def full_id(beginning: str, *jobs: Job) -> str:
+    """The id that begins so."""
+    (found,) = [job.job_id for job in jobs if job.job_id.startswith(beginning)]
+    return found
+
+
+def test_the_shown_beginning_of_an_id_names_the_job(
+    settings: Settings, virnucpro: Virnucpro, terminal: Callable[[int], None]
+) -> None:
+    job = make_job(settings, SAMPLE)
+    terminal(80)
+    shown = virnucpro("list").out[1].split()[0]
+    assert shown != job.job_id
+    assert virnucpro("remove", shown, "--force").code == ExitCode.OK and not job.paths.root.exists()
+
+
+def test_a_store_without_jobs_says_so(settings: Settings, virnucpro: Virnucpro) -> None:
+    settings.store.mkdir()
+    ended = virnucpro("list")
+    assert ended.code == ExitCode.OK and len(ended.out) == 1
+    assert ended.err == [f"there is no job in the store {settings.store}"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0s"), (59, "59s"), (60, "1min"), (3_600, "1h"), (86_399, "23h"), (8_640_000, "100d")]
+)
+def test_ages(seconds: int, shown: str) -> None:
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    made = (now - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    assert list_jobs.age_text(made, now) == shown

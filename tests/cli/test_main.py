@@ -43,14 +43,14 @@ def test_called_with_nothing_it_shows_help_and_fails(monkeypatch: pytest.MonkeyP
     ("arguments", "code", "part"),
     [
         (["no-such-command"], ExitCode.USAGE, "No such command"),
-        (["status", "../../etc"], ExitCode.JOB_FAILED, "not a job id"),
-        (["status", "20260101t000000z-aaaaaaaaaaaaaaaa"], ExitCode.JOB_FAILED, "not in the store"),
+        (["status", "../../etc", "--store", "."], ExitCode.JOB_FAILED, "not a job id"),
+        (["status", "20260101t000000z-aaaaaaaaaaaaaaaa"], ExitCode.JOB_FAILED, "there is no store"),
         (
             ["submit", "x.fasta", "--bundle", "demo", "--broker-url", "redis://127.0.0.1:1/0"],
             ExitCode.UNREACHABLE,
             "Redis",
         ),
-        (["predict", "x.fasta", "-o", "out"], ExitCode.BAD_INPUT, "no model bundle is set"),
+        (["predict", "x.fasta", "-o", "out"], ExitCode.USAGE, "no model bundle is set"),
         (["predict", "x.fasta", "-o", "out", "--bundle", "nowhere"], ExitCode.BAD_INPUT, "no bundle.json here"),
         (["predict", "x.fasta", "-o", "out", "--bundle", "demo"], ExitCode.BAD_INPUT, "x.fasta"),
         (["predict", "-o", "out", "--bundle", "demo"], ExitCode.USAGE, "no input file"),
@@ -78,7 +78,7 @@ def test_an_unexpected_error_is_reported_without_a_traceback(
     def explode(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.job_ids", explode)
+    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.require_store", explode)
     assert run(monkeypatch, "list") == ExitCode.UNEXPECTED
     message = capsys.readouterr().err
     assert "ZeroDivisionError: by nought" in message
@@ -101,7 +101,7 @@ def test_a_signal_that_ends_a_command_is_named(
 ) -> None:
     for ending in ENDING_SIGNALS:
         signal.signal(ending, signal.SIG_DFL)
-    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.job_ids", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr("virnucpro_tasks.cli.list_jobs.require_store", lambda *_: os.kill(os.getpid(), number))
     assert run(monkeypatch, "list") == ExitCode.INTERRUPTED
     assert capsys.readouterr().err == f"\nvirnucpro: error: interrupted by {number.name}\n"
 

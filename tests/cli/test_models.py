@@ -147,9 +147,11 @@ def test_verify_of_a_damaged_description(run: Callable, copied: Path) -> None:
     assert "bundle.json: expected" in err and "`$.chunk_length`" in err
 
 
-@pytest.mark.parametrize("name", ["", "nowhere", "n" * 300])
-def test_verify_of_no_bundle(name: str, run: Callable) -> None:
-    assert run("verify", name)[0] == ExitCode.BAD_INPUT
+@pytest.mark.parametrize(
+    ("name", "code"), [("", ExitCode.USAGE), ("nowhere", ExitCode.BAD_INPUT), ("n" * 300, ExitCode.BAD_INPUT)]
+)
+def test_verify_of_no_bundle(name: str, code: ExitCode, run: Callable) -> None:
+    assert run("verify", name)[0] == code
 
 
 def test_list_shows_the_demonstration_and_what_is_in_the_folders(run: Callable, copied: Path) -> None:
@@ -205,5 +207,5 @@ def test_on_a_client_the_commands_that_need_a_worker_say_so(
     monkeypatch.setitem(sys.modules, f"virnucpro_tasks.models.{module}", None)
     options = flat(sources | {"--chunk-length": 500}) if module == "convert" else ["--rebuild", SAMPLE]
     code, _, err = run(module, tmp_path / "out", *options)
-    assert code == ExitCode.BAD_INPUT
+    assert code == ExitCode.USAGE
     assert "virnucpro-tasks[worker]" in err

@@ -55,6 +55,31 @@ def test_results_are_in_the_folder_and_the_work_is_gone(
     assert [(settings.store, settings.shard_tokens) for settings in asked] == [(out / ".virnucpro-work", 1_234)]
 
 
+def test_json_tells_where_the_results_are_and_what_they_hold_and_names_nothing_that_is_gone(
+    virnucpro: Virnucpro, finished: Job, tmp_path: Path, run_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_as(ExitCode.OK)
+    monkeypatch.chdir(tmp_path)
+    ended = virnucpro("predict", SAMPLE, "-o", "out", "--quiet", "--json")
+    report = json.loads("\n".join(ended.out))
+    counts = json.loads((tmp_path / "out" / "run.json").read_text())["counts"]
+    assert (report["output"], report["state"], report["exit_code"]) == (str(tmp_path / "out"), "done", 0)
+    assert report["demonstration"] is True
+    assert report["records"]["by_status"] == counts["records"]
+    assert report["records"]["by_call"]["virus"] == counts["virus_records"]
+    assert report["records"]["all"] == sum(counts["records"].values())
+    assert WORK_FOLDER not in ended.out and "job_id" not in report and "store" not in report
+
+
+def test_json_of_a_run_that_can_be_repeated_names_its_work(virnucpro: Virnucpro, tmp_path: Path, run_as: Any) -> None:
+    run_as(ExitCode.JOB_FAILED)
+    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet", "--json")
+    report = json.loads("\n".join(ended.out))
+    assert (ended.code, report["exit_code"], report["records"]) == (ExitCode.JOB_FAILED, 5, None)
+    assert report["store"] == str(tmp_path / "out" / WORK_FOLDER)
+    assert (tmp_path / "out" / WORK_FOLDER / "jobs" / report["job_id"]).is_dir()
+
+
 def test_kept_vectors_are_copied_too(virnucpro: Virnucpro, finished: Job, tmp_path: Path, run_as: Any) -> None:
     run_as(ExitCode.OK)
     ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--keep-embeddings", "--quiet", "--json")
@@ -218,4 +243,4 @@ def test_why_a_job_failed_is_said_even_if_the_run_is_to_be_quiet(
         split(JobState.FAILED, shards_done=1, tokens_done=1, message="the store fails"), exit_code=ExitCode.JOB_FAILED
     )
     monkeypatch.setattr(predict, "run_here", lambda *_, **__: failed)
-    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet").err == ["the store fails"]
+    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--quiet").err == ["virnucpro: error: the store fails"]

@@ -30,7 +30,19 @@ def test_files_are_named_the_mark_of_completion_last(finished: Job, virnucpro: V
     assert {Path(line).name for line in ended.out} == {file.name for file in finished.paths.results.iterdir()}
     assert Path(ended.out[-1]).name == COMMIT_MARK
     listed = json.loads("\n".join(virnucpro("results", finished.job_id, "--json").out))
-    assert listed == {"job_id": finished.job_id, "files": ended.out}
+    assert (listed["job_id"], listed["files"]) == (finished.job_id, ended.out)
+    assert (listed["output"], listed["exit_code"]) == (str(finished.paths.results), ExitCode.OK)
+    assert listed["records"]["all"] == sum(listed["records"]["by_status"].values()) > 0
+    assert sum(listed["records"]["by_call"].values()) == listed["records"]["by_status"]["scored"]
+
+
+def test_paths_are_absolute_for_a_program(
+    finished: Job, virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    listed = json.loads("\n".join(virnucpro("results", finished.job_id, "-o", "out", "--json").out))
+    assert listed["output"] == str(tmp_path / "out")
+    assert {Path(file).parent for file in listed["files"]} == {tmp_path / "out"}
 
 
 def test_copies_are_equal_and_not_replaced_without_force(finished: Job, virnucpro: Virnucpro, tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.errors import BrokerError, counted
-from virnucpro_tasks.jobs.job import cancel_job, open_job
+from virnucpro_tasks.jobs.job import cancel_job
 from virnucpro_tasks.queue.client import drop_waiting
 
 
 @click.command("cancel")
-@click.argument("job_id")
+@job_argument
 @deployment_options
 @click.pass_context
 def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
@@ -24,7 +25,7 @@ def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
     'virnucpro resume' continues it.
     """
     settings = settings_of(context, **flags)
-    job = open_job(settings.store, job_id)
+    job = meant_job(settings, job_id, is_final=True)
     # The marker file is what counts: without Redis, the workers discard the waiting shards one by one.
     cancel_job(job)
     try:
@@ -32,7 +33,7 @@ def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
     except BrokerError as error:
         dropped = ""
         say(f"warning: {error}")
-    say(f"job {job_id} is cancelled{dropped}")
+    say(f"job {job.job_id} is cancelled{dropped}")
 
 
 def _dropped(shards: int) -> str:

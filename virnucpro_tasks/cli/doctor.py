@@ -21,14 +21,16 @@ from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_lefto
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, VirnucproError, counted
+from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.models.verification import verify_bundle
 from virnucpro_tasks.queue.client import workers
-from virnucpro_tasks.queue.redis_checks import check_redis
+from virnucpro_tasks.queue.redis_checks import check_durable, check_reachable, check_redis
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.host import (
     available_cores,
@@ -147,7 +149,7 @@ def _host(_: Settings) -> str:
 
 
 def _store(settings: Settings) -> str:
-    settings.store.mkdir(parents=True, exist_ok=True)
+    require_store(settings.store)
     probe = settings.store / ".doctor"
     write_bytes(probe, b"")
     # Another doctor may do the same.
@@ -157,6 +159,7 @@ def _store(settings: Settings) -> str:
 
 
 def _file_system(settings: Settings) -> str:
+    require_store(settings.store)
     found = shortcomings(settings.store)
     return f"has {'; '.join(map(str, found))}" if found else "has all that a deployment uses"
 
@@ -172,7 +175,12 @@ def _server(_: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    warning = check_redis(app_of(settings))
+    app = app_of(settings)
+    if not exists(settings.store):
+        check_reachable(app)
+        warning = check_durable(app, redis_check=settings.redis_check)
+        return f"answers, {f'but {warning}' if warning else 'keeps its data'}"
+    warning = check_redis(app)
     return f"answers, serves this store, but {warning}" if warning else "answers, serves this store, keeps its data"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from celery import Celery
 
+from virnucpro_tasks.cli.job_end import tell_end
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import progress_display
 from virnucpro_tasks.jobs.job import Job
@@ -39,6 +40,6 @@ def follow(
             if check is not None and not progress.is_final:
                 check()
     assert progress is not None, "waiting yields at least one snapshot"
-    if progress.message and tells_end:
-        say(progress.message, quiet=quiet)
+    if tells_end:
+        tell_end(progress, quiet=quiet)
     return progress

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from virnucpro_tasks.cli.columns import Column, aligned
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
-from virnucpro_tasks.cli.progress import describe
-from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.jobs.job import job_ids, open_job
-from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
+from virnucpro_tasks.cli.progress import MOST_UNFINISHED, share_done
+from virnucpro_tasks.errors import VirnucproError, printable
+from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
+from virnucpro_tasks.jobs.job import job_ids
+from virnucpro_tasks.jobs.listing import JobIdentity, JobListing
+from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.queue.client import all_with_store_failures, worker_troubles
+
+TSV_COLUMNS = (
+    *("job_id", "names", "state", "share_done", "created_at", "owner", "bundle", "inputs", "virus_records"),
+    "message",
+)
+MISSING = "NA"
+_MARK = " (DEMO)"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A job of the list."""
+
+    progress: Progress
+    identity: JobIdentity
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.progress.as_dict() | self.identity.as_dict()
+
+    @property
+    def message(self) -> str:
+        """The reason if the job has failed or cannot go on."""
+        is_reason = self.progress.state not in (JobState.DONE, JobState.CANCELLED)
+        return self.progress.message if is_reason else ""
 
 
 @click.command("list")
@@ -23,32 +54,113 @@ from virnucpro_tasks.queue.client import all_with_store_failures, worker_trouble
 @json_option
 @click.pass_context
 def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
-    """List the jobs of the store, oldest first; works without Redis."""
+    """List the jobs of the store, oldest first; works without Redis.
+
+    On a terminal a table, elsewhere tab-separated lines with a heading; --json tells most.
+    """
     settings = settings_of(context, **flags)
+    require_store(settings.store)
     app = app_of(settings)
-    snapshots = all_with_store_failures(app, list(_readable(settings.store)))
+    found = list(_readable(settings.store))
+    snapshots = all_with_store_failures(app, [progress for progress, _ in found])
+    jobs = [Listed(progress, identity) for progress, (_, identity) in zip(snapshots, found, strict=True)]
     if as_json:
-        print_json([progress.as_dict() for progress in snapshots])
+        print_json([job.as_dict() for job in jobs])
         return
-    for progress in snapshots:
-        click.echo(_line(progress))
-    if any(not progress.is_final for progress in snapshots):
+    for line in _table(jobs, job_ids(settings.store)) if sys.stdout.isatty() else _lines(jobs):
+        click.echo(line)
+    if not jobs:
+        say(f"there is no job in the store {settings.store}")
+    if any(not job.progress.is_final for job in jobs):
         for line in worker_troubles(app):
             say(f"warning: {line}")
 
 
-def _readable(store: Path) -> Iterator[Progress]:
-    """Snapshots of the jobs that can be read; about each of the others a warning is printed."""
-    for job_id in job_ids(store):
-        try:
-            yield job_progress(open_job(store, job_id))
-        except VirnucproError as error:
-            say(f"warning: {error}")
+def _readable(store: Path) -> Iterator[tuple[Progress, JobIdentity]]:
+    """The jobs that can be read; about each of the others a warning is printed."""
+    for found in JobListing(store).read():
+        if isinstance(found, VirnucproError):
+            say(f"warning: {found}")
+        else:
+            yield found
 
 
-def _line(progress: Progress) -> str:
-    """One line about a job, with the reason if it has failed or cannot go on."""
-    line = f"{progress.job_id}  {describe(progress)}"
-    if not progress.message or progress.state in (JobState.DONE, JobState.CANCELLED):
-        return line
-    return f"{line}: {progress.message}"
+def _lines(jobs: Sequence[Listed]) -> Iterator[str]:
+    """Tab-separated lines, for scripts."""
+    yield "\t".join(TSV_COLUMNS)
+    for job in jobs:
+        progress, identity = job.progress, job.identity
+        share = share_done(progress)
+        values = (
+            progress.job_id,
+            ",".join(identity.names),
+            progress.state,
+            None if share is None else f"{share:.4f}",
+            progress.created_at,
+            identity.owner,
+            identity.bundle,
+            printable(identity.inputs[0]) + _more(identity.inputs),
+            progress.virus_records,
+            printable(job.message),
+        )
+        yield "\t".join(MISSING if value in (None, "") else str(value) for value in values)
+
+
+def _table(jobs: Sequence[Listed], ids: Sequence[str]) -> Iterator[str]:
+    """A table for a person, whose job ids are shortened; below it why jobs have failed or cannot go on."""
+    if not jobs:
+        return
+    short = shortest_beginnings(ids)
+    now = datetime.now(UTC)
+    names = [",".join(job.identity.names) for job in jobs]
+    columns = [
+        Column("JOB", [short[job.progress.job_id] for job in jobs], least=80),
+        *([Column("NAME", names, least=10, rank=2)] if any(names) else []),
+        Column("STATE", [_state(job.progress) for job in jobs], least=9, rank=1),
+        Column("AGE", [age_text(job.progress.created_at, now) for job in jobs], least=5, rank=4, is_number=True),
+        Column("VIRUS", [_virus(job.progress) for job in jobs], least=7, rank=3, is_number=True),
+        Column("OWNER", [job.identity.owner for job in jobs], least=6, rank=7),
+        Column(
+            "BUNDLE",
+            [job.identity.bundle_name for job in jobs],
+            ends=["" if job.identity.bundle == job.identity.bundle_name else _MARK for job in jobs],
+            least=11,
+            rank=6,
+        ),
+        Column(
+            "INPUTS",
+            [printable(Path(job.identity.inputs[0]).name) for job in jobs],
+            ends=[_more(job.identity.inputs) for job in jobs],
+            least=14,
+            rank=5,
+        ),
+    ]
+    yield from aligned(columns, width=shutil.get_terminal_size().columns)
+    for job in jobs:
+        if job.message:
+            yield f"{short[job.progress.job_id]}: {printable(job.message)}"
+
+
+def _state(progress: Progress) -> str:
+    share = share_done(progress)
+    if progress.state != JobState.EMBEDDING or share is None:
+        return str(progress.state)
+    return f"{min(share, MOST_UNFINISHED):.0%} done"
+
+
+def age_text(created_at: str, now: datetime) -> str:
+    """The time since a job was made (ISO 8601), in its largest unit."""
+    seconds = max(0.0, (now - datetime.fromisoformat(created_at)).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def _virus(progress: Progress) -> str:
+    return "-" if progress.virus_records is None else f"{progress.virus_records:,}"
+
+
+def _more(inputs: Sequence[str]) -> str:
+    """How many inputs there are besides the first one."""
+    return f" and {len(inputs) - 1:,} more" if len(inputs) > 1 else ""

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from virnucpro_tasks.errors import ExitCode, VirnucproError, printable
+from virnucpro_tasks.cli.complaint import complain
+from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.interruption import catch_ending_signals
@@ -140,7 +141,7 @@ def _usage_message(error: click.ClickException) -> str:
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:
-    click.echo(f"virnucpro: error: {printable(message)}", err=True)
+    complain(message)
     return code
 
 

@@ -10,7 +10,7 @@ import click
 from virnucpro_tasks.cli import pull
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
-from virnucpro_tasks.errors import BundleError, printable
+from virnucpro_tasks.errors import BackendError, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
 from virnucpro_tasks.models.verification import verify_bundle
@@ -132,8 +132,8 @@ def _part_and_text(licence: str) -> tuple[str, str]:
     return part, text
 
 
-def _needs_worker(error: ImportError) -> BundleError:
-    return BundleError(f"this needs {error.name}", hint="pip install 'virnucpro-tasks[worker]'")
+def _needs_worker(error: ImportError) -> BackendError:
+    return BackendError(f"this needs {error.name}", hint="pip install 'virnucpro-tasks[worker]'")
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:

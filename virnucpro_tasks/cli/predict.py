@@ -9,6 +9,7 @@ import click
 
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
     accepted,
     bundle_line,
@@ -27,8 +28,10 @@ from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import RunReport, read_report
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
+from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock, make_folder
@@ -106,19 +109,20 @@ def command(
         job = deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
+        results: RunReport | None = None
         progress = run_here(settings, job, devices=devices, quiet=quiet)
         if exists(job.paths.run):
             embeddings = output / "embeddings" if keep_embeddings else None
             copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
+            results = read_report(output / COMMIT_MARK)
             remove_work(job)
         elif progress.exit_code is ExitCode.BAD_INPUT and not exists(job.paths.plan):
             # The input itself is at fault: with another one it is another job.
             remove_work(job)
     ended_well = progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE)
-    if progress.message:
-        say(progress.message, quiet=quiet and ended_well)
+    tell_end(progress, names_job=False, quiet=quiet)
     if as_json:
-        print_json(progress.as_dict())
+        print_json(one_shot_report(progress, job, output, results))
     elif ended_well:
         say(f"results are in {output}", quiet=quiet)
     return accepted(progress, incomplete_ok=incomplete_ok, quiet=quiet)

@@ -13,10 +13,12 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.cli.job_argument import job_argument, meant_job
+from virnucpro_tasks.cli.job_end import results_report
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import PathType, json_option, settings_of, store_option
 from virnucpro_tasks.errors import DamagedError, OutputError
-from virnucpro_tasks.jobs.job import Job, open_job
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
@@ -192,7 +194,7 @@ def as_output_error(output: Path) -> Iterator[None]:
 
 
 @click.command("results")
-@click.argument("job_id")
+@job_argument
 @click.option(
     "-o",
     "--output",
@@ -207,17 +209,29 @@ def command(
     context: click.Context, /, job_id: str, *, output: Path | None, force: bool, as_json: bool, **flags: Any
 ) -> None:
     """Copy the result files of a finished job to --output, or print their paths."""
-    job = open_job(settings_of(context, **flags).store, job_id)
+    job = meant_job(settings_of(context, **flags), job_id)
     if output == Path("-"):
         result_files(job)
         sys.stdout.buffer.write((job.paths.results / "records.tsv").read_bytes())
         return
     files = result_files(job) if output is None else _copied(job, output, force=force)
     if as_json:
-        print_json({"job_id": job_id, "files": [str(file) for file in files]})
+        print_json(_report(job, files))
     else:
         for file in files:
             click.echo(str(file))
+
+
+def _report(job: Job, files: Sequence[Path]) -> dict[str, Any]:
+    """Where the result files are and what they hold, as plain values for JSON."""
+    report = read_report(job.paths.run)
+    return {
+        "job_id": job.job_id,
+        "output": str(files[-1].parent.absolute()),
+        "files": [str(file.absolute()) for file in files],
+        "exit_code": int(report.exit_code),
+        **results_report(report),
+    }
 
 
 def _copied(job: Job, output: Path, *, force: bool) -> list[Path]:

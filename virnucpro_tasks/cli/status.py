@@ -7,18 +7,19 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs.job import open_job
+from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.queue.client import with_store_failures, worker_troubles, workers
 
 
 @click.command("status")
-@click.argument("job_id")
+@job_argument
 @click.option(
     "--workers/--no-workers", "ask_workers", default=True, help="Also ask Redis and the workers about the job."
 )
@@ -28,19 +29,19 @@ from virnucpro_tasks.queue.client import with_store_failures, worker_troubles, w
 def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_json: bool, **flags: Any) -> None:
     """Show the progress of a job. It is read from the store, so this works without Redis."""
     settings = settings_of(context, **flags)
-    job = open_job(settings.store, job_id)
+    job = meant_job(settings, job_id)
     progress = job_progress(job)
     app = app_of(settings)
     if ask_workers:
         progress = with_store_failures(app, job, progress)
-    report = progress.as_dict() | {"inputs": [entry.name for entry in job.spec.inputs]}
+    report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)
         try:
             able = [worker for worker in workers(app) if queue in worker.queues]
             report["workers"] = [worker.name for worker in able]
             report["running"] = {
-                worker.name: [list(task) for task in worker.running if job_id in task] for worker in able
+                worker.name: [list(task) for task in worker.running if job.job_id in task] for worker in able
             }
         except BrokerError as error:
             report["workers"] = None
@@ -50,7 +51,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     if as_json:
         print_json(report)
         return
-    click.echo(f"{job_id}  {describe(progress)}")
+    click.echo(f"{job.job_id}  {describe(progress)}")
     if progress.message:
         click.echo(progress.message)
     for line in report.get("troubles", []):

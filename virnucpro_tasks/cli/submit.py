@@ -9,6 +9,7 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
     hashing_note,
@@ -24,6 +25,7 @@ from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
+from virnucpro_tasks.jobs.job_names import checked_name, claim_name
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
@@ -45,6 +47,7 @@ from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
 @click.option("-o", "--output", type=PathType(path_type=Path), help="Folder for the results; implies --wait.")
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@click.option("--name", "job_name", help="Name that commands take for the job instead of its id; one job has it.")
 @click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
 @json_option
 @click.pass_context
@@ -64,6 +67,7 @@ def command(
     wait: bool,
     output: Path | None,
     force: bool,
+    job_name: str | None,
     force_new: bool,
     as_json: bool,
     **flags: Any,
@@ -73,6 +77,8 @@ def command(
     If the same input was submitted before, with the same parameters and bundle, that job is continued instead.
     """
     settings = settings_of(context, **flags)
+    if job_name is not None:
+        checked_name(job_name)
     app = app_of(settings)
     check_redis(app)
     if output is not None:
@@ -96,6 +102,8 @@ def command(
     if force_new:
         replace_submission(settings.store, job)
     job = submission.job
+    if job_name is not None:
+        _name(submission, job_name)
     warn_of_empty_inputs(job)
     start(app, submission)
     if not wait and output is None:
@@ -106,8 +114,19 @@ def command(
     if output is not None and job.paths.run.exists():
         copy_results(job, output, force=force)
     if as_json:
-        print_json(progress.as_dict())
+        print_json(end_report(progress, job, output))
     return accepted(progress, incomplete_ok=incomplete_ok)
+
+
+def _name(submission: Submission, name: str) -> None:
+    """Give the job its name; a new one is removed if another job has that."""
+    job = submission.job
+    try:
+        claim_name(job.paths.store, name, job.job_id)
+    except BaseException:
+        if submission.state is None:
+            remove_job(job, force=True)
+        raise
 
 
 def start(app: VirnucproApp, submission: Submission) -> None:

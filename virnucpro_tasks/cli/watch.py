@@ -9,22 +9,23 @@ import click
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.deployment_news import DeploymentNews
 from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.job_argument import job_argument, meant_job
+from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
-from virnucpro_tasks.jobs.job import open_job
 
 
 @click.command("watch")
-@click.argument("job_id")
+@job_argument
 @deployment_options
 @json_option
 @click.pass_context
 def command(context: click.Context, /, job_id: str, *, as_json: bool, **flags: Any) -> int:
     """Follow a job until it ends; ends with the job's exit code. Ctrl-C leaves the job running."""
     settings = settings_of(context, **flags)
-    job = open_job(settings.store, job_id)
+    job = meant_job(settings, job_id)
     app = app_of(settings)
     progress = follow(app, job, lease_seconds=settings.lease_seconds, news=DeploymentNews(app, job))
     if as_json:
-        print_json(progress.as_dict())
+        print_json(end_report(progress, job, None))
     return progress.exit_code

@@ -36,7 +36,8 @@ def unfinished(store: Path) -> Iterator[Path]:
                 yield Path(job)
             else:
                 yield from _hidden_below(job)
-    yield from (Path(entry) for entry in _entries(store / "submissions") if _is_hidden(entry))
+    for folder in ("submissions", "names"):
+        yield from (Path(entry) for entry in _entries(store / folder) if _is_hidden(entry))
     yield from (Path(entry) for entry in _entries(store) if life_of_name(entry.name) is not None)
 
 

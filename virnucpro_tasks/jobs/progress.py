@@ -17,6 +17,9 @@ from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.files import decode, read_checked, read_object
 
+RECORDS_FILE = "records.tsv"
+"""The table of records; a job without calls has none."""
+
 
 class JobState(StrEnum):
     """The stage that a job has reached."""
@@ -34,10 +37,13 @@ FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 class RecordCounts(msgspec.Struct, frozen=True):
-    """Numbers of records without a score."""
+    """Numbers of records by status."""
 
     invalid: int
     quarantined: int
+    scored: int = 0
+    no_open_frame: int = 0
+    too_short: int = 0
 
 
 class ChunkCounts(msgspec.Struct, frozen=True):
@@ -51,6 +57,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     records: RecordCounts
     chunks: ChunkCounts
+    virus_records: int = 0
 
 
 class RunReport(msgspec.Struct, frozen=True):
@@ -62,6 +69,19 @@ class RunReport(msgspec.Struct, frozen=True):
     problems: list[str]
     counts: Counts
     sha256: dict[str, str]
+    demonstration: bool = False
+
+    @property
+    def virus_records(self) -> int | None:
+        """The number of records that are called virus; None if the bundle called none, because it has no head."""
+        return self.counts.virus_records if RECORDS_FILE in self.sha256 else None
+
+    def record_counts(self) -> dict[str, Any]:
+        """The numbers of records: all of them, by status and by call. Plain values for JSON."""
+        by_status = msgspec.structs.asdict(self.counts.records)
+        virus = self.virus_records
+        calls = None if virus is None else {"virus": virus, "others": self.counts.records.scored - virus}
+        return {"all": sum(by_status.values()), "by_status": by_status, "by_call": calls}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,7 @@ class Progress:
     """The progress of a job at one moment. Totals are None until splitting is complete; tokens are ESM-2 tokens.
 
     `shards_quarantined` counts the shards with quarantined records; each counts as done once its other records are
-    embedded.
+    embedded. `virus_records` are those called virus, None until the job is done.
     """
 
     job_id: str
@@ -82,14 +102,16 @@ class Progress:
     tokens_done: int | None
     message: str
     exit_code: ExitCode
+    virus_records: int | None = None
 
     @property
     def is_final(self) -> bool:
         return self.state in FINAL_STATES
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self) | {"state": str(self.state), "exit_code": int(self.exit_code)}
+        """Plain values for JSON; a job that is not over has no exit code."""
+        is_over = self.is_final or self.exit_code != ExitCode.OK
+        return asdict(self) | {"state": str(self.state), "exit_code": int(self.exit_code) if is_over else None}
 
 
 def job_progress(job: Job) -> Progress:
@@ -108,7 +130,7 @@ def job_progress(job: Job) -> Progress:
         quarantined &= planned
         shards_total, tokens_total = len(plan.to_embed), plan.tokens
         tokens_done = sum(plan.shards[number].tokens for number in done)
-    state, message, exit_code = _state(job, shards_total, len(done))
+    state, message, exit_code, virus_records = _state(job, shards_total, len(done))
     return Progress(
         job_id=job.job_id,
         state=state,
@@ -120,19 +142,20 @@ def job_progress(job: Job) -> Progress:
         tokens_done=tokens_done,
         message=message,
         exit_code=exit_code,
+        virus_records=virus_records,
     )
 
 
-def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobState, str, ExitCode]:
+def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobState, str, ExitCode, int | None]:
     paths = job.paths
     # By reading, not by looking first: a job may be removed or resumed between the two.
     with suppress(FileNotFoundError):
         report = read_report(paths.run)
-        return JobState.DONE, _final_message(report), report.exit_code
+        return JobState.DONE, _final_message(report), report.exit_code, report.virus_records
     with suppress(FileNotFoundError):
-        return JobState.FAILED, *_failure(paths.failed)
+        return JobState.FAILED, *_failure(paths.failed), None
     if exists(paths.cancelled):
-        return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED
+        return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED, None
     if shards_total is None:
         started = bool(shards_in(paths.shards, ".parquet"))
         if not started and not exists(paths.root):
@@ -141,10 +164,10 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
                 job_id=job.job_id,
                 hint="something has removed it: repeat the command, with another folder if that happens again",
             )
-        return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK
+        return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK, None
     if shards_ended < shards_total:
-        return JobState.EMBEDDING, "", ExitCode.OK
-    return JobState.FINISHING, "", ExitCode.OK
+        return JobState.EMBEDDING, "", ExitCode.OK, None
+    return JobState.FINISHING, "", ExitCode.OK, None
 
 
 def read_report(path: Path) -> RunReport:

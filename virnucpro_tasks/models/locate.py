@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, Bundle, read_bundle
 from virnucpro_tasks.models.demonstration import shipped_demonstration
 from virnucpro_tasks.models.folder import new_folder
@@ -26,9 +26,12 @@ def find_bundle(name: str | None, *, announce: Callable[[int], None] | None = No
 
 
 def locate_bundle(name: str | None) -> Bundle:
-    """`find_bundle` without digests: for whoever needs the description, or hashes or loads the files itself."""
+    """`find_bundle` without digests: for whoever needs the description, or hashes or loads the files itself.
+
+    Raises SettingsError for no name, BundleError.
+    """
     if not name:
-        raise BundleError(
+        raise SettingsError(
             "no model bundle is set",
             hint="give --bundle FOLDER, or --bundle demo for the shipped demonstration",
         )
