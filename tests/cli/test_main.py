@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli.commands import run
 from cli.conftest import Virnucpro
+from job import SAMPLE
 
 from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
@@ -46,7 +47,7 @@ def test_called_with_nothing_it_shows_help_and_fails(monkeypatch: pytest.MonkeyP
         (["status", "../../etc", "--store", "."], ExitCode.JOB_FAILED, "not a job id"),
         (["status", "20260101t000000z-aaaaaaaaaaaaaaaa"], ExitCode.JOB_FAILED, "there is no store"),
         (
-            ["submit", "x.fasta", "--bundle", "demo", "--broker-url", "redis://127.0.0.1:1/0"],
+            ["submit", str(SAMPLE), "--bundle", "demo", "--broker-url", "redis://127.0.0.1:1/0"],
             ExitCode.UNREACHABLE,
             "Redis",
         ),

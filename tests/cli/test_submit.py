@@ -98,3 +98,47 @@ def test_a_folder_with_results_is_refused_before_anything_is_submitted(
 def test_chunks_of_another_length_than_the_head_was_trained_on_give_a_warning(virnucpro: Virnucpro) -> None:
     ended = virnucpro("submit", SAMPLE, "-e", 300)
     assert ended.err == ["warning: chunks of 300 bases, but the head was trained on 500"]
+
+
+def test_a_job_can_be_called_by_its_name_until_it_is_removed(settings: Settings, virnucpro: Virnucpro) -> None:
+    (job_id,) = virnucpro("submit", SAMPLE, "--name", "sea-water").out
+    assert virnucpro("status", "sea-water", "--no-workers").out[0].startswith(job_id)
+    # The same submission again is the same job, which may have a second name
+    assert virnucpro("submit", SAMPLE, "--name", "sea-water").out == [job_id]
+    assert virnucpro("submit", SAMPLE, "--name", "again").out == [job_id]
+    (listed,) = json.loads("\n".join(virnucpro("list", "--json").out))
+    assert listed["names"] == ["again", "sea-water"]
+    assert virnucpro("remove", "sea-water", "--force").err[-1] == f"job {job_id} is removed"
+    for name in ("sea-water", "again"):
+        assert virnucpro("status", name, "--no-workers").code == ExitCode.JOB_FAILED
+
+
+def test_a_name_that_another_job_has_is_refused_and_nothing_is_submitted(
+    settings: Settings, virnucpro: Virnucpro, calls: Calls
+) -> None:
+    (job_id,) = virnucpro("submit", SAMPLE, "--name", "mine").out
+    calls.clear()
+    ended = virnucpro("submit", SAMPLE, "--min-length", 100, "--name", "mine")
+    assert ended.code == ExitCode.USAGE and f"job {job_id} is called mine" in ended.err[-1]
+    assert job_ids(settings.store) == [job_id] and calls == []
+
+
+@pytest.mark.parametrize("name", ["", "7", "@last", "a/b", "../x", "a b"])
+def test_what_is_no_name_is_refused_before_any_work(name: str, settings: Settings, virnucpro: Virnucpro) -> None:
+    ended = virnucpro("submit", SAMPLE, "--name", name)
+    assert ended.code == ExitCode.USAGE and "is no name for a job" in ended.err[-1]
+    assert not settings.store.exists()
+
+
+def test_only_a_job_that_is_surely_meant_is_cancelled_or_removed(settings: Settings, virnucpro: Virnucpro) -> None:
+    (job_id,) = virnucpro("submit", SAMPLE).out
+    assert virnucpro("status", "@last", "--no-workers").out[0].startswith(job_id)
+    assert virnucpro("status", job_id[:4], "--no-workers").out[0].startswith(job_id)
+    for command in ("cancel", "remove"):
+        for meant in ("@last", job_id[:8]):
+            ended = virnucpro(command, meant)
+            assert ended.code == ExitCode.USAGE and job_id in ended.err[-1]
+    assert job_ids(settings.store) == [job_id]
+    job = open_job(settings.store, job_id)
+    assert not job.paths.cancelled.exists()
+    assert virnucpro("cancel", job_id[:20]).code == ExitCode.OK and job.paths.cancelled.exists()

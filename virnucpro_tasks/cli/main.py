@@ -12,10 +12,12 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.complaint import complain
+from virnucpro_tasks.cli.interrupted import interruption
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
@@ -51,6 +53,15 @@ COMMANDS = {
 MODULES = {"list": "list_jobs"}
 """Modules whose name is not that of their command."""
 
+HOW_TO_GO_ON = {
+    "train": "the same command goes on from the vectors in its --work folder",
+    "evaluate": "the same command goes on from the vectors in its --work folder",
+    "results": "repeat the command: the results stay in the store",
+    "chaos": "nothing is kept: the same command injects the same faults again",
+    "bench": "nothing is kept: repeat the command",
+}
+"""Commands that say themselves how to go on, or leave nothing behind, are not among them."""
+
 FITTING_COMMANDS = frozenset({"train", "evaluate"})
 """The commands that compute with NumPy in their own process."""
 
@@ -69,6 +80,15 @@ class LazyGroup(click.Group):
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module = import_module(f"virnucpro_tasks.cli.{MODULES.get(cmd_name, cmd_name)}")
         return module.command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; if it is interrupted, the message says how to go on, where there is something to say."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            if advice := HOW_TO_GO_ON.get(ctx.invoked_subcommand or ""):
+                error.add_note(advice)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -106,7 +126,7 @@ def main() -> None:
         code = code if isinstance(code, int) else ExitCode.OK
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
-        code = _complain(_interruption(error.__cause__ or error), ExitCode.INTERRUPTED)
+        code = _complain(interruption(error.__cause__ or error), ExitCode.INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
@@ -126,11 +146,6 @@ def main() -> None:
             ExitCode.UNEXPECTED,
         )
     sys.exit(int(code))
-
-
-def _interruption(error: BaseException) -> str:
-    """The message on an interruption; Ctrl-C has no name."""
-    return " by ".join(["interrupted", *error.args]) if isinstance(error, KeyboardInterrupt) else "interrupted"
 
 
 def _usage_message(error: click.ClickException) -> str:

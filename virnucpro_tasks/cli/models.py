@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli import pull
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
 from virnucpro_tasks.errors import BackendError, printable
@@ -71,10 +72,9 @@ def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_jso
         from virnucpro_tasks.models.convert import convert_bundle
     except ImportError as error:
         raise _needs_worker(error) from None
-    _show(
-        convert_bundle(name=name or printable(output.absolute().name), output=output, licences=stated, **files),
-        as_json=as_json,
-    )
+    with saying_how_to_go_on("nothing is left of the new bundle; repeat the command"):
+        made = convert_bundle(name=name or printable(output.absolute().name), output=output, licences=stated, **files)
+    _show(made, as_json=as_json)
 
 
 @command.command()
@@ -104,7 +104,7 @@ def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("output", type=_FOLDER)
 @click.option(
     "--rebuild",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PathType(path_type=Path),
     metavar="FASTA",
     help="Make random weights instead, and a tokenizer trained on these sequences.",
 )

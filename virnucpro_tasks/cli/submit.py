@@ -79,13 +79,13 @@ def command(
     settings = settings_of(context, **flags)
     if job_name is not None:
         checked_name(job_name)
-    app = app_of(settings)
-    check_redis(app)
     if output is not None:
         require_free(output, force=force)
         check_place(output)
     locate_bundle(settings.bundle)
     check_inputs([*inputs, *more_inputs], strict=strict, allow_empty=allow_empty)
+    app = app_of(settings)
+    check_redis(app)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
     say_if_terminal_is_read([*inputs, *more_inputs])
     job = submit(

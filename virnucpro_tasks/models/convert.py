@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ from virnucpro_tasks.models.sizes import (
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.verification import verify_once
 from virnucpro_tasks.models.weights import read_weights
-from virnucpro_tasks.system.file_operations import utf8_path
+from virnucpro_tasks.system.file_operations import exists, utf8_path
 from virnucpro_tasks.system.files import file_sha256, write_json
 
 STORED_TYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -141,6 +142,9 @@ def _part(path: Path, part: str) -> Path:
     """`path`, or the folder `part` in it if it is a bundle; 'demo' is the shipped demonstration."""
     if str(path) == DEMONSTRATION and not path.exists():
         path = demo_bundle().path
+    with suppress(OSError):  # whoever reads it says what it is
+        if not exists(path):
+            raise BundleError("No such file or directory", path=path, hint="check the path")
     if not (path / DESCRIPTION_FILE).is_file():
         return path
     verify_once(Bundle(path, read_description(path)), part=f"{part}/")

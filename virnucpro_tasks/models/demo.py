@@ -22,6 +22,7 @@ from virnucpro_tasks.models.bundle import Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.sizes import CLASSES, DnabertSizes, Esm2Sizes, HeadSizes, MlpConfiguration, Shapes
 from virnucpro_tasks.models.tokenizer import BASES
+from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import utf8_path
 from virnucpro_tasks.system.files import write_json
 
@@ -78,7 +79,10 @@ def fasta_sequences(path: Path) -> list[str]:
     """The sequences of a plain FASTA file. Raises InputError."""
     try:
         records = path.read_text(encoding="ascii").split(">")[1:]
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        cause = cause_of(error)
+        raise InputError(cause.words, file=str(path), hint=cause.advice) from None
+    except UnicodeDecodeError:
         raise InputError("cannot be read as text", file=str(path), hint="give an uncompressed FASTA file") from None
     if not records:
         raise InputError("no FASTA record in it", file=str(path))
