@@ -18,7 +18,7 @@ import redis
 from celery import Celery
 from service.deployment import PATIENCE_SECONDS
 
-from virnucpro_tasks.broker import MOST_RESTARTS, EmbeddedBroker, find_server
+from virnucpro_tasks.broker import MOST_RESTARTS, STOP_SECONDS, EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
 
 pytestmark = pytest.mark.service
@@ -139,6 +139,28 @@ def test_one_that_is_not_durable_writes_no_file_and_comes_back_empty(tmp_path: P
         assert revived(broker)
         assert client.get("lost") is None
         assert [file.name for file in tmp_path.rglob("*") if file.suffix in (".aof", ".rdb")] == []
+
+
+def test_one_that_is_not_durable_is_not_asked_to_end_and_leaves_nothing(tmp_path: Path) -> None:
+    with EmbeddedBroker(near=tmp_path, durable=False) as broker:
+        os.kill(broker.pid, signal.SIGSTOP)  # it would never obey
+        began = time.monotonic()
+    assert time.monotonic() - began < STOP_SECONDS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_block_may_begin_before_the_server_answers(tmp_path: Path) -> None:
+    with EmbeddedBroker(near=tmp_path, durable=False, awaited=False) as broker:
+        broker.await_answer()
+        assert redis.Redis.from_url(f"unix://{broker.socket}").ping()
+    server = tmp_path / "server"
+    server.write_text("#!/bin/sh\necho 'no memory left'\nexit 3\n")
+    server.chmod(0o755)
+    with (
+        EmbeddedBroker(server=server, near=tmp_path, durable=False, awaited=False) as broker,
+        pytest.raises(BrokerError, match="status 3: no memory left"),
+    ):
+        broker.await_answer()
 
 
 def test_a_server_that_answers_nothing_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

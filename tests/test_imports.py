@@ -76,6 +76,8 @@ def test_a_first_shard_waits_for_no_import(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "import virnucpro_tasks.queue.tasks\n"
+        "from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas\n"
+        "settle_without_pandas()\n"
         "from pathlib import Path\n"
         "from virnucpro_tasks.reads.batches import ReadInput, frame_batches\n"
         "from virnucpro_tasks.shards.cut import cut_shards\n"
@@ -86,7 +88,7 @@ def test_a_first_shard_waits_for_no_import(tmp_path: Path) -> None:
         "write_shard(next(iter(cut_shards(batches, first_budget=50_000))), frames=frames, chunks=chunks)\n"
         "assert read_table(frames).num_rows and read_table(chunks).num_rows\n"
         "print(*sorted({name for name in set(sys.modules) - before if name.split('.')[0] != 'pyarrow'}))\n"
-        "assert 'pyarrow.dataset' not in sys.modules\n"
+        "assert 'pyarrow.dataset' not in sys.modules and 'pandas' not in sys.modules\n"
     )
     arguments = [sys.executable, "-c", code, str(SAMPLE), str(tmp_path)]
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)

@@ -52,6 +52,14 @@ def test_the_supervisor_runs_as_long_as_the_block(stand_in, settings: Settings) 
     assert workers.log.read_text().endswith("stopped\n")
 
 
+def test_workers_without_work_are_not_waited_for(stand_in, settings: Settings) -> None:
+    stand_in(OBEDIENT)
+    with LocalWorkers(settings, devices="auto", most_devices=3) as workers:
+        wait_for(workers, "['--devices', 'auto', '--no-small-lane', '--most-devices', '3', '--one-shot', ")
+        workers.have_work = False
+    assert "stopped" not in workers.log.read_text()
+
+
 @pytest.mark.parametrize(("code", "exit_code"), [(2, 2), (99, 1)])
 def test_if_it_ends_the_last_line_of_a_worker_is_the_reason(
     stand_in, settings: Settings, code: int, exit_code: int

@@ -13,20 +13,19 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.socket_folder import LOOPBACK, SOCKET_NAME, free_port, make_socket_folder
 from virnucpro_tasks.system.causes import cause_of_status, cause_of_words
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.host import raise_open_files
-from virnucpro_tasks.system.processes import exit_text, spawn
+from virnucpro_tasks.system.processes import ends_within, exit_text, spawn
 from virnucpro_tasks.system.temporary import TemporaryFolder
+
+if TYPE_CHECKING:
+    import redis
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 PRIVATE_UMASK = 0o077
@@ -60,15 +59,26 @@ class EmbeddedBroker:
     The server ends with the block, and with this process even if that is killed (Linux). Ctrl-C in the terminal does
     not reach it, because it must outlive the workers. Raises BrokerError if there is no server program or it does not
     start, LimitError if too few open files are allowed.
+
+    Unless `awaited`, the block may begin before the server answers; then `await_answer` is to be called in it.
     """
 
     def __init__(
-        self, data: Path | None = None, *, server: Path | None = None, near: Path | None = None, durable: bool = True
+        self,
+        data: Path | None = None,
+        *,
+        server: Path | None = None,
+        near: Path | None = None,
+        durable: bool = True,
+        awaited: bool = True,
     ) -> None:
         self._data = data
         self._server = server
         self._near = near
         self._durable = durable
+        self._awaited = awaited
+        self._program: Path | None = None
+        self._log: IO[bytes] | None = None
         self._temporary: TemporaryFolder | None = None
         self._folder: Path | None = None
         self._port: int | None = None
@@ -105,6 +115,7 @@ class EmbeddedBroker:
         self._process.kill()
         self._process.wait()
         self._start()
+        self.await_answer()
 
     def revive(self) -> bool:
         """Start the server again if it has died, hangs or has lost its socket; returns whether that was so.
@@ -132,6 +143,8 @@ class EmbeddedBroker:
         return True
 
     def _is_hung(self) -> bool:
+        import redis
+
         client = self._client()
         try:
             client.ping()
@@ -149,6 +162,8 @@ class EmbeddedBroker:
             self._folder = None if self._temporary is None else self._temporary.path
             if self._folder is not None:
                 self._start()
+                if self._awaited:
+                    self.await_answer()
             else:
                 self._listen_on_loopback()
         except BaseException:
@@ -166,13 +181,14 @@ class EmbeddedBroker:
         for attempt in range(PORT_TRIES):
             self._port = free_port()
             try:
-                return self._start()
+                self._start()
+                return self.await_answer()
             except BrokerError:
                 if attempt == PORT_TRIES - 1:
                     raise
 
     def _start(self) -> None:
-        server = self._server or find_server()
+        server = self._program = self._server or find_server()
         folder = self._folder
         if folder is not None:
             # It may have been removed; nobody else may have put another one in its place.
@@ -185,24 +201,24 @@ class EmbeddedBroker:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
         # In memory: no disk has to have room for it.
         log = os.memfd_create("server.log") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
-        with os.fdopen(log, "w+b", buffering=0) as output:
-            try:
-                self._process = spawn(
-                    [server, "-"],
-                    stdin=subprocess.PIPE,
-                    output=output,
-                    cwd=data or Path("/"),
-                    umask=PRIVATE_UMASK,
-                )
-            except OSError as error:
-                raise BrokerError(f"{server} cannot be started: {error.strerror or error}") from error
-            assert self._process.stdin is not None
-            try:
-                self._process.stdin.write(self._configuration(data).encode())
-                self._process.stdin.close()
-            except BrokenPipeError:
-                pass  # it died at once: its last lines are reported
-            self._await(server, output)
+        self._close_log()
+        self._log = os.fdopen(log, "w+b", buffering=0)
+        try:
+            self._process = spawn(
+                [server, "-"],
+                stdin=subprocess.PIPE,
+                output=self._log,
+                cwd=data or Path("/"),
+                umask=PRIVATE_UMASK,
+            )
+        except OSError as error:
+            raise BrokerError(f"{server} cannot be started: {error.strerror or error}") from error
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(self._configuration(data).encode())
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it died at once: its last lines are reported
 
     def _configuration(self, data: Path | None) -> str:
         return configuration(
@@ -213,32 +229,47 @@ class EmbeddedBroker:
             durable=self._durable and data is not None,
         )
 
-    def _await(self, server: Path, output: Any) -> None:
-        assert self._process is not None
+    def await_answer(self) -> None:
+        """Wait until the server answers. Raises BrokerError, with its last words if it has ended."""
+        import redis
+
+        if self._process is None or self._log is None or self._program is None:
+            raise BrokerError("the embedded broker is not running")
         client = self._client()
         deadline = time.monotonic() + START_SECONDS
         while True:
             # Before the question: on loopback another program's server may have the port and answer.
             status = self._process.poll()
             if status is not None:
-                output.seek(0)
-                said = output.read().decode(errors="replace").strip().splitlines()[-3:]
+                self._log.seek(0)
+                said = self._log.read().decode(errors="replace").strip().splitlines()[-3:]
                 words = " / ".join(said) or "it said nothing"
                 cause = cause_of_words(words) if cause_of_words(words).why else cause_of_status(status)
                 hint = ": ".join(filter(None, [cause.why, cause.remedy]))
-                raise BrokerError(f"{server} {exit_text(status)}: {words}", hint=hint)
+                raise BrokerError(f"{self._program} {exit_text(status)}: {words}", hint=hint)
             try:
                 client.ping()
                 break
             except redis.exceptions.RedisError:
                 pass
             if time.monotonic() > deadline:
-                raise BrokerError(f"{server} does not answer within {START_SECONDS:.0f} s")
+                raise BrokerError(f"{self._program} does not answer within {START_SECONDS:.0f} s")
             time.sleep(0.01)
         client.close()
+        self._close_log()
         self._answered_at = time.monotonic()
 
+    def _close_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
     def _client(self) -> redis.Redis:
+        # Imported here: the server starts meanwhile.
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         retry = Retry(NoBackoff(), 0)
         if self._port is not None:
             return redis.Redis(
@@ -248,13 +279,13 @@ class EmbeddedBroker:
 
     def _stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            # One that writes no file has nothing to write at its end either, and would take a tenth of a second for it.
+            self._process.send_signal(signal.SIGTERM if self._durable else signal.SIGKILL)
+            if not ends_within(self._process, STOP_SECONDS):
                 self._process.kill()
-                self._process.wait()
+            self._process.wait()
             self._process = None
+        self._close_log()
         if self._temporary is not None:
             self._temporary.remove()
             self._temporary = self._folder = None

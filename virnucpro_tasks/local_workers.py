@@ -18,9 +18,9 @@ from virnucpro_tasks.system.causes import cause_of_status
 from virnucpro_tasks.system.file_operations import make_folder, open_to_append, read_bytes
 from virnucpro_tasks.system.host import raise_open_files, require_semaphores
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
-from virnucpro_tasks.system.processes import exit_text, spawn
+from virnucpro_tasks.system.processes import ends_within, exit_text, spawn
 from virnucpro_tasks.system.temporary import TemporaryFolder
-from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
+from virnucpro_tasks.worker_notes import END_SIGNAL, Note, NoteKind, NoteReader, pipe
 
 WORKER_MODULE = "virnucpro_workers"
 STOP_SECONDS = 15.0
@@ -47,13 +47,17 @@ LOG_FILE = "workers.log"
 class LocalWorkers:
     """Context manager: starts the supervisor for `devices` on enter, stops it and its workers on exit.
 
-    The output of the workers goes to workers.log in the store.
+    `auto` chooses `most_devices` devices at most. The output of the workers goes to workers.log in the store.
     """
 
-    def __init__(self, settings: Settings, *, devices: str, one_job: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, devices: str, most_devices: int | None = None, one_job: bool = True
+    ) -> None:
         self._settings = settings
         # With only one job, a process for small inputs beside the other coordinator would be one too many.
-        self._flags = ("--no-small-lane",) if one_job else ()
+        self._flags = ["--no-small-lane"] if one_job else []
+        if most_devices is not None:
+            self._flags += ["--most-devices", str(most_devices)]
         self._devices = devices
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -62,6 +66,8 @@ class LocalWorkers:
         self._last: Note | None = None
         self._loading_since: dict[str, float] = {}
         self._loading_told: dict[str, int] = {}
+        self.have_work = True
+        """Whether the workers may hold a part of a job; if not, none of them is waited for on exit."""
 
     @property
     def log(self) -> Path:
@@ -171,9 +177,7 @@ class LocalWorkers:
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM if self.have_work else END_SIGNAL)
+            if not ends_within(process, STOP_SECONDS):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.wait()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
-
-import yaml
 
 from virnucpro_tasks.broker_url import check_broker_url, masked_url
 from virnucpro_tasks.errors import SettingsError
@@ -182,17 +179,31 @@ def _read_file(file: Path) -> dict[str, Any]:
             content = handle.read(MOST_FILE_BYTES + 1)
         if len(content) > MOST_FILE_BYTES:
             raise SettingsError(f"settings file {file} is larger than {MOST_FILE_BYTES >> 20} MiB")
-        text = content.decode("utf-8-sig")
-        table = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+        table = _parsed(content.decode("utf-8-sig"), is_toml=file.suffix == ".toml")
     except OSError as error:
         raise SettingsError(f"settings file {file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"settings file {file} cannot be read: {' '.join(str(error).split())}") from None
     if table is None:
         return {}
     if not isinstance(table, dict):
         raise SettingsError(f"settings file {file} is not a table of names and values")
     return table
+
+
+def _parsed(text: str, *, is_toml: bool) -> Any:
+    """The content of a settings file. Raises ValueError, or RecursionError."""
+    # Imported here: most commands, and all workers, read no settings file.
+    if is_toml:
+        import tomllib
+
+        return tomllib.loads(text)
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def _converted(name: Any, value: Any, *, source: str) -> Any:

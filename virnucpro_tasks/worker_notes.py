@@ -1,11 +1,13 @@
 """Notes of workers to their supervisor, and of it to the command that started it: one JSON line a note, in a pipe.
 
-A pipe needs neither a disk with room nor Redis. Nobody waits for it: a note for which there is no room is dropped.
+A pipe needs neither a disk with room nor Redis. Nobody waits for it: a note for which there is no room is dropped. The
+other way goes a signal, END_SIGNAL.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from enum import StrEnum
 
@@ -13,6 +15,9 @@ import msgspec
 
 MOST_TEXT_CHARACTERS = 600
 """A note fits into PIPE_BUF bytes, so that those of several processes are not mixed up."""
+
+END_SIGNAL = signal.SIGRTMIN
+"""Signal of a command to the supervisor that it started: the workers hold no part of a job and are to end at once."""
 
 _READ_BYTES = 65_536
 

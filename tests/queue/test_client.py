@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -92,6 +93,15 @@ def test_waiting_ends_with_the_last_state(app: VirnucproApp, job: Job, settings:
     assert next(waiting).state == "queued"
     run_job(job, settings)
     assert [progress.state for progress in waiting] == ["done"]
+
+
+def test_the_end_of_a_job_is_seen_between_two_snapshots(app: VirnucproApp, job: Job) -> None:
+    waiting = wait_for(app, job, lease_seconds=60, poll_seconds=300, glance_seconds=0.01)
+    assert next(waiting).state == "queued"
+    cancel_job(job)
+    began = time.monotonic()
+    assert [progress.state for progress in waiting] == ["cancelled"]
+    assert time.monotonic() - began < 30
 
 
 def taken_by_a_worker(app: VirnucproApp, job: Job) -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
 from virnucpro_tasks.shards import cut
 from virnucpro_tasks.shards.cut import (
-    FINER_FROM_SHARDS,
     TAIL_PIECES,
     TAIL_SHARDS,
     chunk_tokens,
     cut_shards,
     split_tail,
 )
+from virnucpro_tasks.shards.plan import FINER_FROM_SHARDS
 
 
 def batch_of(chunks: list[list[int]], *, first: int = 0) -> FrameBatch:

@@ -113,6 +113,15 @@ def test_auto_without_a_gpu_says_so(mask: str | None, gpus, reason: str, cores: 
     assert f"{count} CPU worker" in choice.note
 
 
+@pytest.mark.parametrize(("most", "count"), [(1, 1), (2, 2), (9, 4), (None, 4)])
+@pytest.mark.parametrize(("gpus", "kind"), [(FOUR, "gpu"), ((), "cpu")])
+def test_auto_chooses_no_more_than_there_is_work_for(most: int | None, count: int, gpus, kind: str) -> None:
+    choice = choose_devices("auto", mask=None, gpus=gpus, cores=16, most_automatic=most)
+    assert [slot.name for slot in choice.slots] == [f"{kind}{number}" for number in range(count)]
+    named = choose_devices("cpu,cpu,cpu", mask=None, gpus=gpus, cores=16, most_automatic=most)
+    assert len(named.slots) == 3
+
+
 def test_unknown_gpus_without_a_mask_stay_unknown() -> None:
     assert visible_devices(None, None) is None
     assert visible_devices("", None) == ()

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.system.processes import ordered_process_map, start_method
+from virnucpro_tasks.system.processes import ends_within, ordered_process_map, start_method
 
 PARENT = """
 import multiprocessing, signal
@@ -47,6 +47,20 @@ def end_at_three(number: int) -> int:
 @pytest.mark.parametrize("count", [0, 1, 4, 23])
 def test_results_are_in_the_order_of_the_items(count: int) -> None:
     assert list(ordered_process_map(square, range(count), processes=2)) == [number * number for number in range(count)]
+
+
+@pytest.mark.parametrize("kernel_tells", [True, False])
+def test_the_end_of_a_process_is_waited_for_within_a_limit(monkeypatch: pytest.MonkeyPatch, kernel_tells: bool) -> None:
+    if not kernel_tells:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert not ends_within(process, 0.05)
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert ends_within(process, ENDED_SECONDS)
+        assert process.returncode == 0
+        assert ends_within(process, 0)
 
 
 def test_a_process_with_threads_is_not_forked() -> None:

@@ -55,6 +55,17 @@ def test_temporary_files_of_libraries_are_in_the_folder_that_says_who_made_it(st
     assert not any("TMPDIR" in spec.environment for spec in started.specs)
 
 
+def test_auto_starts_no_more_workers_than_the_job_has_shards(
+    started: Started, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "available_cores", lambda: 4)
+    assert main(["--devices", "auto", "--most-devices", "2", "--no-small-lane"]) == 7
+    assert [spec.name for spec in started.specs] == ["embed-cpu0", "embed-cpu1", "coordinate-0"]
+    with pytest.raises(SystemExit):
+        main(["--most-devices", "0"])
+    assert "must be at least 1" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("grace", "soft"), [(60, 60 - HAND_BACK_SECONDS), (4, 2)])
 def test_a_grace_period_is_split_between_the_shard_and_handing_it_back(
     started: Started, grace: float, soft: float

@@ -19,7 +19,7 @@ import pytest
 from virnucpro_workers.deaths import Policy
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 
-from virnucpro_tasks.worker_notes import Note, NoteKind
+from virnucpro_tasks.worker_notes import END_SIGNAL, Note, NoteKind
 
 RUN = """
 import json, sys
@@ -201,6 +201,26 @@ def test_a_second_interrupt_kills_at_once(start: Start) -> None:
     running.process.send_signal(signal.SIGINT)
     assert eventually(lambda: "stopping 1 worker" in running.said())
     running.process.send_signal(signal.SIGINT)
+    assert running.end() == 130
+    assert is_gone(pid)
+
+
+@pytest.mark.parametrize("code", [OBEDIENT, DEAF])
+def test_workers_that_hold_nothing_are_ended_at_once(start: Start, code: str) -> None:
+    running = start({"embed-gpu0": code, "coordinate-0": code}, stop_seconds=60)
+    pids = running.workers(2)
+    running.process.send_signal(END_SIGNAL)
+    assert running.end() == 0
+    assert all(map(is_gone, pids))
+    assert "stopping" not in running.said()
+
+
+def test_workers_that_are_stopping_can_be_ended_at_once(start: Start) -> None:
+    running = start({"embed-gpu0": DEAF}, stop_seconds=60)
+    (pid,) = running.workers(1)
+    running.process.send_signal(signal.SIGINT)
+    assert eventually(lambda: "stopping 1 workers" in running.said())
+    running.process.send_signal(END_SIGNAL)
     assert running.end() == 130
     assert is_gone(pid)
 

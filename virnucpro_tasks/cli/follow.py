@@ -24,15 +24,16 @@ def follow(
     tells_end: bool = True,
     check: Callable[[], None] | None = None,
     news: Callable[[], Iterable[str]] | None = None,
+    glance_seconds: float | None = None,
 ) -> Progress:
     """Show progress on standard error until the job is final; returns the last snapshot.
 
     With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
-    waiting; the lines of `news` are printed before it.
+    waiting; the lines of `news` are printed before it. `glance_seconds` is that of `wait_for`.
     """
     progress = None
     with progress_display(quiet=quiet) as show:
-        for progress in wait_for(app, job, lease_seconds=lease_seconds):
+        for progress in wait_for(app, job, lease_seconds=lease_seconds, glance_seconds=glance_seconds):
             raise_if_interrupted()
             show(progress)
             for line in news() if news is not None else ():

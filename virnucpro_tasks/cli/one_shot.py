@@ -7,21 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.extras import require_extra
-from virnucpro_tasks.cli.follow import follow
 from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover, remove_run_folders
-from virnucpro_tasks.jobs.progress import Progress, job_progress
+from virnucpro_tasks.jobs.most_shards import most_shards
+from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
-from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock
+
+GLANCE_SECONDS = 0.02
+"""So soon after the end of the job the command goes on; a look at its folder takes microseconds."""
 
 
 def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:
@@ -32,27 +33,46 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
     if exists(job.paths.run):
         return job_progress(job)
     # All of the job is in its folder: what Redis loses is queued again.
-    with EmbeddedBroker(near=settings.store, durable=False) as broker:
+    with EmbeddedBroker(near=settings.store, durable=False, awaited=False) as broker:
         settings = replace(settings, broker_url=broker.url)
-        app = app_of(settings)
-        with LocalWorkers(settings, devices=devices) as workers:
-            enqueue(app, job)
+        with LocalWorkers(settings, devices=devices, most_devices=most_shards(job)) as workers:
+            # Until the job is queued, and when its results are complete, they need not be waited for.
+            workers.have_work = False
+            progress = _follow_here(settings, job, broker, workers, quiet=quiet)
+            workers.have_work = progress.state is not JobState.DONE
+            return progress
 
-            def check() -> None:
-                workers.check()
-                if broker.revive():
-                    say("warning: the private Redis had ended and was started again", quiet=quiet)
-                    requeue_if_lost(app, job)
 
-            return follow(
-                app,
-                job,
-                lease_seconds=settings.lease_seconds,
-                quiet=quiet,
-                tells_end=False,
-                check=check,
-                news=workers.news,
-            )
+def _follow_here(
+    settings: Settings, job: Job, broker: EmbeddedBroker, workers: LocalWorkers, *, quiet: bool
+) -> Progress:
+    """Queue `job` and show its progress until it is final."""
+    # Imported here: Redis and the workers start meanwhile.
+    from virnucpro_tasks.cli.deployment import app_of
+    from virnucpro_tasks.cli.follow import follow
+    from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
+
+    app = app_of(settings)
+    broker.await_answer()
+    workers.have_work = True
+    enqueue(app, job)
+
+    def check() -> None:
+        workers.check()
+        if broker.revive():
+            say("warning: the private Redis had ended and was started again", quiet=quiet)
+            requeue_if_lost(app, job)
+
+    return follow(
+        app,
+        job,
+        lease_seconds=settings.lease_seconds,
+        quiet=quiet,
+        tells_end=False,
+        check=check,
+        news=workers.news,
+        glance_seconds=GLANCE_SECONDS,
+    )
 
 
 def embed_here(

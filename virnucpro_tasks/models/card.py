@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.jsonfile import read_struct
@@ -56,6 +54,10 @@ def weights_sha256(file: Path) -> str:
 
     It is the same for weights stored as FP32 and as FP16. Raises BundleError.
     """
+    # Imported here: reading a bundle's description needs neither, and every process does that.
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
     digest = hashlib.sha256()
     try:
         with mappable(file) as mapped, safe_open(mapped, framework="numpy") as stored:

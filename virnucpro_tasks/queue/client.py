@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
 from virnucpro_tasks.queue.job_queues import empty
@@ -100,9 +100,12 @@ def wait_for(
     *,
     lease_seconds: float,
     poll_seconds: float = 0.5,
+    glance_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress]:
     """Yield the job's progress every `poll_seconds` until it is final.
+
+    With `glance_seconds` it looks so often in between whether the job has ended, which costs less than a snapshot.
 
     When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it checks whether Redis has lost the job, and if so
     queues its next stage again. A job that waits for its turn, or whose shards take long, is not lost.
@@ -119,7 +122,16 @@ def wait_for(
         elif clock() - last_change > LEASES_WITHOUT_PROGRESS * lease_seconds:
             requeue_if_lost(app, job)
             last_change = clock()
-        time.sleep(poll_seconds)
+        _sleep(job, poll_seconds, poll_seconds if glance_seconds is None else glance_seconds)
+
+
+def _sleep(job: Job, seconds: float, glance_seconds: float) -> None:
+    """Sleep for `seconds`, or until the job is finished, failed or cancelled."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, glance_seconds))
+        if is_stopped(job.paths):
+            return
 
 
 def worker_troubles(app: Celery, queues: Sequence[str] | None = None) -> list[str]:

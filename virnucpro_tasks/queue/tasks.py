@@ -7,7 +7,7 @@ message ends is listed in `outcomes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
@@ -24,10 +24,6 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.job_queues import announcing, empty, entity
 from virnucpro_tasks.queue.outcomes import MessageReassigned, PipelineTask, message_outcome
 from virnucpro_tasks.recovery.stage import stage_attempt
-
-with suppress(ImportError):
-    # Arrow imports it with its first array where it is installed: a third of a second that a GPU would wait.
-    import pandas  # noqa: F401
 
 
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.split_job")

@@ -233,6 +233,12 @@ def open_input(path: Path, *, name: str) -> Iterator[InputStream]:
         yield InputStream(stream, head, compression)
 
 
+def is_compressed(path: Path) -> bool:
+    """Whether a file is compressed, by its first bytes. Raises OSError."""
+    with path.open("rb") as handle:
+        return _compression_of(handle.read(HEAD_BYTES)) is not None
+
+
 def _peeked(stream: ByteStream) -> tuple[ByteStream, bytes]:
     """The first HEAD_BYTES or more of a stream, and a stream that gives them again before the rest."""
     head = b""

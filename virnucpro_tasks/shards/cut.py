@@ -10,12 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.reads.tables import FrameBatch
-from virnucpro_tasks.shards.plan import MAX_CHUNK_ROWS, shard_token_budget
+from virnucpro_tasks.shards.plan import FINER_FROM_SHARDS, MAX_CHUNK_ROWS, SPECIAL_TOKENS, shard_token_budget
 
-SPECIAL_TOKENS = 2
-"""<cls> and <eos> around every protein."""
-
-FINER_FROM_SHARDS, TAIL_SHARDS, TAIL_PIECES = 16, 4, 4
+TAIL_SHARDS, TAIL_PIECES = 4, 4
 """Quarters suit up to 16 workers; smaller pieces would cost more in pauses than they save."""
 
 

@@ -12,6 +12,12 @@ from virnucpro_tasks.system.files import read_checked, write_checked
 SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""
 
+FINER_FROM_SHARDS = 16
+"""Of so many shards the last are cut finer."""
+
+SPECIAL_TOKENS = 2
+"""<cls> and <eos> around every protein."""
+
 MAX_CHUNK_ROWS = 500_000
 """chunk rows of one shard, so that input without open frames is written in bounded memory too."""
 

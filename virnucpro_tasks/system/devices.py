@@ -50,19 +50,25 @@ class DeviceChoice:
 
 
 def choose_devices(
-    asked: str, *, mask: str | None, gpus: tuple[Gpu, ...] | None, cores: int, cpu_threads: int = 1
+    asked: str,
+    *,
+    mask: str | None,
+    gpus: tuple[Gpu, ...] | None,
+    cores: int,
+    cpu_threads: int = 1,
+    most_automatic: int | None = None,
 ) -> DeviceChoice:
     """Parse `asked`: `auto`, `none`, or a comma list of `cpu`, `gpu`, `0`, `gpu:0`, `cuda:0`, `GPU-uuid`, `MIG-uuid`.
 
     Case and spaces do not matter. `gpu` and `cuda` are all visible GPUs. `mask` is CUDA_VISIBLE_DEVICES (None if
     unset): an index counts within it, a UUID must be in it. `gpus` are those that the driver lists, None if unknown:
-    then named devices are not checked. Raises BackendError for a device that is not visible, not understood, or named
-    twice (`cpu` may repeat).
+    then named devices are not checked. `auto` chooses `most_automatic` devices at most, the first ones. Raises
+    BackendError for a device that is not visible, not understood, or named twice (`cpu` may repeat).
     """
     visible = visible_devices(mask, gpus)
     words = [_normal(word) for word in asked.split(",")]
     if words == [AUTO]:
-        return _automatic(visible, mask, gpus, cores, cpu_threads)
+        return _automatic(visible, mask, gpus, cores, cpu_threads, most_automatic)
     if words == [NONE]:
         return DeviceChoice(())
     slots: list[DeviceSlot] = []
@@ -101,12 +107,17 @@ def visible_devices(mask: str | None, gpus: tuple[Gpu, ...] | None) -> tuple[str
 
 
 def _automatic(
-    visible: tuple[str, ...] | None, mask: str | None, gpus: tuple[Gpu, ...] | None, cores: int, cpu_threads: int
+    visible: tuple[str, ...] | None,
+    mask: str | None,
+    gpus: tuple[Gpu, ...] | None,
+    cores: int,
+    cpu_threads: int,
+    most: int | None,
 ) -> DeviceChoice:
     if visible and gpus:
-        slots = tuple(DeviceSlot(_slot_name(device), device) for device in visible)
+        slots = tuple(DeviceSlot(_slot_name(device), device) for device in visible[:most])
         return DeviceChoice(slots, f"devices: {', '.join(slot.name for slot in slots)}")
-    count = min(MAX_AUTOMATIC_CPU_SLOTS, max(1, cores // cpu_threads))
+    count = min(most or MAX_AUTOMATIC_CPU_SLOTS, MAX_AUTOMATIC_CPU_SLOTS, max(1, cores // cpu_threads))
     if mask is not None and gpus:
         why = f"CUDA_VISIBLE_DEVICES={mask!r} leaves no GPU"
     elif gpus is None:

@@ -12,6 +12,9 @@ from __future__ import annotations
 import os
 import sys
 
+COLLECTION_THRESHOLD = 20_000
+"""New objects after which Python looks for garbage; its default is 700."""
+
 
 def main() -> None:
     """Take the folders from the command line, then run the module with the arguments after it."""
@@ -22,8 +25,11 @@ def main() -> None:
     standard = os.path.dirname(os.__file__)
     last = max(place for place, folder in enumerate(sys.path) if _is_standard(folder, standard))
     sys.path[last + 1 : last + 1] = [folder for folder in folders if folder not in sys.path]
+    import gc
     import runpy
 
+    # What is imported is no garbage: by default it is looked through a thousand times until torch is there.
+    gc.set_threshold(COLLECTION_THRESHOLD)
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

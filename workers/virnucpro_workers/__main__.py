@@ -77,6 +77,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
         gpus=list_gpus(say=_say),
         cores=cores,
         cpu_threads=settings.cpu_threads,
+        most_automatic=options.most_devices,
     )
     if choice.note:
         _say(choice.note)
@@ -144,6 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the supervisor's flags; everything else is a setting."""
     parser = argparse.ArgumentParser(prog="python -m virnucpro_workers", description="Start the workers of this host.")
     parser.add_argument("--devices", default="auto", help=GRAMMAR)
+    parser.add_argument("--most-devices", type=_positive, help="'auto' chooses so many at most")
     parser.add_argument("--coordinators", type=_count, default=1, help="processes that split and finish jobs (1)")
     parser.add_argument(
         "--small-lane",
@@ -172,6 +174,13 @@ def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
     return number
 
 

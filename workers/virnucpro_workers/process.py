@@ -22,11 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from celery.signals import task_postrun, task_prerun, worker_init, worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_process_init
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.system.processes import die_with_parent, exit_text
@@ -67,23 +68,23 @@ def transport_options(role: str) -> dict[str, float]:
     return {"polling_interval": WAITING_SECONDS} if role == EMBED else {}
 
 
-def celery_arguments(*, queues: tuple[str, ...], node: str, log_level: str) -> list[str]:
-    """Return the command line of the Celery worker.
+def celery_options(*, queues: tuple[str, ...], node: str, log_level: str) -> dict[str, Any]:
+    """Return the options of the Celery worker, those of its command line, whose parser takes time to import.
 
     The pool is prefork with one child: only this pool gives heartbeats while a task runs, has time limits, requeues on
     SIGQUIT and reports a dead child at once.
     """
-    return [
-        "worker",
-        "--pool=prefork",
-        "--concurrency=1",
-        f"--queues={','.join(queues)}",
-        f"--hostname={node}",
-        f"--loglevel={log_level}",
-        "--without-gossip",
-        "--without-mingle",
-        "--task-events",
-    ]
+    return {
+        "pool": "prefork",
+        "concurrency": 1,
+        "queues": list(queues),
+        "hostname": node,
+        "loglevel": log_level,
+        "optimization": "default",
+        "without_gossip": True,
+        "without_mingle": True,
+        "task_events": True,
+    }
 
 
 def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: NoteWriter) -> int:
@@ -131,14 +132,14 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     tell_tasks(name, notes)
     report_lost_children(lose_child)
     logging.getLogger(CELERY_WORKER_LOGGER).addHandler(_LastError(fail))
-    started: list[Any] = []
-    worker_init.connect(lambda sender, **_: started.append(sender), weak=False)
+    settle_without_pandas()
     try:
-        app.worker_main(celery_arguments(queues=queues, node=node, log_level=settings.log_level))
+        worker = app.Worker(**celery_options(queues=queues, node=node, log_level=settings.log_level))
+        worker.start()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return loading.exit_code or code
-    return loading.exit_code or int(started[0].exitcode or 0 if started else ExitCode.UNEXPECTED)
+    return loading.exit_code or int(worker.exitcode or 0)
 
 
 def tell_tasks(name: str, notes: NoteWriter) -> None:

@@ -17,7 +17,7 @@ from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.system.causes import Cause, cause_of_status, cause_of_words
 from virnucpro_tasks.system.host import oom_kills
 from virnucpro_tasks.system.processes import exit_text, spawn
-from virnucpro_tasks.worker_notes import Note, NoteKind, NoteReader, pipe
+from virnucpro_tasks.worker_notes import END_SIGNAL, Note, NoteKind, NoteReader, pipe
 from virnucpro_workers.deaths import Deaths, Policy
 from virnucpro_workers.health import heartbeat_file, read_heartbeat
 
@@ -25,7 +25,7 @@ PERMANENT_EXITS = frozenset({ExitCode.USAGE, ExitCode.BAD_INPUT})
 """Exit codes for a wrong setting or a missing bundle: starting the worker again cannot help."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-AWAITED_SIGNALS = frozenset({*STOP_SIGNALS, signal.SIGCHLD})
+AWAITED_SIGNALS = frozenset({*STOP_SIGNALS, END_SIGNAL, signal.SIGCHLD})
 LONGEST_WAIT_SECONDS = 1.0
 
 
@@ -63,8 +63,8 @@ class Supervisor:
 
     On SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2 each worker gets SIGQUIT: it finishes its shard if that
     takes less than the soft shutdown time, and requeues it otherwise. On a second signal, or after
-    `policy.stop_seconds`, all get SIGKILL; their shards start elsewhere when the leases lapse. Workers die with this
-    process. Linux only (sigtimedwait).
+    `policy.stop_seconds`, all get SIGKILL; their shards start elsewhere when the leases lapse. On END_SIGNAL all
+    get SIGKILL at once. Workers die with this process. Linux only (sigtimedwait).
 
     Workers write notes into a pipe, whose number is added to their command line as `--notes-fd`.
     """
@@ -247,7 +247,9 @@ class Supervisor:
         return cause if cause.why else cause_of_status(status, oom_killed=oom_killed)
 
     def _obey(self, number: int) -> None:
-        if self._kill_at is None:
+        if number == END_SIGNAL:
+            self._end()
+        elif self._kill_at is None:
             self._stop(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK)
         else:
             self.say(f"{signal.Signals(number).name} again: killing")
@@ -269,11 +271,19 @@ class Supervisor:
             # To the parent only, which requeues the shard of its pool child.
             worker.process.send_signal(signal.SIGQUIT)
 
+    def _end(self) -> None:
+        """Kill the workers, which hold no part of a job."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self.policy.stop_seconds
+        self.say("nothing is left to be handed back: ending all workers")
+        self._kill_all()
+
     def _kill_all(self) -> None:
-        for worker in self._workers:
-            if worker.process is not None:
-                _kill_group(worker.process)
-                worker.process.wait()
+        running = [worker.process for worker in self._workers if worker.process is not None]
+        for process in running:
+            _kill_group(process)
+        for process in running:
+            process.wait()
 
     def _check_heartbeat(self, worker: _Worker, now: float) -> None:
         # A new process has the heartbeat file of its predecessor until it writes its own.

@@ -41,7 +41,7 @@ class Consumer:
 def parent(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(follow, "announce", lambda client, queues: None)
     monkeypatch.setattr(follow, "live_queues", lambda client, bundle: set(JOBS))
-    timer = SimpleNamespace(call_repeatedly=lambda *arguments: None)
+    timer = SimpleNamespace(call_repeatedly=lambda *arguments: SimpleNamespace(cancel=lambda: None))
     return SimpleNamespace(task_consumer=Consumer(), timer=timer, app=SimpleNamespace(on_lost_child=None))
 
 
@@ -63,3 +63,31 @@ def test_a_worker_takes_shards_only_while_its_child_has_models(parent: SimpleNam
     loading.run(lambda: None, name="embed-cpu0")
     step.poll(parent)
     assert consumer.taken == [BUNDLE, *JOBS]
+
+
+def test_a_worker_takes_its_first_shard_as_soon_as_its_models_are_loaded(
+    parent: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading = LoadingState()
+    step = type("Follow", (FollowJobQueues,), {"bundle_queue": BUNDLE, "loading": loading})(parent)
+    consumer = parent.task_consumer
+    step.start(parent)
+    # While they are loaded it asks Redis for nothing more, and does not block for long
+    asked: list[str] = []
+    monkeypatch.setattr(follow, "live_queues", lambda client, bundle: asked.append(bundle) or set(JOBS))
+    step.look(parent)
+    assert not asked and consumer.brpop_timeout == follow.READY_SECONDS
+    loading.run(lambda: None, name="embed-cpu0")
+    step.look(parent)
+    assert consumer.taken == [BUNDLE, *JOBS] and consumer.brpop_timeout == follow.WAITING_SECONDS
+    step.look(parent)
+    assert asked == [BUNDLE]
+    # The same after a computing process was lost, and after a connection was
+    parent.app.on_lost_child()
+    loading.run(lambda: None, name="embed-cpu0")
+    step.look(parent)
+    assert consumer.taken == [BUNDLE, *JOBS]
+    step.stop(parent)
+    parent.task_consumer = consumer = Consumer()
+    step.start(parent)
+    assert consumer.taken == [BUNDLE, *JOBS] and consumer.brpop_timeout == follow.WAITING_SECONDS

@@ -9,6 +9,7 @@ from celery.worker import state
 
 from virnucpro_tasks.keys import QUIET_LEASES
 from virnucpro_tasks.queue.job_queues import announce, entity, live_queues, sweep
+from virnucpro_workers.consumer.kombu_internals import block_for
 from virnucpro_workers.consumer.periodic import PeriodicStep
 from virnucpro_workers.loading import LoadingState
 
@@ -18,6 +19,10 @@ FOLLOW_SECONDS = 0.25
 WAITING_SECONDS = 0.25
 """How long a worker blocks on the queues that it knows before it polls again, then also the queues of new jobs.
 kombu's default of 1 s would leave a GPU idle for that time."""
+
+READY_SECONDS = 0.03
+"""How soon after its models are loaded a worker takes a shard that waits for it. Until then it blocks no longer than
+this, which costs Redis some thirty small answers a second."""
 
 SWEEP_SECONDS = 5.0
 
@@ -33,20 +38,42 @@ class FollowJobQueues(PeriodicStep):
     loading: LoadingState
     """Both set on a subclass: the queue of the worker's bundle, and the state that its child reports."""
 
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._takes = False
+        self._ready_timer: Any = None
+
     def start(self, parent: Any) -> None:
         parent.app.on_lost_child = lambda: self.pause(parent)
+        self._takes = False
         super().start(parent)
+        self._ready_timer = parent.timer.call_repeatedly(READY_SECONDS, self.look, (parent,))
+
+    def stop(self, parent: Any) -> None:
+        super().stop(parent)
+        if self._ready_timer is not None:
+            self._ready_timer.cancel()
+
+    terminate = stop
 
     def pause(self, parent: Any) -> None:
         """Take no shard until a child has loaded models again; called before the message of the lost one goes back."""
         self.loading.begin()
+        self._takes = False
         self._subscribe(parent, set())
 
+    def look(self, parent: Any) -> None:
+        """Begin to take shards if the child has just loaded its models; Redis is asked only then."""
+        if self.loading.is_ready and not self._takes:
+            self.poll(parent)
+
     def poll(self, parent: Any) -> None:
+        self._takes = self.loading.is_ready
+        block_for(parent, WAITING_SECONDS if self._takes else READY_SECONDS)
         with parent.task_consumer.channel.conn_or_acquire() as client:
             announce(client, held_queues(self.bundle_queue))
             wanted = live_queues(client, self.bundle_queue)
-        self._subscribe(parent, wanted if self.loading.is_ready else set())
+        self._subscribe(parent, wanted if self._takes else set())
 
     def _subscribe(self, parent: Any, wanted: set[str]) -> None:
         """Take messages from the queues `wanted` and from no other queue of a job."""
