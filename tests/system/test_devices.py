@@ -118,6 +118,7 @@ def test_auto_without_a_gpu_says_so(mask: str | None, gpus, reason: str, cores: 
 def test_auto_chooses_no_more_than_there_is_work_for(most: int | None, count: int, gpus, kind: str) -> None:
     choice = choose_devices("auto", mask=None, gpus=gpus, cores=16, most_automatic=most)
     assert [slot.name for slot in choice.slots] == [f"{kind}{number}" for number in range(count)]
+    assert choice.note.endswith(f"; {4 - count} more would have no part of this input") == (count < 4)
     named = choose_devices("cpu,cpu,cpu", mask=None, gpus=gpus, cores=16, most_automatic=most)
     assert len(named.slots) == 3
 

@@ -219,7 +219,7 @@ def test_workers_that_are_stopping_can_be_ended_at_once(start: Start) -> None:
     running = start({"embed-gpu0": DEAF}, stop_seconds=60)
     (pid,) = running.workers(1)
     running.process.send_signal(signal.SIGINT)
-    assert eventually(lambda: "stopping 1 workers" in running.said())
+    assert eventually(lambda: "stopping 1 worker" in running.said())
     running.process.send_signal(END_SIGNAL)
     assert running.end() == 130
     assert is_gone(pid)

@@ -116,8 +116,10 @@ def _automatic(
 ) -> DeviceChoice:
     if visible and gpus:
         slots = tuple(DeviceSlot(_slot_name(device), device) for device in visible[:most])
-        return DeviceChoice(slots, f"devices: {', '.join(slot.name for slot in slots)}")
-    count = min(most or MAX_AUTOMATIC_CPU_SLOTS, MAX_AUTOMATIC_CPU_SLOTS, max(1, cores // cpu_threads))
+        names = ", ".join(slot.name for slot in slots)
+        return DeviceChoice(slots, f"devices: {names}{_left_out(len(visible) - len(slots))}")
+    possible = min(MAX_AUTOMATIC_CPU_SLOTS, max(1, cores // cpu_threads))
+    count = min(most or possible, possible)
     if mask is not None and gpus:
         why = f"CUDA_VISIBLE_DEVICES={mask!r} leaves no GPU"
     elif gpus is None:
@@ -127,8 +129,12 @@ def _automatic(
     return DeviceChoice(
         tuple(DeviceSlot(f"cpu{number}", "") for number in range(count)),
         f"{why}: computing on {counted(count, 'CPU worker')} of {counted(cpu_threads, 'thread')}, far slower than a"
-        " GPU",
+        f" GPU{_left_out(possible - count)}",
     )
+
+
+def _left_out(more: int) -> str:
+    return f"; {more} more would have no part of this input" if more else ""
 
 
 def _normal(word: str) -> str:
