@@ -11,10 +11,11 @@ from job import SAMPLE, embed, make_job
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.output.part import ShardPart
+from virnucpro_tasks.output.table import table_styles
 from virnucpro_tasks.pipeline import score
 from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.score import job_description
-from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_styles
+from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
@@ -39,7 +40,7 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parts_of(job: Job, *, processes: int) -> list[ShardPart]:
     plan = read_plan(job.paths.plan)
-    return list(shard_parts(job, plan, table_styles(job, plan, job_description(job)), processes=processes))
+    return list(shard_parts(job, plan, table_styles(job.spec, plan, job_description(job)), processes=processes))
 
 
 @pytest.mark.usefixtures("several")

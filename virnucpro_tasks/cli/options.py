@@ -86,6 +86,12 @@ job_options = stacked(
         type=PathType(path_type=Path, allow_dash=True),
         help="Input file, may be given again; '-' is standard input.",
     ),
+    click.option(
+        "--samples",
+        "sheet",
+        type=PathType(path_type=Path, allow_dash=True),
+        help="Sample sheet instead of INPUTS: a table with the columns sample, file and maybe file2 (second mates).",
+    ),
     bundle_option,
     click.option(
         "-e",

@@ -23,7 +23,8 @@ from virnucpro_tasks.cli.messages import (
 from virnucpro_tasks.cli.one_shot import run_here
 from virnucpro_tasks.cli.options import PathType, devices_option, engine_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
-from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
+from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
+from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import deduplicate
@@ -60,6 +61,7 @@ def command(
     inputs: tuple[Path, ...],
     more_inputs: tuple[Path, ...],
     *,
+    sheet: Path | None,
     chunk_length: int | None,
     min_length: int | None,
     strict: bool,
@@ -73,7 +75,7 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Classify INPUTS (FASTA or FASTQ, plain or compressed) with a private Redis and private workers."""
+    """Classify INPUTS (FASTA, FASTQ or BAM, plain or compressed) with a private Redis and private workers."""
     work = output / WORK_FOLDER
     settings = settings_of(context, **flags, store=work)
     limit_cores(settings.threads)
@@ -81,7 +83,8 @@ def command(
     require_free(output, force=force)
     check_place(output)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
-    check_inputs([*inputs, *more_inputs], strict=strict, allow_empty=allow_empty, quiet=quiet)
+    sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
+    check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
     check_engine(settings, devices=devices, precision=precision)
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
@@ -94,11 +97,11 @@ def command(
         require_free(output, force=force)
         open_work(output)
         if not other_inputs(output):
-            require_no_file_of_others(output, force=force)
+            require_no_file_of_others(output, force=force, samples=sample_names(sources))
         say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
         job = submit(
             settings,
-            [*inputs, *more_inputs],
+            sources,
             chunk_length=chunk_length,
             min_length=min_length,
             strict=strict,
@@ -112,7 +115,7 @@ def command(
         results: RunReport | None = None
         progress = run_here(settings, job, devices=devices, quiet=quiet)
         if exists(job.paths.run):
-            embeddings = output / "embeddings" if keep_embeddings else None
+            embeddings = output / EMBEDDINGS_FOLDER if keep_embeddings else None
             copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
             results = read_report(output / COMMIT_MARK)
             remove_work(job)

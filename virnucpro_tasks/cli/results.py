@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.jobs.sample_sheet import is_sample_name
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.file_errors import cause_of
@@ -38,6 +39,9 @@ from virnucpro_tasks.system.file_operations import (
 from virnucpro_tasks.system.files import atomic_path, file_matches
 from virnucpro_tasks.system.run_lock import own_folder
 
+EMBEDDINGS_FOLDER = "embeddings"
+"""Folder of kept vectors among the results of a one-shot run."""
+
 
 def require_free(output: Path, *, force: bool) -> None:
     """Raise OutputError if `output` is a file or no usable path, or holds results and `force` is not set."""
@@ -53,11 +57,16 @@ def require_free(output: Path, *, force: bool) -> None:
         raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
 
 
-def require_no_file_of_others(output: Path, *, force: bool) -> None:
-    """Raise OutputError if the folder `output` has a file with the name of a result, unless it is to be replaced."""
-    for place in persistently(lambda: list(output.iterdir())):
-        if not place.name.startswith(".") and place.name in _result_names():
-            _require_replaceable(place, force=force)
+def require_no_file_of_others(output: Path, *, force: bool, samples: Sequence[str] = ()) -> None:
+    """Raise OutputError if the folder `output` has a file with the name of a result, unless it is to be replaced.
+
+    With `samples` those in their folders count, too.
+    """
+    for name in result_names(samples):
+        _require_replaceable(output / name, force=force)
+    for sample in samples:
+        if os.path.lexists(output / sample) and not persistently((output / sample).is_dir):
+            raise OutputError(f"{output / sample} exists already, and is no folder", hint="choose another folder")
 
 
 def _require_replaceable(place: Path, *, force: bool) -> None:
@@ -87,19 +96,28 @@ def copy_results(
     require_free(output, force=force)
     with as_output_error(output):
         make_folder(output)
-        for path in left_in(output):
-            remove_leftover(path)
         older = _older_results(output)
-        copies = [Copy(file, output / file.name) for file in files]
+        copies = [Copy(file, output / file.relative_to(job.paths.results)) for file in files]
+        folders = {copy.place.parent for copy in copies} | {place.parent for place in older}
+        for path in (path for folder in folders for path in left_in(folder)):
+            remove_leftover(path)
         if embeddings is not None:
             copies = [*_copies_of_vectors(job, embeddings), *copies]
-        with _staged(copies, force=force):
-            before_replacing()
-            (output / COMMIT_MARK).unlink(missing_ok=True)
-        for place in older - {copy.place for copy in copies}:
-            place.unlink(missing_ok=True)
+        try:
+            for folder in folders:
+                make_folder(folder)
+            with _staged(copies, force=force):
+                before_replacing()
+                (output / COMMIT_MARK).unlink(missing_ok=True)
+            for place in older - {copy.place for copy in copies}:
+                place.unlink(missing_ok=True)
+        finally:
+            # Those of samples that have no results here; a folder with files stays.
+            for folder in folders - {output}:
+                with suppress(OSError):
+                    folder.rmdir()
         _require_delivered(output, copies)
-    return [output / file.name for file in files]
+    return [copy.place for copy in copies if copy.source in files]
 
 
 def copy_embeddings(job: Job, output: Path) -> list[Path]:
@@ -156,14 +174,19 @@ def _older_results(output: Path) -> set[Path]:
         names = read_report(output / COMMIT_MARK).sha256
     except (DamagedError, OSError):
         return set()
-    return {output / name for name in names if name in _result_names()}
+    samples = {Path(name).parent.name for name in names if is_sample_name(Path(name).parent.name)}
+    known = {*result_names(), *result_names(sorted(samples))}
+    return {output / name for name in names if name in known}
 
 
-def _result_names() -> frozenset[str]:
+def result_names(samples: Sequence[str] = ()) -> list[str]:
+    """The places of all result files in the output folder, of a job with `samples` those in their folders, too."""
     # Imported here: it loads pyarrow.
-    from virnucpro_tasks.output.tables import FILES
+    from virnucpro_tasks.output.samples import SAMPLES
+    from virnucpro_tasks.output.tables import FILES, SAMPLE_FILES
 
-    return frozenset(FILES)
+    names = [name for name in FILES if samples or name != SAMPLES.name]
+    return [*names, *(f"{sample}/{name}" for sample in samples for name in SAMPLE_FILES)]
 
 
 def _require_delivered(output: Path, copies: Sequence[Copy]) -> None:

@@ -22,6 +22,7 @@ from virnucpro_tasks.cli.messages import (
 from virnucpro_tasks.cli.options import PathType, deployment_options, job_options, json_option, settings_of
 from virnucpro_tasks.cli.preflight import check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free
+from virnucpro_tasks.cli.sample_inputs import inputs_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
@@ -57,6 +58,7 @@ def command(
     inputs: tuple[Path, ...],
     more_inputs: tuple[Path, ...],
     *,
+    sheet: Path | None,
     chunk_length: int | None,
     min_length: int | None,
     strict: bool,
@@ -72,7 +74,7 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Submit INPUTS (FASTA or FASTQ, plain or compressed) as one job; prints its id.
+    """Submit INPUTS (FASTA, FASTQ or BAM, plain or compressed) as one job; prints its id.
 
     If the same input was submitted before, with the same parameters and bundle, that job is continued instead.
     """
@@ -83,14 +85,15 @@ def command(
         require_free(output, force=force)
         check_place(output)
     locate_bundle(settings.bundle)
-    check_inputs([*inputs, *more_inputs], strict=strict, allow_empty=allow_empty)
+    sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
+    check_inputs(sources, strict=strict, allow_empty=allow_empty)
     app = app_of(settings)
     check_redis(app)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
     say_if_terminal_is_read([*inputs, *more_inputs])
     job = submit(
         settings,
-        [*inputs, *more_inputs],
+        sources,
         chunk_length=chunk_length,
         min_length=min_length,
         strict=strict,

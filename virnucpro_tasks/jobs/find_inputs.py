@@ -27,7 +27,7 @@ def require_inputs(inputs: Sequence[Path]) -> None:
         raise SettingsError("no input file is given", hint="name FASTA, FASTQ or BAM files, or '-' for standard input")
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in dict.fromkeys(inputs):
-        error = _error_of(path)
+        error = input_problem(path)
         if error is not None:
             found[error.what, error.hint].append(str(path))
     if found:
@@ -63,7 +63,7 @@ def _can_be_read_once(path: Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _error_of(path: Path) -> InputError | None:
+def input_problem(path: Path) -> InputError | None:
     """The error of an input that cannot be opened; pipes are not opened, since that may wait for their other end."""
     if path == STANDARD_INPUT:
         return None

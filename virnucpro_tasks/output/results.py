@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.output.counts import ResultCounts
@@ -14,7 +16,7 @@ from virnucpro_tasks.output.part import ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.samples import SAMPLES, SampleCounts
 from virnucpro_tasks.output.sorted_lines import SortedLines
-from virnucpro_tasks.output.table import Lines, TableStyle
+from virnucpro_tasks.output.table import Lines, Table, TableStyle
 from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, TABLES
 from virnucpro_tasks.system.file_operations import persistently, sync
 
@@ -62,7 +64,7 @@ def write_samples(
     upcoming = next(of_samples, None)
     with ExitStack() as stack:
         joint = {
-            table.name: stack.enter_context(_writer(directory / table.name, table.joint_header(styles[0])))
+            table.name: stack.enter_context(_joint_writer(table, directory, styles[0]))
             for table in TABLES
             if table.is_joined
         }
@@ -84,7 +86,7 @@ def write_samples(
 def write_summary(spec: JobSpec, samples: Mapping[str, ResultCounts], directory: Path, style: TableStyle) -> None:
     """Write samples.tsv into `directory`."""
     rows = [SampleCounts(name, len(spec.samples[name]), counts) for name, counts in samples.items()]
-    with _writer(directory / SAMPLES.name, SAMPLES.header(style)) as write:
+    with _writer(SAMPLES, directory, replace(style, sample="")) as write:
         write(SAMPLES.lines(rows, style))
 
 
@@ -97,9 +99,7 @@ def _write_tables(
         writers = dict(others)
         for table in TABLES:
             file = style.file(table.name)
-            writers[file] = stack.enter_context(
-                _writer(directory / file, table.header(style), is_sorted=table.is_sorted(style))
-            )
+            writers[file] = stack.enter_context(_writer(table, directory, style))
         for lines, counted in _in_order(parts, style):
             counts.add(counted)
             for file, some in lines.items():
@@ -124,13 +124,22 @@ def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[L
 
 
 @contextmanager
-def _writer(file: Path, header: bytes, *, is_sorted: bool = False) -> Iterator[Writer]:
-    """A function that adds lines to a new table, which is complete when the block ends without an error."""
+def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Writer]:
+    """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
+    file = directory / style.file(table.name)
     with persistently(lambda: file.open("wb")) as handle:
-        handle.write(header)
-        if is_sorted:
+        handle.write(table.header(style))
+        if table.is_sorted(style):
             by_id = SortedLines(file.parent)
             yield by_id.extend
             handle.writelines(by_id.lines())
         else:
             yield handle.writelines
+
+
+@contextmanager
+def _joint_writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Writer]:
+    """The same for the table that joins those of all samples."""
+    with persistently(lambda: (directory / table.name).open("wb")) as handle:
+        handle.write(table.joint_header(style))
+        yield handle.writelines

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from virnucpro_tasks.jobs.job import JobSpec
+from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.fields import LINE_END, NOT_AVAILABLE, SEPARATOR, header_line, table_lines, texts
+from virnucpro_tasks.shards.plan import Plan
 
 Lines = dict[str, list[bytes]]
 """Lines by the file that they go to, in input order; a list may hold several lines in one piece."""
@@ -53,6 +56,24 @@ class Column(Generic[Rows]):
     write: Callable[[Any], list[bytes]]
     values: Callable[[Rows, TableStyle], Iterable[Any]]
     is_there: Callable[[TableStyle], bool] = lambda style: True
+
+
+def table_styles(spec: JobSpec, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
+    """How the tables of each sample of a job are written; without a sample sheet there is one, without a name."""
+    facts = {sample: [plan.facts(ordinal) for ordinal in ordinals] for sample, ordinals in spec.samples.items()}
+    return {
+        sample: TableStyle(
+            dialect=spec.parameters.dialect,
+            input_names=[entry.name for entry in spec.inputs],
+            model_label=description.label,
+            chunk_length=spec.parameters.chunk_length,
+            has_mates=any(entry.has_mates for entry in found),
+            any_has_mates=any(entry.has_mates for entry in plan.inputs),
+            sample=sample,
+            first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
+        )
+        for sample, found in facts.items()
+    }
 
 
 SAMPLE_COLUMN: Column[Sequence[str]] = Column(

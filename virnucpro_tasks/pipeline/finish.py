@@ -18,10 +18,11 @@ from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results, write_samples, write_summary
 from virnucpro_tasks.output.run_report import log_text, run_report
+from virnucpro_tasks.output.table import table_styles
 from virnucpro_tasks.output.tables import FILES, SAMPLE_FILES
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
 from virnucpro_tasks.pipeline.score import job_description
-from virnucpro_tasks.pipeline.shard_parts import shard_parts, table_styles
+from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
@@ -80,7 +81,7 @@ def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
 def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     started = time.time()
     description = job_description(job)
-    styles = table_styles(job, plan, description)
+    styles = table_styles(job.spec, plan, description)
     samples = {}
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key
-from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.part import ShardPart, shard_part
 from virnucpro_tasks.output.scored import ScoredShard
 from virnucpro_tasks.output.table import TableStyle
@@ -53,24 +52,6 @@ class PartMaker:
         ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
         max_attempts = self.job.spec.parameters.max_attempts
         return quarantine_reasons(self.job.paths, number, ordinals, max_attempts=max_attempts)
-
-
-def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
-    """How the result tables of each sample of `job` are written; without a sample sheet there is one, without name."""
-    facts = {sample: [plan.facts(ordinal) for ordinal in ordinals] for sample, ordinals in job.spec.samples.items()}
-    return {
-        sample: TableStyle(
-            dialect=job.spec.parameters.dialect,
-            input_names=[entry.name for entry in job.spec.inputs],
-            model_label=description.label,
-            chunk_length=job.spec.parameters.chunk_length,
-            has_mates=any(entry.has_mates for entry in found),
-            any_has_mates=any(entry.has_mates for entry in plan.inputs),
-            sample=sample,
-            first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
-        )
-        for sample, found in facts.items()
-    }
 
 
 def shard_parts(job: Job, plan: Plan, styles: Mapping[str, TableStyle], *, processes: int) -> Generator[ShardPart]:

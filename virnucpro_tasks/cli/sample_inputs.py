@@ -1,0 +1,37 @@
+"""The inputs of a command: files that it names, or those of a sample sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER
+from virnucpro_tasks.errors import OutputError, SettingsError
+from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet
+from virnucpro_tasks.reads.inputs import ReadInput
+
+
+def inputs_of(files: Sequence[Path], sheet: Path | None, *, output: Path | None) -> Sequence[Path | ReadInput]:
+    """The `files`, or the inputs that the sample sheet lists.
+
+    Raises SettingsError if both are given, InputError for a sheet with a fault, OutputError for one that the results
+    in `output` would replace.
+    """
+    if sheet is None:
+        return files
+    if files:
+        raise SettingsError(
+            f"--samples and input files ({', '.join(map(str, files[:3]))}) exclude each other",
+            hint="list all files in the sheet",
+        )
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.output.tables import FILES
+
+    if output is not None and sheet.name in FILES and sheet.resolve().parent == output.resolve():
+        raise OutputError(f"{sheet} is where a result of this name goes", hint="choose another output folder")
+    return read_sample_sheet(sheet, reserved={*FILES, EMBEDDINGS_FOLDER})
+
+
+def sample_names(inputs: Sequence[Path | ReadInput]) -> list[str]:
+    """The samples of the inputs, in order; none without a sample sheet."""
+    return list(dict.fromkeys(source.sample for source in inputs if isinstance(source, ReadInput)))
