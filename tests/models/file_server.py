@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ class Behaviour:
     body: bytes | None = None
     cut_after: int | None = None
     """The connection is reset when so many bytes of the body were sent."""
+    then: Callable[[], None] | None = None
+    """Called before the connection is reset."""
+    block_seconds: float = 0.0
+    """Time from one block of the body to the next."""
     promise: int | None = None
     """A Content-Length that is a lie."""
     ranges: bool = True
@@ -66,7 +71,7 @@ class FileServer:
         path = handler.path.split("?")[0]
         # A proxy is asked for the whole address.
         path = re.sub(r"^https?://[^/]+", "", path).lstrip("/")
-        body = self.files.get(path, b"") if does.body is None else does.body
+        body = does.body if does.body is not None else b"" if does.status else self.files.get(path, b"")
         status = does.status or (200 if path in self.files or does.body is not None else 404)
         headers = {"Content-Type": "application/octet-stream"}
         if status == 200:
@@ -90,6 +95,22 @@ class FileServer:
         with suppress(OSError):
             self._send(handler, request, body, does)
 
+    def tunnel(self, handler: BaseHTTPRequestHandler) -> None:
+        """Be the proxy of a connection with TLS; with a `script` refuse it with the next status."""
+        self.requests.append(Request(handler.path, {name.lower(): value for name, value in handler.headers.items()}))
+        if self.script:
+            handler.send_error(self.script.pop(0).status or 500)
+            return
+        handler.close_connection = True
+        host, _, port = handler.path.rpartition(":")
+        with socket.create_connection((host, int(port))) as target:
+            handler.send_response(200)
+            handler.end_headers()
+            back = threading.Thread(target=_relay, args=(target, handler.connection), daemon=True)
+            back.start()
+            _relay(handler.connection, target)
+            back.join()
+
     @staticmethod
     def _start(request: Request, does: Behaviour) -> int:
         found = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
@@ -104,8 +125,12 @@ class FileServer:
             block = body[place : min(place + BLOCK_BYTES, limit)]
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if does.chunked else block)
             request.sent += len(block)
+            if does.block_seconds:
+                time.sleep(does.block_seconds)
         if does.cut_after is not None:
             handler.wfile.flush()
+            if does.then is not None:
+                does.then()
             handler.close_connection = True
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
             handler.connection.shutdown(socket.SHUT_WR)
@@ -113,6 +138,13 @@ class FileServer:
             handler.wfile.write(b"0\r\n\r\n")
         if does.promise is not None:
             handler.close_connection = True
+
+
+def _relay(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while block := source.recv(BLOCK_BYTES):
+            target.sendall(block)
+        target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
@@ -125,6 +157,9 @@ def serving(files: dict[str, bytes], *, tls: ssl.SSLContext | None = None) -> It
 
         def do_GET(self) -> None:
             server.answer(self)
+
+        def do_CONNECT(self) -> None:
+            server.tunnel(self)
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass

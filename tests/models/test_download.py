@@ -5,6 +5,7 @@ import random
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,7 +190,7 @@ def test_a_server_that_sends_without_end_is_stopped(size_known: bool, server: Fi
 
 
 def test_a_file_of_another_size_is_refused_before_it_is_fetched(server: FileServer, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="400,000 bytes, the published file has 5,000"):
+    with pytest.raises(BundleError, match="400,000 bytes, the published file has 5,000"):
         fetch(tmp_path, published(server, bytes=5_000))
     assert not (tmp_path / ".partial").exists()
 
@@ -298,8 +299,26 @@ def test_a_proxy_of_no_known_kind(server: FileServer, tmp_path: Path, monkeypatc
 def test_nobody_listens(server: FileServer, tmp_path: Path) -> None:
     with serving({}) as gone:
         address = f"{gone.address}/weights.pt"
-    with pytest.raises(DownloadError, match=r"no connection.*--from"):
-        fetch(tmp_path, published(server), address=address)
+    with pytest.raises(DownloadError, match=r"no connection.*3 tries.*--from"):
+        fetch(tmp_path, published(server), address=address, patience=replace(IN_A_HURRY, tries=20))
+
+
+def test_a_network_that_goes_away_meanwhile_is_waited_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    with ExitStack() as until_the_first_pause:
+        server = until_the_first_pause.enter_context(serving({"weights.pt": CONTENT}))
+        server.script = [Behaviour(cut_after=100_000)]
+
+        def go_away(seconds: float) -> None:
+            pauses.append(seconds)
+            until_the_first_pause.close()
+
+        monkeypatch.setattr("virnucpro_tasks.models.download.time.sleep", go_away)
+        with pytest.raises(DownloadError, match=r"no connection.*8 tries.*goes on from byte 100,000"):
+            fetch(tmp_path, published(server), patience=replace(IN_A_HURRY, tries=8))
+    assert len(pauses) == 7
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +348,25 @@ def test_tls_with_the_certificate_of_an_authority_of_ones_own(
         (tmp_path / "weights.pt").unlink()
         with pytest.raises(DownloadError, match="redirects from https to http"):
             fetch(tmp_path, published(server))
+
+
+def test_a_proxy_in_front_of_tls(
+    tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with serving({"weights.pt": CONTENT}, tls=tls) as server, serving({}) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address.replace("//", "//ada:lovelace@"))
+        fetch(tmp_path, published(server))
+        assert (tmp_path / "weights.pt").read_bytes() == CONTENT
+        assert [request.path for request in proxy.requests] == [f"127.0.0.1:{server.port}"]
+        assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
+        assert "proxy-authorization" not in server.requests[0].headers
+        (tmp_path / "weights.pt").unlink()
+        proxy.script = [Behaviour(status=503), Behaviour(status=407)]
+        with pytest.raises(DownloadError, match=r"proxy refuses: 407.*HTTPS_PROXY"):
+            fetch(tmp_path, published(server))
+        assert len(server.requests) == 1
 
 
 def test_a_server_without_tls(server: FileServer, tmp_path: Path) -> None:

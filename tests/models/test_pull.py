@@ -190,6 +190,15 @@ def test_pieces_that_do_not_belong_together_are_fetched_anew(server: FileServer,
     assert (tmp_path / "m" / "weights.pt").read_bytes() == CONTENT
 
 
+def test_a_complete_part_that_is_wrong_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
+    server.script = [Behaviour(cut_after=50_000)]
+    with pytest.raises(DownloadError):
+        run(server, tmp_path, "m", patience=Patience(tries=1))
+    (tmp_path / "m" / ".partial" / "weights.pt").write_bytes(bytes(len(CONTENT)))
+    assert run(server, tmp_path, "m")[0].way is Way.FETCHED
+    assert (tmp_path / "m" / "weights.pt").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("note", [None, b"{}", b"\xff"])
 def test_a_part_without_its_note_is_not_continued(note: bytes | None, server: FileServer, tmp_path: Path) -> None:
     folder = tmp_path / "m" / ".partial"
@@ -234,7 +243,7 @@ def test_a_mirror_has_the_layout_of_the_folder(server: FileServer, tmp_path: Pat
     assert server.requests == []
 
 
-@pytest.mark.parametrize("mirror", ["ftp://host", "host/path", "", "https://", "https://a b"])
+@pytest.mark.parametrize("mirror", ["ftp://host", "host/path", "", "https://", "https://a b", "https://a/?token=1"])
 def test_what_is_no_mirror(mirror: str) -> None:
     with pytest.raises(SettingsError, match="--mirror"):
         Wishes(mirror=mirror)

@@ -90,8 +90,10 @@ def _shown_pull(manifest: Manifest, models: list[str], output: Path, wishes: Wis
         say("what was fetched is kept: the same command goes on from there")
         raise
     for each in pulled:
-        known = "as published" if each.is_published else "the published one is not known to us"
-        say(f"{each.path}: {each.way}, {each.bytes:,} bytes, SHA-256 {each.sha256} ({known})")
+        found = "SHA-256 as published"
+        if not each.is_published:
+            found = f"SHA-256 {each.sha256}; the published one is not known to us: compare it with somebody else's"
+        say(f"{each.path}: {each.way}, {each.bytes:,} bytes, {found}")
     return pulled
 
 

@@ -25,8 +25,11 @@ LINE_SECONDS = 30.0
 RATE_SECONDS = 10.0
 """The time over which the rate is measured."""
 
+LEAST_NAME_CHARACTERS = 18
+"""A longer name is cut to this before a fact is left out."""
+
 SMALL_BYTES = 1 << 20
-"""Files that are not worth a line of their own."""
+"""Smaller files are not announced."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ class Transfer:
         return (after - before) / (last - first) if last > first else 0.0
 
     def line(self, columns: int) -> str:
-        """The state as one line of at most `columns` characters: what does not fit is left out from the end."""
+        """The state as one line of at most `columns` characters: a long name is cut, then facts from the end."""
         facts = [f"{self.done_bytes / 1e6:,.1f} MB"]
         if self.total_bytes:
             facts = [
@@ -67,11 +70,13 @@ class Transfer:
             facts.append(f"{rate / 1e6:,.1f} MB/s")
             if self.total_bytes:
                 facts.append(f"{_duration((self.total_bytes - self.done_bytes) / rate)} left")
-        while len(facts) > 1 and len("  ".join([self.name, *facts])) > columns:
+        needed = min(len(self.name), LEAST_NAME_CHARACTERS)
+        while len(facts) > 1 and needed + len("  ".join(["", *facts])) > columns:
             facts.pop()
         rest = "  ".join(facts)
-        room = max(0, columns - len(rest) - 2)
-        name = self.name if len(self.name) <= room else f"…{self.name[len(self.name) - room + 1 :]}" if room > 4 else ""
+        name, room = self.name, columns - len(rest) - len("  ")
+        if len(name) > room:
+            name = f"…{name[len(name) - room + 1 :]}" if room > 1 else ""
         return "  ".join(filter(None, [name, rest]))[: max(1, columns)]
 
 
@@ -111,6 +116,9 @@ class Display:
         self._told_at = time.monotonic()
         if self._live is not None:
             self._live.update(_Line(transfer), refresh=True)
+        elif file.bytes is None or file.bytes >= SMALL_BYTES:
+            size = "size not known yet" if file.bytes is None else f"{file.bytes / 1e6:,.1f} MB"
+            self.say(f"{transfer.name}: {size}")
         return Watcher(moved=lambda done, total: self._moved(transfer, done, total), say=self.say)
 
     @contextmanager

@@ -101,7 +101,7 @@ def _transfer(client: httpx2.Client, address: str, part: PartialFile, wanted: Pu
         if answer.start is None:
             _settle_end(part, answer, wanted)
             return
-        _check_size(answer, wanted)
+        _check_size(part, answer, wanted)
         if answer.start == 0 or _is_another(part, answer, here):
             if part.size:
                 watcher.say(f"{part.final.name}: the server does not go on where it stopped: from the beginning")
@@ -155,12 +155,13 @@ def _settle_end(part: PartialFile, answer: Answer, wanted: PublishedFile) -> Non
         raise PassingError("the file was changed on the server meanwhile")
 
 
-def _check_size(answer: Answer, wanted: PublishedFile) -> None:
+def _check_size(part: PartialFile, answer: Answer, wanted: PublishedFile) -> None:
     total = answer.total_bytes
     if total is None or total == wanted.bytes or (wanted.bytes is None and total <= wanted.limit_bytes):
         return
     published = f"{wanted.bytes:,}" if wanted.bytes is not None else f"at most {wanted.limit_bytes:,}"
-    raise DownloadError(
+    raise BundleError(
         f"the server has {total:,} bytes, the published file has {published}: this is another file",
+        path=part.final,
         hint="check the manifest, or try --mirror",
     )

@@ -192,6 +192,8 @@ def _translated(error: httpx2.HTTPError) -> Exception:
         return DownloadError(f"the server redirects in a circle or to something else: {error}", hint="try --mirror")
     if isinstance(error, httpx2.ProxyError):
         what, hint = f"the proxy refuses: {error}", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        if str(error).startswith("4"):
+            return DownloadError(what, hint=_ADVICE[407] if str(error).startswith("407") else hint)
     elif isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return PassingError(
             f"no connection: {str(error) or 'timeout'}",
@@ -200,6 +202,8 @@ def _translated(error: httpx2.HTTPError) -> Exception:
         )
     elif isinstance(error, httpx2.TimeoutException):
         what, hint = f"nothing came for {STALL_SECONDS:.0f} s", ""
+    elif isinstance(error, httpx2.RemoteProtocolError):
+        what, hint = "the server broke the connection off", ""
     else:
         what, hint = f"the connection broke: {str(error) or type(error).__name__}", ""
     return PassingError(what, hint=hint)

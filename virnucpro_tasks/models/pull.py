@@ -68,8 +68,10 @@ class Wishes:
     patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:
-        if self.mirror is not None and not re.fullmatch(r"https?://[!-~]+", self.mirror):
-            raise SettingsError(f"--mirror {self.mirror!r} is not an address", hint="it begins with https://")
+        if self.mirror is not None and not re.fullmatch(r"https?://[^\s?#]+", self.mirror, re.ASCII):
+            raise SettingsError(
+                f"--mirror {self.mirror!r} is not an address", hint="it begins with https://, and has no query"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +191,10 @@ def _address(model: str, file: PublishedFile, mirror: str | None) -> str:
 def _fetch(address: str, part: PartialFile, file: PublishedFile, patience: Patience, watcher: Watcher) -> None:
     from virnucpro_tasks.models.http import http_client
 
+    was_there = part.size > 0
     with http_client() as client:
         download(client, address, part, wanted=file, patience=patience, watcher=watcher)
-        if file.sha256 not in (None, part.sha256) and part.pieces > 1:
+        if file.sha256 not in (None, part.sha256) and (was_there or part.pieces > 1):
             watcher.say(f"{file.name}: its pieces do not belong together: from the beginning")
             part.clear()
             download(client, address, part, wanted=file, patience=patience, watcher=watcher)
