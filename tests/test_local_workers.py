@@ -156,3 +156,16 @@ def test_which_devices_were_chosen_is_news(stand_in, settings: Settings) -> None
         wait_for(workers, "told")
         assert list(workers.news()) == ["computing on 2 CPU workers"]
         assert list(workers.news()) == []
+
+
+def test_loading_counts_as_long_as_no_worker_computes(stand_in, settings: Settings) -> None:
+    begun = "tell(Note('embed-cpu0', NoteKind.STARTED)); tell(Note('coordinate-0', NoteKind.STARTED))"
+    ready = "tell(Note('coordinate-0', NoteKind.READY)); tell(Note('coordinate-0', NoteKind.WORKING))"
+    lost = "tell(Note('coordinate-0', NoteKind.LOST, status=-9))"
+    stand_in(TELLING.format(f"{begun}; time.sleep(0.5); {ready}; time.sleep(0.5); {lost}; time.sleep(60)"))
+    with LocalWorkers(settings, devices="cpu") as workers:
+        for loads in (True, False, True):
+            deadline = time.monotonic() + 30
+            while (workers.loading_seconds() is not None) is not loads:
+                assert time.monotonic() < deadline
+                list(workers.news())

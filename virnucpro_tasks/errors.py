@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     """The job finished, but some records were invalid or quarantined and have no score."""
     UNWRITTEN = 7
     """Standard output, which a command was asked to fill, could not be written: a full disk, or it is closed."""
+    TIMED_OUT = 8
+    """A job has not ended within the time that a command was to wait; it goes on."""
     INTERRUPTED = 130
 
 
@@ -176,6 +178,12 @@ class JobError(VirnucproError):
     @property
     def where(self) -> str:
         return f"job {self.job_id}: "
+
+
+class WaitedLongEnoughError(JobError):
+    """A job has not ended within the time that a command was to wait for it."""
+
+    exit_code = ExitCode.TIMED_OUT
 
 
 class JobDamagedError(JobError):

@@ -19,6 +19,8 @@
 | virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a write succeeds,     |
 | virnucpro.store-reasons       | hash                 | virnucpro   | or `resume` or `remove` is called            |
 | virnucpro.worker-troubles     | hash                 | supervisor  | of each worker, until it has finished a task |
+| virnucpro.shard-shares.       | hash                 | worker      | shares of shards under way: a minute after   |
+|   {job id}                    |                      |             | the shard's end, an hour after the last      |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
@@ -83,6 +85,9 @@ STORE_REASONS = "virnucpro.store-reasons"
 WORKER_TROUBLES = "virnucpro.worker-troubles"
 """The last death of a worker by its node name, as JSON: why, what to do, its queue, the time by the server's clock."""
 
+SHARD_SHARES = "virnucpro.shard-shares"
+"""Begins the name of a job's hash: the share of each shard under way that is computed, by number."""
+
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is removed: by then a shard whose worker died
 has come back, after one lease and one sweep."""
@@ -139,6 +144,11 @@ def priority_of(queue: str) -> int:
 def waiting_gauge(bundle_digest: str) -> str:
     """Return the list with one (meaningless) entry per waiting shard of the bundle, for autoscalers."""
     return gpu_queue(bundle_digest) + WAITING_SUFFIX
+
+
+def shard_shares(job_id: str) -> str:
+    """Return the hash of the shares of a job's shards under way."""
+    return f"{SHARD_SHARES}.{job_id}"
 
 
 def coordinator_queue(input_bytes: int) -> str:

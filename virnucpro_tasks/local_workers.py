@@ -68,6 +68,7 @@ class LocalWorkers:
         self._loading_told: dict[str, int] = {}
         self.have_work = True
         """Whether the workers may hold a part of a job; if not, none of them is waited for on exit."""
+        self._working: set[str] = set()
 
     @property
     def log(self) -> Path:
@@ -109,11 +110,15 @@ class LocalWorkers:
                 self._last = note if self._last is None or note.kind is NoteKind.GIVEN_UP else self._last
             if note.kind is NoteKind.DEVICES:
                 yield printable(note.text)
-            elif note.kind is NoteKind.STARTED:
+            elif note.kind in (NoteKind.STARTED, NoteKind.LOST):
                 self._loading_since[note.worker] = now
             elif note.kind in (NoteKind.READY, NoteKind.DIED, NoteKind.GIVEN_UP):
                 self._loading_since.pop(note.worker, None)
                 self._loading_told.pop(note.worker, None)
+            if note.kind is NoteKind.WORKING:
+                self._working.add(note.worker)
+            elif note.kind is not NoteKind.READY:
+                self._working.discard(note.worker)
             if note.kind is NoteKind.DIED:
                 self._last = None
                 yield f"warning: {printable(note.text)}{f' ({note.hint})' if note.hint else ''}"
@@ -122,6 +127,12 @@ class LocalWorkers:
             if told < len(STILL_LOADING_SECONDS) and now - since >= STILL_LOADING_SECONDS[told]:
                 self._loading_told[worker] = told + 1
                 yield f"{worker} has been loading for {now - since:.0f} s"
+
+    def loading_seconds(self) -> float | None:
+        """For how long workers have been loading, as of the last `news`; None if one computes, or none loads."""
+        if self._working or not self._loading_since:
+            return None
+        return time.monotonic() - min(self._loading_since.values())
 
     def check(self) -> None:
         """Raise BackendError with the reason if the supervisor has ended."""

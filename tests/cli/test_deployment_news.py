@@ -1,74 +1,124 @@
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from cli.snapshots import TOKENS, split, unsplit
 
-from virnucpro_tasks.cli import deployment_news
-from virnucpro_tasks.cli.deployment_news import TROUBLES_SECONDS, WORKERS_SECONDS, DeploymentNews
+from virnucpro_tasks.cli import deployment_news as module
+from virnucpro_tasks.cli.deployment_news import Answer, DeploymentNews, ask, deployment_news
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.jobs.progress import JobState, Wait
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 
 QUEUE = gpu_queue("0" * 64)
-JOB = cast(Any, SimpleNamespace(spec=SimpleNamespace(bundle_digest="0" * 64)))
+JOB = cast(Any, SimpleNamespace(job_id="job", spec=SimpleNamespace(bundle_digest="0" * 64, input_bytes=10)))
+APP = cast(Any, None)
+COORDINATOR = WorkerInfo("coordinate-0@a", tuple(queue.name for queue in COORDINATOR_QUEUES), ())
+LOADING = WorkerInfo("embed-gpu0@a", (QUEUE,), (), 40)
+BOTH = (COORDINATOR, LOADING)
+EMBEDDING = split(JobState.EMBEDDING, shards_done=0, tokens_done=0)
 
 
 class Deployment:
-    """Answers in the place of Redis and of the workers, at a time that the test sets."""
+    """Answers in the place of Redis and of the workers."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.now = 0.0
-        self.troubles: list[str] = []
-        self.workers: list[WorkerInfo] = []
-        monkeypatch.setattr(deployment_news, "worker_troubles", lambda _app, _queues: self.troubles)
-        monkeypatch.setattr(deployment_news, "workers", lambda _: self.workers)
-        self.news = DeploymentNews(cast(Any, None), JOB, clock=lambda: self.now)
+        self.answer: Answer | None = None
+        self.news = DeploymentNews(JOB, lambda: self.answer, clock=lambda: self.now)
 
-    def after(self, seconds: float) -> list[str]:
-        self.now += seconds
-        return list(self.news())
+    def told(self, **answer: Any) -> list[str]:
+        self.answer = Answer(**answer)
+        return list(self.news.lines(EMBEDDING))
 
 
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    deployment = Deployment(monkeypatch)
-    deployment.workers = [WorkerInfo("embed-gpu0@a", (QUEUE,), ())]
-    return deployment
+def test_nothing_is_told_before_the_first_answer_and_each_answer_counts_once() -> None:
+    deployment = Deployment()
+    assert list(deployment.news.lines(EMBEDDING)) == [] and deployment.news.wait(EMBEDDING) is None
+    assert len(deployment.told()) == 1
+    assert list(deployment.news.lines(EMBEDDING)) == []
 
 
-def test_a_death_is_told_once_however_old_it_gets(deployment: Deployment) -> None:
-    assert deployment.after(0) == []
-    deployment.troubles = ["worker embed-gpu0@a, 2 s ago: was killed"]
-    assert deployment.after(1) == []
-    assert deployment.after(TROUBLES_SECONDS) == ["warning: worker embed-gpu0@a, 2 s ago: was killed"]
-    deployment.troubles = ["worker embed-gpu0@a, 7 s ago: was killed"]
-    assert deployment.after(TROUBLES_SECONDS) == []
+def test_a_death_is_told_once_however_old_it_gets() -> None:
+    deployment = Deployment()
+    told = deployment.told(workers=BOTH, troubles=("worker embed-gpu0@a, 2 s ago: was killed",))
+    assert told == ["warning: worker embed-gpu0@a, 2 s ago: was killed"]
+    assert deployment.told(workers=BOTH, troubles=("worker embed-gpu0@a, 7 s ago: was killed",)) == []
 
 
-def test_that_no_worker_takes_the_shards_is_told_each_time_it_begins(deployment: Deployment) -> None:
-    assert deployment.after(TROUBLES_SECONDS) == []
-    able, deployment.workers = deployment.workers, [WorkerInfo("coordinate-0@a", ("cpu",), ())]
-    told = [f"no worker takes from queue {QUEUE}: start one with this bundle"]
-    assert deployment.after(WORKERS_SECONDS) == told
-    assert deployment.after(WORKERS_SECONDS) == []
-    deployment.workers = able
-    assert deployment.after(WORKERS_SECONDS) == []
-    deployment.workers = []
-    assert deployment.after(WORKERS_SECONDS) == told
+def test_that_no_worker_takes_the_job_is_told_each_time_it_begins_and_when_it_ends() -> None:
+    deployment = Deployment()
+    (line,) = deployment.told(workers=(COORDINATOR,))
+    assert line.startswith("no worker serves bundle 000000000000")
+    assert deployment.told(workers=(COORDINATOR,)) == []
+    (line,) = deployment.told()
+    assert line.startswith("no worker takes the job, neither a coordinator nor one with bundle 000000000000")
+    assert deployment.told(workers=BOTH) == ["workers take the job now"]
+    assert deployment.told(workers=BOTH) == []
+    # Of workers that were there, one answer too few is not enough
+    assert deployment.told() == []
+    assert deployment.told(workers=BOTH) == []
+    assert deployment.told() == []
+    assert len(deployment.told()) == 1
 
 
-def test_a_redis_that_is_away_is_told_each_time_that_begins(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(_: object) -> list[WorkerInfo]:
+def test_a_redis_that_is_away_is_told_each_time_that_begins_and_ends() -> None:
+    deployment = Deployment()
+    for _ in range(2):
+        assert deployment.told(error="Redis cannot be reached") == ["warning: Redis cannot be reached"]
+        assert deployment.told(error="Redis cannot be reached") == []
+        assert deployment.news.wait(EMBEDDING) == Wait("Redis cannot be reached")
+        assert deployment.told(workers=BOTH) == ["Redis answers again"]
+
+
+def test_a_job_that_has_ended_lacks_nobody() -> None:
+    deployment = Deployment()
+    deployment.answer = Answer()
+    assert list(deployment.news.lines(split(JobState.DONE, shards_done=31, tokens_done=TOKENS))) == []
+
+
+def test_a_wait_gets_longer_between_two_answers() -> None:
+    deployment = Deployment()
+    deployment.told(workers=BOTH, at=100.0)
+    deployment.now = 103.0
+    assert deployment.news.wait(EMBEDDING) == Wait("loading models", 43)
+    deployment.told()
+    assert deployment.news.wait(unsplit(JobState.QUEUED)) == Wait("no coordinator is running")
+
+
+def test_the_first_question_is_asked_at_once_and_others_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Answer] = []
+
+    def answer(*_: object) -> Answer:
+        asked.append(Answer(error=f"answer {len(asked)}"))
+        return asked[-1]
+
+    monkeypatch.setattr(module, "ask", answer)
+    told: list[str] = []
+    with deployment_news(APP, JOB, seconds=0.01) as news:
+        deadline = time.monotonic() + 30
+        while len(asked) < 3 and time.monotonic() < deadline:
+            told += news.lines(EMBEDDING)
+            time.sleep(0.001)
+    assert told == ["warning: answer 0"] or told == ["warning: answer 1"]
+    time.sleep(0.05)
+    count = len(asked)
+    time.sleep(0.05)
+    assert 3 <= count == len(asked)
+
+
+def test_an_answer_holds_workers_and_deaths_or_the_reason_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "workers", lambda _, **__: list(BOTH))
+    monkeypatch.setattr(module, "worker_troubles", lambda _app, queues: [f"a death in {queues[0]}"])
+    found = ask(APP, JOB)
+    assert (found.workers, found.troubles, found.error) == (BOTH, (f"a death in {QUEUE}",), "")
+
+    def away(_: object, **__: object) -> list[WorkerInfo]:
         raise BrokerError("Redis cannot be reached")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(deployment_news, "workers", away)
-        assert deployment.after(TROUBLES_SECONDS) == ["warning: Redis cannot be reached"]
-        assert deployment.after(WORKERS_SECONDS) == []
-    assert deployment.after(WORKERS_SECONDS) == []
-    monkeypatch.setattr(deployment_news, "workers", away)
-    assert deployment.after(WORKERS_SECONDS) == ["warning: Redis cannot be reached"]
+    monkeypatch.setattr(module, "workers", away)
+    assert ask(APP, JOB).error == "Redis cannot be reached"

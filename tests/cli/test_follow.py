@@ -8,9 +8,9 @@ import pytest
 from cli.snapshots import TOKENS, split, unsplit
 
 from virnucpro_tasks.cli import follow as module
-from virnucpro_tasks.cli.follow import follow
-from virnucpro_tasks.errors import BackendError
-from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.cli.follow import follow, require_end
+from virnucpro_tasks.errors import BackendError, ExitCode, WaitedLongEnoughError
+from virnucpro_tasks.jobs.progress import JobState, Wait
 from virnucpro_tasks.system import interruption
 
 SNAPSHOTS = [
@@ -29,7 +29,7 @@ def snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_shows_progress_and_then_the_message(capsys: pytest.CaptureFixture) -> None:
     assert follow(APP, JOB, lease_seconds=1) == SNAPSHOTS[-1]
     assert capsys.readouterr().err.splitlines() == [
-        "queued, 0 shards embedded so far",
+        "queued",
         "embedding: 10% of 1,234,567 tokens, 3/31 shards",
         "done: 100% of 1,234,567 tokens, 31/31 shards",
         "1 record is viral",
@@ -61,3 +61,37 @@ def test_the_check_is_made_until_the_job_is_final_and_may_end_the_waiting(monkey
     final = [replace(SNAPSHOTS[-1], state=JobState.FAILED)]
     monkeypatch.setattr(module, "wait_for", lambda *_, **__: iter(final))
     assert follow(APP, JOB, lease_seconds=1, check=stopped) == final[0]
+
+
+def test_what_the_job_waits_for_and_the_news_are_shown(capsys: pytest.CaptureFixture) -> None:
+    follow(
+        APP,
+        JOB,
+        lease_seconds=1,
+        wait=lambda progress: None if progress.is_final else Wait("loading models"),
+        news=lambda progress: [f"news of {progress.state}"],
+    )
+    assert capsys.readouterr().err.splitlines()[:3] == [
+        "queued, loading models",
+        "news of queued",
+        "embedding: 10% of 1,234,567 tokens, 3/31 shards, loading models",
+    ]
+
+
+def test_a_trouble_of_the_store_is_told_when_it_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    troubles = [replace(SNAPSHOTS[0], message=f"the store is full, {times} times") for times in (1, 2, 3)]
+    monkeypatch.setattr(module, "wait_for", lambda *_, **__: iter([*troubles, *SNAPSHOTS[1:]]))
+    follow(APP, JOB, lease_seconds=1)
+    assert capsys.readouterr().err.count("warning: the store is full, ") == 1
+
+
+def test_the_waiting_ends_when_its_time_is_over_and_the_job_has_not_ended() -> None:
+    last = follow(APP, JOB, lease_seconds=1, timeout_seconds=1e-9)
+    assert (last.state, last.exit_code) == (JobState.QUEUED, ExitCode.TIMED_OUT)
+    with pytest.raises(WaitedLongEnoughError, match=r"job job: it is queued after 600 s, and goes on \(look again\)"):
+        require_end(last, timeout_seconds=600, hint="look again")
+    ended = follow(APP, JOB, lease_seconds=1, timeout_seconds=60)
+    assert ended == SNAPSHOTS[-1]
+    require_end(ended, timeout_seconds=60, hint="")

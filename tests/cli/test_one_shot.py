@@ -7,11 +7,11 @@ from cli.snapshots import TOKENS, split
 from job import SAMPLE
 
 from virnucpro_tasks.cli import one_shot
-from virnucpro_tasks.cli.one_shot import embed_here, run_here
+from virnucpro_tasks.cli.one_shot import embed_here, run_here, wait_here
 from virnucpro_tasks.errors import ExitCode, JobError
 from virnucpro_tasks.jobs.deduplicate import Submission
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 from virnucpro_tasks.settings import Settings
 
 DONE = split(JobState.DONE, shards_done=31, tokens_done=TOKENS)
@@ -55,3 +55,17 @@ def test_a_job_that_fails_is_an_error_with_its_message(settings: Settings, monke
         embedded(settings, monkeypatch, failed)
     incomplete = replace(DONE, exit_code=ExitCode.INCOMPLETE)
     assert embedded(settings, monkeypatch, incomplete).spec.inputs
+
+
+@pytest.mark.parametrize(
+    ("state", "loading_seconds", "wait"),
+    [
+        (JobState.QUEUED, 3.0, Wait("starting the workers", 3.0)),
+        (JobState.EMBEDDING, 40.0, Wait("loading models", 40.0)),
+        (JobState.EMBEDDING, None, None),
+        (JobState.SPLITTING, 3.0, None),
+        (JobState.FINISHING, 3.0, None),
+    ],
+)
+def test_what_a_job_waits_for(state: JobState, loading_seconds: float | None, wait: Wait | None) -> None:
+    assert wait_here(split(state, shards_done=0, tokens_done=0), loading_seconds) == wait

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from virnucpro_tasks.cli.main import COMMANDS, cli
-from virnucpro_tasks.cli.options import settings_of, stacked
+from virnucpro_tasks.cli.options import DurationType, settings_of, stacked
 
 
 def commands() -> dict[str, click.Command]:
@@ -59,3 +59,16 @@ def test_settings_come_from_the_file_of_the_global_option(tmp_path: Path) -> Non
     context = click.Context(click.Command("submit"), parent=root)
     settings = settings_of(context, token_budget=99, cpu_threads=None)
     assert (settings.shard_tokens, settings.token_budget) == (1234, 99)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5", 0.5), ("90s", 90), ("10m", 600), ("1.5h", 5_400), (" 1d ", 86_400)]
+)
+def test_a_time_is_seconds_or_has_a_unit(text: str, seconds: float) -> None:
+    assert DurationType().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "nan", "inf", "1e3", "10 minutes", "m", "9" * 400, "1h30m"])
+def test_what_is_no_time_is_refused_with_what_is_one(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="write seconds, or 90s, 10m, 2h, 1d"):
+        DurationType().convert(text, None, None)

@@ -8,15 +8,14 @@ from cli.snapshots import TOKENS, split, unsplit
 from virnucpro_tasks.cli.progress import (
     PLAIN_LINE_SECONDS,
     PlainLines,
-    Rate,
-    RateMeter,
     clock_text,
     describe,
     facts,
     joined,
     progress_display,
 )
-from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.cli.rate import Rate
+from virnucpro_tasks.jobs.progress import JobState, Wait
 
 RATE = Rate(tokens_per_second=12_345.6, seconds_left=42)
 
@@ -32,7 +31,7 @@ class Clock:
 @pytest.mark.parametrize(
     ("progress", "line"),
     [
-        (unsplit(JobState.QUEUED), "queued, 0 shards embedded so far"),
+        (unsplit(JobState.QUEUED), "queued"),
         (unsplit(JobState.SPLITTING, shards_done=3), "splitting, 3 shards embedded so far"),
         (
             split(JobState.EMBEDDING, shards_done=13, tokens_done=523_456),
@@ -44,7 +43,7 @@ class Clock:
         ),
         (
             split(JobState.FINISHING, shards_done=31, tokens_done=TOKENS),
-            "finishing: 100% of 1,234,567 tokens, 31/31 shards",
+            "finishing: 100% of 1,234,567 tokens, 31/31 shards, scoring, writing results",
         ),
     ],
 )
@@ -59,7 +58,7 @@ def test_while_totals_are_unknown_no_share_and_no_time_is_shown() -> None:
 
 def test_an_input_without_tokens_is_complete() -> None:
     empty = replace(split(JobState.FINISHING, shards_done=0, tokens_done=0), tokens_total=0, shards_total=0)
-    assert describe(empty) == "finishing: 100% of 0 tokens, 0/0 shards"
+    assert describe(empty) == "finishing: 100% of 0 tokens, 0/0 shards, scoring, writing results"
 
 
 def test_the_least_important_facts_go_first_where_there_is_no_room() -> None:
@@ -87,38 +86,44 @@ def test_clock(seconds: float, text: str) -> None:
     assert clock_text(seconds) == text
 
 
-def test_the_rate_counts_from_the_first_snapshot_with_totals() -> None:
-    clock = Clock()
-    meter = RateMeter(clock=clock)
-    assert meter.measure(unsplit(JobState.SPLITTING)) is None
-    clock.now += 50
-    assert meter.measure(split(JobState.EMBEDDING, shards_done=1, tokens_done=34_567)) is None
-    clock.now += 100
-    assert meter.measure(split(JobState.EMBEDDING, shards_done=1, tokens_done=34_567)) is None
-    clock.now += 100
-    rate = meter.measure(split(JobState.EMBEDDING, shards_done=6, tokens_done=234_567))
-    assert rate == Rate(tokens_per_second=1_000, seconds_left=1_000)
+def test_what_a_job_waits_for_and_the_time_since_the_command_began_are_told() -> None:
+    queued, embedding = unsplit(JobState.QUEUED), split(JobState.EMBEDDING, shards_done=0, tokens_done=0)
+    assert describe(queued, wait=Wait("no coordinator is running"), elapsed_seconds=75) == (
+        "queued, no coordinator is running, 1:15 elapsed"
+    )
+    assert describe(embedding, wait=Wait("loading models", 312.0), elapsed_seconds=10) == (
+        "embedding: 0% of 1,234,567 tokens, 0/31 shards, loading models for 5:12, 0:10 elapsed"
+    )
+    # A wait that began with the command has no time of its own.
+    assert describe(queued, wait=Wait("starting the workers", 3.0), elapsed_seconds=4) == (
+        "queued, starting the workers, 0:04 elapsed"
+    )
 
 
 def test_plain_lines_are_printed_for_changes_alone_and_not_too_often(capsys: pytest.CaptureFixture) -> None:
     clock = Clock()
     lines = PlainLines(clock=clock)
 
-    def printed(progress, *, after: float) -> list[str]:
+    def printed(progress, *, after: float, wait: Wait | None = None) -> list[str]:
         clock.now += after
-        lines.show(progress)
+        lines.show(progress, wait)
         return capsys.readouterr().err.splitlines()
 
     first = unsplit(JobState.SPLITTING, shards_done=0)
-    assert printed(first, after=0) == ["splitting, 0 shards embedded so far"]
+    assert printed(first, after=0) == ["splitting"]
     # Nothing has changed, however long it takes
     assert printed(first, after=10 * PLAIN_LINE_SECONDS) == []
+    # What it waits for is told with the next line, once, and not again as it gets longer
+    assert printed(first, after=PLAIN_LINE_SECONDS, wait=Wait("loading models", 40)) == [
+        "splitting, loading models for 0:40, 5:30 elapsed"
+    ]
+    assert printed(first, after=PLAIN_LINE_SECONDS, wait=Wait("loading models", 70)) == []
     # A change of counts waits for its time; a change of state does not
     more = unsplit(JobState.SPLITTING, shards_done=2)
-    assert printed(more, after=0) == ["splitting, 2 shards embedded so far"]
+    assert printed(more, after=0) == ["splitting, 2 shards embedded so far, 6:00 elapsed"]
     assert printed(unsplit(JobState.SPLITTING, shards_done=3), after=PLAIN_LINE_SECONDS / 2) == []
     embedding = split(JobState.EMBEDDING, shards_done=3, tokens_done=100)
-    assert printed(embedding, after=0.5) == ["embedding: 0% of 1,234,567 tokens, 3/31 shards"]
+    assert printed(embedding, after=0.5) == ["embedding: 0% of 1,234,567 tokens, 3/31 shards, 6:16 elapsed"]
 
 
 def test_a_stream_that_is_no_terminal_gets_plain_lines_without_control_characters(
@@ -127,9 +132,7 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines_without_control_character
     with progress_display() as show:
         show(unsplit(JobState.QUEUED))
         show(split(JobState.DONE, shards_done=31, tokens_done=TOKENS))
-    assert capsys.readouterr().err == (
-        "queued, 0 shards embedded so far\ndone: 100% of 1,234,567 tokens, 31/31 shards\n"
-    )
+    assert capsys.readouterr().err == ("queued\ndone: 100% of 1,234,567 tokens, 31/31 shards\n")
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture) -> None:

@@ -29,7 +29,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *workers: WorkerInfo) -> None:
 def test_without_redis_the_store_tells(job: Job, virnucpro: Virnucpro) -> None:
     ended = virnucpro("status", job.job_id)
     assert ended.code == ExitCode.OK
-    assert ended.out == [f"{job.job_id}  queued, 0 shards embedded so far"]
+    assert ended.out == [f"{job.job_id}  queued"]
     assert len(ended.err) == 1 and ended.err[0].startswith("warning: Redis at ")
     silent = virnucpro("status", job.job_id, "--no-workers")
     assert (silent.out, silent.err) == (ended.out, [])
@@ -67,5 +67,5 @@ def test_a_failed_job_shows_why_and_asks_no_worker(job: Job, virnucpro: Virnucpr
     fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     ended = virnucpro("status", job.job_id)
     assert ended.code == ExitCode.OK
-    assert ended.out == [f"{job.job_id}  failed, 0 shards embedded so far", "reads.fasta: the file is empty"]
+    assert ended.out == [f"{job.job_id}  failed", "reads.fasta: the file is empty"]
     assert ended.err == []

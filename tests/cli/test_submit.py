@@ -142,3 +142,23 @@ def test_only_a_job_that_is_surely_meant_is_cancelled_or_removed(settings: Setti
     job = open_job(settings.store, job_id)
     assert not job.paths.cancelled.exists()
     assert virnucpro("cancel", job_id[:20]).code == ExitCode.OK and job.paths.cancelled.exists()
+
+
+def test_a_timeout_needs_something_to_wait_for(settings: Settings, virnucpro: Virnucpro) -> None:
+    ended = virnucpro("submit", SAMPLE, "--timeout", "10m")
+    assert ended.code == ExitCode.USAGE and "give --wait or --output too" in ended.err[-1]
+    assert job_ids(settings.store) == []
+
+
+def test_a_submission_that_waited_long_enough_says_how_to_get_the_results(
+    settings: Settings, virnucpro: Virnucpro, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    ended = virnucpro("submit", SAMPLE, "--output", output, "--timeout", "0.1s", "--json")
+    (job_id,) = job_ids(settings.store)
+    assert ended.code == ExitCode.TIMED_OUT
+    assert ended.err[-1].endswith(
+        f"('virnucpro watch {job_id}' follows it, 'virnucpro results {job_id} --output {output}' copies its results)"
+    )
+    assert json.loads("\n".join(ended.out))["exit_code"] == ExitCode.TIMED_OUT
+    assert not output.exists()

@@ -11,6 +11,7 @@ import torch
 from embed.conftest import describe
 from safetensors.torch import load_file, save_file
 
+from virnucpro_tasks.embed import engine as engine_module
 from virnucpro_tasks.embed.engine import EmbeddingStopped, Engine, EngineOptions, NonFiniteError, SequenceError
 from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 
@@ -209,3 +210,33 @@ def test_importing_the_engine_starts_no_cuda_and_no_foreign_model_code():
         "assert not {'esm', 'transformers', 'flash_attn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_share_that_is_done_is_told_after_every_pack_and_ends_with_all(bundle, random_proteins):
+    engine = Engine.load(bundle, OPTIONS)
+    proteins = random_proteins([250] * 5)
+    for arguments in ((NUCLEOTIDES, proteins), ([], proteins), (NUCLEOTIDES, [])):
+        told: list[float] = []
+        embedded = engine.embed(*arguments, should_stop=never, tell_share=told.append)
+        assert len(told) == embedded.stats.packs
+        assert told == sorted(told) and 0 < told[0] <= 1
+        assert told[-1] == pytest.approx(1.0) or not arguments[0]
+
+
+def test_vectors_do_not_depend_on_the_telling(bundle, random_proteins):
+    engine, proteins = Engine.load(bundle, OPTIONS), random_proteins([30, 60, 250])
+    silent = engine.embed(NUCLEOTIDES, proteins, should_stop=never)
+    told = engine.embed(NUCLEOTIDES, proteins, should_stop=never, tell_share=lambda share: None)
+    assert silent.nucleotide.tobytes() == told.nucleotide.tobytes()
+    assert silent.protein.tobytes() == told.protein.tobytes()
+
+
+def test_the_share_of_each_model_is_measured(bundle, random_proteins, monkeypatch):
+    monkeypatch.setattr(engine_module, "LEAST_MEASURED_SECONDS", 0.0)
+    ticks = iter([0.0, 3.0, 4.0, 4.0, 7.0, 8.0])
+    monkeypatch.setattr(engine_module.time, "monotonic", lambda: next(ticks))
+    engine, told = Engine.load(bundle, OPTIONS), []
+    proteins = random_proteins([250] * 2)
+    engine.embed(["ACGT"], proteins, should_stop=never)
+    engine.embed(["ACGT"], proteins, should_stop=never, tell_share=told.append)
+    assert told == pytest.approx([0.375, 0.75, 1.0])

@@ -15,6 +15,7 @@ from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import read_plan
 
 
 def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
@@ -169,3 +170,18 @@ def test_a_folder_that_is_gone_holds_nothing(settings: Settings, name: str) -> N
     job = make_job(settings, SAMPLE)
     (job.paths.root / name).rmdir()
     assert job_progress(job).state == JobState.QUEUED
+
+
+def test_shards_under_way_count_in_part_and_finished_ones_once(settings: Settings) -> None:
+    settings = replace(settings, shard_tokens=500)
+    job = make_job(settings, SAMPLE)
+    shards = list(split_files(job))
+    tokens = [entry.tokens for entry in read_plan(job.paths.plan).shards]
+    assert job_progress(job, shares={0: 0.5}).tokens_done == tokens[0] // 2
+    assert job_progress(job, shares={0: 0.5, 1: 0.25, 999: 0.5}).tokens_done == tokens[0] // 2 + tokens[1] // 4
+    # A shard is whole when its vectors are written, whatever its worker has told
+    almost = job_progress(job, shares=dict.fromkeys(shards, 1.0))
+    assert almost.state == JobState.EMBEDDING
+    assert 0.99 * sum(tokens) < (almost.tokens_done or 0) < sum(tokens)
+    embed(job, shards[0], settings)
+    assert job_progress(job, shares={0: 0.5}).tokens_done == tokens[0]

@@ -289,3 +289,13 @@ def test_a_job_that_is_removed_while_a_shard_is_computed_stops(
     monkeypatch.setattr(embed_shard, "write_vectors", remove)
     assert embed(job, 1, settings) == "stopped"
     assert list(job.paths.root.parent.iterdir()) == []
+
+
+def test_the_share_of_a_shard_is_told_up_to_its_end(mixed: Job, settings: Settings) -> None:
+    told: list[float] = []
+    assert worker_of(settings).embed(mixed, 0, tell_share=told.append) == "embedded"
+    assert told and told == sorted(told) and told[-1] == pytest.approx(1.0)
+    # Nothing is left to tell of a finished shard
+    told.clear()
+    assert worker_of(settings).embed(mixed, 0, tell_share=told.append) == "embedded"
+    assert told == []

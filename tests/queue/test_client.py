@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cli.snapshots import split, unsplit
 from job import SAMPLE, make_job, run_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import Job, cancel_job
-from virnucpro_tasks.keys import CPU_QUEUE, UNACKED, coordinator_queue, priority_lists
+from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.keys import CPU_QUEUE, UNACKED, coordinator_queue, priority_lists, shard_shares
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import client as module
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.client import enqueue, requeue_if_lost, wait_for
+from virnucpro_tasks.queue.client import enqueue, not_behind, requeue_if_lost, snapshot, wait_for
 from virnucpro_tasks.queue.job_queues import announce
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import check_reachable
@@ -156,3 +158,26 @@ def test_the_jobs_of_a_redis_are_named_by_their_messages(app: VirnucproApp, sett
         assert jobs_with_messages(client) == {jobs[0].job_id, jobs[1].job_id}
         its_shards_wait(app, jobs[2])
         assert jobs_with_messages(client) == {job.job_id for job in jobs[:3]}
+
+
+def test_tokens_that_were_counted_stay_counted_unless_a_finished_shard_is_lost() -> None:
+    earlier = split(JobState.EMBEDDING, shards_done=3, tokens_done=500)
+    assert not_behind(split(JobState.EMBEDDING, shards_done=3, tokens_done=400), earlier).tokens_done == 500
+    assert not_behind(split(JobState.EMBEDDING, shards_done=4, tokens_done=600), earlier).tokens_done == 600
+    assert not_behind(split(JobState.EMBEDDING, shards_done=2, tokens_done=400), earlier).tokens_done == 400
+    assert not_behind(unsplit(JobState.SPLITTING), earlier).tokens_done is None
+    assert not_behind(earlier, unsplit(JobState.SPLITTING)) == earlier
+
+
+@pytest.mark.service
+def test_a_snapshot_counts_the_shards_under_way(app: VirnucproApp, job: Job) -> None:
+    list(split_files(job))
+    assert snapshot(app, job).tokens_done == 0
+    app.backend.client.hset(shard_shares(job.job_id), "0", "0.5")
+    found = snapshot(app, job)
+    assert found.tokens_done == (found.tokens_total or 0) // 2
+
+
+def test_without_redis_a_snapshot_is_that_of_the_files(settings: Settings, job: Job) -> None:
+    app = make_app(replace(settings, broker_url=UNREACHABLE))
+    assert snapshot(app, job) == job_progress(job)

@@ -4,59 +4,123 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
 
 from celery import Celery
 
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import Progress, Wait
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.queue.client import worker_troubles, workers
+from virnucpro_tasks.queue.client import WorkerInfo, worker_troubles, workers
+from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
-TROUBLES_SECONDS = 5.0
-WORKERS_SECONDS = 30.0
-"""Time between two questions to the workers, which take PING_SECONDS each."""
+ASK_SECONDS = 5.0
+"""Time between two questions to the workers."""
+
+ANSWER_SECONDS = 1.0
+"""Time that workers have for an answer: less than other commands give them, since the question is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Redis and the workers have answered: the workers, or why none could be asked, and recent deaths."""
+
+    workers: tuple[WorkerInfo, ...] = ()
+    error: str = ""
+    troubles: tuple[str, ...] = ()
+    at: float = 0.0
 
 
 class DeploymentNews:
-    """Called with each snapshot, it yields new deaths of workers, and says once if no worker takes the job's shards.
+    """Says what a job lacks, from the last answer, a line for each change; and what it waits for.
 
-    It also says once that Redis is away.
+    The lines: deaths of workers, that no worker takes the job, that one does again, that Redis is away, or is back.
     """
 
-    def __init__(self, app: Celery, job: Job, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app = app
-        self._queue = gpu_queue(job.spec.bundle_digest)
+    def __init__(self, job: Job, latest: Callable[[], Answer | None], *, clock: Callable[[], float] = time.monotonic):
+        self._job = job
+        self._latest = latest
         self._clock = clock
-        self._troubles_at = clock()
-        self._workers_at = clock() + TROUBLES_SECONDS
-        self._told: set[str] = set()
-        self._without_workers = False
-        self._without_redis = False
+        self._seen: Answer | None = None
+        self._deaths: set[str] = set()
+        self._error = ""
+        self._missing: list[str] = []
+        self._had_all = False
 
-    def __call__(self) -> Iterator[str]:
-        now = self._clock()
-        if now >= self._troubles_at:
-            self._troubles_at = now + TROUBLES_SECONDS
-            for line in worker_troubles(self._app, [self._queue]):
-                # The same death is as many seconds older at each question.
-                who, _, what = line.partition(" ago: ")
-                death = f"{who.partition(',')[0]}: {what}"
-                if death not in self._told:
-                    self._told.add(death)
-                    yield f"warning: {line}"
-        if now >= self._workers_at:
-            self._workers_at = now + WORKERS_SECONDS
-            yield from self._lack_of_workers()
-
-    def _lack_of_workers(self) -> Iterator[str]:
-        try:
-            able = any(self._queue in worker.queues for worker in workers(self._app))
-        except BrokerError as error:
-            if not self._without_redis:
-                yield f"warning: {error}"
-            self._without_redis = True
+    def lines(self, progress: Progress) -> Iterator[str]:
+        """The lines that are new since the last call."""
+        answer = self._latest()
+        if answer is None or answer is self._seen or progress.is_final:
             return
-        self._without_redis = False
-        if not able and not self._without_workers:
-            yield f"no worker takes from queue {self._queue}: start one with this bundle"
-        self._without_workers = not able
+        self._seen = answer
+        for line in answer.troubles:
+            # The same death is as many seconds older at each question.
+            who, _, what = line.partition(" ago: ")
+            death = f"{who.partition(',')[0]}: {what}"
+            if death not in self._deaths:
+                self._deaths.add(death)
+                yield f"warning: {line}"
+        if answer.error:
+            if not self._error:
+                yield f"warning: {answer.error}"
+            self._error = answer.error
+            return
+        if self._error:
+            self._error = ""
+            yield "Redis answers again"
+        missing = missing_workers(self._job, progress, answer.workers)
+        if missing and self._had_all:
+            # They may only be slow to answer: the next answer decides.
+            self._had_all = False
+            return
+        self._had_all = not missing
+        yield from (line for line in missing if line not in self._missing)
+        if self._missing and not missing:
+            yield "workers take the job now"
+        self._missing = missing
+
+    def wait(self, progress: Progress) -> Wait | None:
+        """What the job waits for, as of the last answer."""
+        answer = self._latest()
+        if answer is None:
+            return None
+        if answer.error:
+            return Wait("Redis cannot be reached")
+        found = wait_of(self._job, progress, answer.workers)
+        if found is None or found.seconds is None:
+            return found
+        return Wait(found.reason, found.seconds + self._clock() - answer.at)
+
+
+@contextmanager
+def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> Iterator[DeploymentNews]:
+    """News from questions that a thread asks every so many seconds, at once for the first time.
+
+    They take seconds to be answered, and longer if Redis is away: nobody who looks at the job waits for them.
+    """
+    answers: list[Answer] = []
+    ended = Event()
+
+    def keep_asking() -> None:
+        while not ended.is_set():
+            answers[:] = [ask(app, job)]
+            ended.wait(seconds)
+
+    Thread(target=keep_asking, daemon=True).start()
+    try:
+        yield DeploymentNews(job, lambda: answers[0] if answers else None)
+    finally:
+        ended.set()
+
+
+def ask(app: Celery, job: Job) -> Answer:
+    """Ask Redis and the workers once."""
+    try:
+        found, error = tuple(workers(app, seconds=ANSWER_SECONDS)), ""
+    except BrokerError as unreachable:
+        found, error = (), str(unreachable)
+    troubles = () if error else tuple(worker_troubles(app, [gpu_queue(job.spec.bundle_digest)]))
+    return Answer(found, error, troubles, time.monotonic())

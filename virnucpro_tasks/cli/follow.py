@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from celery import Celery
 
 from virnucpro_tasks.cli.job_end import tell_end
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import progress_display
+from virnucpro_tasks.errors import ExitCode, WaitedLongEnoughError
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.progress import Progress
+from virnucpro_tasks.jobs.progress import Progress, Wait
 from virnucpro_tasks.queue.client import wait_for
 from virnucpro_tasks.system.interruption import raise_if_interrupted
 
@@ -22,25 +25,45 @@ def follow(
     lease_seconds: float,
     quiet: bool = False,
     tells_end: bool = True,
+    timeout_seconds: float | None = None,
     check: Callable[[], None] | None = None,
-    news: Callable[[], Iterable[str]] | None = None,
+    news: Callable[[Progress], Iterable[str]] | None = None,
+    wait: Callable[[Progress], Wait | None] | None = None,
     glance_seconds: float | None = None,
 ) -> Progress:
-    """Show progress on standard error until the job is final; returns the last snapshot.
+    """Show progress on standard error until the job is final or the time is over; returns the last snapshot.
 
     With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
-    waiting; the lines of `news` are printed before it. `glance_seconds` is that of `wait_for`.
+    waiting; the lines of `news` are printed before it. `wait` says what the job waits for. A job that is not final
+    after `timeout_seconds` has the exit code TIMED_OUT. `glance_seconds` is that of `wait_for`.
     """
-    progress = None
+    until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    progress, trouble = None, ""
     with progress_display(quiet=quiet) as show:
         for progress in wait_for(app, job, lease_seconds=lease_seconds, glance_seconds=glance_seconds):
             raise_if_interrupted()
-            show(progress)
-            for line in news() if news is not None else ():
+            show(progress, wait(progress) if wait is not None else None)
+            for line in news(progress) if news is not None else ():
                 say(line, quiet=quiet)
-            if check is not None and not progress.is_final:
+            if progress.is_final:
+                continue
+            if progress.message and not trouble:
+                say(f"warning: {progress.message}", quiet=quiet)
+            trouble = progress.message
+            if check is not None:
                 check()
+            if until is not None and time.monotonic() >= until:
+                progress = replace(progress, exit_code=ExitCode.TIMED_OUT)
+                break
     assert progress is not None, "waiting yields at least one snapshot"
-    if tells_end:
+    if progress.is_final and tells_end:
         tell_end(progress, quiet=quiet)
     return progress
+
+
+def require_end(progress: Progress, *, timeout_seconds: float | None, hint: str) -> None:
+    """Raise WaitedLongEnoughError for a snapshot of a job that was followed for `timeout_seconds` and goes on."""
+    if progress.exit_code is ExitCode.TIMED_OUT:
+        raise WaitedLongEnoughError(
+            f"it is {progress.state} after {timeout_seconds:g} s, and goes on", job_id=progress.job_id, hint=hint
+        )

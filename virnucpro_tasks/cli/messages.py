@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -24,10 +25,37 @@ def print_json(content: Any) -> None:
     click.echo(json.dumps(content, indent=2))
 
 
+class RedrawnLine(Protocol):
+    """A line that is redrawn in place on the terminal."""
+
+    def clear(self) -> None: ...
+
+    def draw(self) -> None: ...
+
+
+_redrawn: list[RedrawnLine] = []
+"""The line at the cursor of the terminal, if there is one: a process has one standard error."""
+
+
+@contextmanager
+def printing_above(line: RedrawnLine) -> Iterator[None]:
+    """While the block runs, messages are printed above `line`."""
+    _redrawn.append(line)
+    try:
+        yield
+    finally:
+        _redrawn.remove(line)
+
+
 def say(text: str, *, quiet: bool = False) -> None:
     """Print a message for a person on standard error, unless `quiet`."""
-    if not quiet:
-        click.echo(text, err=True)
+    if quiet:
+        return
+    for line in _redrawn:
+        line.clear()
+    click.echo(text, err=True)
+    for line in _redrawn:
+        line.draw()
 
 
 def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> None:

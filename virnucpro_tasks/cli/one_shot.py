@@ -14,7 +14,7 @@ from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover, remove_run_folders
 from virnucpro_tasks.jobs.most_shards import most_shards
-from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.settings import Settings
@@ -63,16 +63,29 @@ def _follow_here(
             say("warning: the private Redis had ended and was started again", quiet=quiet)
             requeue_if_lost(app, job)
 
-    return follow(
-        app,
-        job,
-        lease_seconds=settings.lease_seconds,
-        quiet=quiet,
-        tells_end=False,
-        check=check,
-        news=workers.news,
-        glance_seconds=GLANCE_SECONDS,
-    )
+    try:
+        return follow(
+            app,
+            job,
+            lease_seconds=settings.lease_seconds,
+            quiet=quiet,
+            tells_end=False,
+            check=check,
+            news=lambda progress: workers.news(),
+            wait=lambda progress: wait_here(progress, workers.loading_seconds()),
+            glance_seconds=GLANCE_SECONDS,
+        )
+    except KeyboardInterrupt:
+        say("stopping the workers, which takes seconds", quiet=quiet)
+        raise
+
+
+def wait_here(progress: Progress, loading_seconds: float | None) -> Wait | None:
+    """What a job of this host waits for while its workers have been loading for so long, None if one computes."""
+    reasons = {JobState.QUEUED: "starting the workers", JobState.EMBEDDING: "loading models"}
+    if loading_seconds is None or progress.state not in reasons:
+        return None
+    return Wait(reasons[progress.state], loading_seconds)
 
 
 def embed_here(

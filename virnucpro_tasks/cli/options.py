@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, PRECISIONS, Settings, load_settings
+from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
 from virnucpro_tasks.system.devices import AUTO
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,31 @@ class PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class DurationType(click.ParamType):
+    """A time of more than 0: seconds, or a number followed by s, m, h or d; as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(value.strip())
+        seconds = float(found["number"]) * UNIT_SECONDS[found["unit"]] if found else 0.0
+        if not 0 < seconds <= MOST:
+            self.fail(f"{value!r} is no time of more than 0: write seconds, or 90s, 10m, 2h, 1d", param, ctx)
+        return seconds
+
+
+UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd]?)")
+
+timeout_option = click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=DurationType(),
+    metavar="TIME",
+    help="Wait no longer than so many seconds, or 10m, 2h, 1d; the job goes on, and the exit code is 8.",
+)
 store_option = click.option("--store", type=click.Path(path_type=Path), help="The store: the folder of all jobs.")
 broker_option = click.option("--broker-url", metavar="URL", help="URL of Redis, as Celery writes it.")
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")

@@ -9,6 +9,7 @@ import click
 
 from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -36,6 +37,8 @@ from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock, make_folder
+
+GO_ON = "the same command, given again, goes on from the shards that are finished"
 
 
 @click.command("predict")
@@ -92,7 +95,7 @@ def command(
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     make_folder(output)
-    with RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock:
+    with saying_how_to_go_on(GO_ON), RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock:
         # Another run may have ended just before.
         require_free(output, force=force)
         open_work(output)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
-from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.deployment_news import deployment_news
+from virnucpro_tasks.cli.follow import follow, require_end
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -19,7 +22,14 @@ from virnucpro_tasks.cli.messages import (
     warn_of_chunk_length,
     warn_of_empty_inputs,
 )
-from virnucpro_tasks.cli.options import PathType, deployment_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.options import (
+    PathType,
+    deployment_options,
+    job_options,
+    json_option,
+    settings_of,
+    timeout_option,
+)
 from virnucpro_tasks.cli.preflight import check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free
 from virnucpro_tasks.cli.sample_inputs import inputs_of
@@ -47,6 +57,7 @@ from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 )
 @click.option("--wait", is_flag=True, help="Follow the job until it ends.")
 @click.option("-o", "--output", type=PathType(path_type=Path), help="Folder for the results; implies --wait.")
+@timeout_option
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("--name", "job_name", help="Name that commands take for the job instead of its id; one job has it.")
 @click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
@@ -71,6 +82,7 @@ def command(
     force: bool,
     job_name: str | None,
     force_new: bool,
+    timeout_seconds: float | None,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -79,6 +91,9 @@ def command(
     If the same input was submitted before, with the same parameters and bundle, that job is continued instead.
     """
     settings = settings_of(context, **flags)
+    waits = wait or output is not None
+    if timeout_seconds is not None and not waits:
+        raise click.UsageError("--timeout is the time to wait: give --wait or --output too", context)
     if job_name is not None:
         checked_name(job_name)
     if output is not None:
@@ -109,15 +124,27 @@ def command(
         _name(submission, job_name)
     warn_of_empty_inputs(job)
     start(app, submission)
-    if not wait and output is None:
+    if not waits:
         print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)
         return ExitCode.OK
     say(f"job {job.job_id}")
-    progress = follow(app, job, lease_seconds=settings.lease_seconds)
+    again = f"'virnucpro watch {job.job_id}' follows it"
+    if output is not None:
+        again += f", 'virnucpro results {job.job_id} --output {shlex.quote(str(output))}' copies its results"
+    with saying_how_to_go_on(f"the job goes on: {again}"), deployment_news(app, job) as news:
+        progress = follow(
+            app,
+            job,
+            lease_seconds=settings.lease_seconds,
+            timeout_seconds=timeout_seconds,
+            news=news.lines,
+            wait=news.wait,
+        )
     if output is not None and job.paths.run.exists():
         copy_results(job, output, force=force)
     if as_json:
         print_json(end_report(progress, job, output))
+    require_end(progress, timeout_seconds=timeout_seconds, hint=again)
     return accepted(progress, incomplete_ok=incomplete_ok)
 
 

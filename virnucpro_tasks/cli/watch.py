@@ -7,25 +7,39 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
-from virnucpro_tasks.cli.deployment_news import DeploymentNews
-from virnucpro_tasks.cli.follow import follow
+from virnucpro_tasks.cli.deployment_news import deployment_news
+from virnucpro_tasks.cli.follow import follow, require_end
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
+from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of, timeout_option
 
 
 @click.command("watch")
 @job_argument
+@timeout_option
 @deployment_options
 @json_option
 @click.pass_context
-def command(context: click.Context, /, job_id: str, *, as_json: bool, **flags: Any) -> int:
+def command(
+    context: click.Context, /, job_id: str, *, timeout_seconds: float | None, as_json: bool, **flags: Any
+) -> int:
     """Follow a job until it ends; ends with the job's exit code. Ctrl-C leaves the job running."""
     settings = settings_of(context, **flags)
     job = meant_job(settings, job_id)
     app = app_of(settings)
-    progress = follow(app, job, lease_seconds=settings.lease_seconds, news=DeploymentNews(app, job))
+    again = f"'virnucpro watch {job.job_id}' follows it, 'virnucpro cancel {job.job_id}' stops it"
+    with saying_how_to_go_on(f"the job goes on: {again}"), deployment_news(app, job) as news:
+        progress = follow(
+            app,
+            job,
+            lease_seconds=settings.lease_seconds,
+            timeout_seconds=timeout_seconds,
+            news=news.lines,
+            wait=news.wait,
+        )
     if as_json:
         print_json(end_report(progress, job, None))
+    require_end(progress, timeout_seconds=timeout_seconds, hint=again)
     return progress.exit_code

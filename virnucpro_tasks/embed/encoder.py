@@ -94,16 +94,22 @@ class Encoder:
 
     @torch.inference_mode()
     def encode(
-        self, tokens: RaggedTokens, *, should_stop: Callable[[], bool]
+        self,
+        tokens: RaggedTokens,
+        *,
+        should_stop: Callable[[], bool],
+        tell_share: Callable[[float], None] | None = None,
     ) -> tuple[NDArray[np.float32], EngineStats]:
         """Pooled vectors, (S, width) float32 in the order of `tokens`, and the counters.
 
         `should_stop` is asked before every pack. A pack that does not fit into the device's memory is halved, and so
-        is the budget of later packs. Raises EmbeddingStopped, NonFiniteError and DeviceMemoryError.
+        is the budget of later packs. `tell_share` is called after every pack with the share of the tokens that are
+        done. Raises EmbeddingStopped, NonFiniteError and DeviceMemoryError.
         """
         packs = deque(pack_lengths(tokens.lengths, token_budget=self.token_budget))
         vectors = np.empty((tokens.lengths.size, self.width), dtype=np.float32)
         budget, recomputed, out_of_memory = self.token_budget, 0, 0
+        tokens_total, tokens_done = int(tokens.lengths.sum()), 0
         computing: tuple[Pack, PendingCopy] | None = None
         done: list[Pack] = []
         non_finite: list[int] = []
@@ -128,6 +134,9 @@ class Encoder:
                     non_finite += pack.indices[~np.isfinite(pooled).all(axis=1)].tolist()
                 vectors[pack.indices] = pooled
                 done.append(pack)
+                tokens_done += pack.tokens
+                if tell_share is not None:
+                    tell_share(tokens_done / tokens_total)
             computing = started
         if non_finite:
             raise NonFiniteError(self.name, sorted(non_finite))
@@ -135,7 +144,7 @@ class Encoder:
             packs=len(done),
             recomputed_packs=recomputed,
             out_of_memory=out_of_memory,
-            tokens=int(tokens.lengths.sum()),
+            tokens=tokens_total,
             capacity=capacity(done, token_budget=budget),
             attention={self.name: self.attention},
         )

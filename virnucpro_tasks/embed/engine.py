@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ DTYPES = {
 }
 NUCLEOTIDE_FOLDER = "dnabert-s"
 PROTEIN_FOLDER = "esm2"
+BASES_A_TOKEN = 5
+LEAST_MEASURED_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Engine:
         self._tokenizer = tokenizer
         self._nucleotide = nucleotide
         self._protein = protein
+        self._protein_share: float | None = None
+        """Share of ESM-2 in the time of both models, as last measured."""
 
     @classmethod
     def load(cls, bundle: Bundle, options: EngineOptions, *, check: SelfCheck | None = None) -> Engine:
@@ -192,27 +197,50 @@ class Engine:
         should_stop: Callable[[], bool],
         masked_nucleotides: Collection[int] = (),
         masked_proteins: Collection[int] = (),
+        tell_share: Callable[[float], None] | None = None,
     ) -> Embedded:
         """Vectors of upper-case `nucleotides` and of `proteins` (cut at 1,022 residues), in their order.
 
         The caller removes duplicates. Sequences at the masked indices keep their place and length, so that all others
         are packed as they would be, but their letters never reach a model: their vectors have no meaning.
+        `tell_share` is called after every pack with the share of the work that is done, 0 to 1, as the time of the
+        call before suggests it.
 
         Sets torch's intra-op threads of this process. Raises EmbeddingStopped if `should_stop`, asked before every
         pack, returns True; SequenceError for a protein that is empty or has an unknown letter; NonFiniteError if a
         vector is NaN or infinite even in FP32.
         """
         torch.set_num_threads(self.options.threads)
+        started = time.monotonic()
+        protein_share = self._protein_share or self._expected_protein_share(nucleotides, proteins)
         with ThreadPoolExecutor(1) as executor:
             # Tokenized while the device computes the proteins, which take longer.
             nucleotide_tokens = executor.submit(self._tokenizer.encode, nucleotides)
             protein, protein_stats = self._protein.encode(
-                tokenize_proteins(proteins).masked(masked_proteins), should_stop=should_stop
+                tokenize_proteins(proteins).masked(masked_proteins),
+                should_stop=should_stop,
+                tell_share=_part_of(tell_share, 0.0, protein_share),
             )
+            proteins_done = time.monotonic()
             nucleotide, nucleotide_stats = self._nucleotide.encode(
-                nucleotide_tokens.result().masked(masked_nucleotides), should_stop=should_stop
+                nucleotide_tokens.result().masked(masked_nucleotides),
+                should_stop=should_stop,
+                tell_share=_part_of(tell_share, protein_share, 1.0),
             )
+        if (seconds := time.monotonic() - started) >= LEAST_MEASURED_SECONDS:
+            self._protein_share = (proteins_done - started) / seconds
         return Embedded(nucleotide, protein, nucleotide_stats, protein_stats)
+
+    def _expected_protein_share(self, nucleotides: Sequence[str], proteins: Sequence[str]) -> float:
+        """By the products of the layers: the share of ESM-2 in the time of both models, before any is measured."""
+        protein = sum(map(len, proteins)) * self._protein.width**2
+        nucleotide = sum(map(len, nucleotides)) / BASES_A_TOKEN * self._nucleotide.width**2
+        return protein / (protein + nucleotide) if protein else 0.0
+
+
+def _part_of(tell_share: Callable[[float], None] | None, begin: float, end: float) -> Callable[[float], None] | None:
+    """Tells of a part of the work, from `begin` to `end`, as a share of all of it."""
+    return None if tell_share is None else lambda share: tell_share(begin + (end - begin) * share)
 
 
 def _load_fp32(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,6 +34,9 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+MOST_OF_A_SHARD = 0.999
+"""The largest share that counts of a shard whose vectors are not written yet."""
 
 FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
@@ -89,7 +94,8 @@ class Progress:
     """The progress of a job at one moment. Totals are None until splitting is complete; tokens are ESM-2 tokens.
 
     `shards_quarantined` counts the shards with quarantined records; each counts as done once its other records are
-    embedded. `virus_records` are those called virus, None until the job is done.
+    embedded. `tokens_done` includes the shards under way, as far as that is known. `virus_records` are those called
+    virus, None until the job is done.
     """
 
     job_id: str
@@ -114,9 +120,18 @@ class Progress:
         return asdict(self) | {"state": str(self.state), "exit_code": int(self.exit_code) if is_over else None}
 
 
-def job_progress(job: Job) -> Progress:
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The reason why a job does not move, in words, and for how long that has been so, if it is known."""
+
+    reason: str
+    seconds: float | None = None
+
+
+def job_progress(job: Job, *, shares: Mapping[int, float] = MappingProxyType({})) -> Progress:
     """Read a job's progress. `exit_code` is the one of a command that waits for the job.
 
+    `shares` are of shards under way, by number: the part of each that is computed, 0 to 1.
     Raises DamagedError for a damaged run.json.
     """
     paths = job.paths
@@ -130,6 +145,8 @@ def job_progress(job: Job) -> Progress:
         quarantined &= planned
         shards_total, tokens_total = len(plan.to_embed), plan.tokens
         tokens_done = sum(plan.shards[number].tokens for number in done)
+        for number in (shares.keys() & planned) - done:
+            tokens_done += int(min(shares[number], MOST_OF_A_SHARD) * plan.shards[number].tokens)
     state, message, exit_code, virus_records = _state(job, shards_total, len(done))
     return Progress(
         job_id=job.job_id,

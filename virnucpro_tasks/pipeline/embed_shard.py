@@ -115,8 +115,17 @@ class ShardWorker:
             self._engines[precision] = load_engine(self._settings, precision)
         return self._engines[precision]
 
-    def embed(self, job: Job, number: int, *, message: str = "") -> ShardState:
+    def embed(
+        self,
+        job: Job,
+        number: int,
+        *,
+        message: str = "",
+        tell_share: Callable[[float], None] | None = None,
+    ) -> ShardState:
         """Embed shard `number` of `job` unless that is done. `message` is the delivery tag of the shard's message.
+
+        `tell_share` is called with the share of the shard that is computed; it must neither wait nor fail.
 
         Raises StoreError alone, for a file system that refuses files. Any other error is recorded and counted: no
         record is to blame for it, so after `max_attempts` of them the job fails, at once if the error is final.
@@ -125,7 +134,7 @@ class ShardWorker:
             with raising_store_errors():
                 if is_stopped(job.paths):
                     return ShardState.STOPPED
-                return self._embed(OpenShard.read(job, number), message)
+                return self._embed(OpenShard.read(job, number), message, tell_share)
         except StoreError:
             raise
         except Exception as error:
@@ -137,7 +146,7 @@ class ShardWorker:
                 _count_failure(job, number, error)
             return ShardState.FAILED
 
-    def _embed(self, shard: OpenShard, message: str) -> ShardState:
+    def _embed(self, shard: OpenShard, message: str, tell_share: Callable[[float], None] | None) -> ShardState:
         if (state := shard.finished_state()) is not None:
             return state
         # Before the clock of the attempt runs: it may load models.
@@ -146,12 +155,19 @@ class ShardWorker:
             theirs = shard.job.spec.bundle_digest
             raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {theirs[:12]}")
         while (probe := shard.next_probe()).name != GIVEN_UP:
-            state = self._try(shard, probe, engine, message)
+            state = self._try(shard, probe, engine, message, tell_share)
             if state is not None:
                 return state
         return self._keep(shard, probe, no_vectors(shard.frames.num_rows))
 
-    def _try(self, shard: OpenShard, probe: Probe, engine: Engine, message: str) -> ShardState | None:
+    def _try(
+        self,
+        shard: OpenShard,
+        probe: Probe,
+        engine: Engine,
+        message: str,
+        tell_share: Callable[[float], None] | None,
+    ) -> ShardState | None:
         """Make one attempt; returns the state of the shard, None if another probe is to follow."""
         limit_seconds = self._limit_seconds(shard, probe)
         attempts = shard.job.paths.attempts(shard.number)
@@ -163,7 +179,7 @@ class ShardWorker:
                 attempts, shard.job.paths.embedding(shard.number), began_at=attempt.began_at, message=message
             )
             with deadline(limit_seconds):
-                vectors = _compute(engine, shard, probe, lambda: _should_stop(shard.job, takeover))
+                vectors = _compute(engine, shard, probe, lambda: _should_stop(shard.job, takeover), tell_share)
             if vectors is None:
                 attempt.hand_back()
         if isinstance(attempt.ended, Passed):
@@ -213,12 +229,23 @@ def worker_facts(name: str) -> WorkerFacts:
     )
 
 
-def _compute(engine: Engine, shard: OpenShard, probe: Probe, should_stop: Callable[[], bool]) -> ShardVectors | None:
-    """The vectors of `probe`; None if `should_stop` said so. Raises RecordsAtFaultError."""
+def _compute(
+    engine: Engine,
+    shard: OpenShard,
+    probe: Probe,
+    should_stop: Callable[[], bool],
+    tell_share: Callable[[float], None] | None,
+) -> ShardVectors | None:
+    """The vectors of `probe`; None if `should_stop` said so. Raises RecordsAtFaultError.
+
+    Only an attempt at the whole shard tells its share: what a diagnosis computes is computed again.
+    """
     frames = shard.frames_of(probe)
     if probe.name == PIECES:
         return embed_parts(engine, frames, should_stop, shard.records_of(probe), without=probe.culprits)
-    return embed_frames(engine, frames, should_stop, without=() if probe.is_diagnostic else probe.culprits)
+    if probe.is_diagnostic:
+        return embed_frames(engine, frames, should_stop)
+    return embed_frames(engine, frames, should_stop, without=probe.culprits, tell_share=tell_share)
 
 
 def _should_stop(job: Job, takeover: TakeoverCheck) -> bool:

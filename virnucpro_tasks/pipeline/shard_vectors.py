@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 
 def embed_frames(
-    engine: Engine, frames: pa.Table, should_stop: Callable[[], bool], *, without: Collection[int] = ()
+    engine: Engine,
+    frames: pa.Table,
+    should_stop: Callable[[], bool],
+    *,
+    without: Collection[int] = (),
+    tell_share: Callable[[float], None] | None = None,
 ) -> ShardVectors | None:
     """Pooled vectors of a frame table, each distinct sequence computed once; None if `should_stop` said so meanwhile.
 
     Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: all others are
-    packed as with them, so that their vectors are the same to the last bit. Raises RecordsAtFaultError for records
-    whose vectors are not finite.
+    packed as with them, so that their vectors are the same to the last bit. `tell_share` is called with the share of
+    the work that is done. Raises RecordsAtFaultError for records whose vectors are not finite.
     """
     from virnucpro_tasks.embed.engine import EmbeddingStopped, NonFiniteError
 
@@ -39,6 +44,7 @@ def embed_frames(
             should_stop=should_stop,
             masked_nucleotides=masked[0],
             masked_proteins=masked[1],
+            tell_share=tell_share,
         )
     except EmbeddingStopped:
         return None

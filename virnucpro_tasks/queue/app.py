@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -11,6 +12,7 @@ from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
+from virnucpro_tasks.queue.shard_shares import ShareWriter
 from virnucpro_tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ class VirnucproApp(Celery):
     settings: Settings
     shard_worker: ShardWorker
     on_lost_child: Callable[[], None] | None = None
+
+    @cached_property
+    def share_writer(self) -> ShareWriter:
+        return ShareWriter(self.backend.client)
 
 
 def make_app(settings: Settings) -> VirnucproApp:

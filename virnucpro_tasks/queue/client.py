@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordin
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
 from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, unreachable
+from virnucpro_tasks.queue.shard_shares import shares_of
 from virnucpro_tasks.queue.store_failures import (
     StoreFailure,
     all_store_failures,
@@ -28,8 +30,8 @@ from virnucpro_tasks.queue.store_failures import (
 from virnucpro_tasks.queue.worker_troubles import fresh_troubles
 from virnucpro_tasks.system.file_operations import is_there
 
-PING_SECONDS = 2.0
-"""Time that workers have to answer a question."""
+PING_SECONDS = 1.5
+"""Workers count as asked when none has answered for so long."""
 
 LEASES_WITHOUT_PROGRESS = 3
 """After so many leases without progress, a waiting client checks whether Redis has lost the job."""
@@ -39,11 +41,15 @@ COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker process that answered: its node name, the queues it takes from, the tasks it is running."""
+    """A worker process that answered: its node name, the queues it takes from, the tasks it is running.
+
+    `uptime_seconds` is the age of its parent process, None if it did not say.
+    """
 
     name: str
     queues: tuple[str, ...]
     running: tuple[tuple[Any, ...], ...]
+    uptime_seconds: float | None = None
 
 
 def enqueue(app: Celery, job: Job) -> None:
@@ -75,23 +81,38 @@ def drop_waiting(app: Celery, job: Job) -> int:
         return empty(connection.default_channel.client, job.queue)
 
 
-def workers(app: Celery) -> list[WorkerInfo]:
-    """Return the workers that answer within PING_SECONDS, sorted by name. Raises BrokerError."""
+def workers(app: Celery, *, seconds: float = PING_SECONDS) -> list[WorkerInfo]:
+    """Return the workers that answer, sorted by name, once none has for `seconds`. Raises BrokerError."""
     check_reachable(app)
-    inspect = app.control.inspect(timeout=PING_SECONDS)
+
+    def ask(question: str) -> dict[str, Any]:
+        return getattr(app.control.inspect(timeout=seconds), question)() or {}
+
     try:
-        queues = inspect.active_queues() or {}
-        active = inspect.active() or {} if queues else {}
+        # At once: each question waits for all of the time, since it is not known how many will answer.
+        with ThreadPoolExecutor(3) as executor:
+            queues, active, stats = executor.map(ask, ("active_queues", "active", "stats"))
     except (OperationalError, RedisError) as error:
         raise unreachable(app, error) from None
     return [
         WorkerInfo(
             name,
-            tuple(queue["name"] for queue in queues[name]),
+            tuple(queue["name"] for queue in queues[name] or ()),
             tuple(tuple(task["args"]) for task in active.get(name) or ()),
+            (stats.get(name) or {}).get("uptime"),
         )
         for name in sorted(queues)
     ]
+
+
+def snapshot(app: Celery, job: Job) -> Progress:
+    """Return the job's progress from its files, with what Redis knows if it answers: shares of shards, failures."""
+    try:
+        # Before the files: a shard that ends in between counts once, by its vectors.
+        shares = shares_of(app.backend.client, job.job_id)
+    except RedisError:
+        return job_progress(job)
+    return with_store_failures(app, job, job_progress(job, shares=shares))
 
 
 def wait_for(
@@ -106,13 +127,14 @@ def wait_for(
     """Yield the job's progress every `poll_seconds` until it is final.
 
     With `glance_seconds` it looks so often in between whether the job has ended, which costs less than a snapshot.
+    Tokens that were counted once stay counted, as long as no finished shard is lost.
 
     When nothing has changed for LEASES_WITHOUT_PROGRESS leases, it checks whether Redis has lost the job, and if so
     queues its next stage again. A job that waits for its turn, or whose shards take long, is not lost.
     """
-    last_change, last_seen = clock(), None
+    last_change, last_seen, most = clock(), None, None
     while True:
-        progress = with_store_failures(app, job, job_progress(job))
+        progress = most = not_behind(snapshot(app, job), most)
         yield progress
         if progress.is_final:
             return
@@ -132,6 +154,15 @@ def _sleep(job: Job, seconds: float, glance_seconds: float) -> None:
         time.sleep(min(left, glance_seconds))
         if is_stopped(job.paths):
             return
+
+
+def not_behind(progress: Progress, earlier: Progress | None) -> Progress:
+    """Return `progress` with no fewer tokens than `earlier`, unless a finished shard was lost since."""
+    if earlier is None or earlier.tokens_done is None or progress.tokens_done is None:
+        return progress
+    if progress.shards_done < earlier.shards_done or progress.tokens_total != earlier.tokens_total:
+        return progress
+    return replace(progress, tokens_done=max(progress.tokens_done, earlier.tokens_done))
 
 
 def worker_troubles(app: Celery, queues: Sequence[str] | None = None) -> list[str]:

@@ -41,8 +41,8 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     job = open_for_work(self.app.settings.store, job_id)
     message = (self.request.properties or {}).get("delivery_tag", "")
     state = ShardState.FAILED
-    with message_outcome(self.app, job):
-        state = self.app.shard_worker.embed(job, shard, message=message)
+    with message_outcome(self.app, job), self.app.share_writer.writing(job_id, shard) as tell_share:
+        state = self.app.shard_worker.embed(job, shard, message=message, tell_share=tell_share)
     if state is ShardState.REASSIGNED:
         raise MessageReassigned
     return {"shard": shard, "state": str(state)}

@@ -50,7 +50,7 @@ def poison(encoder_module):
     }
     encode = encoder_module.Encoder.encode
 
-    def poisoned(self, tokens, *, should_stop):
+    def poisoned(self, tokens, *, should_stop, tell_share=None):
         if self.name == "esm2":
             damaged_result = []
             start = 0
@@ -67,7 +67,7 @@ def poison(encoder_module):
         delay_seconds = float(os.environ.get("TEST_SLOW_SECONDS", "0"))
         if delay_seconds and self.name == "esm2" and tokens.lengths.size > 1:
             time.sleep(delay_seconds)
-        return encode(self, tokens, should_stop=should_stop)
+        return encode(self, tokens, should_stop=should_stop, tell_share=tell_share)
 
     encoder_module.Encoder.encode = poisoned
 

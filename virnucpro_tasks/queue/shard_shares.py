@@ -1,0 +1,97 @@
+"""Progress within shards, in Redis: the share of each shard under way that its worker has computed, 0 to 1.
+
+It is for display alone, so nothing waits for it. A thread beside the computation writes it, at most once in
+WRITE_SECONDS, and what Redis does not take is lost. A shard that starts again elsewhere keeps its share until the other
+worker is beyond it, so that no display goes back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from virnucpro_tasks.keys import shard_shares
+
+WRITE_SECONDS = 1.0
+KEPT_SECONDS = 3_600
+"""The shares of a job expire so long after the last one was written."""
+
+FINISHED_SECONDS = 60.0
+"""Time that a finished shard keeps its entry: on other hosts a network file system may show its vectors later."""
+
+
+def shares_of(client: Any, job_id: str) -> dict[int, float]:
+    """Return the shares of a job's shards by number; finished ones may be among them. Raises redis.RedisError."""
+    found = {}
+    for number, share in client.hgetall(shard_shares(job_id)).items():
+        with suppress(ValueError):
+            found[int(number)] = min(1.0, max(0.0, float(share)))
+    return found
+
+
+@dataclass(slots=True)
+class _Told:
+    """The share that a computation told last."""
+
+    share: float = 0.0
+
+
+class ShareWriter:
+    """Writes the shares of the shards that this process computes, one after the other."""
+
+    def __init__(self, client: Any, *, seconds: float = WRITE_SECONDS) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._finished: deque[tuple[float, str, int]] = deque()
+        """Time, key and number of shards whose entries are still there."""
+
+    @contextmanager
+    def writing(self, job_id: str, shard: int) -> Iterator[Callable[[float], None]]:
+        """A function that takes the share of the shard, which is written meanwhile. Neither waits for Redis."""
+        told, ended = _Told(), Event()
+
+        def tell(share: float) -> None:
+            told.share = share
+
+        # No thread may be had under a limit of processes, and the work goes on without.
+        with suppress(RuntimeError):
+            Thread(target=self._write, args=(shard_shares(job_id), shard, told, ended), daemon=True).start()
+        try:
+            yield tell
+        finally:
+            ended.set()
+
+    def _write(self, key: str, shard: int, told: _Told, ended: Event) -> None:
+        written: float | None = None
+        while not ended.wait(self._seconds):
+            with suppress(RedisError, OSError, ValueError):
+                if written is None:
+                    written = self._before(key, shard)
+                if told.share > written:
+                    self._put(key, shard, told.share)
+                    written = told.share
+        if written is not None and told.share == 1:
+            with suppress(RedisError, OSError):
+                self._put(key, shard, 1.0)
+                self._finished.append((time.monotonic(), key, shard))
+
+    def _before(self, key: str, shard: int) -> float:
+        """The share that an earlier attempt reached; one that came to its end was of no use."""
+        found = float(self._client.hget(key, shard) or 0)
+        return found if 0 <= found < 1 else 0.0
+
+    def _put(self, key: str, shard: int, share: float) -> None:
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hset(key, shard, f"{share:.4f}")
+            pipeline.expire(key, KEPT_SECONDS)
+            while self._finished and time.monotonic() - self._finished[0][0] >= FINISHED_SECONDS:
+                _, finished_key, finished = self._finished.popleft()
+                pipeline.hdel(finished_key, finished)
+            pipeline.execute()

@@ -1,0 +1,79 @@
+"""What an unfinished job waits for, from its progress and the workers that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, coordinator_queue, gpu_queue
+from virnucpro_tasks.queue.client import WorkerInfo
+
+BUNDLE_CHARACTERS = 12
+
+
+def missing_workers(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> list[str]:
+    """A line about the kinds of workers that the rest of the job needs and that are not among `found`."""
+    if progress.is_final:
+        return []
+    bundle = job.spec.bundle_digest[:BUNDLE_CHARACTERS]
+    lacks_coordinator = not coordinators_of(job, found)
+    lacks_models = needs_vectors(progress) and not embedders_of(job, found)
+    if lacks_coordinator and lacks_models:
+        return [
+            f"no worker takes the job, neither a coordinator nor one with bundle {bundle}: start both with"
+            " 'virnucpro worker --bundle FOLDER'"
+        ]
+    if lacks_coordinator:
+        return [
+            "no coordinator is running, which splits and finishes jobs: start one with"
+            " 'virnucpro worker --devices none'"
+        ]
+    if lacks_models:
+        others = len([worker for worker in found if not serves_coordination(worker)])
+        rest = f" ({others} serve{'s' if others == 1 else ''} other bundles)" if others else ""
+        return [
+            f"no worker serves bundle {bundle}, the one of the job{rest}: start one with"
+            " 'virnucpro worker --bundle FOLDER'"
+        ]
+    return []
+
+
+def wait_of(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> Wait | None:
+    """The reason why no worker among `found` computes anything of the job; None if one does or the job is final."""
+    if progress.is_final or any(job.job_id in task for worker in found for task in worker.running):
+        return None
+    if progress.state is not JobState.EMBEDDING:
+        coordinators = coordinators_of(job, found)
+        if not coordinators:
+            return Wait("no coordinator is running")
+        return Wait("waiting for its turn") if all(worker.running for worker in coordinators) else None
+    embedders = embedders_of(job, found)
+    if not embedders:
+        return Wait("no worker serves this bundle")
+    # A worker takes from the queues of jobs once its models are loaded.
+    loading = [worker for worker in embedders if len(worker.queues) == 1 and not worker.running]
+    if len(loading) == len(embedders):
+        return Wait("loading models", max((worker.uptime_seconds or 0.0 for worker in loading), default=None))
+    busy = [worker for worker in embedders if worker.running]
+    return Wait("waiting for its turn") if busy else None
+
+
+def needs_vectors(progress: Progress) -> bool:
+    """Whether shards of the job are still to be embedded, as far as is known."""
+    return progress.state in (JobState.QUEUED, JobState.SPLITTING, JobState.EMBEDDING)
+
+
+def coordinators_of(job: Job, found: Sequence[WorkerInfo]) -> list[WorkerInfo]:
+    """The workers among `found` that split and finish this job."""
+    return [worker for worker in found if coordinator_queue(job.spec.input_bytes) in worker.queues]
+
+
+def embedders_of(job: Job, found: Sequence[WorkerInfo]) -> list[WorkerInfo]:
+    """The workers among `found` that have the models of this job, or load them."""
+    return [worker for worker in found if gpu_queue(job.spec.bundle_digest) in worker.queues]
+
+
+def serves_coordination(worker: WorkerInfo) -> bool:
+    """Whether a worker is a coordinator."""
+    return any(queue.name in worker.queues for queue in COORDINATOR_QUEUES)
