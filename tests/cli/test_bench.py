@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from cli.conftest import Virnucpro
 
 from virnucpro_tasks import bench
 from virnucpro_tasks.bench import BenchRow
-from virnucpro_tasks.cli.bench import HEADINGS
+from virnucpro_tasks.cli.bench import HEADINGS, significant
 from virnucpro_tasks.errors import ExitCode
 
 ROW = BenchRow(
@@ -53,3 +54,23 @@ def test_json(virnucpro: Virnucpro, asked: list[Any]) -> None:
     ended = virnucpro("bench", "--device", "cpu", "--precision", "fp32", "--json")
     (row,) = json.loads("\n".join(ended.out))
     assert (row["token_budget"], row["share_of_ceiling"], ended.err) == (1_024, 0.456, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.0, "0"), (0.0571, "0.0571"), (0.00012345, "0.000123"), (1.5, "1.50"), (99.94, "99.9"), (123.4, "123")],
+)
+def test_small_numbers_keep_their_digits(number: float, text: str) -> None:
+    assert significant(number) == text
+
+
+def test_memory_of_a_cpu_is_not_measured(virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = replace(ROW, peak_bytes=0, ceiling_teraflops=0.0123)
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: [slow])
+    row = virnucpro("bench", "--device", "cpu", "--precision", "fp32").out[1].split("\t")
+    assert row[-1] == "NA" and row[6] == "0.0123"
+
+
+def test_one_device_is_measured(virnucpro: Virnucpro) -> None:
+    ended = virnucpro("bench", "--device", "cpu,cpu")
+    assert ended.code == ExitCode.USAGE and "'cpu,cpu' is not one device" in ended.err[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +48,26 @@ def test_without_flower_the_command_that_installs_it_is_named(
 ) -> None:
     monkeypatch.setattr(flower, "find_spec", lambda _: None)
     ended = virnucpro("flower")
-    assert ended.code == ExitCode.USAGE and "virnucpro-tasks[flower]" in ended.err[0]
+    assert ended.code == ExitCode.USAGE and ".[flower]" in ended.err[0]
+
+
+def test_a_port_that_is_used_is_told_before_flower_starts(virnucpro: Virnucpro, started: list[Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = virnucpro("flower", "--port", port)
+    assert ended.code == ExitCode.USAGE and started == []
+    assert ended.err == [
+        f"virnucpro: error: Flower cannot listen on 127.0.0.1, port {port}: Address already in use"
+        " (give another port with --port)"
+    ]
+    assert virnucpro("flower", "--port", port).code == ExitCode.OK
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_of_another_host_is_wrong_use(address: str, virnucpro: Virnucpro, started: list[Any]) -> None:
+    ended = virnucpro("flower", "--address", address)
+    assert (ended.code, started) == (ExitCode.USAGE, [])
+    assert address in ended.err[-1] and "of this host" in ended.err[-1]
 
 
 def test_neither_a_file_in_the_current_folder_nor_a_variable_of_a_service_counts(

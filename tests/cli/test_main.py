@@ -73,6 +73,23 @@ def test_errors_are_one_line_with_a_documented_code(
     assert "Traceback" not in message
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "--nosuch"], "No such option '--nosuch' (see 'virnucpro predict --help')"),
+        (["models", "convert", "x"], "Missing option '--dnabert' (see 'virnucpro models convert --help')"),
+        (["models", "demo", "x", "--seed", "1"], "--seed needs --rebuild (see 'virnucpro models demo --help')"),
+        (["models", "verify"], "Missing argument 'BUNDLE' (see 'virnucpro models verify --help')"),
+        (["--nosuch"], "No such option '--nosuch' (see 'virnucpro --help')"),
+    ],
+)
+def test_wrong_use_is_one_line_that_names_the_help_of_the_command(
+    arguments: list[str], message: str, virnucpro: Virnucpro
+) -> None:
+    ended = virnucpro(*arguments)
+    assert (ended.code, ended.out, ended.err) == (ExitCode.USAGE, [], [f"virnucpro: error: {message}"])
+
+
 def test_an_unexpected_error_is_reported_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -208,4 +208,4 @@ def test_on_a_client_the_commands_that_need_a_worker_say_so(
     options = flat(sources | {"--chunk-length": 500}) if module == "convert" else ["--rebuild", SAMPLE]
     code, _, err = run(module, tmp_path / "out", *options)
     assert code == ExitCode.USAGE
-    assert "virnucpro-tasks[worker]" in err
+    assert ".[worker]" in err

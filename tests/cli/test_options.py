@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from cli.conftest import Virnucpro
 
 from virnucpro_tasks.cli.main import COMMANDS, cli
 from virnucpro_tasks.cli.options import DurationType, settings_of, stacked
@@ -31,6 +32,13 @@ def test_every_option_has_help_of_one_sentence(name: str) -> None:
             assert parameter.help, parameter.opts
             assert re.match(r"[A-Z]|auto|cuda|tokenizer\.json", parameter.help), (parameter.opts, parameter.help)
             assert parameter.help.rstrip("]").endswith((".", "60")), (parameter.opts, parameter.help)
+
+
+@pytest.mark.parametrize("name", ["", *commands(), "models", "config"])
+def test_no_help_is_cut_off_nor_wider_than_a_terminal(name: str, virnucpro: Virnucpro) -> None:
+    shown = virnucpro(*name.split(), "--help").out
+    assert not [line for line in shown if line.endswith(("...", "…")) and "[OPTIONS]" not in line]
+    assert max(map(len, shown)) <= 80
 
 
 def test_one_flag_means_one_thing_in_all_commands() -> None:

@@ -80,6 +80,33 @@ def test_json_of_a_run_that_can_be_repeated_names_its_work(virnucpro: Virnucpro,
     assert (tmp_path / "out" / WORK_FOLDER / "jobs" / report["job_id"]).is_dir()
 
 
+@pytest.mark.parametrize(("flags", "code"), [((), ExitCode.INCOMPLETE), (("--incomplete-ok",), ExitCode.OK)])
+def test_records_without_a_score_can_be_accepted(
+    flags: tuple[str, ...], code: ExitCode, virnucpro: Virnucpro, tmp_path: Path, run_as: Any
+) -> None:
+    run_as(ExitCode.INCOMPLETE)
+    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", *flags)
+    assert ended.code == code
+    assert any("the exit code is 0 as --incomplete-ok asks" in line for line in ended.err) == bool(flags)
+
+
+def test_a_job_that_fails_is_not_accepted_as_incomplete(virnucpro: Virnucpro, tmp_path: Path, run_as: Any) -> None:
+    run_as(ExitCode.JOB_FAILED)
+    assert virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--incomplete-ok").code == ExitCode.JOB_FAILED
+
+
+def test_an_input_without_records_is_told_once(virnucpro: Virnucpro, tmp_path: Path, run_as: Any) -> None:
+    run_as(ExitCode.OK)
+    (tmp_path / "empty.fasta").touch()
+    ended = virnucpro("predict", tmp_path / "empty.fasta", "-o", tmp_path / "out", "--allow-empty")
+    assert ended.code == ExitCode.OK
+    assert [line for line in ended.err if "no input holds a record" in line] == [
+        "warning: no input holds a record: the tables will have only their header"
+    ]
+    refused = virnucpro("predict", tmp_path / "empty.fasta", "-o", tmp_path / "other")
+    assert refused.code == ExitCode.BAD_INPUT and not (tmp_path / "other").exists()
+
+
 def test_kept_vectors_are_copied_too(virnucpro: Virnucpro, finished: Job, tmp_path: Path, run_as: Any) -> None:
     run_as(ExitCode.OK)
     ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--keep-embeddings", "--quiet", "--json")

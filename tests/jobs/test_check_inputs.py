@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -44,6 +45,38 @@ def test_no_job_is_made_of_empty_files_alone_nor_strictly_with_one(settings: Set
     with pytest.raises(EmptyInputError, match="the file is empty"):
         make_job(settings, SAMPLE, empty, strict=True)
     assert not settings.store.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", gzip.compress(b""), gzip.compress(b"\n\n")])
+@pytest.mark.parametrize("count", [1, 2])
+def test_empty_files_alone_give_tables_of_headers_if_that_is_allowed(
+    content: bytes, count: int, settings: Settings, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.fastq" for number in range(count)]
+    for file in files:
+        file.write_bytes(content)
+    with pytest.raises(EmptyInputError):
+        make_job(settings, *files)
+    job = make_job(settings, *files, allow_empty=True)
+    assert job.is_empty
+    run_job(job, settings)
+    report = json.loads(job.paths.run.read_bytes())
+    assert (report["exit_code"], report["incomplete"], report["counts"]["records"]["scored"]) == (0, False, 0)
+    for name in ("records.tsv", "chunks.tsv", "prediction_results.txt", "prediction_results_highestscore.csv"):
+        assert (job.paths.results / name).read_bytes().count(b"\n") == 1, name
+
+
+def test_an_empty_file_that_is_allowed_is_no_error_of_a_strict_job(settings: Settings, empty: Path) -> None:
+    job = make_job(settings, SAMPLE, empty, strict=True, allow_empty=True)
+    run_job(job, settings)
+    assert json.loads(job.paths.run.read_bytes())["counts"]["records"]["scored"] > 0
+
+
+def test_another_format_is_refused_even_if_nothing_is_allowed(settings: Settings, tmp_path: Path) -> None:
+    table = tmp_path / "table.tsv"
+    table.write_text("a\tb\n1\t2\n")
+    with pytest.raises(InputError, match="sequence without a header"):
+        make_job(settings, table, allow_empty=True)
 
 
 def test_another_format_is_refused_before_a_job_is_made(settings: Settings, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import ResultCounts
-from virnucpro_tasks.output.run_report import log_text, run_report
+from virnucpro_tasks.output.run_report import accuracy_of_demonstration, log_text, run_report
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import Plan, ShardEntry
@@ -81,6 +82,7 @@ def test_two_runs_of_equal_work_differ_in_times_alone(spec: JobSpec) -> None:
 def test_what_lies_outside_the_training_is_warned_about(spec: JobSpec) -> None:
     assert report_of(spec, counts_of(scored=10, short=5))["warnings"] == []
     (warning,) = report_of(spec, counts_of(scored=10, short=6))["warnings"]
+    assert "known to be poor on reads of 150" in warning and "demonstration" not in warning
     assert "6 of 10 scored records are shorter than half a chunk of 500 bases" in warning
     other = msgspec.structs.replace(spec, parameters=msgspec.structs.replace(spec.parameters, chunk_length=300))
     (warning,) = report_of(other, counts_of(scored=10))["warnings"]
@@ -94,3 +96,16 @@ def test_report_and_log_name_inputs_model_and_files(spec: JobSpec) -> None:
     text = log_text(report)
     for expected in (spec.bundle_digest, spec.inputs[0].sha256, "reads.fasta", "records.tsv", "chunk_length=500"):
         assert expected in text
+
+
+def test_of_the_demonstration_the_measured_accuracy_on_short_contigs_is_told(spec: JobSpec) -> None:
+    demonstration = demo_bundle().description
+    measured = json.loads((demo_bundle().path / "head" / "card.json").read_text())["unseen_groups_by_length"]
+    told = accuracy_of_demonstration(demonstration)
+    assert f"AUROC {measured['0 to 499']['auroc']:.2f} on contigs of 300 to 499 bases" in told
+    assert accuracy_of_demonstration(REAL) == ""
+
+
+def test_a_job_with_records_that_have_no_score_is_marked(spec: JobSpec) -> None:
+    assert report_of(spec, counts_of(scored=3, no_open_frame=2))["incomplete"] is False
+    assert report_of(spec, counts_of(scored=3, invalid=1))["incomplete"] is True

@@ -86,6 +86,6 @@ def test_a_client_without_torch_submits_and_fetches(serving: Deployment, client:
     run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "out"))
     assert (tmp_path / "out" / "records.tsv").read_bytes().count(b"\n") == 15
     assert "demonstration" in run("models", "list")
-    assert "virnucpro-tasks[worker]" in run("worker", expect=2)
+    assert ".[worker]" in run("worker", expect=2)
     assert "nothing to start" in run("worker", "--devices", "none", "--coordinators", "0", expect=2)
-    assert "virnucpro-tasks[worker]" in run("models", "demo", "x", "--rebuild", str(SAMPLE), expect=3)
+    assert ".[worker]" in run("models", "demo", "x", "--rebuild", str(SAMPLE), expect=3)

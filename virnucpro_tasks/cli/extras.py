@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.errors import BackendError, install_hint
 
 EXTRAS = {"worker": ("torch", "tokenizers"), "train": ("sklearn", "matplotlib")}
 """The packages by which an extra of this distribution is recognised."""
@@ -14,6 +14,4 @@ def require_extra(name: str) -> None:
     """Raise BackendError unless the packages of the extra are installed; imports none of them."""
     missing = [package for package in EXTRAS[name] if find_spec(package) is None]
     if missing:
-        raise BackendError(
-            f"this installation has no {' and '.join(missing)}", hint=f"pip install 'virnucpro-tasks[{name}]'"
-        )
+        raise BackendError(f"this installation has no {' and '.join(missing)}", hint=install_hint(name))

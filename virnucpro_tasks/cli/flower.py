@@ -14,7 +14,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import broker_option, settings_of
-from virnucpro_tasks.errors import BackendError, SettingsError
+from virnucpro_tasks.errors import BackendError, SettingsError, install_hint
 from virnucpro_tasks.queue.redis_checks import check_reachable
 
 MAX_TASKS = 20_000
@@ -48,7 +48,7 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     Flower's /metrics and /healthcheck need no password.
     """
     if find_spec("flower") is None:
-        raise BackendError("Flower is not installed", hint="pip install 'virnucpro-tasks[flower]'")
+        raise BackendError("Flower is not installed", hint=install_hint("flower"))
     _require_free_port(address, port)
     app = app_of(settings_of(context, **flags))
     check_reachable(app)

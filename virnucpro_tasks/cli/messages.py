@@ -80,7 +80,10 @@ def hashing_note(*, quiet: bool = False) -> Callable[[int], None]:
 
 
 def warn_of_empty_inputs(job: Job, *, quiet: bool = False) -> None:
-    """Name the inputs that hold no record; the others are scored."""
+    """Name the inputs that hold no record; the others, if there are any, are scored."""
+    if job.is_empty:
+        say("warning: no input holds a record: the tables will have only their header", quiet=quiet)
+        return
     for entry in job.spec.inputs:
         if entry.empty:
             say(f"warning: {entry.name} is empty: the other inputs are scored without it", quiet=quiet)

@@ -11,7 +11,7 @@ from virnucpro_tasks.cli import pull
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
-from virnucpro_tasks.errors import BackendError, printable
+from virnucpro_tasks.errors import BackendError, install_hint, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
 from virnucpro_tasks.models.verification import verify_bundle
@@ -133,7 +133,7 @@ def _part_and_text(licence: str) -> tuple[str, str]:
 
 
 def _needs_worker(error: ImportError) -> BackendError:
-    return BackendError(f"this needs {error.name}", hint="pip install 'virnucpro-tasks[worker]'")
+    return BackendError(f"this needs {error.name}", hint=install_hint("worker"))
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.file_operations import exists
-from virnucpro_tasks.system.run_lock import RunLock, make_folder
+from virnucpro_tasks.system.run_lock import RunLock, lock_files, make_folder
 
 GO_ON = "the same command, given again, goes on from the shards that are finished"
 
@@ -85,6 +85,7 @@ def command(
     require_extra("worker")
     require_free(output, force=force)
     check_place(output)
+    _require_no_file_yet(output, force=force)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
     check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
@@ -132,6 +133,12 @@ def command(
     elif ended_well:
         say(f"results are in {output}", quiet=quiet)
     return accepted(progress, incomplete_ok=incomplete_ok, quiet=quiet)
+
+
+def _require_no_file_yet(output: Path, *, force: bool) -> None:
+    """Refuse files with the names of results early; while another run has the folder, that is the error to tell."""
+    if output.is_dir() and not lock_files(output) and not other_inputs(output):
+        require_no_file_of_others(output, force=force)
 
 
 def _tell_of_others(output: Path, job: Job, *, quiet: bool) -> None:

@@ -41,7 +41,7 @@ class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     def at(self, place: Path) -> ReadInput:
         """The input as it is read from its place in the job."""
-        return ReadInput(place, self.name, self.sample, self.mate, self.listed)
+        return ReadInput(place, self.name, self.sample, self.mate, self.listed, may_be_empty=self.empty)
 
 
 def stage_inputs(inputs: Sequence[ReadInput], paths: JobPaths) -> tuple[StagedInput, ...]:

@@ -13,12 +13,16 @@ import msgspec
 from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
 from virnucpro_tasks.jobs.staging import StagedInput
-from virnucpro_tasks.models.bundle import BundleDescription
+from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
+from virnucpro_tasks.models.jsonfile import read_json
+from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.plan import Plan
 
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
+DEMONSTRATION_SHORTEST = 300
+"""Bases of the shortest contigs on which the demonstration was measured (docs/demonstration.md)."""
 SHORT_SHARE = 0.5
 """Share of short records beyond which a warning is given."""
 
@@ -47,6 +51,7 @@ def run_report(
     return {
         "summary": summary(counts, description),
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
+        "incomplete": incomplete > 0,
         "demonstration": description.demonstration,
         "warnings": warnings(spec, description, plan, counts, samples=samples),
         "problems": counts.problems,
@@ -155,9 +160,24 @@ def warnings(
     if scored and counts.short_records > SHORT_SHARE * scored:
         found.append(
             f"{counts.short_records:,} of {scored:,} scored records are shorter than half a chunk of "
-            f"{spec.parameters.chunk_length} bases; the published classifiers are known to be poor on such reads"
+            f"{spec.parameters.chunk_length} bases: their scores are less certain. The published classifiers, trained "
+            "on chunks of 300 and 500 bases, are known to be poor on reads of 150"
+            f"{accuracy_of_demonstration(description)}"
         )
     return found
+
+
+def accuracy_of_demonstration(description: BundleDescription) -> str:
+    """The measured accuracy on the shortest records, of the shipped demonstration; nothing is known of others."""
+    shipped = demo_bundle()
+    if description.digest != shipped.description.digest:
+        return ""
+    measured = read_json(shipped.path / CARD_FILE, hint=AGAIN)["unseen_groups_by_length"]
+    shortest = min(measured, key=lambda lengths: int(lengths.split()[0]))
+    return (
+        f". The demonstration has AUROC {measured[shortest]['auroc']:.2f} on contigs of {DEMONSTRATION_SHORTEST} to "
+        f"{shortest.split()[-1]} bases of unseen groups; on shorter ones it was not measured"
+    )
 
 
 def log_text(report: dict[str, Any]) -> str:

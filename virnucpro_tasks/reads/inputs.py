@@ -19,7 +19,7 @@ class ReadInput:
     """An input file, and its name in messages.
 
     One that is listed in a sample sheet has the name of its sample, its place in the sheet for messages, and `mate` 1
-    or 2 if it holds the first or the second reads of pairs.
+    or 2 if it holds the first or the second reads of pairs. One that `may_be_empty` is no error in a strict reading.
     """
 
     path: Path
@@ -27,6 +27,7 @@ class ReadInput:
     sample: str = ""
     mate: int = 0
     listed: str = ""
+    may_be_empty: bool = False
 
     @contextmanager
     def naming_the_sheet(self) -> Iterator[None]:
@@ -60,7 +61,7 @@ def each_input(
                 if isinstance(reads, BamReads) and skipped is not None:
                     skipped[ordinal] += reads.skipped
         except EmptyInputError as error:
-            if strict:
+            if strict and not source.may_be_empty:
                 raise
             empty.append(error)
     if inputs and len(empty) == len(inputs):

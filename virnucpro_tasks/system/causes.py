@@ -7,6 +7,8 @@ import resource
 import signal
 from dataclasses import dataclass
 
+from virnucpro_tasks.errors import install_hint
+
 MORE_MEMORY = "give it more memory, or fewer devices (--devices), or use a smaller model"
 
 
@@ -80,5 +82,5 @@ def cause_of_words(words: str) -> Cause:
     if _SPACE.search(words):
         return Cause("a disk, a quota or /dev/shm is full", "make room, and repeat the command")
     if _INSTALLATION.search(words):
-        return Cause("a package is missing or damaged", "install virnucpro-tasks[worker] again")
+        return Cause("a package is missing or damaged", f"install it again: {install_hint('worker')}")
     return Cause()
