@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from cli import commands
 from models.layouts import DNABERT_S, ESM2, HEAD, fair_esm_file, random_tensors
 
-from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.models.bundle import CARD_FILE, MEMBER_FILES, read_bundle
 from virnucpro_tasks.models.demo import train_tokenizer
@@ -28,13 +28,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Calla
     """`virnucpro models ...`: exit code, standard output, standard error."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["virnucpro", "models", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert "Traceback" not in shown.err
-        return int(ended.value.code or 0), shown.out, shown.err
+        code = commands.run(monkeypatch, "models", *map(str, arguments))
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
 
     return call
 
@@ -194,7 +192,7 @@ def test_demo_of_another_seed_is_another_bundle(run: Callable, tmp_path: Path) -
 def test_demo_that_cannot_be_built(run: Callable, tmp_path: Path) -> None:
     (tmp_path / "x.fa").write_text("no FASTA")
     assert run("demo", tmp_path / "out", "--seed", 1)[0] == ExitCode.USAGE
-    assert run("demo", tmp_path / "out", "--rebuild", tmp_path / "absent.fa")[0] == ExitCode.USAGE
+    assert run("demo", tmp_path / "out", "--rebuild", tmp_path / "absent.fa")[0] == ExitCode.BAD_INPUT
     assert run("demo", tmp_path / "out", "--rebuild", tmp_path / "x.fa")[0] == ExitCode.BAD_INPUT
     assert run("demo", tmp_path / "out", "--rebuild", SAMPLE, "--seed", -1)[0] == ExitCode.USAGE
     assert not (tmp_path / "out").exists()

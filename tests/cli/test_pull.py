@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import torch
+from cli import commands
 from cli.terminal import lines_shown, run_on_terminal
 from models.file_server import Behaviour, FileServer, serving
 from models.layouts import DNABERT_S, ESM2, HEAD, fair_esm_file, hugging_face_tensors, random_tensors, with_pooler
 from safetensors.torch import save
 
-from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.models.bundle import read_bundle
 from virnucpro_tasks.models.demo import train_tokenizer
@@ -103,13 +103,9 @@ def run(
 
     def call(*arguments: object, command: str = "pull") -> tuple[int, str, str]:
         options = ["--manifest", str(manifest)] if command == "pull" else []
-        monkeypatch.setattr("sys.argv", ["virnucpro", "models", command, *map(str, arguments), *options])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert "Traceback" not in shown.err
-        return int(ended.value.code or 0), shown.out, shown.err
+        code = commands.run(monkeypatch, "models", command, *map(str, arguments), *options)
+        return code, *capsys.readouterr()
 
     return call
 
@@ -275,4 +271,4 @@ def test_on_a_terminal_one_line_is_redrawn(server: FileServer, manifest: Path, t
     drawn = [line for line in lines if line.endswith(" left") or " %" in line]
     assert drawn and all(len(line) < 60 for line in drawn)
     assert any("next try in 1 s, from byte 1,000,000 on" in line for line in lines)
-    assert any(line.startswith("Next: ") for line in lines)
+    assert any(line.startswith("For virnucpro models convert: --esm2 ") for line in lines)

@@ -54,6 +54,7 @@ def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> 
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"virnucpro_tasks", "virnucpro_workers"}
     assert "virnucpro_tasks/models/demo_bundle/esm2/model.safetensors" in names
+    assert "virnucpro_tasks/models/published.toml" in names
     assert "virnucpro_tasks/py.typed" in names
     modules = {str(file.relative_to(ROOT)) for file in (ROOT / "virnucpro_tasks").rglob("*.py")}
     modules |= {str(file.relative_to(ROOT / "workers")) for file in (ROOT / "workers").rglob("*.py")}

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.extras import require_extra
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import PathType, json_option, settings_of
 from virnucpro_tasks.errors import OutputError, printable
@@ -71,7 +72,7 @@ def command(
     else:
         arguments = _conversion(name, manifest, recipe, models, output)
         facts["convert"] = arguments
-        say(f"Next: {shlex.join(arguments)}")
+        say(f"{'Next' if recipe is not None else 'For virnucpro models convert'}: {shlex.join(arguments)}")
     if as_json:
         print_json(facts)
 
@@ -81,14 +82,9 @@ def _shown_pull(manifest: Manifest, models: list[str], output: Path, wishes: Wis
     from virnucpro_tasks.cli.pull_display import Display
 
     display = Display()
-    try:
-        with display.shown():
-            pulled = pull(
-                manifest, models, output=output, wishes=wishes, audience=Audience(begin=display.begin, say=display.say)
-            )
-    except KeyboardInterrupt:
-        say("what was fetched is kept: the same command goes on from there")
-        raise
+    audience = Audience(begin=display.begin, say=display.say)
+    with saying_how_to_go_on("what was fetched is kept: the same command goes on from there"), display.shown():
+        pulled = pull(manifest, models, output=output, wishes=wishes, audience=audience)
     for each in pulled:
         found = "SHA-256 as published"
         if not each.is_published:
@@ -117,23 +113,24 @@ def _convert(manifest: Manifest, recipe: Recipe, output: Path, bundle: Path) -> 
 
     sources = [manifest.models[model].source(output / model) for model in recipe.models]
     say("converting: this reads all weights once")
-    made = convert_bundle(
-        name=printable(bundle.absolute().name),
-        dnabert=sources[0],
-        esm2=sources[1],
-        head=sources[2],
-        output=bundle,
-        chunk_length=recipe.chunk_length,
-        precision="fp16",
-        licences=_licences(manifest, recipe.models),
-    )
+    with saying_how_to_go_on("nothing is left of the new bundle, all that was fetched is kept; repeat the command"):
+        made = convert_bundle(
+            name=printable(bundle.absolute().name),
+            dnabert=sources[0],
+            esm2=sources[1],
+            head=sources[2],
+            output=bundle,
+            chunk_length=recipe.chunk_length,
+            precision="fp16",
+            licences=_licences(manifest, recipe.models),
+        )
     say(f"{bundle}: bundle {made.description.label}, digest {made.digest}")
     return {"path": str(bundle), "digest": made.digest}
 
 
 def _conversion(name: str, manifest: Manifest, recipe: Recipe | None, models: Sequence[str], output: Path) -> list[str]:
     """The arguments of the 'models convert' that uses what was pulled; of a single model, its option alone."""
-    arguments = ["virnucpro", "models", "convert", name if recipe else "NEW_BUNDLE"]
+    arguments = ["virnucpro", "models", "convert", name] if recipe is not None else []
     for model in models:
         published = manifest.models[model]
         option = {"dnabert-s": "--dnabert", "esm2": "--esm2", "head": "--head"}[published.part]

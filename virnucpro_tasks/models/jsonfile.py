@@ -17,15 +17,21 @@ MAX_BYTES = 64 << 20
 T = TypeVar("T")
 
 
-def read_json(path: Path, *, hint: str) -> Any:
-    """The content of `path`. Raises BundleError with `hint` if it is larger than MAX_BYTES or not JSON."""
+def read_limited(path: Path, *, most_bytes: int, hint: str) -> bytes:
+    """The bytes of `path`. Raises BundleError with `hint` if it cannot be read, or is larger than `most_bytes`."""
     with open_file(path) as handle:
         try:
-            content = handle.read(MAX_BYTES + 1)
+            content = handle.read(most_bytes + 1)
         except OSError as error:
             raise BundleError(error.strerror or "cannot be read", path=path, hint=hint) from None
-    if len(content) > MAX_BYTES:
-        raise BundleError(f"it is larger than {MAX_BYTES >> 20} MiB", path=path, hint=hint)
+    if len(content) > most_bytes:
+        raise BundleError(f"it is larger than {most_bytes >> 20} MiB", path=path, hint=hint)
+    return content
+
+
+def read_json(path: Path, *, hint: str) -> Any:
+    """The content of `path`. Raises BundleError with `hint` if it is larger than MAX_BYTES or not JSON."""
+    content = read_limited(path, most_bytes=MAX_BYTES, hint=hint)
     try:
         return json.loads(content)
     # Nesting without end exhausts the parser's stack.

@@ -15,8 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from virnucpro_tasks.errors import BundleError
-from virnucpro_tasks.models.filekind import open_file
-from virnucpro_tasks.models.jsonfile import checked
+from virnucpro_tasks.models.jsonfile import checked, read_limited
 
 FORMAT_VERSION = 1
 MOST_MANIFEST_BYTES = 1 << 20
@@ -118,13 +117,7 @@ def read_manifest(path: Path | None = None) -> Manifest:
     """Read the manifest `path`, JSON if its name ends so, or by default the shipped one. Raises BundleError."""
     if path is None:
         path = Path(str(files("virnucpro_tasks.models") / "published.toml"))
-    with open_file(path) as handle:
-        try:
-            content = handle.read(MOST_MANIFEST_BYTES + 1)
-        except OSError as error:
-            raise BundleError(error.strerror or "cannot be read", path=path, hint=_HINT) from None
-    if len(content) > MOST_MANIFEST_BYTES:
-        raise BundleError(f"it is larger than {MOST_MANIFEST_BYTES >> 20} MiB", path=path, hint=_HINT)
+    content = read_limited(path, most_bytes=MOST_MANIFEST_BYTES, hint=_HINT)
     return checked(_parsed(content, path), Manifest, path=path, hint=_HINT)
 
 
