@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fingerprint import fingerprint, write_result
@@ -70,6 +71,18 @@ def measure(tree: Path, source: Path) -> dict[str, float]:
         return measure_start(tree, Path(folder)) | measure_shards(tree, source, Path(folder))
 
 
+def alternating(
+    trees: dict[str, Path], count: int, measure: Callable[[Path], dict[str, float]]
+) -> dict[str, list[dict[str, float]]]:
+    """`count` measurements of each tree, in turn."""
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
+    for number in range(count):
+        # Whoever comes second finds warmer caches, so the order changes with each round.
+        for name in sorted(trees, reverse=number % 2 == 0):
+            rounds[name].append(measure(trees[name]))
+    return rounds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before", type=Path)
@@ -79,11 +92,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     trees = {"before": options.before.resolve(), "after": options.after.resolve()}
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
-    for number in range(options.rounds):
-        # Whoever comes second finds warmer caches, so the order changes with each round.
-        for name in sorted(trees, reverse=number % 2 == 0):
-            rounds[name].append(measure(trees[name], options.input.resolve()))
+    rounds = alternating(trees, options.rounds, lambda tree: measure(tree, options.input.resolve()))
     medians = {
         name: {figure: statistics.median(found[figure] for found in each) for figure in FIGURES}
         for name, each in rounds.items()

@@ -32,7 +32,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from before_after import environment
+from before_after import alternating, environment
 from fingerprint import fingerprint, write_result
 
 POLL_SECONDS = 0.002
@@ -103,11 +103,7 @@ def main() -> None:
     source = options.input.resolve()
     for tree in trees.values():
         measure(tree, source, options.devices)  # byte code and file cache
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
-    for number in range(options.rounds):
-        # Whoever comes second finds warmer caches, so the order changes with each round.
-        for name in sorted(trees, reverse=number % 2 == 0):
-            rounds[name].append(measure(trees[name], source, options.devices))
+    rounds = alternating(trees, options.rounds, lambda tree: measure(tree, source, options.devices))
     median = {
         name: {figure: _median([each[figure] for each in found if figure in each]) for figure in FIGURES}
         for name, found in rounds.items()

@@ -22,6 +22,7 @@ from virnucpro_tasks.system.isolation import (
     own_folders,
 )
 from virnucpro_tasks.system.processes import ordered_process_map
+from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 
 
 @pytest.fixture
@@ -65,6 +66,10 @@ def test_a_child_imports_nothing_of_the_current_folder_or_of_variables(
 ) -> None:
     code = f"import {', '.join(IMPORTED)}, virnucpro_workers.process, sys\n"
     assert run_isolated(code + "print(*sys.argv[1:], sys.flags.optimize)") == ["--flag 0"]
+
+
+def test_a_child_looks_for_garbage_less_often(run_isolated: Callable[[str], list[str]]) -> None:
+    assert run_isolated("import gc; print(gc.isenabled(), gc.get_threshold()[0])") == [f"True {COLLECTION_THRESHOLD}"]
 
 
 def test_a_module_runs_as_by_python_m() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from virnucpro_workers.consumer.follow import CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.lost_jobs import Watchdog
@@ -15,6 +18,23 @@ from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 
 SMALL = "coordinate-small"
+
+WORKER = """
+from virnucpro_workers.process import celery_options
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.settings import Settings
+worker = make_app(Settings()).Worker(**celery_options(queues=("cpu",), node="coordinate-0@host", log_level="INFO"))
+steps = {step.name.rpartition(".")[2] for step in worker.consumer.steps}
+assert (worker.pool_cls.__name__, worker.concurrency, worker.prefetch_multiplier) == ("TaskPool", 1, 1)
+assert (worker.hostname, list(worker.app.amqp.queues.consume_from)) == ("coordinate-0@host", ["cpu"])
+assert worker.task_events and not steps & {"Mingle", "Gossip"} and {"Tasks", "Control", "Events"} <= steps
+import sys
+assert not {"pandas", "celery.bin.celery", "torch"} & set(sys.modules)
+"""
+
+
+def test_a_celery_worker_is_made_without_the_command_line_and_pandas() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", WORKER], check=True, timeout=120)
 
 
 @pytest.mark.parametrize(("role", "seconds"), [(EMBED, 0.25), (COORDINATE, 1), (SMALL, 1)])
