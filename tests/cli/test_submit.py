@@ -162,3 +162,17 @@ def test_a_submission_that_waited_long_enough_says_how_to_get_the_results(
     )
     assert json.loads("\n".join(ended.out))["exit_code"] == ExitCode.TIMED_OUT
     assert not output.exists()
+
+
+def test_a_sample_sheet_stands_for_the_inputs(
+    settings: Settings, virnucpro: Virnucpro, calls: Calls, tmp_path: Path
+) -> None:
+    (tmp_path / "reads.fa").write_bytes(SAMPLE.read_bytes())
+    (tmp_path / "sheet.tsv").write_text("sample\tfile\nliver\treads.fa\n")
+    ended = virnucpro("submit", "--samples", tmp_path / "sheet.tsv")
+    assert ended.code == ExitCode.OK and calls == [("enqueue", ended.out[0])]
+    (source,) = open_job(settings.store, ended.out[0]).inputs
+    assert (source.sample, source.listed) == ("liver", f"{tmp_path / 'sheet.tsv'}, line 2")
+    (tmp_path / "sheet.tsv").write_text("sample\tfile\nliver\tnone.fa\n")
+    refused = virnucpro("submit", "--samples", tmp_path / "sheet.tsv")
+    assert refused.code == ExitCode.BAD_INPUT and "line 2" in refused.err[-1] and len(calls) == 1

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from fuzzing.job_files import JOB_ID, JOB_TARGETS
 from fuzzing.target import Target, folder, json_bytes, written
+from reads.bam_files import Read, bam_bytes
 from reads.zstd_files import zstd_with_checksum
 from safetensors.numpy import save
 
@@ -34,6 +35,7 @@ from virnucpro_tasks.classify.head import load_head
 from virnucpro_tasks.classify.head_files import CONFIG_FILE, TENSORS_FILE
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.labels import Labels
+from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet
 from virnucpro_tasks.models.bundle import Bundle, read_bundle
 from virnucpro_tasks.models.card import check_card, check_chunk_length, check_weights, read_card
 from virnucpro_tasks.models.locate import demo_bundle
@@ -42,6 +44,7 @@ from virnucpro_tasks.models.sizes import HeadSizes
 from virnucpro_tasks.models.tokenizer import read_tokenizer
 from virnucpro_tasks.models.weights import read_weights
 from virnucpro_tasks.queue.arguments import SHARD_TASK, check_arguments
+from virnucpro_tasks.reads.bam import BAM_MAGIC
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 from virnucpro_tasks.reads.records import Limits
 from virnucpro_tasks.settings import load_settings
@@ -49,6 +52,7 @@ from virnucpro_tasks.settings import load_settings
 LIMITS = Limits(header_bytes=200, bases=4_000, fastq_record_bytes=8_000, kept_id_bytes=16)
 FASTA = b">one text\nACGTNNRYacgu\nGGCC\n>two\n" + b"ACGTTGCAGG" * 12 + b"\n"
 FASTQ = b"@one\nACGTAC\n+\nIIIIII\n@two\nGGGCCC\n+two\n!!!!!!\n"
+ALIGNMENTS = (Read("p", "ACGTTGCAGG" * 8, 77), Read("p", "GGCCNACGT" * 9, 141), Read("x", "ACGT", 16), Read("y", "", 4))
 PACKERS: tuple[Callable[[bytes], bytes], ...] = (
     gzip.compress,
     partial(bz2.compress, compresslevel=1),
@@ -76,6 +80,20 @@ def read_packed(data: bytes) -> None:
     elif how & 128:
         packed = other(packed)
     read_sequences(packed)
+
+
+def read_alignments(data: bytes) -> None:
+    """A BAM file with this content behind its magic, rightly compressed."""
+    read_sequences(gzip.compress(BAM_MAGIC + data, 1))
+
+
+def read_sheet(data: bytes) -> None:
+    """A sample sheet; what it lists lies in its folder, under names that are those of folders."""
+    file = written(data, "sheet/sheet.csv")
+    written(FASTA, "sheet/reads.fa")
+    for listed in read_sample_sheet(file, reserved=("records.tsv",)):
+        assert (file.parent / "results" / listed.sample).parent == file.parent / "results"
+        assert listed.sample not in ("records.tsv", ".", "..") and listed.path.is_file()
 
 
 @cache
@@ -230,6 +248,11 @@ INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "../x", "c": "c.bin"}}
 TARGETS: dict[str, Target] = {
     "sequences": Target(
         read_sequences, (FASTA, FASTQ, *(pack(FASTA) for pack in PACKERS), b"\xef\xbb\xbf\r\n" + FASTA)
+    ),
+    "BAM": Target(read_alignments, (gzip.decompress(bam_bytes(folder(), *ALIGNMENTS)).removeprefix(BAM_MAGIC),)),
+    "sample sheet": Target(
+        read_sheet,
+        (b"sample,file,file2\nA,reads.fa,\n", b"# x\nsample\tfastq_1\nA\treads.fa\n", b'sample;file\n"A";"reads.fa"\n'),
     ),
     "packed sequences": Target(read_packed, tuple(bytes([how]) + FASTA for how in (0, 1, 2, 3, 17, 35, 130, 255))),
     "bundle.json": Target(read_member("bundle.json"), ((DEMO / "bundle.json").read_bytes(),)),
