@@ -102,7 +102,7 @@ def test_joint_tables_the_summary_and_the_report_agree(job: Job) -> None:
     }
     assert sum(report["counts"]["records"].values()) == 9
     assert [entry.get("skipped_alignments", 0) for entry in report["inputs"]] == [0, 0, 0, 2]
-    assert any("pairs.bam: 2 secondary or supplementary alignments" in text for text in report["warnings"])
+    assert any("pairs.bam: 2 secondary or supplementary alignments left out" in text for text in report["warnings"])
     assert any("sample none holds no record" in text for text in report["warnings"])
     assert not any("listed" in entry for entry in report["inputs"])
 

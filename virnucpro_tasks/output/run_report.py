@@ -142,7 +142,7 @@ def warnings(
         if not sample.records
     ]
     found += [
-        f"{entry.name}: {skipped:,} secondary or supplementary alignments repeat reads and were left out"
+        f"{entry.name}: {counted(skipped, 'secondary or supplementary alignment')} left out, as repeats of reads"
         for ordinal, entry in enumerate(spec.inputs)
         if (skipped := plan.facts(ordinal).skipped)
     ]

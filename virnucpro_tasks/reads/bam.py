@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from io import SEEK_END
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError
+from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError, install_hint
 from virnucpro_tasks.reads.hints import shell_name
 from virnucpro_tasks.reads.record import LETTERS, Limits, Record, problem_of, shown
 from virnucpro_tasks.system.file_operations import by_name
@@ -101,7 +102,7 @@ def _pysam(name: str) -> Any:
     except ImportError as error:
         raise BackendError(
             f"{name}: reading BAM needs pysam, which this installation lacks ({error})",
-            hint="in a clone of the repository: pip install '.[bam]'",
+            hint=install_hint("bam"),
         ) from None
     # Its library would print messages of its own.
     pysam.set_verbosity(0)
@@ -114,7 +115,11 @@ def _opened(pysam: Any, handle: BinaryIO, *, path: Path, name: str) -> Any:
         return pysam.AlignmentFile(handle, "rb", check_sq=False)
     except (OSError, ValueError) as error:
         problem: VirnucproError = (
-            InputError("the BAM file does not end with the end mark of such files", file=name, hint=_COPY_HINT)
+            InputError(
+                f"the BAM file ends at byte {handle.seek(0, SEEK_END):,} without the end mark of such files",
+                file=name,
+                hint=_COPY_HINT,
+            )
             if _NO_END_MARK in str(error)
             else InputError(
                 "the header of the BAM file is damaged",
