@@ -49,7 +49,7 @@ def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
     bundle = read_bundle(tmp_path / "mlp")
     verify_bundle(bundle)
     assert json.loads((bundle.path / "head/card.json").read_text()) == card
-    assert not bundle.description.demonstration and bundle.description.name == "mlp"
+    assert bundle.description.demonstration and bundle.description.name == "mlp"
 
     code, out, err = call("train", *common, "--output", tmp_path / "logistic", "--head", "logistic")
     assert code == 0 and "are used" in err
