@@ -69,7 +69,11 @@ def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(
 
 def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:
     before = {finding["check"]: finding for finding in deployment.json("doctor", expect=4)}
-    assert [check for check, finding in before.items() if not finding["ok"]] == ["store", "file system of the store", "workers"]
+    assert [check for check, finding in before.items() if not finding["ok"]] == [
+        "store",
+        "file system of the store",
+        "workers",
+    ]
     assert "virnucpro worker" in before["workers"]["detail"]
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     assert deployment.json("status", job_id)["workers"] == []
