@@ -16,7 +16,7 @@ from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli import list_jobs
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
-from virnucpro_tasks.jobs.job import Job, fail_job
+from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.keys import STORE_REASONS
 from virnucpro_tasks.queue import store_failures
@@ -194,3 +194,24 @@ def test_ages(seconds: int, shown: str) -> None:
     now = datetime(2026, 5, 1, tzinfo=UTC)
     made = (now - timedelta(seconds=seconds)).isoformat(timespec="seconds")
     assert list_jobs.age_text(made, now) == shown
+
+
+def test_a_job_is_shown_by_its_name_unless_that_is_long(
+    settings: Settings, virnucpro: Virnucpro, terminal: Callable[[int], None]
+) -> None:
+    named, long_named = (make_job(settings, SAMPLE) for _ in range(2))
+    claim_name(settings.store, "sea-water", named.job_id)
+    claim_name(settings.store, "x" * 25, long_named.job_id)
+    terminal(80)
+    shown = {line.split()[0] for line in virnucpro("list").out[1:]}
+    (beginning,) = shown - {"sea-water"}
+    assert len(shown) == 2 and long_named.job_id.startswith(beginning)
+
+
+def test_all_columns_fit_into_eighty(settings: Settings, virnucpro: Virnucpro, terminal: Callable[[int], None]) -> None:
+    job = make_job(replace(settings, owner="anna.b"), SAMPLE, SAMPLE, SAMPLE)
+    cancel_job(job)
+    terminal(80)
+    headings, line = virnucpro("list").out
+    assert headings.split() == ["JOB", "STATE", "AGE", "VIRUS", "OWNER", "BUNDLE", "INPUTS"]
+    assert len(line) <= 80 and line.endswith("and 2 more") and "(DEMO)" in line and "anna.b" in line

@@ -9,6 +9,7 @@ from typing import Any
 from virnucpro_tasks.cli.complaint import complain
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import JobState, Progress, RunReport, read_report
 from virnucpro_tasks.system.file_operations import exists
 
@@ -36,7 +37,9 @@ def end_report(progress: Progress, job: Job, output: Path | None) -> dict[str, A
     report = None
     with suppress(FileNotFoundError):  # it has no results, or was removed
         report = read_report(job.paths.run)
-    return progress.as_dict() | {"output": _absolute(output) if report else None} | results_report(report)
+    identity = JobListing(job.paths.store).identity(job)
+    copied = {"output": _absolute(output) if report else None}
+    return progress.as_dict() | identity.as_dict() | copied | results_report(report)
 
 
 def one_shot_report(progress: Progress, job: Job, output: Path, results: RunReport | None) -> dict[str, Any]:

@@ -30,6 +30,8 @@ TSV_COLUMNS = (
 )
 MISSING = "NA"
 _MARK = " (DEMO)"
+MOST_NAME_CHARACTERS = 24
+"""A longer name is not shown in the table, where it would take the room of other columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,14 @@ def _lines(jobs: Sequence[Listed]) -> Iterator[str]:
 
 
 def _table(jobs: Sequence[Listed], ids: Sequence[str]) -> Iterator[str]:
-    """A table for a person, whose job ids are shortened; below it why jobs have failed or cannot go on."""
+    """A table for a person, in which a job is named as commands take it; below it why some failed or cannot go on."""
     if not jobs:
         return
     short = shortest_beginnings(ids)
     now = datetime.now(UTC)
-    names = [",".join(job.identity.names) for job in jobs]
+    shown = [_called(job, short[job.progress.job_id]) for job in jobs]
     columns = [
-        Column("JOB", [short[job.progress.job_id] for job in jobs], least=80),
-        *([Column("NAME", names, least=10, rank=2)] if any(names) else []),
+        Column("JOB", shown, least=MOST_NAME_CHARACTERS),
         Column("STATE", [_state(job.progress) for job in jobs], least=9, rank=1),
         Column("AGE", [age_text(job.progress.created_at, now) for job in jobs], least=5, rank=4, is_number=True),
         Column("VIRUS", [_virus(job.progress) for job in jobs], least=7, rank=3, is_number=True),
@@ -124,21 +125,26 @@ def _table(jobs: Sequence[Listed], ids: Sequence[str]) -> Iterator[str]:
             "BUNDLE",
             [job.identity.bundle_name for job in jobs],
             ends=["" if job.identity.bundle == job.identity.bundle_name else _MARK for job in jobs],
-            least=11,
+            least=10,
             rank=6,
         ),
         Column(
             "INPUTS",
             [printable(Path(job.identity.inputs[0]).name) for job in jobs],
             ends=[_more(job.identity.inputs) for job in jobs],
-            least=14,
+            least=12,
             rank=5,
         ),
     ]
     yield from aligned(columns, width=shutil.get_terminal_size().columns)
-    for job in jobs:
+    for job, called in zip(jobs, shown, strict=True):
         if job.message:
-            yield f"{short[job.progress.job_id]}: {printable(job.message)}"
+            yield f"{called}: {printable(job.message)}"
+
+
+def _called(job: Listed, short_id: str) -> str:
+    """The first name of the job that is not too long, or the beginning of its id."""
+    return next((name for name in job.identity.names if len(name) <= MOST_NAME_CHARACTERS), short_id)
 
 
 def _state(progress: Progress) -> str:
