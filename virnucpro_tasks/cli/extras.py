@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from virnucpro_tasks.errors import BackendError, install_hint
 
-EXTRAS = {"worker": ("torch", "tokenizers"), "train": ("sklearn", "matplotlib")}
+EXTRAS = {"worker": ("torch", "tokenizers"), "train": ("sklearn", "matplotlib"), "xlsx": ("xlsxwriter",)}
 """The packages by which an extra of this distribution is recognised."""
 
 
