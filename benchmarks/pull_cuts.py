@@ -1,10 +1,10 @@
 """Cuts 'virnucpro models pull' off at random bytes, and counts what is fetched twice.
 
 Each pull fetches a file of random bytes from a server on this host, which counts the bytes that it sends, and is cut
-off several times: by a connection that is reset, Ctrl-C or kill -9. After each cut the file must not be there, and what
-is kept must be its beginning. Bytes that were sent and not kept are fetched again: they can only be those on their way,
-in the buffers of the two sockets. So all is done twice: with a server that sends at the speed of a network, and with
-one that fills the buffers as fast as this host can.
+off several times: by the server that ends the connection, Ctrl-C or kill -9. After each cut the file must not be there,
+and what is kept must be its beginning. Bytes that were sent and not kept are fetched again: they can only be those on
+their way, in the buffers of the two sockets. So all is done twice: with a server that sends at the speed of a network,
+and with one that fills the buffers as fast as this host can.
 
     python benchmarks/pull_cuts.py [--cuts 200] [--megabytes 32] [--seed 1] [--output benchmarks/results]
 """
