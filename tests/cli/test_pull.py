@@ -182,7 +182,7 @@ def test_an_offline_host(run: Callable, server: FileServer, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (["nobody"], ExitCode.BAD_INPUT, "all-fair, all-hf, dnabert-s"),
+        (["nobody"], ExitCode.USAGE, "all-fair, all-hf, dnabert-s"),
         (["all-fair", "--from", ".", "--mirror", "https://x"], ExitCode.USAGE, "exclude"),
         (["all-fair", "--from", "absent"], ExitCode.BAD_INPUT, "absent: no such folder"),
         (["all-fair", "--mirror", "nowhere"], ExitCode.USAGE, "--mirror"),

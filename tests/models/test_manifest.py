@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.models.manifest import Manifest, read_manifest
 from virnucpro_tasks.models.sizes import PUBLISHED_ESM2
 
@@ -64,7 +64,7 @@ def test_the_document_says_of_each_file_what_the_manifest_says() -> None:
 def test_a_model_a_bundle_and_an_unknown_name(tmp_path: Path) -> None:
     manifest = read(example(), tmp_path)
     assert (manifest.models_of("all"), manifest.models_of("p")) == (["n", "p", "h"], ["p"])
-    with pytest.raises(BundleError, match=r"no 'x'.*all, n, p, h"):
+    with pytest.raises(SettingsError, match=r"no 'x'.*all, n, p, h"):
         manifest.models_of("x")
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.models.jsonfile import checked, read_limited
 
 FORMAT_VERSION = 1
@@ -103,12 +103,12 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     raise ValueError(f"bundle {name}: there is no {part} model {model}")
 
     def models_of(self, name: str) -> list[str]:
-        """The models that `name`, a bundle or a model, consists of. Raises BundleError for an unknown name."""
+        """The models that `name`, a bundle or a model, consists of. Raises SettingsError for an unknown name."""
         if name in self.bundles:
             return list(self.bundles[name].models)
         if name in self.models:
             return [name]
-        raise BundleError(
+        raise SettingsError(
             f"the manifest has no {name!r}", hint=f"it has {', '.join([*self.bundles, *self.models]) or 'nothing'}"
         )
 
