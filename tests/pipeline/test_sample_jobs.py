@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job import SAMPLE, make_job, run_job, split_files
+from job import SAMPLE, embed, finish_files, make_job, run_job
 from output.tables import read_table
 from reads.bam_files import Read, write_bam
 
@@ -20,10 +20,12 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet
 from virnucpro_tasks.output.tables import TABLES
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import Record
 from virnucpro_tasks.reads.records import read_records
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import read_plan
 
 NAMES = [table.name for table in TABLES]
 
@@ -115,6 +117,26 @@ def test_the_files_of_all_samples_are_listed_with_their_digests_and_checked(job:
     (job.paths.results / "A" / "chunks.tsv").write_text("changed")
     with pytest.raises(DamagedError, match=r"A/chunks\.tsv is missing or damaged"):
         result_files(job)
+
+
+def test_a_damaged_shard_and_plan_of_samples_are_cut_again(
+    small: Settings, tmp_path: Path, records: list[Record]
+) -> None:
+    write_fasta(tmp_path / "a.fa", records[:2])
+    write_fasta(tmp_path / "b.fa", records[2:4])
+    job, quiet = (submitted(small, tmp_path, "A,a.fa", "B,b.fa") for _ in range(2))
+    run_job(quiet, small)
+    for shard in split_files(job):
+        embed(job, shard, small)
+    plan = read_plan(job.paths.plan)
+    job.paths.chunks(len(plan.shards) - 1).write_bytes(b"")
+    job.paths.plan.write_bytes(b"{")
+    assert finish_files(job) == plan.to_embed
+    assert read_plan(job.paths.plan) == plan
+    job.paths.chunks(len(plan.shards) - 1).write_bytes(b"")
+    assert finish_files(job) == []
+    for sample in ("A", "B"):
+        assert tables(job.paths.results / sample) == tables(quiet.paths.results / sample)
 
 
 def test_other_samples_or_mates_of_the_same_files_are_other_work(small: Settings, tmp_path: Path) -> None:
