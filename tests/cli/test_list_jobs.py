@@ -18,9 +18,12 @@ from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
-from virnucpro_tasks.keys import STORE_REASONS
+from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_REASONS
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import store_failures
 from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.client import WorkerInfo
 from virnucpro_tasks.queue.store_failures import count_store_failure
 from virnucpro_tasks.settings import Settings
 
@@ -215,3 +218,27 @@ def test_all_columns_fit_into_eighty(settings: Settings, virnucpro: Virnucpro, t
     headings, line = virnucpro("list").out
     assert headings.split() == ["JOB", "STATE", "AGE", "VIRUS", "OWNER", "BUNDLE", "INPUTS"]
     assert len(line) <= 80 and line.endswith("and 2 more") and "(DEMO)" in line and "anna.b" in line
+
+
+def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
+    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [make_job(settings, SAMPLE) for _ in range(3)]
+    fail_job(jobs[0], "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    coordinator = WorkerInfo("coordinate-0@here", tuple(queue.name for queue in COORDINATOR_QUEUES), ())
+    monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator])
+    (line,) = virnucpro("list").err
+    assert line.startswith(f"no worker serves bundle {jobs[1].spec.bundle_digest[:12]}, the one of the job: ")
+    assert virnucpro("list", "--json").err == []
+
+
+def test_a_job_under_way_is_listed_with_what_is_done_of_its_shards(
+    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(settings, SAMPLE)
+    list(split_files(job))
+    assert json.loads("\n".join(virnucpro("list", "--json").out))[0]["tokens_done"] == 0
+    monkeypatch.setattr(list_jobs, "check_reachable", lambda _: None)
+    monkeypatch.setattr(list_jobs, "snapshot", lambda _, job: job_progress(job, shares={0: 0.5}))
+    (shown,) = json.loads("\n".join(virnucpro("list", "--json").out))
+    assert shown["tokens_done"] == shown["tokens_total"] // 2

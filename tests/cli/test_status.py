@@ -9,6 +9,7 @@ from job import SAMPLE, make_job
 from virnucpro_tasks.cli import status
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job, fail_job
+from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 from virnucpro_tasks.settings import Settings
@@ -23,7 +24,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *workers: WorkerInfo) -> None:
     """Let these workers answer, and Redis know of no failure of the store."""
     monkeypatch.setattr(status, "workers", lambda _: list(workers))
     monkeypatch.setattr(status, "worker_troubles", lambda _app, _queues: [])
-    monkeypatch.setattr(status, "with_store_failures", lambda _app, _job, progress: progress)
+    monkeypatch.setattr(status, "snapshot", lambda _app, job: job_progress(job))
 
 
 def test_without_redis_the_store_tells(job: Job, virnucpro: Virnucpro) -> None:
@@ -41,7 +42,7 @@ def test_the_workers_that_can_embed_the_job_are_named(
     queue = gpu_queue(job.spec.bundle_digest)
     able = WorkerInfo("gpu-0@here", (queue,), ((job.job_id, 3), ("another", 1)))
     answer(monkeypatch, able, WorkerInfo("cpu@here", ("virnucpro",), ()))
-    assert virnucpro("status", job.job_id).out[-1] == "workers: gpu-0@here"
+    assert "workers: gpu-0@here" in virnucpro("status", job.job_id).out
     report = json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))
     assert report["workers"] == ["gpu-0@here"]
     assert report["running"] == {"gpu-0@here": [[job.job_id, 3]]}
@@ -50,9 +51,12 @@ def test_the_workers_that_can_embed_the_job_are_named(
 
 def test_it_says_when_no_worker_can(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch)
-    queue = gpu_queue(job.spec.bundle_digest)
-    last = virnucpro("status", job.job_id).out[-1]
-    assert last == f"no worker takes from queue {queue}: start one with this bundle"
+    first, last = virnucpro("status", job.job_id).out
+    assert first.endswith("  queued, no coordinator is running")
+    assert last == (
+        "no worker takes the job, neither a coordinator nor one with bundle"
+        f" {job.spec.bundle_digest[:12]}: start both with 'virnucpro worker --bundle FOLDER'"
+    )
 
 
 def test_it_says_why_workers_start_again(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:

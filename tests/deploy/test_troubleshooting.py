@@ -36,5 +36,8 @@ def test_a_message_that_nobody_prints_is_noticed() -> None:
     assert not is_printed("no such message is printed")
 
 
-def test_the_line_on_queues_without_workers_is_that_of_status() -> None:
-    assert is_printed("no worker takes from queue …: start one with this bundle")
+@pytest.mark.parametrize(
+    "message", re.findall("`(no (?:worker|coordinator) [^`]+)`", PAGE.split("## Messages of commands")[0])
+)
+def test_the_lines_on_missing_workers_are_printed(message: str) -> None:
+    assert is_printed(message)

@@ -7,22 +7,26 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
+from celery import Celery
 
 from virnucpro_tasks.cli.columns import Column, aligned
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import MOST_UNFINISHED, share_done
-from virnucpro_tasks.errors import VirnucproError, printable
+from virnucpro_tasks.errors import BrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
-from virnucpro_tasks.jobs.job import job_ids
+from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.listing import JobIdentity, JobListing
 from virnucpro_tasks.jobs.progress import JobState, Progress
-from virnucpro_tasks.queue.client import all_with_store_failures, worker_troubles
+from virnucpro_tasks.queue.client import all_with_store_failures, snapshot, worker_troubles, workers
+from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.queue.waiting import missing_workers
 
 TSV_COLUMNS = (
     *("job_id", "names", "state", "share_done", "created_at", "owner", "bundle", "inputs", "virus_records"),
@@ -64,7 +68,7 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     require_store(settings.store)
     app = app_of(settings)
     found = list(_readable(settings.store))
-    snapshots = all_with_store_failures(app, [progress for progress, _ in found])
+    snapshots = _within_shards(app, settings.store, all_with_store_failures(app, [progress for progress, _ in found]))
     jobs = [Listed(progress, identity) for progress, (_, identity) in zip(snapshots, found, strict=True)]
     if as_json:
         print_json([job.as_dict() for job in jobs])
@@ -76,6 +80,33 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     if any(not job.progress.is_final for job in jobs):
         for line in worker_troubles(app):
             say(f"warning: {line}")
+        for line in _missing(app, settings.store, snapshots):
+            say(line)
+
+
+def _within_shards(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[Progress]:
+    """The snapshots, those of jobs that are being embedded with what is done of the shards under way."""
+    if not any(progress.state == JobState.EMBEDDING for progress in snapshots):
+        return list(snapshots)
+    try:
+        check_reachable(app)
+    except BrokerError:
+        return list(snapshots)
+    return [
+        snapshot(app, open_job(store, progress.job_id)) if progress.state == JobState.EMBEDDING else progress
+        for progress in snapshots
+    ]
+
+
+def _missing(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[str]:
+    """A line about each kind of worker that an unfinished job needs and that does not run, once for all such jobs."""
+    try:
+        found = workers(app)
+    except BrokerError:
+        return []
+    unfinished = [progress for progress in snapshots if not progress.is_final]
+    lines = [missing_workers(open_job(store, progress.job_id), progress, found) for progress in unfinished]
+    return list(dict.fromkeys(chain.from_iterable(lines)))
 
 
 def _readable(store: Path) -> Iterator[tuple[Progress, JobIdentity]]:

@@ -13,9 +13,10 @@ from virnucpro_tasks.cli.options import deployment_options, json_option, setting
 from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.listing import JobListing
-from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.jobs.progress import Wait, job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.queue.client import with_store_failures, worker_troubles, workers
+from virnucpro_tasks.queue.client import snapshot, worker_troubles, workers
+from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
 
 @click.command("status")
@@ -30,15 +31,17 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     """Show the progress of a job. It is read from the store, so this works without Redis."""
     settings = settings_of(context, **flags)
     job = meant_job(settings, job_id)
-    progress = job_progress(job)
     app = app_of(settings)
-    if ask_workers:
-        progress = with_store_failures(app, job, progress)
+    progress = snapshot(app, job) if ask_workers else job_progress(job)
+    missing: list[str] = []
+    wait: Wait | None = None
     report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)
         try:
-            able = [worker for worker in workers(app) if queue in worker.queues]
+            found = workers(app)
+            able = [worker for worker in found if queue in worker.queues]
+            missing, wait = missing_workers(job, progress, found), wait_of(job, progress, found)
             report["workers"] = [worker.name for worker in able]
             report["running"] = {
                 worker.name: [list(task) for task in worker.running if job.job_id in task] for worker in able
@@ -51,11 +54,12 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     if as_json:
         print_json(report)
         return
-    click.echo(f"{job.job_id}  {describe(progress)}")
+    click.echo(f"{job.job_id}  {describe(progress, wait=wait)}")
     if progress.message:
         click.echo(progress.message)
     for line in report.get("troubles", []):
         click.echo(line)
-    if "workers" in report and report["workers"] is not None:
-        names = ", ".join(report["workers"])
-        click.echo(f"workers: {names}" if names else f"no worker takes from queue {queue}: start one with this bundle")
+    if names := report.get("workers"):
+        click.echo(f"workers: {', '.join(names)}")
+    for line in missing:
+        click.echo(line)
