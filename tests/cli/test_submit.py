@@ -123,6 +123,20 @@ def test_a_name_that_another_job_has_is_refused_and_nothing_is_submitted(
     assert job_ids(settings.store) == [job_id] and calls == []
 
 
+def test_an_earlier_job_is_not_continued_under_a_name_that_is_taken(
+    settings: Settings, virnucpro: Virnucpro, calls: Calls
+) -> None:
+    (job_id,) = virnucpro("submit", SAMPLE).out
+    (other,) = virnucpro("submit", SAMPLE, "--min-length", 100, "--name", "mine").out
+    cancel_job(job := open_job(settings.store, job_id))
+    calls.clear()
+    for flags in ([], ["--force-new"]):
+        ended = virnucpro("submit", SAMPLE, "--name", "mine", *flags)
+        assert ended.code == ExitCode.USAGE and f"job {other} is called mine" in ended.err[-1]
+        assert sorted(job_ids(settings.store)) == sorted([job_id, other]) and calls == []
+        assert job.paths.cancelled.exists()
+
+
 @pytest.mark.parametrize("name", ["", "7", "@last", "a/b", "../x", "a b"])
 def test_what_is_no_name_is_refused_before_any_work(name: str, settings: Settings, virnucpro: Virnucpro) -> None:
     ended = virnucpro("submit", SAMPLE, "--name", name)

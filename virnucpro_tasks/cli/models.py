@@ -67,12 +67,12 @@ command.add_command(pull.command)
 def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_json: bool, **files: Any) -> None:
     """Make the bundle folder OUTPUT from published files, or from parts of other bundles."""
     stated = dict(_part_and_text(licence) for licence in licences)
-    try:
-        # Imported here: the other commands run in a client, which has no torch.
-        from virnucpro_tasks.models.convert import convert_bundle
-    except ImportError as error:
-        raise _needs_worker(error) from None
     with saying_how_to_go_on("nothing is left of the new bundle; repeat the command"):
+        try:
+            # Imported here: the other commands run in a client, which has no torch.
+            from virnucpro_tasks.models.convert import convert_bundle
+        except ImportError as error:
+            raise _needs_worker(error) from None
         made = convert_bundle(name=name or printable(output.absolute().name), output=output, licences=stated, **files)
     _show(made, as_json=as_json)
 

@@ -36,7 +36,7 @@ from virnucpro_tasks.cli.sample_inputs import inputs_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
-from virnucpro_tasks.jobs.job_names import checked_name, claim_name
+from virnucpro_tasks.jobs.job_names import checked_name
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
@@ -116,12 +116,10 @@ def command(
         priority=priority,
         allow_empty=allow_empty,
     )
-    submission = Submission(job, None) if force_new else deduplicate(settings.store, job)
+    submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:
-        replace_submission(settings.store, job)
+        replace_submission(settings.store, job, name=job_name)
     job = submission.job
-    if job_name is not None:
-        _name(submission, job_name)
     warn_of_empty_inputs(job)
     start(app, submission)
     if not waits:
@@ -146,17 +144,6 @@ def command(
         print_json(end_report(progress, job, output))
     require_end(progress, timeout_seconds=timeout_seconds, hint=again)
     return accepted(progress, incomplete_ok=incomplete_ok)
-
-
-def _name(submission: Submission, name: str) -> None:
-    """Give the job its name; a new one is removed if another job has that."""
-    job = submission.job
-    try:
-        claim_name(job.paths.store, name, job.job_id)
-    except BaseException:
-        if submission.state is None:
-            remove_job(job, force=True)
-        raise
 
 
 def start(app: VirnucproApp, submission: Submission) -> None:

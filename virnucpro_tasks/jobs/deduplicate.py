@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from virnucpro_tasks.errors import DamagedError, JobError
+from virnucpro_tasks.errors import DamagedError, JobError, VirnucproError
 from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
+from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.jobs.submission_lock import submission_lock
 from virnucpro_tasks.paths import submission_file
@@ -42,16 +43,21 @@ def content_key(spec: JobSpec) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def deduplicate(store: Path, job: Job) -> Submission:
+def deduplicate(store: Path, job: Job, *, name: str | None = None) -> Submission:
     """Return an older job in `store` with the same content key, or else `job`.
 
     If there is an older one, `job` is removed, and the older one is reopened if it was cancelled or failed. Clients
     that submit at the same time get the same job. A finished job with quarantined records, with missing result files
-    or a damaged run.json is not used again. Raises StoreError, and removes `job`, if the submission cannot be noted.
+    or a damaged run.json is not used again. The returned job gets the `name`.
+
+    Raises StoreError if the submission cannot be noted, SettingsError if another job has the name; then `job` is
+    removed, and an older one stays as it is.
     """
     note = submission_file(store, content_key(job.spec))
     with _removing_on_error(job), submission_lock(note):
         older = _usable(store, persistently(note.read_bytes).decode(errors="replace").strip())
+        if name is not None:
+            claim_name(store, name, (older or job).job_id)
         if older is None or older.job_id == job.job_id:
             _write(note, job)
             return Submission(job, None)
@@ -62,10 +68,15 @@ def deduplicate(store: Path, job: Job) -> Submission:
         return Submission(older, state)
 
 
-def replace_submission(store: Path, job: Job) -> None:
-    """Note `job` as the one that later submissions of equal work find. Raises StoreError as `deduplicate` does."""
+def replace_submission(store: Path, job: Job, *, name: str | None = None) -> None:
+    """Note `job` as the one that later submissions of equal work find, and give it the `name`.
+
+    Raises StoreError and SettingsError as `deduplicate` does.
+    """
     note = submission_file(store, content_key(job.spec))
     with _removing_on_error(job), submission_lock(note):
+        if name is not None:
+            claim_name(store, name, job.job_id)
         _write(note, job)
 
 
@@ -94,9 +105,12 @@ def _usable(store: Path, job_id: str) -> Job | None:
 
 @contextmanager
 def _removing_on_error(job: Job) -> Iterator[None]:
-    """Remove `job` on an error of the store, because its client gets no job id: no worker must find and compute it."""
+    """Remove `job` on an error, because its client gets no job id: no worker must find and compute it."""
     try:
         yield
+    except VirnucproError:
+        remove_job(job, force=True)
+        raise
     except OSError as error:
         remove_job(job, force=True)
         raise store_write_error(error, job.paths.root) from error
