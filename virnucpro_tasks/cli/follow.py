@@ -42,8 +42,9 @@ def follow(
     with progress_display(quiet=quiet) as show:
         for progress in wait_for(app, job, lease_seconds=lease_seconds, glance_seconds=glance_seconds):
             raise_if_interrupted()
+            lines = list(news(progress)) if news is not None else []
             show(progress, wait(progress) if wait is not None else None)
-            for line in news(progress) if news is not None else ():
+            for line in lines:
                 say(line, quiet=quiet)
             if progress.is_final:
                 continue
