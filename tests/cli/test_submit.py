@@ -78,7 +78,7 @@ def test_a_job_that_redis_does_not_take_leaves_nothing_behind(
 
 def test_wait_ends_with_the_exit_code_of_the_job(virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
     last = replace(split(JobState.DONE, shards_done=31, tokens_done=TOKENS), exit_code=ExitCode.INCOMPLETE)
-    monkeypatch.setattr(submit, "follow", lambda *_, **__: last)
+    monkeypatch.setattr(submit, "follow_deployed", lambda *_, **__: last)
     ended = virnucpro("submit", SAMPLE, "--wait", "--json")
     assert ended.code == ExitCode.INCOMPLETE
     assert json.loads("\n".join(ended.out))["state"] == "done"

@@ -6,7 +6,7 @@ import pytest
 from cli.conftest import Virnucpro
 from job import SAMPLE, make_job
 
-from virnucpro_tasks.cli import watch
+from virnucpro_tasks.cli import follow
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job
 from virnucpro_tasks.jobs.progress import job_progress
@@ -56,7 +56,7 @@ def test_an_interrupted_watch_says_how_to_go_on(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch, "follow", interrupted)
+    monkeypatch.setattr(follow, "wait_for", interrupted)
     job = make_job(settings, SAMPLE)
     ended = virnucpro("watch", job.job_id)
     assert ended.code == ExitCode.INTERRUPTED

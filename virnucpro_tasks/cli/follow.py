@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from celery import Celery
 
+from virnucpro_tasks.cli.deployment_news import deployment_news
+from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import tell_end
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import progress_display
@@ -60,6 +62,21 @@ def follow(
     if progress.is_final and tells_end:
         tell_end(progress, quiet=quiet)
     return progress
+
+
+def follow_deployed(
+    app: Celery, job: Job, *, lease_seconds: float, timeout_seconds: float | None, again: str
+) -> Progress:
+    """`follow` a job of a deployment, with news of its workers; an interruption says that it goes on, and `again`."""
+    with saying_how_to_go_on(f"the job goes on: {again}"), deployment_news(app, job) as news:
+        return follow(
+            app,
+            job,
+            lease_seconds=lease_seconds,
+            timeout_seconds=timeout_seconds,
+            news=news.lines,
+            wait=news.wait,
+        )
 
 
 def require_end(progress: Progress, *, timeout_seconds: float | None, hint: str) -> None:

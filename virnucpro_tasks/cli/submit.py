@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
-from virnucpro_tasks.cli.deployment_news import deployment_news
-from virnucpro_tasks.cli.follow import follow, require_end
-from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
+from virnucpro_tasks.cli.follow import follow_deployed, require_end
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -129,15 +127,9 @@ def command(
     again = f"'virnucpro watch {job.job_id}' follows it"
     if output is not None:
         again += f", 'virnucpro results {job.job_id} --output {shlex.quote(str(output))}' copies its results"
-    with saying_how_to_go_on(f"the job goes on: {again}"), deployment_news(app, job) as news:
-        progress = follow(
-            app,
-            job,
-            lease_seconds=settings.lease_seconds,
-            timeout_seconds=timeout_seconds,
-            news=news.lines,
-            wait=news.wait,
-        )
+    progress = follow_deployed(
+        app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
+    )
     if output is not None and job.paths.run.exists():
         copy_results(job, output, force=force)
     if as_json:

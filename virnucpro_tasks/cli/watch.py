@@ -7,9 +7,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
-from virnucpro_tasks.cli.deployment_news import deployment_news
-from virnucpro_tasks.cli.follow import follow, require_end
-from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
+from virnucpro_tasks.cli.follow import follow_deployed, require_end
 from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import print_json
@@ -30,15 +28,9 @@ def command(
     job = meant_job(settings, job_id)
     app = app_of(settings)
     again = f"'virnucpro watch {job.job_id}' follows it, 'virnucpro cancel {job.job_id}' stops it"
-    with saying_how_to_go_on(f"the job goes on: {again}"), deployment_news(app, job) as news:
-        progress = follow(
-            app,
-            job,
-            lease_seconds=settings.lease_seconds,
-            timeout_seconds=timeout_seconds,
-            news=news.lines,
-            wait=news.wait,
-        )
+    progress = follow_deployed(
+        app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
+    )
     if as_json:
         print_json(end_report(progress, job, None))
     require_end(progress, timeout_seconds=timeout_seconds, hint=again)
