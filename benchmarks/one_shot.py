@@ -13,7 +13,8 @@ from outside, by the files that the run makes:
     delivered    they are in the output folder
     ended        the command has ended, and all its processes with it
 
-`cpu` is the processor time of all processes together, in seconds.
+`cpu` is the processor time of all processes together, in seconds; `load` is the mean number of processes that the
+machine ran in the minute before, others' among them. Where it exceeds the number of cores, compare `cpu` instead.
 
     python benchmarks/one_shot.py BEFORE AFTER INPUT.fasta [--rounds 7] [--devices auto] [--output benchmarks/results]
 """
@@ -48,15 +49,15 @@ FILES = {
     "finished": f"{WORK}/jobs/[!.]*/run.json",
     "delivered": "run.json",
 }
-ENDED, CPU = "ended", "cpu"
-FIGURES = (*FILES, ENDED, CPU)
+ENDED, CPU, LOAD = "ended", "cpu", "load"
+FIGURES = (*FILES, ENDED, CPU, LOAD)
 
 
 def measure(tree: Path, source: Path, devices: str) -> dict[str, float]:
     """The seconds from the start of the command until each phase is over, and its processor time."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "out")
-        cpu_before = processor_seconds()
+        load, cpu_before = os.getloadavg()[0], processor_seconds()
         started = time.perf_counter()
         process = subprocess.Popen(
             [
@@ -79,7 +80,7 @@ def measure(tree: Path, source: Path, devices: str) -> dict[str, float]:
         with suppress(ChildProcessError):
             while True:
                 os.wait()
-        return seen | {CPU: processor_seconds() - cpu_before}
+        return seen | {CPU: processor_seconds() - cpu_before, LOAD: load}
 
 
 def processor_seconds() -> float:
