@@ -20,6 +20,8 @@ from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 ASK_SECONDS = 5.0
 """Time between two questions to the workers."""
 
+THREAD = "deployment-news"
+
 ANSWER_SECONDS = 1.0
 """Time that workers have for an answer: less than other commands give them, since the question is asked again."""
 
@@ -109,7 +111,7 @@ def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> I
             answers[:] = [ask(app, job)]
             ended.wait(seconds)
 
-    Thread(target=keep_asking, daemon=True).start()
+    Thread(target=keep_asking, daemon=True, name=THREAD).start()
     try:
         yield DeploymentNews(job, lambda: answers[0] if answers else None)
     finally:
