@@ -71,3 +71,22 @@ def test_messages_are_for_a_person_who_did_not_ask_for_quiet(capsys: pytest.Capt
     labelled(SAMPLE, OTHERS, quiet=False).say("two")
     bundle, said = capsys.readouterr().err.splitlines()
     assert bundle.startswith("demonstration (DEMONSTRATION)") and said == "two"
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ("virus", "all labelled records are viruses"),
+        ("others", "no labelled record is a virus"),
+        ("", "no record has a"),
+    ],
+)
+def test_records_of_one_class_are_found_before_anything_is_embedded(label: str, says: str, tmp_path: Path) -> None:
+    ids = [line[1:].split()[0] for line in SAMPLE.read_text().splitlines() if line.startswith(">")]
+    table = tmp_path / "labels.tsv"
+    rows = [f"{ids[0]}\t{label}", f"{ids[1]}\t{label}"] if label else ["another\tvirus"]
+    table.write_text("\n".join(["id\tlabel", *rows]) + "\n")
+    with pytest.raises(InputError, match=f"{says}.*both classes are needed"):
+        labelled(SAMPLE, tables=(table,)).check_classes()
+    table.write_text(f"id\tlabel\n{ids[0]}\tvirus\n{ids[1]}\tothers\n")
+    labelled(SAMPLE, tables=(table,)).check_classes()

@@ -161,3 +161,14 @@ def test_the_command_that_started_the_supervisor_is_told_why_it_computes_on_a_cp
     (note,) = reader.read()
     assert note.kind is NoteKind.DEVICES and "no GPU found: computing on" in note.text
     reader.close()
+
+
+def test_a_limit_of_cores_counts_for_the_supervisor_and_for_finishing(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int | None] = []
+    monkeypatch.setattr(program, "limit_cores", limits.append)
+    program.os.environ |= {"VIRNUCPRO_THREADS": "2", "VIRNUCPRO_FINISHING_PROCESSES": "9"}
+    assert main(["--devices", "cpu"]) == 7
+    assert limits == [2]
+    assert {spec.environment["VIRNUCPRO_FINISHING_PROCESSES"] for spec in started.specs} == {"2"}

@@ -80,7 +80,7 @@ def run_drill(
     """Inject `faults` faults, chosen by `seed`, into as many jobs on `source` as it takes.
 
     `settings.store` is a folder for the drill alone; Redis and workers are private and end with it. Raises InputError
-    if the job fails, or has nothing to compute, even undisturbed.
+    if the job fails even undisturbed.
     """
     drill = Drill(seed, workers, settings.lease_seconds)
     dice = random.Random(seed)
@@ -91,7 +91,7 @@ def run_drill(
         with Hosts(settings, workers, settings.store / "workers.log") as hosts:
             quiet = settings.store / "quiet"
             job = _new_job(settings, source)
-            _require_shards(_run(settings, job, lambda progress: None), source)
+            _require_done(_run(settings, job, lambda progress: None), source)
             shutil.copytree(job.paths.results, quiet)
             say(f"undisturbed: {time.monotonic() - started:.0f} s")
             injector = Injector(drill, faults, dice)
@@ -109,14 +109,12 @@ def run_drill(
     return drill
 
 
-def _require_shards(progress: Progress, source: Path) -> None:
-    """Raise InputError unless the undisturbed job has ended well and computed something that faults can hit."""
+def _require_done(progress: Progress, source: Path) -> None:
+    """Raise InputError unless the undisturbed job has ended well."""
     if progress.state is not JobState.DONE:
         error = InputError(progress.message or f"the undisturbed job is {progress.state}", file=str(source))
         error.exit_code = progress.exit_code
         raise error
-    if not progress.shards_total:
-        raise InputError("no record has an open frame, so there is nothing that faults could hit", file=str(source))
 
 
 def _new_job(settings: Settings, source: Path) -> Job:
