@@ -139,7 +139,7 @@ def test_a_job_under_way_is_removed_only_by_force(settings: Settings, reads: Pat
 
 
 def test_the_demonstration_bundle_is_never_taken_silently(settings: Settings, reads: Path) -> None:
-    from virnucpro_tasks.errors import BundleError
+    from virnucpro_tasks.errors import SettingsError
 
-    with pytest.raises(BundleError, match="--bundle demo"):
+    with pytest.raises(SettingsError, match="--bundle demo"):
         make_job(replace(settings, bundle=None), reads)

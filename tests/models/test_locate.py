@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle
 from virnucpro_tasks.models.verification import verify_bundle
 
@@ -26,7 +26,7 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("name", [None, ""])
 def test_no_name(name: str | None) -> None:
-    with pytest.raises(BundleError, match="--bundle"):
+    with pytest.raises(SettingsError, match="--bundle"):
         find_bundle(name)
 
 

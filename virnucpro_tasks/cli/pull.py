@@ -25,7 +25,7 @@ _FOLDER = PathType(path_type=Path)
 @click.option(
     "--output",
     type=_FOLDER,
-    help="Folder of the files.  [default: setting 'downloads', else virnucpro/downloads in XDG_CACHE_HOME]",
+    help="Folder of the files; default: setting 'downloads', else virnucpro/downloads in XDG_CACHE_HOME.",
 )
 @click.option("--from", "source", type=_FOLDER, help="Copy from this folder and fetch nothing; verified as well.")
 @click.option("--mirror", metavar="URL", help="Fetch URL/MODEL/FILE instead of the published addresses.")
