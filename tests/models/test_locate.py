@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.errors import BundleError, SettingsError
+from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle
 from virnucpro_tasks.models.verification import verify_bundle
 
