@@ -108,7 +108,11 @@ class UnwrittenError(VirnucproError):
 
 
 class EmptyInputError(InputError):
-    """An input file holds nothing."""
+    """An input file holds nothing, or no read beside `skipped_alignments` that repeat reads of other files."""
+
+    def __init__(self, what: str, *, file: str, line: int | None = None, skipped_alignments: int = 0) -> None:
+        super().__init__(what, file=file, line=line)
+        self.skipped_alignments = skipped_alignments
 
 
 class BrokerError(VirnucproError):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from job import SAMPLE, embed, make_job
+from reads.bam_files import Read, write_bam
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import cancel_job
@@ -28,6 +29,13 @@ def test_a_shard_is_on_disk_before_its_number_is_given_and_the_plan_after_the_la
     for number, entry in enumerate(plan.shards):
         frames = read_table(job.paths.frames(number))
         assert (frames.num_rows, frames_digest(frames)) == (entry.frames, entry.digest)
+
+
+def test_alignments_that_are_left_out_are_counted_even_if_no_read_is_left(settings: Settings, tmp_path: Path) -> None:
+    file = write_bam(tmp_path / "in.bam", Read("second", "ACGT" * 200, 256), Read("third", "ACGT" * 200, 2048))
+    job = make_job(settings, file, allow_empty=True)
+    assert list(split_files(job)) == []
+    assert read_plan(job.paths.plan).facts(0).skipped == 2
 
 
 def test_equal_input_gives_equal_shards(settings: Settings) -> None:

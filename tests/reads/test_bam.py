@@ -45,6 +45,12 @@ def test_a_read_that_is_aligned_to_the_other_strand_is_turned_back(tmp_path: Pat
     assert [record.sequence.decode() for record in records_of(file)] == [FORWARD, REVERSED]
 
 
+def test_a_name_that_is_no_text_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    content = unpacked(bam_bytes(tmp_path, Read("good", FORWARD), Read("r_ad", FORWARD)))
+    file = written(tmp_path, gzip.compress(content.replace(b"r_ad", b"r\xe9ad")))
+    assert [record.record_id for record in records_of(file)] == [b"good", b"r\xe9ad"]
+
+
 def test_secondary_and_supplementary_alignments_are_left_out_and_counted(tmp_path: Path) -> None:
     flags = {"first": 0, "secondary": 256, "supplementary": 2048, "both": 2304, "duplicate": 1024, "failed": 512}
     file = write_bam(tmp_path / "x", *(Read(name, FORWARD, flag) for name, flag in flags.items()))
@@ -78,12 +84,18 @@ def test_it_is_recognised_by_its_content_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_without_reads_is_empty_as_fastq_without_reads_is(tmp_path: Path) -> None:
-    for reads in ((), (Read("second", FORWARD, 256),)):
+    for reads, told in (
+        ((), ""),
+        ((Read("second", FORWARD, 256),), ", only 1 secondary or supplementary alignment"),
+    ):
         file = write_bam(tmp_path / "in.bam", *reads)
         assert isinstance(empty_input_error(ReadInput(file, "in.bam")), EmptyInputError)
-        with pytest.raises(EmptyInputError, match=r"in\.bam: the BAM file holds no read"):
+        with pytest.raises(EmptyInputError, match=rf"in\.bam: the BAM file holds no read{told}$"):
             read_files(file)
+    skipped: Counter[int] = Counter()
     good = write_bam(tmp_path / "good.bam", Read("good", FORWARD))
+    inputs = [ReadInput(file, "in.bam"), ReadInput(good, "good.bam")]
+    assert [ordinal for ordinal, _ in each_input(inputs, skipped=skipped)] == [1] and skipped == {0: 1, 1: 0}
     assert empty_input_error(ReadInput(good, "good.bam")) is None
     assert [row["input_ordinal"] for row in read_files(file, good).chunks] == [1]
 

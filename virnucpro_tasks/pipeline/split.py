@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
 
 import pyarrow as pa
 
-from virnucpro_tasks.errors import DamagedError, InputError
+from virnucpro_tasks.errors import DamagedError, EmptyInputError, InputError
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
 from virnucpro_tasks.reads.batches import frame_batches
+from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.shards.cut import cut_shards, split_tail
@@ -67,6 +69,8 @@ def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[Fram
     Each sample is cut as if it were alone, so that its vectors are those of a job of its own, to the last bit.
     """
     if job.is_empty:
+        with suppress(EmptyInputError):
+            deque(each_input(job.inputs, skipped=skipped), maxlen=0)
         return
     parameters = job.spec.parameters
     batches = frame_batches(

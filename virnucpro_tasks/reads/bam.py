@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError, install_hint
+from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError, counted, install_hint
 from virnucpro_tasks.reads.hints import shell_name
 from virnucpro_tasks.reads.record import LETTERS, Limits, Record, problem_of, shown
 from virnucpro_tasks.system.file_operations import by_name
@@ -23,6 +23,8 @@ _FIRST_MATE, _SECOND_MATE = 0x40, 0x80
 _NOT_PRIMARY = 0x100 | 0x800
 """Flags of secondary and supplementary alignments, which repeat a read, or a part of it."""
 
+_ANY_BYTES = "surrogateescape"
+"""How pysam and Python turn bytes that are no UTF-8 into text, and back into the same bytes."""
 _NO_END_MARK = "EOF marker"
 _COPY_HINT = "the file is damaged or was cut off; copy or download it again"
 
@@ -41,7 +43,9 @@ class BamReads:
         # Read now, so that a file without any is known before somebody takes its records.
         self._first = next(self._alignments, None)
         if self._first is None:
-            raise EmptyInputError("the BAM file holds no read", file=name)
+            raise EmptyInputError(
+                f"the BAM file holds no read{_alone(self.skipped)}", file=name, skipped_alignments=self.skipped
+            )
 
     def records(self, limits: Limits) -> Iterator[Record]:
         """Yield all reads, once. A read that is stored reversed and complemented is turned back.
@@ -106,6 +110,8 @@ def _pysam(name: str) -> Any:
         ) from None
     # Its library would print messages of its own.
     pysam.set_verbosity(0)
+    # Otherwise it takes a name that is no UTF-8 for damage.
+    pysam.set_encoding_error_handler(_ANY_BYTES)
     return pysam
 
 
@@ -159,4 +165,8 @@ def _record(alignment: Any, limits: Limits) -> Record:
 
 
 def _id_of(alignment: Any) -> bytes:
-    return (alignment.query_name or "").encode()
+    return (alignment.query_name or "").encode(errors=_ANY_BYTES)
+
+
+def _alone(skipped: int) -> str:
+    return f", only {counted(skipped, 'secondary or supplementary alignment')}" if skipped else ""

@@ -63,6 +63,8 @@ def each_input(
         except EmptyInputError as error:
             if strict and not source.may_be_empty:
                 raise
+            if skipped is not None:
+                skipped[ordinal] += error.skipped_alignments
             empty.append(error)
     if inputs and len(empty) == len(inputs):
         raise all_empty(empty)
