@@ -21,10 +21,11 @@ import numpy as np
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
+from virnucpro_tasks.bench import DNABERT_S, random_dnabert_s, random_esm2
 from virnucpro_tasks.embed.encoder import Encoder
 from virnucpro_tasks.embed.engine import fused
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
+from virnucpro_tasks.models.sizes import ESM2_NAMES
 
 LENGTHS = ([168] * 50, [52] * 333, [33, 105, 7, 1_024, 64, 65, 129], [3], [1_024] * 2, [40] * 1_000)
 

@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from fingerprint import fingerprint, write_result
 
-from virnucpro_tasks.bench import ESM2_NAMES, PROTEIN_TOKENS, bench
+from virnucpro_tasks.bench import PROTEIN_TOKENS, bench
 from virnucpro_tasks.embed.backends import FP8_ATTENTION
-from virnucpro_tasks.models.sizes import Esm2Sizes
+from virnucpro_tasks.models.sizes import ESM2_NAMES, Esm2Sizes
 
 MODELS = "3B,650M,150M,35M,8M,dnabert-s"
 FP8_MODELS = "3B,650M"

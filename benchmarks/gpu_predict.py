@@ -29,7 +29,7 @@ import torch
 from fingerprint import fingerprint, write_result
 from gpu_queue import write_bundle
 
-from virnucpro_tasks.bench import ESM2_NAMES
+from virnucpro_tasks.models.sizes import ESM2_NAMES
 
 SAMPLES_A_SECOND = 10
 

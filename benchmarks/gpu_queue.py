@@ -26,13 +26,13 @@ import torch
 from fingerprint import fingerprint, write_result
 from safetensors.torch import save_file
 
-from virnucpro_tasks.bench import DNABERT_S, ESM2_NAMES, random_dnabert_s, random_esm2
+from virnucpro_tasks.bench import DNABERT_S, random_dnabert_s, random_esm2
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.models.bundle import describe_bundle
-from virnucpro_tasks.models.sizes import CLASSES, HeadSizes
+from virnucpro_tasks.models.sizes import CLASSES, ESM2_NAMES, HeadSizes
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker, embed_frames
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app

@@ -37,10 +37,10 @@ from fingerprint import fingerprint, write_result
 from gpu_predict import Sampler
 from gpu_queue import write_bundle
 
-from virnucpro_tasks.bench import ESM2_NAMES
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.models.sizes import ESM2_NAMES
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.recovery.events import Began, read_events

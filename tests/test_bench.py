@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from virnucpro_tasks import bench as module
-from virnucpro_tasks.bench import ESM2_NAMES, bench, dnabert_flops, esm2_flops
+from virnucpro_tasks.bench import bench, dnabert_flops, esm2_flops
 from virnucpro_tasks.errors import BackendError, SettingsError
+from virnucpro_tasks.models.sizes import ESM2_NAMES
 
 
 def test_operations_per_token() -> None:

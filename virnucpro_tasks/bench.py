@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,7 @@ from virnucpro_tasks.embed.engine import DTYPES, EngineOptions, available_device
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.rotary import inverse_frequencies
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
-from virnucpro_tasks.errors import SettingsError
-from virnucpro_tasks.models.sizes import PUBLISHED_ESM2, DnabertSizes, Esm2Sizes
+from virnucpro_tasks.models.sizes import ESM2_NAMES, DnabertSizes, Esm2Sizes, require_published
 
 ROUNDS = 5
 FP16 = "fp16"
@@ -38,8 +37,6 @@ PROTEIN_TOKENS = (168, 52)
 
 SLICE_TOKENS = {500: 105, 150: 33}
 """Mean tokens of a slice by its bases, with [CLS] and [SEP]: real sequence through the published tokenizer."""
-
-ESM2_NAMES = {name.rpartition("_")[2]: Esm2Sizes(*size, heads) for size, (name, heads) in PUBLISHED_ESM2.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +60,17 @@ class BenchRow:
     peak_bytes: int
 
 
-def bench(models: Iterable[str], *, device: str, precision: str, attention: str = AUTO) -> Iterator[BenchRow]:
+def bench(models: Sequence[str], *, device: str, precision: str, attention: str = AUTO) -> Iterator[BenchRow]:
     """Measure each of `models` (dnabert-s, or a size of ESM-2 such as 650M) and yield its rows.
 
     FP8 concerns ESM-2 only and is not checked, because random weights would fail the check. Raises SettingsError for an
     unknown model, BackendError for a device, backend or precision that is not available.
     """
+    require_published(models)
     torch_device, dtype = available_device(device), DTYPES[precision]
     if precision in FP8_ATTENTION:
         require_fp8(torch_device, EngineOptions(device, precision, attention, token_budget=None, threads=1))
     for name in models:
-        if name != "dnabert-s" and name not in ESM2_NAMES:
-            raise SettingsError(f"there is no model {name!r}", hint=f"dnabert-s, {', '.join(ESM2_NAMES)}")
         encoder, flops = _encoder(name, torch_device, precision, attention)
         lengths = (
             {f"{bases} bases": tokens for bases, tokens in SLICE_TOKENS.items()}

@@ -50,6 +50,13 @@ def test_a_table_with_a_heading_for_each_field(virnucpro: Virnucpro, asked: list
     assert asked == [(["8M", "650M"], {"device": "cpu", "precision": "fp32", "attention": "auto"})]
 
 
+def test_all_models_are_looked_up_before_the_first_is_measured(virnucpro: Virnucpro, asked: list[Any]) -> None:
+    for models in ("8M,9M", "9M", "8M,"):
+        ended = virnucpro("bench", "--models", models, "--device", "cpu", "--precision", "fp32")
+        assert ended.code == ExitCode.USAGE and "there is no model" in ended.err[-1]
+    assert asked == []
+
+
 def test_json(virnucpro: Virnucpro, asked: list[Any]) -> None:
     ended = virnucpro("bench", "--device", "cpu", "--precision", "fp32", "--json")
     (row,) = json.loads("\n".join(ended.out))

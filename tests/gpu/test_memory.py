@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from virnucpro_tasks.bench import ESM2_NAMES, random_esm2
+from virnucpro_tasks.bench import random_esm2
 from virnucpro_tasks.embed.budget import LEAST_GPU_TOKENS, MOST_GPU_TOKENS
 from virnucpro_tasks.embed.encoder import Encoder
 from virnucpro_tasks.embed.engine import fused
 from virnucpro_tasks.embed.tokens import FIRST_RESIDUE_ID, RaggedTokens
-from virnucpro_tasks.models.sizes import Esm2Sizes
+from virnucpro_tasks.models.sizes import ESM2_NAMES, Esm2Sizes
 
 pytestmark = pytest.mark.gpu
 

@@ -14,6 +14,7 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import json_option, settings_of, threads_option
 from virnucpro_tasks.cli.preflight import check_engine
 from virnucpro_tasks.errors import BackendError
+from virnucpro_tasks.models.sizes import require_published
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, PRECISIONS, Settings
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import DeviceSlot, device_environment
@@ -63,6 +64,8 @@ def command(
 ) -> None:
     """Measure the speed of the models on this host: published sizes, random weights, nothing is downloaded."""
     settings = settings_of(context, attention=attention, **flags)
+    names = [name.strip() for name in models.split(",")]
+    require_published(names)
     limit_cores(settings.threads)
     require_extra("worker")
     slot = _one_device(settings, device, precision=precision)
@@ -71,7 +74,7 @@ def command(
     from virnucpro_tasks.bench import bench
 
     rows = []
-    for row in bench(_names(models), device="cuda" if slot.is_gpu else "cpu", precision=precision, attention=attention):
+    for row in bench(names, device="cuda" if slot.is_gpu else "cpu", precision=precision, attention=attention):
         rows.append(asdict(row))
         say(f"{row.model}, {row.sequence}: {significant(row.tokens_per_second, separator=',')} tokens/s", quiet=as_json)
     if as_json:
@@ -88,10 +91,6 @@ def _one_device(settings: Settings, device: str, *, precision: str) -> DeviceSlo
     if "," in device:
         raise BackendError(f"--device {device!r} is not one device", hint="this command measures one at a time")
     return slots[0]
-
-
-def _names(models: str) -> list[str]:
-    return [name.strip() for name in models.split(",")]
 
 
 def _fields(row: dict[str, Any]) -> list[str]:

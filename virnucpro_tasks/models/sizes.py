@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from virnucpro_tasks.errors import counted
+from virnucpro_tasks.errors import SettingsError, counted
 
 ESM2_VOCABULARY = 33
 FEED_FORWARD_FACTOR = 4
@@ -145,6 +146,17 @@ class HeadSizes:
             | {"bn1.running_mean": (self.hidden,), "bn1.running_var": (self.hidden,)}
             | _linear("output_layer", len(CLASSES), self.hidden)
         )
+
+
+ESM2_NAMES = {name.rpartition("_")[2]: Esm2Sizes(*size, heads) for size, (name, heads) in PUBLISHED_ESM2.items()}
+"""The published ESM-2 by the numbers of their parameters, as in 650M."""
+
+
+def require_published(names: Sequence[str]) -> None:
+    """Raise SettingsError for a name that is neither dnabert-s nor in ESM2_NAMES."""
+    for name in names:
+        if name != "dnabert-s" and name not in ESM2_NAMES:
+            raise SettingsError(f"there is no model {name!r}", hint=f"dnabert-s, {', '.join(ESM2_NAMES)}")
 
 
 def fitting_esm2(head_width: int, nucleotide_width: int) -> str | None:
