@@ -105,6 +105,7 @@ def test_an_input_without_records_is_told_once(virnucpro: Virnucpro, tmp_path: P
     ]
     refused = virnucpro("predict", tmp_path / "empty.fasta", "-o", tmp_path / "other")
     assert refused.code == ExitCode.BAD_INPUT and not (tmp_path / "other").exists()
+    assert refused.err[-1].endswith("(--allow-empty gives tables of headers alone)")
 
 
 def test_kept_vectors_are_copied_too(virnucpro: Virnucpro, finished: Job, tmp_path: Path, run_as: Any) -> None:

@@ -92,6 +92,10 @@ def test_a_folder_with_results_is_refused_before_anything_is_submitted(
     out.mkdir()
     (out / "run.json").write_text("{}")
     assert virnucpro("submit", SAMPLE, "-o", out).code == ExitCode.USAGE
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "chunks.tsv").write_text("mine")
+    refused = virnucpro("submit", SAMPLE, "-o", tmp_path / "others")
+    assert refused.code == ExitCode.USAGE and "chunks.tsv exists already" in refused.err[-1]
     assert job_ids(settings.store) == []
 
 

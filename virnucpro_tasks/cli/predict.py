@@ -28,6 +28,7 @@ from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import RunReport, read_report
@@ -88,7 +89,8 @@ def command(
     _require_no_file_yet(output, force=force)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
-    check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
+    with offering_empty_tables():
+        check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
     check_engine(settings, devices=devices, precision=precision)
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
@@ -103,16 +105,17 @@ def command(
         if not other_inputs(output):
             require_no_file_of_others(output, force=force, samples=sample_names(sources))
         say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
-        job = submit(
-            settings,
-            sources,
-            chunk_length=chunk_length,
-            min_length=min_length,
-            strict=strict,
-            keep_embeddings=keep_embeddings,
-            priority=0,
-            allow_empty=allow_empty,
-        )
+        with offering_empty_tables():
+            job = submit(
+                settings,
+                sources,
+                chunk_length=chunk_length,
+                min_length=min_length,
+                strict=strict,
+                keep_embeddings=keep_embeddings,
+                priority=0,
+                allow_empty=allow_empty,
+            )
         job = deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)

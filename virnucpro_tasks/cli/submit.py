@@ -29,9 +29,10 @@ from virnucpro_tasks.cli.options import (
     timeout_option,
 )
 from virnucpro_tasks.cli.preflight import check_inputs, check_place
-from virnucpro_tasks.cli.results import copy_results, require_free
-from virnucpro_tasks.cli.sample_inputs import inputs_of
+from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
+from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
 from virnucpro_tasks.jobs.job_names import checked_name
@@ -99,21 +100,25 @@ def command(
         check_place(output)
     locate_bundle(settings.bundle)
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
-    check_inputs(sources, strict=strict, allow_empty=allow_empty)
+    if output is not None:
+        require_no_file_of_others(output, force=force, samples=sample_names(sources))
+    with offering_empty_tables():
+        check_inputs(sources, strict=strict, allow_empty=allow_empty)
     app = app_of(settings)
     check_redis(app)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
     say_if_terminal_is_read([*inputs, *more_inputs])
-    job = submit(
-        settings,
-        sources,
-        chunk_length=chunk_length,
-        min_length=min_length,
-        strict=strict,
-        keep_embeddings=keep_embeddings,
-        priority=priority,
-        allow_empty=allow_empty,
-    )
+    with offering_empty_tables():
+        job = submit(
+            settings,
+            sources,
+            chunk_length=chunk_length,
+            min_length=min_length,
+            strict=strict,
+            keep_embeddings=keep_embeddings,
+            priority=priority,
+            allow_empty=allow_empty,
+        )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:
         replace_submission(settings.store, job, name=job_name)

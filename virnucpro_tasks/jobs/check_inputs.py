@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,8 @@ from virnucpro_tasks.errors import EmptyInputError
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.reads.inputs import ReadInput, all_empty, empty_input_error
+
+ALLOW_EMPTY_HINT = "--allow-empty gives tables of headers alone"
 
 
 def refuse_inputs(inputs: Sequence[ReadInput], *, strict: bool, allow_empty: bool = False) -> None:
@@ -39,6 +42,16 @@ def mark_empty(
         entry if error is None else msgspec.structs.replace(entry, empty=True)
         for entry, error in zip(inputs, found, strict=True)
     )
+
+
+@contextmanager
+def offering_empty_tables() -> Iterator[None]:
+    """Have EmptyInputErrors of the block say how a command gives tables instead; for commands with --allow-empty."""
+    try:
+        yield
+    except EmptyInputError as error:
+        error.hint = error.hint or ALLOW_EMPTY_HINT
+        raise
 
 
 def _refuse(found: Sequence[EmptyInputError | None], *, of: int, strict: bool) -> None:

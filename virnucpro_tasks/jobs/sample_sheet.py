@@ -131,7 +131,7 @@ def read_sample_sheet(sheet: Path, *, reserved: Collection[str]) -> list[ReadInp
         values = dict(zip(columns, fields, strict=False))
         found.add({column: values.get(column, "") for column in columns if column}, line)
     if not found.samples:
-        raise InputError("the sample sheet lists no sample", file=name, line=header_line)
+        raise InputError("the sample sheet lists no sample", file=name, line=header_line, hint="a line for each file")
     if found.problems:
         raise _joined(found)
     return [listed for inputs in found.inputs.values() for listed in inputs]
@@ -173,7 +173,12 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
                 yield begins, fields
             begins = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"this is no line of a table: {error}", file=name, line=begins) from None
+        raise InputError(
+            f"this is no line of a table: {error}",
+            file=name,
+            line=begins,
+            hint="is a field begun with a double quote not ended with one? write a quote inside a field twice",
+        ) from None
 
 
 def _columns(header: list[str], name: str, line: int) -> list[str]:

@@ -74,6 +74,10 @@ def choose_devices(
     slots: list[DeviceSlot] = []
     taken: dict[str, str] = {}
     for word in words:
+        if word in (AUTO, NONE):
+            raise BackendError(f"device {word!r} cannot be one of several", hint=f"give {word} alone")
+        if not word:
+            raise BackendError(f"--devices {asked!r} names an empty device", hint=GRAMMAR)
         if _CPU.fullmatch(word):
             count = sum(not slot.is_gpu for slot in slots)
             slots.append(DeviceSlot(f"cpu{count}", ""))
