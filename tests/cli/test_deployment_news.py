@@ -113,6 +113,26 @@ def test_the_first_question_is_asked_at_once_and_others_follow(monkeypatch: pyte
             assert not thread.is_alive()
 
 
+def test_a_question_that_fails_after_the_end_is_nobodys_trouble(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    under_way, ended = threading.Event(), threading.Event()
+
+    def fail(*_: object) -> Answer:
+        under_way.set()
+        ended.wait(30)
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(module, "ask", fail)
+    monkeypatch.setattr(threading, "excepthook", lambda told: print(told.exc_value))
+    with deployment_news(APP, JOB):
+        assert under_way.wait(30)
+        (thread,) = (thread for thread in threading.enumerate() if thread.name == THREAD)
+    ended.set()
+    thread.join(30)
+    assert capsys.readouterr().out == ""
+
+
 def test_an_answer_holds_workers_and_deaths_or_the_reason_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "workers", lambda _, **__: list(BOTH))
     monkeypatch.setattr(module, "worker_troubles", lambda _app, queues: [f"a death in {queues[0]}"])

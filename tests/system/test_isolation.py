@@ -18,6 +18,7 @@ from virnucpro_tasks.system.isolation import (
     child_environment,
     forget_foreign_variables,
     import_folders,
+    import_installed,
     isolated_command,
     own_folders,
 )
@@ -100,6 +101,18 @@ def test_folders_with_installed_packages_count_and_folders_of_modules_do_not(
     monkeypatch.setattr(sys, "path", ["", str(current), str(scripts), str(target), str(tmp_path / "gone"), *sys.path])
     assert import_folders()[: len(own_folders()) + 1] == [*own_folders(), str(target)]
     assert str(scripts) not in import_folders() and str(current) not in import_folders()
+
+
+def test_a_command_imports_a_package_from_where_it_is_installed(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(hostile, "pynvml", "shop")
+    monkeypatch.syspath_prepend(hostile)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+    found = import_installed("pynvml")
+    assert found.__file__ is not None
+    assert Path(found.__file__).parent != hostile
+    assert import_installed("pynvml") is found
+    with pytest.raises(ImportError, match="no module named shop is installed"):
+        import_installed("shop")
 
 
 def test_processes_that_are_spawned_are_isolated_too(hostile: Path) -> None:

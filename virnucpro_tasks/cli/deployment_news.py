@@ -108,7 +108,13 @@ def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> I
 
     def keep_asking() -> None:
         while not ended.is_set():
-            answers[:] = [ask(app, job)]
+            try:
+                answers[:] = [ask(app, job)]
+            except Exception:
+                # A command that ends does not wait for an answer, and takes away what the question needs.
+                if ended.is_set():
+                    return
+                raise
             ended.wait(seconds)
 
     Thread(target=keep_asking, daemon=True, name=THREAD).start()

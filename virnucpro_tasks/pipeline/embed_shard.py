@@ -113,6 +113,7 @@ class ShardWorker:
         precision = precision or self._settings.precision or locate_bundle(self._settings.bundle).description.precision
         if precision not in self._engines:
             self._engines[precision] = load_engine(self._settings, precision)
+            self._record = self._record or WorkerRecord(worker_facts(self._name))
         return self._engines[precision]
 
     def embed(
@@ -199,9 +200,8 @@ class ShardWorker:
     def _keep(self, shard: OpenShard, probe: Probe, vectors: ShardVectors) -> ShardState:
         if probe.culprits:
             write_quarantine(shard.job.paths, shard.number, probe.culprits)
-        if self._record is None:
-            self._record = WorkerRecord(worker_facts(self._name))
-        self._record.add(shard.job.paths, shard.number)
+        if self._record is not None:
+            self._record.add(shard.job.paths, shard.number)
         write_vectors(shard.job.paths.embedding(shard.number), vectors, shard.key)
         self._scorer.score(shard.job, shard.number, vectors, shard.key)
         return ShardState.QUARANTINED if probe.culprits else ShardState.EMBEDDED

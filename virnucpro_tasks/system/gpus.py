@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from virnucpro_tasks.system.isolation import import_installed
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
@@ -34,7 +36,7 @@ def list_gpus(
     fit its library.
     """
     try:
-        import pynvml as nvml
+        nvml = import_installed("pynvml")
     except ImportError:
         return _unlisted(devices)
     try:

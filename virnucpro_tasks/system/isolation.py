@@ -13,8 +13,10 @@ import site
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from types import ModuleType
 
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, TRACEBACK_VARIABLE, Settings
 from virnucpro_tasks.system import start_module
@@ -71,6 +73,27 @@ def import_folders() -> list[str]:
     installed = [folder for folder in sys.path if folder and folder not in known and _has_installed_packages(folder)]
     own = [folder for folder in own_folders() if folder not in site.getsitepackages()]
     return list(dict.fromkeys([*own, *installed]))
+
+
+def import_installed(name: str) -> ModuleType:
+    """Import the module `name` from where an isolated child would, whatever else lies in a folder of PYTHONPATH.
+
+    Raises ImportError if it is not there.
+    """
+    if (loaded := sys.modules.get(name)) is not None:
+        return loaded
+    if name in sys.modules:
+        raise ImportError(f"{name} may not be imported", name=name)
+    spec = PathFinder.find_spec(name, [*import_folders(), *site.getsitepackages()])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no module named {name} is installed", name=name)
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def own_folders() -> list[str]:
