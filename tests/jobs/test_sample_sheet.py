@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,24 @@ def test_a_sheet_that_cannot_be_read_is_told() -> None:
         read_sample_sheet(Path("none.csv"), reserved=())
     with pytest.raises(InputError, match="reads: Is a directory"):
         read_sample_sheet(Path("reads"), reserved=())
+
+
+def test_a_sheet_that_has_no_folder_begins_at_the_current_one(folder: Path) -> None:
+    (folder / "sheet.csv").write_text("sample,file\nA,reads/a.fq\n")
+    with (folder / "sheet.csv").open("rb") as sheet:
+        (source,) = read_sample_sheet(Path(f"/dev/fd/{sheet.fileno()}"), reserved=())
+    assert source.path == Path("reads/a.fq")
+    reader, writer = os.pipe()
+    os.write(writer, b"sample,file\nA,reads/a.fq\n")
+    os.close(writer)
+    (source,) = read_sample_sheet(Path(f"/proc/{os.getpid()}/fd/{reader}"), reserved=())
+    os.close(reader)
+    assert source.path == Path("reads/a.fq")
+
+
+def test_a_linked_sheet_begins_at_the_folder_of_its_link(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "sheet.csv").write_text("sample,file\nA,reads/a.fq\n")
+    (folder / "staged.csv").symlink_to("elsewhere/sheet.csv")
+    (source,) = read_sample_sheet(folder / "staged.csv", reserved=())
+    assert source.path == folder / "reads" / "a.fq"

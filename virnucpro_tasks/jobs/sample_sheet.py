@@ -25,6 +25,7 @@ MOST_SAMPLES = 10_000
 """Each sample makes a folder of results, and a shard of its own at least."""
 MOST_NAME_BYTES = 200
 _NAME = re.compile(r"\w[\w.-]*")
+_DESCRIPTOR_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _DELIMITERS = "\t,;"
 
 _HEADER_HINT = "the first line names the columns: sample,file or sample,file,file2"
@@ -109,8 +110,8 @@ def read_sample_sheet(sheet: Path, *, reserved: Collection[str]) -> list[ReadInp
     """The input files of a sample sheet (`-` is standard input), those of one sample after another.
 
     Samples and files keep their order. No sample may have one of the `reserved` names. Relative paths begin at the
-    folder of the sheet. Raises InputError with the line for a sheet that is not understood as a whole, or lists a file
-    that cannot be read.
+    folder of the sheet, for a pipe at the current one. Raises InputError with the line for a sheet that is not
+    understood as a whole, or lists a file that cannot be read.
     """
     name = STANDARD_INPUT_NAME if sheet == STANDARD_INPUT else str(sheet)
     rows = _rows(_text(sheet, name), name)
@@ -118,7 +119,7 @@ def read_sample_sheet(sheet: Path, *, reserved: Collection[str]) -> list[ReadInp
     if not header:
         raise InputError("the sample sheet is empty", file=name, hint=_HEADER_HINT)
     columns = _columns(header, name, header_line)
-    found = _Sheet(name, sheet.parent, {entry.casefold() for entry in reserved})
+    found = _Sheet(name, _folder_of(sheet), {entry.casefold() for entry in reserved})
     for line, fields in rows:
         if any(fields[len(columns) :]) or any(
             value for column, value in zip(columns, fields, strict=False) if not column
@@ -135,6 +136,12 @@ def read_sample_sheet(sheet: Path, *, reserved: Collection[str]) -> list[ReadInp
     if found.problems:
         raise _joined(found)
     return [listed for inputs in found.inputs.values() for listed in inputs]
+
+
+def _folder_of(sheet: Path) -> Path:
+    """The folder at which relative paths begin. A pipe, such as the /dev/fd/63 of a shell's `<(…)`, has none."""
+    has_one = sheet.is_file() and str(sheet.parent) not in _DESCRIPTOR_FOLDERS
+    return sheet.parent if has_one else Path()
 
 
 def _text(sheet: Path, name: str) -> str:
