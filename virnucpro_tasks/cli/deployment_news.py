@@ -28,7 +28,7 @@ ANSWER_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Redis and the workers have answered: the workers, or why none could be asked, and recent deaths."""
+    """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths."""
 
     workers: tuple[WorkerInfo, ...] = ()
     error: str = ""
@@ -85,7 +85,7 @@ class DeploymentNews:
         self._missing = missing
 
     def wait(self, progress: Progress) -> Wait | None:
-        """What the job waits for, as of the last answer."""
+        """The reason for which the job waits, as of the last answer."""
         answer = self._latest()
         if answer is None:
             return None

@@ -1,4 +1,4 @@
-"""What an interrupted command says: how to go on."""
+"""The advice of an interrupted command: how to go on."""
 
 from __future__ import annotations
 

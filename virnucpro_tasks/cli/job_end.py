@@ -56,7 +56,7 @@ def one_shot_report(progress: Progress, job: Job, output: Path, results: RunRepo
 
 
 def results_report(results: RunReport | None) -> dict[str, Any]:
-    """What results hold as plain values for JSON: numbers of records, and whether they are of a demonstration."""
+    """The content of results for JSON: numbers of records, and whether they are of a demonstration."""
     return {
         "demonstration": None if results is None else results.demonstration,
         "records": None if results is None else results.record_counts(),

@@ -81,7 +81,7 @@ def _follow_here(
 
 
 def wait_here(progress: Progress, loading_seconds: float | None) -> Wait | None:
-    """What a job of this host waits for while its workers have been loading for so long, None if one computes."""
+    """The reason for which a job of this host waits while its workers load; None if one of them computes."""
     reasons = {JobState.QUEUED: "starting the workers", JobState.EMBEDDING: "loading models"}
     if loading_seconds is None or progress.state not in reasons:
         return None

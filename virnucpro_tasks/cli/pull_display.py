@@ -1,4 +1,4 @@
-"""What 'models pull' shows while a file moves: one line that is redrawn, or without a terminal a line now and then."""
+"""The display of 'models pull' while a file moves: one redrawn line, or without a terminal a line now and then."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def command(
 
 
 def _report(job: Job, files: Sequence[Path]) -> dict[str, Any]:
-    """Where the result files are and what they hold, as plain values for JSON."""
+    """The paths of the result files and their content in numbers, for JSON."""
     report = read_report(job.paths.run)
     return {
         "job_id": job.job_id,

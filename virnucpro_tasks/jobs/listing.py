@@ -18,7 +18,7 @@ _DIGEST_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class JobIdentity:
-    """What tells a job from others: its names, its owner, its bundle, the names of its inputs.
+    """Facts by which a person tells a job from others: its names, owner and bundle, and the names of its inputs.
 
     `bundle` is the label of the bundle, which says if it is a demonstration, `bundle_name` its name alone.
     """
@@ -52,7 +52,7 @@ class JobListing:
                 yield error
 
     def identity(self, job: Job) -> JobIdentity:
-        """What tells `job` from the others."""
+        """The facts by which `job` is told from others."""
         label, name = self._bundle(job)
         return JobIdentity(
             names=tuple(self._names.get(job.job_id, ())),

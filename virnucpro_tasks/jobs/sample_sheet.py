@@ -35,7 +35,7 @@ _TEXT_HINT = "save it as CSV in UTF-8"
 
 @dataclass(slots=True)
 class _Sheet:
-    """What the lines of a sheet that were read so far have said."""
+    """The samples of a sheet, from the lines that were read so far."""
 
     name: str
     folder: Path

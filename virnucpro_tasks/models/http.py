@@ -210,7 +210,7 @@ def _translated(error: httpx2.HTTPError) -> Exception:
 
 
 def _tls_failure(error: BaseException | None) -> str | None:
-    """What is wrong with the certificate or the TLS of the other side, if that is behind `error`."""
+    """The fault of the other side's certificate or TLS, if that is behind `error`."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message or str(error)
