@@ -68,7 +68,7 @@ def accepted(progress: Progress, *, incomplete_ok: bool, quiet: bool = False) ->
     """The exit code of a command whose job has ended: 0 instead of 6 with `incomplete_ok`, which a warning tells."""
     if not incomplete_ok or progress.exit_code is not ExitCode.INCOMPLETE:
         return progress.exit_code
-    say("warning: some records have no score; the exit code is 0 as --incomplete-ok asks", quiet=quiet)
+    say("warning: some records are invalid or quarantined; the exit code is 0 as --incomplete-ok asks", quiet=quiet)
     return ExitCode.OK
 
 

@@ -133,7 +133,7 @@ job_options = stacked(
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
     click.option("--allow-empty", is_flag=True, help="Give empty tables, not an error, if no input holds a record."),
-    click.option("--incomplete-ok", is_flag=True, help="Exit with 0, not 6, if some records have no score."),
+    click.option("--incomplete-ok", is_flag=True, help="Exit with 0, not 6, if records are invalid or quarantined."),
     click.option(
         "--keep-embeddings",
         is_flag=True,
