@@ -115,7 +115,7 @@ def test_last_cannot_be_cancelled_or_removed(store: Path) -> None:
 def test_a_name_means_its_job(store: Path, is_final: bool) -> None:
     claim_name(store, "run-7", FIRST)
     assert found(store, "run-7", is_final=is_final) == FIRST
-    with pytest.raises(JobError):
+    with pytest.raises(JobError, match=f"no job has this name.*job {FIRST} is called run-7"):
         found(store, "Run-7", is_final=is_final)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from job import SAMPLE, make_job, run_job
 
-from virnucpro_tasks.errors import DamagedError, JobError
+from virnucpro_tasks.errors import DamagedError, ExitCode, JobError
+from virnucpro_tasks.jobs.job import cancel_job, fail_job
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.settings import Settings
@@ -39,3 +40,14 @@ def test_a_file_that_is_not_what_was_written_is_named(settings: Settings, damage
     with pytest.raises(DamagedError, match=r"chunks\.tsv is missing or damaged") as raised:
         result_files(job)
     assert f"virnucpro remove {job.job_id}" in raised.value.hint
+
+
+def test_a_job_that_ended_without_results_says_how(settings: Settings) -> None:
+    job = make_job(settings, SAMPLE)
+    cancel_job(job)
+    with pytest.raises(JobError, match=f"it was cancelled.*'virnucpro resume {job.job_id}' continues it"):
+        result_files(job)
+    job.paths.cancelled.unlink()
+    fail_job(job, "a.fasta, line 3: bad (correct it)", exit_code=ExitCode.BAD_INPUT)
+    with pytest.raises(JobError, match=r"no results: it has failed: a\.fasta, line 3: bad \(correct it\)$"):
+        result_files(job)

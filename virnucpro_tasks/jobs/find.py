@@ -9,7 +9,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, SettingsError, StoreError
 from virnucpro_tasks.jobs.job import job_ids, open_job
-from virnucpro_tasks.jobs.job_names import is_name, job_named
+from virnucpro_tasks.jobs.job_names import is_name, job_named, nearly_named
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.system.file_operations import exists, persistently
 
@@ -51,6 +51,8 @@ def find_job(store: Path, wanted: str, *, owner: str, is_final: bool = False) ->
         return _beginning_with(store, wanted, is_final=is_final)
     if is_name(wanted) and (found := job_named(store, wanted)) is not None:
         return found
+    if is_name(wanted) and (near := nearly_named(store, wanted)) is not None:
+        raise JobError("no job has this name", job_id=wanted, hint=f"job {near[0]} is called {near[1]}")
     raise JobError(
         f"this is not a job id, and no name of a job in the store {store}",
         job_id=ascii(wanted)[1:-1][:80],

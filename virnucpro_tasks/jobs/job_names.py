@@ -64,6 +64,12 @@ def job_named(store: Path, name: str) -> str | None:
     return found[0] if found is not None and found[1] == name and _is_job(store, found[0]) else None
 
 
+def nearly_named(store: Path, name: str) -> tuple[str, str] | None:
+    """The id and the name of the job whose name differs from `name` in upper and lower case alone."""
+    found = _read(name_file(store, name))
+    return found if found is not None and found[1] != name and _is_job(store, found[0]) else None
+
+
 def names_of_jobs(store: Path) -> Mapping[str, list[str]]:
     """The names of each job that has any, by job id."""
     names: dict[str, list[str]] = defaultdict(list)

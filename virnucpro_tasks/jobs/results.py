@@ -7,7 +7,7 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.progress import read_report
+from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.system.file_operations import is_there
 from virnucpro_tasks.system.files import file_matches, file_sha256
@@ -19,7 +19,7 @@ def result_files(job: Job) -> list[Path]:
     Raises JobError if the job is not finished, DamagedError for a file that is missing or changed.
     """
     if not is_there(job.paths.run):
-        raise JobError("not finished: there are no results yet", job_id=job.job_id, hint="see 'virnucpro status'")
+        raise _without_results(job)
     digests = read_report(job.paths.run).sha256
     for name, sha256 in (*digests.items(), (COMMIT_MARK, file_sha256(job.paths.run))):
         path = job.paths.results / name
@@ -28,6 +28,17 @@ def result_files(job: Job) -> list[Path]:
     log = [LOG_FILE] if is_there(job.paths.results / LOG_FILE) else []
     # By their names: a listing may lack a file, or have those of other programs.
     return [job.paths.results / name for name in (*sorted([*digests, *log]), COMMIT_MARK)]
+
+
+def _without_results(job: Job) -> JobError:
+    progress = job_progress(job)
+    if progress.state is JobState.FAILED:
+        return JobError(f"there are no results: it has failed: {progress.message}", job_id=job.job_id)
+    if progress.state is JobState.CANCELLED:
+        hint = f"'virnucpro resume {job.job_id}' continues it"
+        return JobError("there are no results: it was cancelled", job_id=job.job_id, hint=hint)
+    hint = f"'virnucpro watch {job.job_id}' follows it"
+    return JobError("not finished: there are no results yet", job_id=job.job_id, hint=hint)
 
 
 def has_complete_results(job: Job) -> bool:
