@@ -144,3 +144,29 @@ def test_an_answer_holds_workers_and_deaths_or_the_reason_for_none(monkeypatch: 
 
     monkeypatch.setattr(module, "workers", away)
     assert ask(APP, JOB).error == "Redis cannot be reached"
+
+
+def test_whoever_stops_waiting_is_told_the_first_answer_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = threading.Event()
+
+    def answer(*_: object) -> Answer:
+        may_answer.wait(30)
+        return Answer()
+
+    monkeypatch.setattr(module, "ask", answer)
+    with deployment_news(APP, JOB) as news:
+        assert list(news.lines(EMBEDDING)) == []
+        may_answer.set()
+        monkeypatch.setattr(module, "LAST_SECONDS", 30.0)
+        (line,) = news.last_lines(EMBEDDING)
+        assert line.startswith("no worker takes the job")
+        assert list(news.last_lines(EMBEDDING)) == []
+
+
+def test_whoever_stops_waiting_does_not_wait_long_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = threading.Event()
+    monkeypatch.setattr(module, "ask", lambda *_: (may_answer.wait(30), Answer())[1])
+    monkeypatch.setattr(module, "LAST_SECONDS", 0.01)
+    with deployment_news(APP, JOB) as news:
+        assert list(news.last_lines(EMBEDDING)) == []
+        may_answer.set()

@@ -95,3 +95,11 @@ def test_the_waiting_ends_when_its_time_is_over_and_the_job_has_not_ended() -> N
     ended = follow(APP, JOB, lease_seconds=1, timeout_seconds=60)
     assert ended == SNAPSHOTS[-1]
     require_end(ended, timeout_seconds=60, hint="")
+
+
+def test_the_last_news_are_told_when_the_time_is_over(capsys: pytest.CaptureFixture) -> None:
+    last_news = lambda progress: [f"nobody takes what is {progress.state}"]  # noqa: E731
+    follow(APP, JOB, lease_seconds=1, timeout_seconds=1e-9, last_news=last_news)
+    assert capsys.readouterr().err.splitlines() == ["queued", "nobody takes what is queued"]
+    follow(APP, JOB, lease_seconds=1, timeout_seconds=60, last_news=last_news)
+    assert "nobody takes" not in capsys.readouterr().err

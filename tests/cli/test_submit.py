@@ -176,7 +176,8 @@ def test_a_submission_that_waited_long_enough_says_how_to_get_the_results(
     (job_id,) = job_ids(settings.store)
     assert ended.code == ExitCode.TIMED_OUT
     assert ended.err[-1].endswith(
-        f"('virnucpro watch {job_id}' follows it, 'virnucpro results {job_id} --output {output}' copies its results)"
+        f"('virnucpro watch {job_id}' follows it, 'virnucpro cancel {job_id}' stops it,"
+        f" 'virnucpro results {job_id} --output {output}' copies its results)"
     )
     assert json.loads("\n".join(ended.out))["exit_code"] == ExitCode.TIMED_OUT
     assert not output.exists()

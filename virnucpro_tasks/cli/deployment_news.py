@@ -26,6 +26,10 @@ ANSWER_SECONDS = 1.0
 """Time that workers have for an answer: less than other commands give them, since the question is asked again."""
 
 
+LAST_SECONDS = 2 * ANSWER_SECONDS
+"""Time beyond the end of a short waiting in which the first answer is still told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths."""
@@ -42,10 +46,18 @@ class DeploymentNews:
     The lines: deaths of workers, that no worker takes the job, that one does again, that Redis is away, or is back.
     """
 
-    def __init__(self, job: Job, latest: Callable[[], Answer | None], *, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        job: Job,
+        latest: Callable[[], Answer | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        await_first: Callable[[float], object] = lambda seconds: None,
+    ):
         self._job = job
         self._latest = latest
         self._clock = clock
+        self._await_first = await_first
         self._seen: Answer | None = None
         self._deaths: set[str] = set()
         self._error = ""
@@ -84,6 +96,11 @@ class DeploymentNews:
             yield "workers take the job now"
         self._missing = missing
 
+    def last_lines(self, progress: Progress) -> Iterator[str]:
+        """`lines` for whoever stops waiting: if nothing was answered yet, after waiting for that a little longer."""
+        self._await_first(LAST_SECONDS)
+        yield from self.lines(progress)
+
     def wait(self, progress: Progress) -> Wait | None:
         """The reason for which the job waits, as of the last answer."""
         answer = self._latest()
@@ -104,7 +121,7 @@ def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> I
     They take seconds to be answered, and longer if Redis is away: nobody who looks at the job waits for them.
     """
     answers: list[Answer] = []
-    ended = Event()
+    answered, ended = Event(), Event()
 
     def keep_asking() -> None:
         while not ended.is_set():
@@ -115,11 +132,12 @@ def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> I
                 if ended.is_set():
                     return
                 raise
+            answered.set()
             ended.wait(seconds)
 
     Thread(target=keep_asking, daemon=True, name=THREAD).start()
     try:
-        yield DeploymentNews(job, lambda: answers[0] if answers else None)
+        yield DeploymentNews(job, lambda: answers[0] if answers else None, await_first=answered.wait)
     finally:
         ended.set()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from celery import Celery
 
@@ -32,12 +34,14 @@ def follow(
     news: Callable[[Progress], Iterable[str]] | None = None,
     wait: Callable[[Progress], Wait | None] | None = None,
     glance_seconds: float | None = None,
+    last_news: Callable[[Progress], Iterable[str]] | None = None,
 ) -> Progress:
     """Show progress on standard error until the job is final or the time is over; returns the last snapshot.
 
     With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
     waiting; the lines of `news` are printed before it. `wait` says what the job waits for. A job that is not final
-    after `timeout_seconds` has the exit code TIMED_OUT. `glance_seconds` is that of `wait_for`.
+    after `timeout_seconds` has the exit code TIMED_OUT; the lines of `last_news` are printed then. `glance_seconds` is
+    that of `wait_for`.
     """
     until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     progress, trouble = None, ""
@@ -56,6 +60,8 @@ def follow(
             if check is not None:
                 check()
             if until is not None and time.monotonic() >= until:
+                for line in last_news(progress) if last_news is not None else []:
+                    say(line, quiet=quiet)
                 progress = replace(progress, exit_code=ExitCode.TIMED_OUT)
                 break
     assert progress is not None, "waiting yields at least one snapshot"
@@ -76,7 +82,16 @@ def follow_deployed(
             timeout_seconds=timeout_seconds,
             news=news.lines,
             wait=news.wait,
+            last_news=news.last_lines,
         )
+
+
+def how_to_go_on(job: Job, output: Path | None = None) -> str:
+    """The commands for a job that is no longer followed, and goes on; its results were to be copied to `output`."""
+    ways = f"'virnucpro watch {job.job_id}' follows it, 'virnucpro cancel {job.job_id}' stops it"
+    if output is None:
+        return ways
+    return f"{ways}, 'virnucpro results {job.job_id} --output {shlex.quote(str(output))}' copies its results"
 
 
 def require_end(progress: Progress, *, timeout_seconds: float | None, hint: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
-from virnucpro_tasks.cli.follow import follow_deployed, require_end
+from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -129,9 +128,7 @@ def command(
         print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)
         return ExitCode.OK
     say(f"job {job.job_id}")
-    again = f"'virnucpro watch {job.job_id}' follows it"
-    if output is not None:
-        again += f", 'virnucpro results {job.job_id} --output {shlex.quote(str(output))}' copies its results"
+    again = how_to_go_on(job, output)
     progress = follow_deployed(
         app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
     )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
-from virnucpro_tasks.cli.follow import follow_deployed, require_end
+from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
 from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import print_json
@@ -27,7 +27,7 @@ def command(
     settings = settings_of(context, **flags)
     job = meant_job(settings, job_id)
     app = app_of(settings)
-    again = f"'virnucpro watch {job.job_id}' follows it, 'virnucpro cancel {job.job_id}' stops it"
+    again = how_to_go_on(job)
     progress = follow_deployed(
         app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
     )
