@@ -164,6 +164,13 @@ def test_list_shows_the_demonstration_and_what_is_in_the_folders(run: Callable, 
     assert all("DEMONSTRATION" in line for line in out.splitlines())
 
 
+def test_list_says_which_folders_hold_no_bundle(run: Callable, copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, out, err = run("list", tmp_path / "empty", copied)
+    assert (code, len(out.splitlines())) == (ExitCode.OK, 2)
+    assert err.splitlines() == [f"no bundle in {tmp_path / 'empty'}"]
+
+
 def test_list_of_no_folder(run: Callable, tmp_path: Path) -> None:
     assert run("list", tmp_path / "absent")[0] == ExitCode.BAD_INPUT
 

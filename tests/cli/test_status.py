@@ -59,6 +59,14 @@ def test_it_says_when_no_worker_can(job: Job, virnucpro: Virnucpro, monkeypatch:
     )
 
 
+def test_the_entries_of_json_are_there_in_every_state(job: Job, virnucpro: Virnucpro) -> None:
+    unreachable = json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))
+    fail_job(job, "a.fasta: bad", exit_code=ExitCode.BAD_INPUT)
+    failed = json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))
+    assert list(unreachable) == list(failed)
+    assert (failed["workers"], failed["running"], failed["troubles"]) == (None, {}, [])
+
+
 def test_it_says_why_workers_start_again(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch)
     trouble = "worker embed-gpu0@here, 3 s ago: was killed by SIGKILL"

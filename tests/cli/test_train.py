@@ -46,13 +46,15 @@ def test_a_head_is_fitted_as_asked_and_its_epochs_are_printed(
     assert ended.err[1:] == [
         "1,234 records with 5,678 open frames: fitting a head",
         "epoch 3: training loss 0.2500, validation loss 0.5000",
-        f"bundle {out}: AUROC 0.93 on 17 records of unseen groups",
+        f"bundle {out} (DEMONSTRATION): AUROC 0.93 on 17 records of unseen groups",
     ]
 
 
-def test_json_prints_the_card(virnucpro: Virnucpro, requests: list[Any], tmp_path: Path) -> None:
+def test_json_prints_the_card_and_that_the_encoders_are_the_demonstration_s(
+    virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
+) -> None:
     ended = virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "mine", "--head", "logistic", "--json", "--quiet")
-    assert (json.loads("\n".join(ended.out)), ended.err) == (CARD, [])
+    assert (json.loads("\n".join(ended.out)), ended.err) == (CARD | {"demonstration": True}, [])
     assert requests[0].kind == "logistic"
 
 

@@ -167,6 +167,16 @@ def test_head_that_fits_no_published_esm2(
     assert "fits" not in error.what
 
 
+@pytest.mark.parametrize("place", ["", "head", "head/model.safetensors"])
+def test_the_chunk_length_of_a_head_from_a_bundle_is_that_of_the_bundle(
+    place: str, make: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    head = make(chunk_length=500).path / place
+    again = make(head=head, chunk_length=None, output=tmp_path / "again")
+    assert again.description.chunk_length == 500
+    assert make(head=head, chunk_length=300, output=tmp_path / "other").description.chunk_length == 300
+
+
 def test_head_named_for_another_chunk_length(make: Callable[..., Bundle], head_file: Path, refused: Callable) -> None:
     assert "500" in refused(head_file, make, chunk_length=300).hint
 

@@ -19,8 +19,8 @@ from virnucpro_tasks.broker import find_server
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_leftovers
 from virnucpro_tasks.cli.messages import print_json, say
-from virnucpro_tasks.cli.options import bundle_option, deployment_options, json_option, settings_of
-from virnucpro_tasks.errors import ExitCode, VirnucproError, counted
+from virnucpro_tasks.cli.options import PathType, bundle_option, deployment_options, json_option, settings_of
+from virnucpro_tasks.errors import ExitCode, InputError, VirnucproError, counted
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
@@ -53,7 +53,7 @@ class Finding:
 
 
 @click.command("doctor")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folders", nargs=-1, type=PathType(path_type=Path))
 @click.option("--clean", is_flag=True, help="Check nothing; remove what killed runs of this user left.")
 @deployment_options
 @bundle_option
@@ -66,6 +66,11 @@ def command(context: click.Context, /, *, folders: tuple[Path, ...], clean: bool
     current folder, and FOLDERS, such as folders of results.
     """
     settings = settings_of(context, **flags)
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError("no such folder", file=str(folder))
+    if clean and flags["store"] is not None:
+        require_store(settings.store)
     places = [settings.store, *_current_folder(), *folders]
     leftovers = find_leftovers(places)
     if clean:

@@ -9,7 +9,7 @@ import click
 
 from virnucpro_tasks.cli import pull
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
-from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
 from virnucpro_tasks.errors import BackendError, install_hint, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
@@ -43,7 +43,7 @@ command.add_command(pull.command)
 @click.option(
     "--chunk-length",
     type=click.IntRange(min=6),
-    help="Bases of the chunks that the head was trained on; needed unless its card says.",
+    help="Bases of the chunks that the head was trained on; needed unless its card or bundle says.",
 )
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
 @click.option(
@@ -92,12 +92,16 @@ def verify(*, bundle: str, as_json: bool) -> None:
 @json_option
 def list_bundles(*, folders: tuple[Path, ...], as_json: bool) -> None:
     """List the shipped demonstration and the bundles in FOLDERS: each is a bundle, or a folder of bundles."""
-    bundles = [demo_bundle(), *(bundle for folder in folders for bundle in bundles_in(folder))]
+    inside = [bundles_in(folder) for folder in folders]
+    bundles = [demo_bundle(), *(bundle for found in inside for bundle in found)]
     if as_json:
         print_json([_facts(bundle) for bundle in bundles])
         return
     for bundle in bundles:
         click.echo(_line(bundle))
+    for folder, found in zip(folders, inside, strict=True):
+        if not found:
+            say(f"no bundle in {folder}")
 
 
 @command.command()

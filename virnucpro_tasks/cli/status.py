@@ -36,6 +36,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     missing: list[str] = []
     wait: Wait | None = None
     report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
+    report |= {"workers": None, "running": {}, "troubles": []}
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)
         try:
@@ -47,7 +48,6 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
                 worker.name: [list(task) for task in worker.running if job.job_id in task] for worker in able
             }
         except BrokerError as error:
-            report["workers"] = None
             say(f"warning: {error}")
         else:
             report["troubles"] = worker_troubles(app, [queue])
@@ -57,9 +57,9 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     click.echo(f"{job.job_id}  {describe(progress, wait=wait)}")
     if progress.message:
         click.echo(progress.message)
-    for line in report.get("troubles", []):
+    for line in report["troubles"]:
         click.echo(line)
-    if names := report.get("workers"):
+    if names := report["workers"]:
         click.echo(f"workers: {', '.join(names)}")
     for line in missing:
         click.echo(line)

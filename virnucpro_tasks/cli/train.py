@@ -92,8 +92,10 @@ def command(
             f"epoch {epoch.number}: training loss {epoch.training:.4f}, validation loss {epoch.validation:.4f}"
         ),
     )
+    is_demonstration = labelled.bundle.description.demonstration
     if as_json:
-        print_json(card)
+        print_json(card | {"demonstration": is_demonstration})
         return
     found = card["unseen_groups"]
-    labelled.say(f"bundle {output}: AUROC {found['auroc']} on {counted(found['records'], 'record')} of unseen groups")
+    bundle = f"{output} (DEMONSTRATION)" if is_demonstration else str(output)
+    labelled.say(f"bundle {bundle}: AUROC {found['auroc']} on {counted(found['records'], 'record')} of unseen groups")

@@ -151,7 +151,7 @@ def read_description(path: Path) -> BundleDescription:
         raise BundleError(
             "no bundle.json here",
             path=path,
-            hint="make a bundle with 'virnucpro models convert' or 'models demo'",
+            hint="'virnucpro models pull' or 'models convert' makes one of published files; demo is the shipped one",
         )
     content = read_json(file, hint=AGAIN)
     try:

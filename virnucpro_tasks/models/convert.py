@@ -22,6 +22,7 @@ from virnucpro_tasks.models.bundle import (
     NO_HEAD,
     PRECISIONS,
     Bundle,
+    BundleDescription,
     describe_bundle,
     is_text,
     read_bundle,
@@ -86,7 +87,8 @@ def convert_bundle(
     - `tokenizer` is by default the tokenizer.json beside the DNABERT-S weights.
     - `head` is a file or a bundle. If its card names other encoders than these, it is refused. Without a head the new
       bundle holds encoders for 'virnucpro train'.
-    - `chunk_length` (bases) is the length that the head was trained on; required for a head without a card.
+    - `chunk_length` (bases) is the length that the head was trained on; required for a head without a card that
+      is of no bundle.
     - `precision` (fp32, fp16, bf16) is the one of jobs that name none; `dtype` (fp32, fp16) is the number type in which
       the language models are stored. Rotary frequencies and the head are always stored in fp32.
 
@@ -151,12 +153,17 @@ def _part(path: Path, part: str) -> Path:
     return path / part
 
 
-def _is_of_demonstration(path: Path) -> bool:
-    """Whether a part, or its weight file, lies in a bundle that is marked as a demonstration."""
+def _bundle_of(path: Path) -> BundleDescription | None:
+    """The description of the bundle in which a part, or its weight file, lies."""
     for folder in (path.parent, path.parent.parent):
         if (folder / DESCRIPTION_FILE).is_file():
-            return read_description(folder).demonstration
-    return False
+            return read_description(folder)
+    return None
+
+
+def _is_of_demonstration(path: Path) -> bool:
+    bundle = _bundle_of(path)
+    return bundle is not None and bundle.demonstration
 
 
 def _card_beside(head: Path | None) -> tuple[Path, Card | None]:
@@ -169,6 +176,8 @@ def _chunk_length(stated: int | None, head: Path | None, card: Card | None) -> i
         return stated
     if card is not None:
         return card.head.chunk_length
+    if head is not None and (bundle := _bundle_of(head)) is not None:
+        return bundle.chunk_length
     if head is not None:
         raise BundleError(
             "how long were the chunks that it was trained on?",
