@@ -116,6 +116,24 @@ def test_a_sheet_is_not_replaced_by_the_results(virnucpro: Virnucpro, sheet: Pat
     assert named_alike.read_text().startswith("sample,file")
 
 
+def test_no_input_is_replaced_by_the_results(virnucpro: Virnucpro, sheet: Path, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    for name in ("chunks.tsv", "A/records.tsv"):
+        content = (tmp_path / "a.fa").read_bytes()
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / "link.fa").unlink(missing_ok=True)
+        (tmp_path / "link.fa").symlink_to(tmp_path / name)
+        sheet.write_text("sample,file\nA,link.fa\n")
+        inputs = ["--samples", sheet] if "/" in name else [tmp_path / "b.fa", tmp_path / "link.fa"]
+        for command in ("predict", "submit"):
+            ended = virnucpro(command, *inputs, "-o", tmp_path, "--force")
+            assert ended.code == ExitCode.USAGE and "link.fa is where a result of this name goes" in ended.err[-1]
+        assert (tmp_path / name).read_bytes() == content
+    (tmp_path / "circle").symlink_to("circle")
+    ended = virnucpro("predict", tmp_path / "circle", "-o", tmp_path, "--force")
+    assert ended.code == ExitCode.BAD_INPUT
+
+
 def test_a_fault_of_the_sheet_ends_the_command_before_anything_is_made(
     virnucpro: Virnucpro, sheet: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,11 @@ def test_tables_of_a_job_are_put_into_a_workbook_once(virnucpro: Virnucpro, fini
     refused = virnucpro("workbook", tables[0], "-o", output)
     assert refused.code == ExitCode.USAGE and "exists already" in refused.err[0] and output.read_bytes() == written
     assert virnucpro("workbook", tables[0], "-o", output, "--force", "-q").err == []
+    table = tmp_path / "records.tsv"
+    table.write_bytes(tables[0].read_bytes())
+    refused = virnucpro("workbook", table, "-o", table, "--force")
+    assert refused.code == ExitCode.USAGE and "is where a result of this name goes" in refused.err[0]
+    assert table.read_bytes() == tables[0].read_bytes()
 
 
 def test_a_missing_table_or_folder_is_told(virnucpro: Virnucpro, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from errno import EACCES, EROFS
 from pathlib import Path
 
@@ -55,6 +55,15 @@ def check_engine(settings: Settings, *, devices: str, precision: str) -> tuple[D
             hint="name fewer devices, or use --devices auto",
         )
     return slots
+
+
+def require_kept(inputs: Iterable[Path], places: Iterable[Path]) -> None:
+    """Raise OutputError for an input that lies where a file is to be written: with --force it would be gone."""
+    # By os.path: pathlib raises for links in a circle.
+    written = {os.path.realpath(place) for place in places}
+    for path in inputs:
+        if os.path.realpath(path) in written:
+            raise OutputError(f"{path} is where a result of this name goes", hint="choose another output")
 
 
 def check_place(output: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER
-from virnucpro_tasks.errors import OutputError, SettingsError
+from virnucpro_tasks.cli.preflight import require_kept
+from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, result_names
+from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet
 from virnucpro_tasks.reads.inputs import ReadInput
 
@@ -14,10 +15,11 @@ from virnucpro_tasks.reads.inputs import ReadInput
 def inputs_of(files: Sequence[Path], sheet: Path | None, *, output: Path | None) -> Sequence[Path | ReadInput]:
     """The `files`, or the inputs that the sample sheet lists.
 
-    Raises SettingsError if both are given, InputError for a sheet with a fault, OutputError for one that the results
-    in `output` would replace.
+    Raises SettingsError if both are given, InputError for a sheet with a fault, OutputError for a sheet or an input
+    that the results in `output` would replace.
     """
     if sheet is None:
+        _require_kept(files, output)
         return files
     if files:
         raise SettingsError(
@@ -27,11 +29,16 @@ def inputs_of(files: Sequence[Path], sheet: Path | None, *, output: Path | None)
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.output.tables import FILES
 
-    if output is not None and sheet.name in FILES and sheet.resolve().parent == output.resolve():
-        raise OutputError(f"{sheet} is where a result of this name goes", hint="choose another output folder")
-    return read_sample_sheet(sheet, reserved={*FILES, EMBEDDINGS_FOLDER})
+    sources = read_sample_sheet(sheet, reserved={*FILES, EMBEDDINGS_FOLDER})
+    _require_kept([sheet, *(source.path for source in sources)], output, samples=sample_names(sources))
+    return sources
 
 
 def sample_names(inputs: Sequence[Path | ReadInput]) -> list[str]:
     """The samples of the inputs, in order; none without a sample sheet."""
     return list(dict.fromkeys(source.sample for source in inputs if isinstance(source, ReadInput)))
+
+
+def _require_kept(files: Sequence[Path], output: Path | None, *, samples: Sequence[str] = ()) -> None:
+    if output is not None and output.is_dir():
+        require_kept(files, [output / name for name in result_names(samples)])

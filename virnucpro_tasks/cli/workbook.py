@@ -10,7 +10,7 @@ import click
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
-from virnucpro_tasks.cli.preflight import check_place
+from virnucpro_tasks.cli.preflight import check_place, require_kept
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 
@@ -31,6 +31,7 @@ def command(*, tables: tuple[Path, ...], output: Path, force: bool, quiet: bool)
         hint = "choose another name" if output.is_dir() else "choose another name or use --force"
         raise OutputError(f"{output} exists already", hint=hint)
     require_inputs(tables)
+    require_kept(tables, [output])
     check_place(output.absolute().parent)
     if not output.absolute().parent.is_dir():
         raise OutputError(f"{output} cannot be written: there is no folder {output.parent}", hint="make it first")
