@@ -89,4 +89,4 @@ def test_a_client_without_torch_submits_and_fetches(serving: Deployment, client:
     assert "demonstration" in run("models", "list")
     assert ".[worker]" in run("worker", expect=2)
     assert "nothing to start" in run("worker", "--devices", "none", "--coordinators", "0", expect=2)
-    assert ".[worker]" in run("models", "demo", "x", "--rebuild", str(SAMPLE), expect=3)
+    assert ".[worker]" in run("models", "demo", "x", "--rebuild", str(SAMPLE), expect=2)
