@@ -21,6 +21,7 @@ def test_nobody_of_another_store_gets_at_the_messages(
 ) -> None:
     serving.run("submit", str(SAMPLE))
     stranger = replace(serving, folder=tmp_path, supervisors=[])
+    stranger.store.mkdir()
     ended = stranger.finish(*command, expect=4)
     assert f"serves another store: {serving.store}" in (ended.stdout + ended.stderr).decode()
 
