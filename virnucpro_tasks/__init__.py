@@ -1,3 +1,3 @@
 """VirNucPro as a task queue: reads → shards → embed → classify → output."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
