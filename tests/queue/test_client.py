@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from virnucpro_tasks.keys import CPU_QUEUE, UNACKED, coordinator_queue, priority
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import client as module
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.client import enqueue, not_behind, requeue_if_lost, snapshot, wait_for
+from virnucpro_tasks.queue.client import enqueue, not_behind, requeue_if_lost, snapshot, wait_for, workers
 from virnucpro_tasks.queue.job_queues import announce
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import check_reachable
@@ -181,3 +182,20 @@ def test_a_snapshot_counts_the_shards_under_way(app: VirnucproApp, job: Job) -> 
 def test_without_redis_a_snapshot_is_that_of_the_files(settings: Settings, job: Job) -> None:
     app = make_app(replace(settings, broker_url=UNREACHABLE))
     assert snapshot(app, job) == job_progress(job)
+
+
+def test_many_may_ask_for_workers_at_once_and_submit_meanwhile(app: VirnucproApp, settings: Settings) -> None:
+    # Given fewer connections in the pool than questions
+    app.conf.broker_pool_limit = 2
+    answers: list[list[Any]] = []
+    asking = [Thread(target=lambda: answers.append(workers(app, seconds=0.2)), daemon=True) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    job = make_job(settings, SAMPLE)
+    sending = Thread(target=lambda: enqueue(app, job), daemon=True)
+    sending.start()
+    for thread in (*asking, sending):
+        thread.join(60)
+    assert not sending.is_alive()
+    assert answers == [[], [], []]
+    assert queued(app) == [("virnucpro.split_job", [job.job_id])]

@@ -85,8 +85,13 @@ def workers(app: Celery, *, seconds: float = PING_SECONDS) -> list[WorkerInfo]:
     """Return the workers that answer, sorted by name, once none has for `seconds`. Raises BrokerError."""
     check_reachable(app)
 
+    # Each question has a connection of its own: one from the pool is held until the answers are there, and meanwhile
+    # another is wanted to send the question by, so that some at once could wait for each other for ever.
+    app.control.mailbox.producer_pool = None
+
     def ask(question: str) -> dict[str, Any]:
-        return getattr(app.control.inspect(timeout=seconds), question)() or {}
+        with app.connection_for_write() as connection:
+            return getattr(app.control.inspect(timeout=seconds, connection=connection), question)() or {}
 
     try:
         # At once: each question waits for all of the time, since it is not known how many will answer.
