@@ -47,7 +47,11 @@ def test_no_job_is_made_of_empty_files_alone_nor_strictly_with_one(settings: Set
     assert not settings.store.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", gzip.compress(b""), gzip.compress(b"\n\n")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n \n\r\n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0), gzip.compress(b"\n\n", mtime=0)],
+    ids=["nothing", "blank lines", "byte order mark", "gzip of nothing", "gzip of blank lines"],
+)
 @pytest.mark.parametrize("count", [1, 2])
 def test_empty_files_alone_give_tables_of_headers_if_that_is_allowed(
     content: bytes, count: int, settings: Settings, tmp_path: Path
