@@ -70,7 +70,7 @@ class PublishedModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError("title, licence and licence_from must be printable text")
 
     def source(self, folder: Path) -> Path:
-        """What to give 'models convert' when the files are in `folder`: the only file, or the folder of several."""
+        """The path to give 'models convert' when the files are in `folder`: the only file, or the folder of several."""
         return folder / self.files[0].name if len(self.files) == 1 else folder
 
 

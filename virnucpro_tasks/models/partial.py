@@ -29,7 +29,7 @@ _BLOCK_BYTES = 4 << 20
 
 
 class Origin(Struct, frozen=True):
-    """Where the bytes of a partial file came from.
+    """The origin of the bytes of a partial file.
 
     `version` is the strong entity tag or the time of change that the server stated, empty if none; `total_bytes` the
     size of the whole file, if stated.
@@ -41,7 +41,7 @@ class Origin(Struct, frozen=True):
 
 
 def partial_path(final: Path) -> Path:
-    """Where the bytes of `final` are until it is complete."""
+    """The file that holds the bytes of `final` until it is complete."""
     return final.parent / PARTIAL_FOLDER / final.name
 
 

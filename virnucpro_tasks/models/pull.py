@@ -83,7 +83,7 @@ class Audience:
 
 
 def default_folder() -> Path:
-    """Where pulled files go unless told otherwise: virnucpro/downloads in the user's cache folder."""
+    """The folder of pulled files unless told otherwise: virnucpro/downloads in the user's cache folder."""
     stated = Path(os.environ.get(CACHE_VARIABLE) or "")
     try:
         base = stated if stated.is_absolute() else Path.home() / ".cache"

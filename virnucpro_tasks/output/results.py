@@ -139,7 +139,7 @@ def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[W
 
 @contextmanager
 def _joint_writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Writer]:
-    """The same for the table that joins those of all samples."""
+    """A table that joins those of all samples, in the same way."""
     with persistently(lambda: (directory / table.name).open("wb")) as handle:
         handle.write(table.joint_header(style))
         yield handle.writelines

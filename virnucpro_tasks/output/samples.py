@@ -13,7 +13,7 @@ from virnucpro_tasks.reads.tables import Status
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """What became of a sample of `files` input files."""
+    """The counts of a sample of `files` input files."""
 
     name: str
     files: int

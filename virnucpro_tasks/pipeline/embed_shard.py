@@ -213,7 +213,7 @@ class ShardWorker:
 
 
 def worker_facts(name: str) -> WorkerFacts:
-    """What the worker `name`, this process, computes with."""
+    """The device and versions with which the worker `name`, this process, computes."""
     # Imported here: it loads torch.
     from virnucpro_tasks.embed.device import device_facts
 
