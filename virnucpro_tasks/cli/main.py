@@ -104,7 +104,7 @@ class LazyGroup(click.Group):
     help="Settings file, TOML or YAML.",
 )
 def cli(config: Path | None) -> None:
-    """Which of these reads and contigs are viral?
+    """Tell which reads and contigs are viral.
 
     Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
     """

@@ -1,4 +1,4 @@
-"""What an unfinished job waits for, from its progress and the workers that answer."""
+"""Reasons for which an unfinished job waits, from its progress and the workers that answer."""
 
 from __future__ import annotations
 

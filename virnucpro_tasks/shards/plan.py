@@ -13,7 +13,7 @@ SHARDS_PER_GROWTH = 2_000
 """After so many shards their size doubles: 16 G tokens fit into 10,000 shards, and no job floods the queue."""
 
 FINER_FROM_SHARDS = 16
-"""Of so many shards the last are cut finer."""
+"""The least number of shards of which the last are cut finer."""
 
 SPECIAL_TOKENS = 2
 """<cls> and <eos> around every protein."""

@@ -14,7 +14,7 @@ from virnucpro_tasks.system.host import PROC
 WATCH_SECONDS = 0.05
 """Time over which the load of each core is measured."""
 _IDLE_FIELDS = (3, 4)
-"""Of the numbers of a core in /proc/stat: time idle, and idle while waiting for a disk."""
+"""Positions of two numbers of a core in /proc/stat: time idle, and idle while waiting for a disk."""
 
 
 def limit_cores(most: int | None, *, proc: Path = PROC) -> None:
