@@ -25,7 +25,7 @@ import numpy as np
 from fingerprint import fingerprint, write_result
 from safetensors.numpy import save_file
 
-from virnucpro_tasks.classify.mlp import MlpHead
+from virnucpro_tasks.classifier.mlp import MlpHead
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.bundle import CARD_FILE, DESCRIPTION_FILE

@@ -23,13 +23,13 @@ MAY_IMPORT = {
     "shards": SAID_ONCE | {"shards", "reads"},
     "models": SAID_ONCE | {"models"},
     "embed": SAID_ONCE | {"embed", "models", "shards"},
-    "classify": SAID_ONCE | {"classify", "models"},
-    "jobs": SAID_ONCE | {"jobs", "classify", "models", "reads", "shards"},
+    "classifier": SAID_ONCE | {"classifier", "models"},
+    "jobs": SAID_ONCE | {"jobs", "classifier", "models", "reads", "shards"},
     "recovery": SAID_ONCE | {"recovery", "jobs", "reads", "shards"},
-    "heads": SAID_ONCE | {"heads", "classify", "models", "shards", "jobs"},
-    "output": SAID_ONCE | {"output", "classify", "reads", "shards", "models", "jobs"},
+    "heads": SAID_ONCE | {"heads", "classifier", "models", "shards", "jobs"},
+    "output": SAID_ONCE | {"output", "classifier", "reads", "shards", "models", "jobs"},
     "pipeline": SAID_ONCE
-    | {"pipeline", "recovery", "output", "classify", "embed", "models", "reads", "shards", "jobs"},
+    | {"pipeline", "recovery", "output", "classifier", "embed", "models", "reads", "shards", "jobs"},
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
 
@@ -60,7 +60,7 @@ def test_the_package_does_not_import_the_workers() -> None:
 
 
 def test_the_workers_know_no_biology() -> None:
-    biology = {f"virnucpro_tasks.{name}" for name in ("reads", "shards", "classify", "output", "embed")}
+    biology = {f"virnucpro_tasks.{name}" for name in ("reads", "shards", "classifier", "output", "embed")}
     for file in WORKERS.rglob("*.py"):
         assert not any(".".join(name.split(".")[:2]) in biology for name in imports_of(file)), file.name
 

@@ -31,8 +31,8 @@ from reads.bam_files import Read, bam_bytes
 from reads.zstd_files import zstd_with_checksum
 from safetensors.numpy import save
 
-from virnucpro_tasks.classify.head import load_head
-from virnucpro_tasks.classify.head_files import CONFIG_FILE, TENSORS_FILE
+from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.head_files import CONFIG_FILE, TENSORS_FILE
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.calibration import sigmoid
 from virnucpro_tasks.heads.tensors import HeadTensors

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import float16
 from torch import save as torch_save
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.tensors import HeadTensors

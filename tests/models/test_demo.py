@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.models.bundle import MEMBER_FILES
 from virnucpro_tasks.models.demo import build_demo_bundle, fasta_sequences, train_tokenizer

@@ -15,7 +15,7 @@ import pytest
 from Bio.Seq import Seq
 from torch import Tensor
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.embed import attention, budget, encoder
 from virnucpro_tasks.embed.engine import Embedded, Engine, EngineOptions
 from virnucpro_tasks.embed.segments import Segments

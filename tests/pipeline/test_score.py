@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from job import SAMPLE, embed, finish_files, make_job, vectors_of
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.locate import demo_bundle

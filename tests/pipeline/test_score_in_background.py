@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from job import SAMPLE, embed, finish_files, make_job, vectors_of
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.jobs.job import Job, cancel_job
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.models.locate import demo_bundle

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.classify.head import load_head
+from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from virnucpro_tasks.classify.mlp import EPSILON
+from virnucpro_tasks.classifier.mlp import EPSILON
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.classify.consensus import frame_is_virus
+from virnucpro_tasks.classifier.consensus import frame_is_virus
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Table, TableStyle

@@ -13,7 +13,7 @@ from operator import attrgetter
 from os import fsencode
 from typing import Any
 
-from virnucpro_tasks.classify.consensus import mean_virus_score, record_is_virus
+from virnucpro_tasks.classifier.consensus import mean_virus_score, record_is_virus
 from virnucpro_tasks.output.fields import calls, fractions, integers, mates, repeated_texts, scores, statuses, texts
 from virnucpro_tasks.output.merge_rules import (
     Coverage,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from virnucpro_tasks.classify.consensus import ChunkScores, chunk_scores
+from virnucpro_tasks.classifier.consensus import ChunkScores, chunk_scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
 from virnucpro_tasks.shards.engine_stats import EngineStats
 

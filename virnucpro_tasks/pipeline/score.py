@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from virnucpro_tasks.classify.head import Head, load_head
+from virnucpro_tasks.classifier.head import Head, load_head
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors

@@ -10,7 +10,7 @@ import logging
 import threading
 from contextlib import suppress
 
-from virnucpro_tasks.classify.head import Head
+from virnucpro_tasks.classifier.head import Head
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey

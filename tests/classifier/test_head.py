@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from classify.bundles import bundle_of
+from classifier.bundles import bundle_of
 
-from virnucpro_tasks.classify import head
-from virnucpro_tasks.classify.head import load_head
-from virnucpro_tasks.classify.head_files import HeadFiles
+from virnucpro_tasks.classifier import head
+from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.head_files import HeadFiles
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.locate import demo_bundle
@@ -67,7 +67,7 @@ def test_a_bundle_without_a_head_is_refused() -> None:
 
 def test_needs_no_torch() -> None:
     code = (
-        "import sys; from virnucpro_tasks.classify.head import load_head;"
+        "import sys; from virnucpro_tasks.classifier.head import load_head;"
         "from virnucpro_tasks.models.locate import demo_bundle;"
         "load_head(demo_bundle()); sys.exit('torch' in sys.modules)"
     )

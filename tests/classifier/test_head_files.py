@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from classify.bundles import bundle_of
+from classifier.bundles import bundle_of
 
-from virnucpro_tasks.classify.head_files import HeadFiles
+from virnucpro_tasks.classifier.head_files import HeadFiles
 from virnucpro_tasks.errors import BundleError
 
 FILES = ("config.json", "model.safetensors")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virnucpro_tasks.classify.consensus import (
+from virnucpro_tasks.classifier.consensus import (
     SUM_BITS,
     chunk_scores,
     frame_is_virus,

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from classify.bundles import bundle_of
+from classifier.bundles import bundle_of
 
-from virnucpro_tasks.classify.head import load_head
-from virnucpro_tasks.classify.mlp import BLOCK_ROWS, MlpHead
+from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.mlp import BLOCK_ROWS, MlpHead
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import Bundle
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from virnucpro_tasks.classify.exact_products import NORM_BITS, WholeVectors
+from virnucpro_tasks.classifier.exact_products import NORM_BITS, WholeVectors
 
 
 def vectors(rows: int, seed: int) -> np.ndarray:

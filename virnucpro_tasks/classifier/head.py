@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from virnucpro_tasks.classify.head_files import CONFIG_FILE, HeadFiles
-from virnucpro_tasks.classify.mlp import MlpHead
+from virnucpro_tasks.classifier.head_files import CONFIG_FILE, HeadFiles
+from virnucpro_tasks.classifier.mlp import MlpHead
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.sizes import PUBLISHED_KIND

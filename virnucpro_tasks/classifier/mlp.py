@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from virnucpro_tasks.classify.exact_products import WholeVectors
-from virnucpro_tasks.classify.head_files import HeadFiles
+from virnucpro_tasks.classifier.exact_products import WholeVectors
+from virnucpro_tasks.classifier.head_files import HeadFiles
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.sizes import CLASSES, HeadSizes, misfit
 
