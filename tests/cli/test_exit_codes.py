@@ -12,8 +12,8 @@ from cli.commands import run
 from cli.conftest import UNREACHABLE
 from job import SAMPLE
 
-from virnucpro_tasks.cli import extras
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.system import extras
 
 JOB = "20260101t000000z-aaaaaaaaaaaaaaaa"
 ON_A_JOB = ("status", "watch", "results", "cancel", "resume", "remove")

@@ -213,7 +213,7 @@ def test_codes_of_a_refusal_and_of_a_wrong_file(run: Callable, server: FileServe
 def test_without_torch_the_conversion_is_refused_before_anything_is_fetched(
     run: Callable, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("virnucpro_tasks.cli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("virnucpro_tasks.system.extras.find_spec", lambda name: None)
     code, _, err = run("all-fair", "--convert", "new")
     assert (code, server.requests) == (ExitCode.USAGE, [])
     assert ".[worker]" in err

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import json_option, settings_of, threads_option
 from virnucpro_tasks.cli.preflight import check_engine
@@ -18,6 +17,7 @@ from virnucpro_tasks.models.sizes import require_published
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, PRECISIONS, Settings
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import DeviceSlot, device_environment
+from virnucpro_tasks.system.extras import require_extra
 
 DEFAULT_MODELS = "3B,dnabert-s"
 HEADINGS = (

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import PathType, bundle_option, json_option, settings_of, threads_option
 from virnucpro_tasks.cli.preflight import check_inputs
 from virnucpro_tasks.errors import ExitCode, InputError
 from virnucpro_tasks.models.locate import DEMONSTRATION, locate_bundle
 from virnucpro_tasks.system.cores import limit_cores
+from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.temporary import TemporaryFolder
 
 LEASE_SECONDS = 5.0

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import bundle_line, hashing_note, say
 from virnucpro_tasks.cli.one_shot import embed_here
 from virnucpro_tasks.cli.options import (
@@ -31,6 +30,7 @@ from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.cores import limit_cores
+from virnucpro_tasks.system.extras import require_extra
 
 labelled_options = stacked(
     click.argument("inputs", nargs=-1, required=True, type=PathType(path_type=Path)),

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
@@ -18,6 +17,7 @@ from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock
 

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from virnucpro_tasks.classifier.head import load_head
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
@@ -36,6 +35,7 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.cores import limit_cores
+from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock, lock_files, make_folder
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import PathType, json_option, settings_of
 from virnucpro_tasks.errors import OutputError, printable
 from virnucpro_tasks.models.manifest import Manifest, Recipe, read_manifest
 from virnucpro_tasks.models.pull import Audience, Pulled, Wishes, default_folder, pull
+from virnucpro_tasks.system.extras import require_extra
 
 _FOLDER = PathType(path_type=Path)
 

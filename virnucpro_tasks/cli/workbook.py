@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
 from virnucpro_tasks.cli.preflight import check_place, require_kept
 from virnucpro_tasks.errors import OutputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
+from virnucpro_tasks.system.extras import require_extra
 
 
 @click.command("workbook")

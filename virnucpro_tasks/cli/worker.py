@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
-from virnucpro_tasks.cli.extras import require_extra
 from virnucpro_tasks.cli.options import (
     PathType,
     bundle_option,
@@ -22,6 +21,7 @@ from virnucpro_tasks.cli.preflight import check_engine
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import NONE
+from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
 WORKER_MODULE = "virnucpro_workers"

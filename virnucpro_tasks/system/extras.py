@@ -1,4 +1,4 @@
-"""The optional packages that some commands need."""
+"""The optional packages that some commands and functions need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from importlib.util import find_spec
 
 from virnucpro_tasks.errors import BackendError, install_hint
 
-EXTRAS = {"worker": ("torch", "tokenizers"), "train": ("sklearn", "matplotlib"), "xlsx": ("xlsxwriter",)}
+EXTRAS = {
+    "worker": ("torch", "tokenizers"),
+    "train": ("sklearn", "matplotlib"),
+    "xlsx": ("xlsxwriter",),
+    "pandas": ("pandas",),
+    "biopython": ("Bio",),
+}
 """The packages by which an extra of this distribution is recognised."""
 
 

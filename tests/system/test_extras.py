@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from virnucpro_tasks.cli import extras
-from virnucpro_tasks.cli.extras import EXTRAS, require_extra
 from virnucpro_tasks.errors import BackendError, ExitCode
+from virnucpro_tasks.system import extras
+from virnucpro_tasks.system.extras import EXTRAS, require_extra
 
 
 @pytest.mark.parametrize("name", EXTRAS)
