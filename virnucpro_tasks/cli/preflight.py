@@ -66,6 +66,16 @@ def require_kept(inputs: Iterable[Path], places: Iterable[Path]) -> None:
             raise OutputError(f"{path} is where a result of this name goes", hint="choose another output")
 
 
+def require_new_file(output: Path, *, force: bool) -> None:
+    """Raise OutputError for a file that cannot be written, or that is there and, without `force`, stays."""
+    if os.path.lexists(output) and (not force or output.is_dir()):
+        hint = "choose another name" if output.is_dir() else "choose another name or use --force"
+        raise OutputError(f"{output} exists already", hint=hint)
+    check_place(output.absolute().parent)
+    if not output.absolute().parent.is_dir():
+        raise OutputError(f"{output} cannot be written: there is no folder {output.parent}", hint="make it first")
+
+
 def check_place(output: Path) -> None:
     """Raise OutputError if the folder `output`, or the nearest that exists above it, cannot be written."""
     place = output.absolute()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
-from virnucpro_tasks.cli.preflight import check_place, require_kept
-from virnucpro_tasks.errors import OutputError
+from virnucpro_tasks.cli.preflight import require_kept, require_new_file
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.system.extras import require_extra
 
@@ -27,14 +25,9 @@ def command(*, tables: tuple[Path, ...], output: Path, force: bool, quiet: bool)
     SEP-1.
     """
     require_extra("xlsx")
-    if os.path.lexists(output) and (not force or output.is_dir()):
-        hint = "choose another name" if output.is_dir() else "choose another name or use --force"
-        raise OutputError(f"{output} exists already", hint=hint)
+    require_new_file(output, force=force)
     require_inputs(tables)
     require_kept(tables, [output])
-    check_place(output.absolute().parent)
-    if not output.absolute().parent.is_dir():
-        raise OutputError(f"{output} cannot be written: there is no folder {output.parent}", hint="make it first")
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.output.workbook import write_workbook
 

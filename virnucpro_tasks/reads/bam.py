@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError, counted, install_hint
 from virnucpro_tasks.reads.hints import shell_name
+from virnucpro_tasks.reads.originals import Original, Wanted
 from virnucpro_tasks.reads.record import LETTERS, Limits, Record, problem_of, shown
 from virnucpro_tasks.system.file_operations import by_name
 from virnucpro_tasks.system.files import READ_BLOCK_BYTES
@@ -54,6 +55,14 @@ class BamReads:
         """
         for alignment in chain((self._first,), self._alignments):
             yield _record(alignment, limits)
+
+    def originals(self, wanted: Wanted) -> Iterator[Original]:
+        """Yield the wanted reads, once, their name as the header. Raises as `records` does."""
+        for alignment in chain((self._first,), self._alignments):
+            is_wanted = wanted.number == wanted.passed
+            wanted.passed += 1
+            if is_wanted:
+                yield Original(_id_of(alignment), _letters_of(alignment))
 
     def end(self) -> None:
         """Give no more reads: the library would read a closed file, from memory that is no longer its own."""
@@ -149,7 +158,7 @@ def _require_readable(path: Path, *, name: str) -> None:
 
 def _record(alignment: Any, limits: Limits) -> Record:
     record_id = _id_of(alignment)
-    sequence = (alignment.get_forward_sequence() or "").encode()
+    sequence = _letters_of(alignment)
     flag = alignment.flag
     mate = (0, 1, 2, 0)[(flag & (_FIRST_MATE | _SECOND_MATE)) >> 6]
     if record_id and not sequence.translate(None, LETTERS) and len(sequence) <= limits.bases:
@@ -166,6 +175,10 @@ def _record(alignment: Any, limits: Limits) -> Record:
 
 def _id_of(alignment: Any) -> bytes:
     return (alignment.query_name or "").encode(errors=_ANY_BYTES)
+
+
+def _letters_of(alignment: Any) -> bytes:
+    return (alignment.get_forward_sequence() or "").encode()
 
 
 def _alone(skipped: int) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import EmptyInputError, InputError
 from virnucpro_tasks.reads.bam import BAM_MAGIC, BamReads, open_bam
+from virnucpro_tasks.reads.originals import Original, Wanted
 from virnucpro_tasks.reads.records import Limits, Record, Start, read_start
 from virnucpro_tasks.reads.sources import open_input
 
@@ -68,6 +69,17 @@ def each_input(
             empty.append(error)
     if inputs and len(empty) == len(inputs):
         raise all_empty(empty)
+
+
+def wanted_originals(inputs: Sequence[ReadInput], wanted: Wanted) -> Generator[Original]:
+    """Yield the wanted records of all inputs in order, numbered as `each_input` gives them, as they are written there.
+
+    The caller sets the next number before it asks for the next record. Raises InputError and BackendError as
+    `each_input` does, but for empty inputs.
+    """
+    for source in inputs:
+        with suppress(EmptyInputError), _opened(source) as reads:
+            yield from reads.originals(wanted)
 
 
 def empty_input_error(source: ReadInput) -> EmptyInputError | None:

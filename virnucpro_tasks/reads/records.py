@@ -13,6 +13,7 @@ from virnucpro_tasks.reads.fasta import fasta_records
 from virnucpro_tasks.reads.fastq import fastq_records
 from virnucpro_tasks.reads.hints import shell_name
 from virnucpro_tasks.reads.layouts import column_hint, layout_of, separated_by
+from virnucpro_tasks.reads.originals import Original, Wanted, fasta_originals, fastq_originals
 from virnucpro_tasks.reads.record import BYTE_ORDER_MARK, Limits, Record, illegal_letter, shown
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
 from virnucpro_tasks.reads.sources import ByteStream
@@ -54,6 +55,11 @@ class Start:
         if self.is_fasta:
             return fasta_records(blocks, line=self.line, limits=limits)
         return fastq_records(blocks, line=self.line, name=self.name, limits=limits)
+
+    def originals(self, wanted: Wanted) -> Iterator[Original]:
+        """Yield the wanted records as they are written in the file, once."""
+        blocks = chain((self.text,), self.blocks)
+        return (fasta_originals if self.is_fasta else fastq_originals)(blocks, wanted)
 
     def refuse_other_contents(self) -> None:
         """Raise InputError if this is FASTA of proteins or other than nucleotides, or of headers alone."""

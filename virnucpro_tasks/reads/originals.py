@@ -1,0 +1,150 @@
+"""Finds records in FASTA and FASTQ by their number and reads them as they are written; others are only counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
+from typing import NamedTuple
+
+from virnucpro_tasks.reads.record import WHITE_SPACE
+
+FASTQ_LINES = 4
+
+_BLANK_LINE = re.compile(rb"\n[\n \t\v\f]")
+"""Begins a line that may be blank: such lines may stand between FASTQ records."""
+
+_DOT_AS_N = bytes.maketrans(b".", b"N")
+"""Translation of the no-calls of older Illumina software, which FASTA does not have."""
+
+
+class Original(NamedTuple):
+    """A record as in its file: the whole header without its first character, and its letters without white space."""
+
+    header: bytes
+    sequence: bytes
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The record that a reader is to give next: `number` counts from 0 over all inputs, and only goes up.
+
+    `passed` counts the records that the reader has found so far; those that are not wanted are never split up.
+    """
+
+    number: int = 0
+    passed: int = 0
+
+
+def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Original]:
+    """Yield the wanted records of a FASTA file; the caller sets the next number before it asks for the next record.
+
+    `blocks` are as in `fasta_records`, which finds the same records. Memory is that of a few blocks and one record.
+    """
+    held_newline = b"\n"
+    unfinished: _Unfinished | None = None
+    for block in blocks:
+        text = held_newline + block
+        held_newline = b"\n" if text.endswith(b"\n") else b""
+        text = text.removesuffix(b"\n")
+        if unfinished is not None:
+            end = text.find(b"\n>")
+            unfinished.feed(text if end < 0 else text[:end])
+            if end < 0:
+                continue
+            yield unfinished.original()
+            unfinished = None
+        first, begun = wanted.passed, text.count(b"\n>")
+        wanted.passed += begun
+        if wanted.number >= wanted.passed:
+            continue
+        parts = text.split(b"\n>")
+        while wanted.number < wanted.passed:
+            place = wanted.number - first + 1
+            if place == begun:
+                # It may go on in the next block.
+                unfinished = _Unfinished()
+                unfinished.feed(parts[place])
+                break
+            header, _, body = parts[place].partition(b"\n")
+            yield Original(header, body.translate(None, WHITE_SPACE))
+    if unfinished is not None:
+        yield unfinished.original()
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    """A FASTA record that arrives in pieces; the first ones are those after its '>'."""
+
+    header: bytes = b""
+    has_whole_header: bool = False
+    letters: BytesIO = field(default_factory=BytesIO)
+
+    def feed(self, piece: bytes) -> None:
+        if not self.has_whole_header:
+            begin, newline, piece = piece.partition(b"\n")
+            self.header += begin
+            self.has_whole_header = bool(newline)
+        self.letters.write(piece.translate(None, WHITE_SPACE))
+
+    def original(self) -> Original:
+        return Original(self.header, self.letters.getvalue())
+
+
+def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Original]:
+    """Yield the wanted records of a FASTQ file, as `fasta_originals` does; a no-call written as '.' becomes N.
+
+    Finds the records of `fastq_records`, which has checked the file: what is malformed is not noticed here.
+    """
+    rest = b""
+    for block in chain(blocks, (None,)):
+        text = rest + (block or b"")
+        is_plain = block is not None and not text[:1].isspace() and _BLANK_LINE.search(text) is None
+        newlines = text.count(b"\n")
+        if is_plain and wanted.number >= wanted.passed + newlines // FASTQ_LINES:
+            wanted.passed += newlines // FASTQ_LINES
+            rest = text[_start_of_last_lines(text, newlines % FASTQ_LINES) :]
+            continue
+        lines = text.split(b"\n")
+        starts: range | list[int]
+        if is_plain:
+            end = newlines // FASTQ_LINES * FASTQ_LINES
+            starts = range(0, end, FASTQ_LINES)
+        else:
+            # The last line may go on in the next block.
+            starts, end = _record_starts(lines if block is None else lines[:-1], at_end=block is None)
+        first = wanted.passed
+        wanted.passed += len(starts)
+        while wanted.number < wanted.passed:
+            start = starts[wanted.number - first]
+            yield Original(lines[start][1:], lines[start + 1].translate(_DOT_AS_N, WHITE_SPACE))
+        rest = b"\n".join(lines[end:])
+
+
+def _start_of_last_lines(text: bytes, whole: int) -> int:
+    """Where the last lines of `text` begin: so many whole ones, and the one behind them that has no end yet."""
+    at = len(text)
+    for _ in range(whole + 1):
+        at = text.rfind(b"\n", 0, at)
+    return at + 1
+
+
+def _record_starts(lines: list[bytes], *, at_end: bool) -> tuple[list[int], int]:
+    """The first line of each record among lines of which some are blank, and the line behind the last record.
+
+    At the end of the file the last record may lack its last line, which is then an empty one.
+    """
+    least = FASTQ_LINES - 1 if at_end else FASTQ_LINES
+    starts = []
+    at = 0
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+        elif at + least <= len(lines):
+            starts.append(at)
+            at += FASTQ_LINES
+        else:
+            break
+    return starts, at
