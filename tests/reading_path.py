@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_FOLLOWED = frozenset({"errors", "settings", "paths", "keys"})
-CLOSED = ("embed/", "reads/", "classifier/", "models/", "output/")
+CLOSED = ("embed/", "reads/", "classifier/", "models/", "output/", "report/")
 """Packages whose functions are visited, but whose own calls are not followed; of output/ write_results is."""
 
 OPEN_MODULES = frozenset({"output/results"})

@@ -28,8 +28,9 @@ MAY_IMPORT = {
     "recovery": SAID_ONCE | {"recovery", "jobs", "reads", "shards"},
     "heads": SAID_ONCE | {"heads", "classifier", "models", "shards", "jobs"},
     "output": SAID_ONCE | {"output", "classifier", "reads", "shards", "models", "jobs"},
+    "report": SAID_ONCE | {"report", "output", "reads", "models", "jobs"},
     "pipeline": SAID_ONCE
-    | {"pipeline", "recovery", "output", "classifier", "embed", "models", "reads", "shards", "jobs"},
+    | {"pipeline", "recovery", "output", "report", "classifier", "embed", "models", "reads", "shards", "jobs"},
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
 

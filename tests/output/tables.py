@@ -33,6 +33,7 @@ class Chunk:
     reason: str = ""
     quarantined: bool = False
     mate: int = 0
+    description: bytes = b""
 
 
 def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
@@ -50,6 +51,7 @@ def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
             "status": chunk.status,
             "reason": chunk.reason,
             "mate": chunk.mate,
+            "description": chunk.description,
         }
         for chunk in chunks
     ]

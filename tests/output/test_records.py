@@ -94,7 +94,7 @@ def test_any_cut_of_any_job_gives_the_same_records(data: st.DataObject) -> None:
 
 
 TABLE_CHUNKS = [
-    Chunk(0, b"contig", 1, 0, 500, 950, [0.75, 0.5]),
+    Chunk(0, b"contig", 1, 0, 500, 950, [0.75, 0.5], description=b"=a phage\tof \xff"),
     Chunk(0, b"contig", 2, 450, 950, 950, [], "no_open_frame", "no frame without a stop codon"),
     Chunk(1, b"-rf", 0, 0, 0, 20, [], "too_short", "length 20, below the minimum of 60 bases"),
     Chunk(2, b"bad", 0, 0, 0, 7, [], "invalid", 'illegal character "\\t" on line 9'),
@@ -121,6 +121,8 @@ def test_a_row_for_every_record_in_input_order(tmp_path: Path) -> None:
     )
     assert (first["highest_viral_score"], first["mean_viral_score"]) == ("0.75", "0.625")
     assert rows[2]["reason"] == TABLE_CHUNKS[3].reason
+    assert [row["description"] for row in rows] == ["=a phage\tof \udcff", "", "", ""]
+    assert [row["evidence"] for row in rows] == ["low", "NA", "NA", "low"]
     assert (rows[1]["highest_viral_score"], rows[1]["mean_viral_score"]) == ("NA", "NA")
 
 

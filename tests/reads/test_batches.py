@@ -125,7 +125,7 @@ def test_equal_to_the_plain_reading(
     min_length: int,
     batch_bases: int,
 ) -> None:
-    content = "".join(f">r{number}\n{sequence}\n" for number, sequence in enumerate(sequences))
+    content = "".join(f">r{number} of {number} \n{sequence}\n" for number, sequence in enumerate(sequences))
     file = write(tmp_path_factory.mktemp("reads"), "in.fa", content.encode())
     reading = read_files(file, chunk_length=chunk_length, min_length=min_length, batch_bases=batch_bases)
     chunks, frames = [], []
@@ -141,6 +141,8 @@ def test_equal_to_the_plain_reading(
             assert told == (not has_codon(sequence[start:end]))
     columns = ("record_ordinal", "chunk", "start", "end", "frames", "status")
     assert [tuple(row[column] for column in columns) for row in reading.chunks] == chunks
+    described = [b"of %d" % record if chunk <= 1 else b"" for record, chunk, *_ in chunks]
+    assert [row["description"] for row in reading.chunks] == described
     assert [(number, *row) for number in range(len(sequences)) for row in reading.frames_of(number)] == frames
 
 

@@ -58,6 +58,14 @@ def test_headers(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
         (b"last", ""),
     ]
     assert [record.line for record in found] == [1, 3, 4, 6, 8, 10]
+    assert [record.description for record in found] == [b"", b"", b"", b"text", b"", b""]
+
+
+@pytest.mark.parametrize("block_bytes", [3, 4096])
+def test_a_description_is_the_rest_of_the_header(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
+    found = read(b">a \t one  two \t\nACGT\n>b \xff=1\nAC-GT\n>c\nA\n>d four\nA\n")
+    assert [record.description for record in found] == [b"one  two", b"\xff=1", b"", b"four"]
 
 
 def test_a_header_at_its_limit_and_a_sequence_at_its_limit_are_fine() -> None:

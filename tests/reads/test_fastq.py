@@ -40,6 +40,11 @@ def test_a_read_of_length_nought_as_trimmers_write_it_is_no_fault(end: bytes) ->
     assert (one.problem, hollow.record_id, hollow.problem, hollow.length) == ("", b"r0", "", 0)
 
 
+def test_a_description_is_the_rest_of_the_header() -> None:
+    content = b"@r1 1:N:0 x \nACGT\n+\nIIII\n@r2\nACGT\n+\nIIII\n@r3 d\nAC-T\n+\nIIII\n"
+    assert [record.description for record in read(content)] == [b"1:N:0 x", b"", b"d"]
+
+
 def test_a_dot_is_a_no_call() -> None:
     called, bad = read(b"@a\nAC..\n+\nIIII\n@b\nA.X\n+\nIII\n")
     assert (called.sequence, called.length) == (b"ACNN", 4)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
-from virnucpro_tasks.shards.tables import frames_digest, read_table, write_shard
+from virnucpro_tasks.shards.tables import OPTIONAL, frames_digest, read_table, write_shard
 
 
 def frames_of(*pairs: tuple[str, str]) -> pa.Table:
@@ -23,7 +25,13 @@ def test_shard_tables_read_back(tmp_path: Path) -> None:
     frames = frames_of(("ATGA", "M"), ("GGGC", "G"))
     batch = FrameBatch(CHUNK_SCHEMA.empty_table(), frames)
     # A chunk row for the two frames, so that the counts agree.
-    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {"record_id": b"r", "frames": 2, "status": "scored", "reason": ""}
+    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {
+        "record_id": b"r",
+        "frames": 2,
+        "status": "scored",
+        "reason": "",
+        "description": b"",
+    }
     batch = replace(batch, chunks=pa.Table.from_pylist([row], CHUNK_SCHEMA))
     entry = write_shard(batch, frames=tmp_path / "f.parquet", chunks=tmp_path / "l.parquet")
     assert (entry.chunk_rows, entry.frames, entry.tokens) == (1, 2, 6)
@@ -48,14 +56,16 @@ def test_the_digest_sees_every_boundary_and_no_layout() -> None:
     assert len(frames_digest(frames_of())) == 64
 
 
-def test_mates_are_stored_only_where_there_are_any(tmp_path: Path) -> None:
-    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | {"record_id": b"r", "status": "scored", "reason": ""}
-    for mate in (0, 2):
-        chunks = pa.Table.from_pylist([row, row | {"mate": mate}], CHUNK_SCHEMA)
+@pytest.mark.parametrize("values", [{}, {"mate": 2}, {"description": b"d"}, {"mate": 1, "description": b"d"}])
+def test_mates_and_descriptions_are_stored_only_where_there_are_any(tmp_path: Path, values: dict[str, Any]) -> None:
+    texts = {"record_id": b"r", "status": "scored", "reason": "", "description": b""}
+    row = dict.fromkeys(CHUNK_SCHEMA.names, 0) | texts
+    for rows in ([row, row | values], [row | values, row]):
+        chunks = pa.Table.from_pylist(rows, CHUNK_SCHEMA)
         write_shard(
             FrameBatch(chunks, FRAME_SCHEMA.empty_table()),
             frames=tmp_path / "f.parquet",
             chunks=tmp_path / "c.parquet",
         )
-        assert ("mate" in pq.read_schema(tmp_path / "c.parquet").names) == (mate > 0)
+        assert OPTIONAL.keys() & pq.read_schema(tmp_path / "c.parquet").names == values.keys()
         assert read_table(tmp_path / "c.parquet").equals(chunks)

@@ -13,6 +13,7 @@ from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_behind, remove_leftover, remove_run_folders
 from virnucpro_tasks.jobs.most_shards import most_shards
+from virnucpro_tasks.jobs.output_options import TABLES_ONLY
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
@@ -112,6 +113,7 @@ def embed_here(
         keep_embeddings=True,
         priority=0,
         scored=scored,
+        outputs=TABLES_ONLY,
     )
     submission = deduplicate(settings.store, job)
     job = submission.job

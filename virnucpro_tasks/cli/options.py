@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions, output_options
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
 from virnucpro_tasks.system.devices import AUTO
 
@@ -140,7 +141,31 @@ job_options = stacked(
         help="Keep the vectors of all sequences; 'predict' puts them into OUTPUT/embeddings.",
     ),
     click.option("--shard-tokens", type=click.IntRange(min=1), help="ESM-2 tokens in one shard."),
+    click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
+    click.option("--no-report", is_flag=True, help="Write no report.html."),
+    click.option(
+        "--preset",
+        type=click.Choice(list(PRESETS)),
+        help="Cutoffs of the sequences in virus.fasta.gz; the options that follow replace one of them.",
+    ),
+    click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of these sequences."),
+    click.option("--min-virus-length", type=click.IntRange(min=0), help="Least length of these sequences, in bases."),
+    click.option(
+        "--min-scored-fraction", type=click.FloatRange(0, 1), help="Least share of their bases in scored chunks."
+    ),
 )
+
+
+def outputs_of(flags: dict[str, Any]) -> OutputOptions:
+    """The output options, which are taken out of the `flags` of `job_options`. Raises SettingsError."""
+    return output_options(
+        prefix=flags.pop("prefix") or "",
+        report=not flags.pop("no_report"),
+        preset=flags.pop("preset") or DEFAULT_PRESET,
+        min_score=flags.pop("min_score"),
+        min_length=flags.pop("min_virus_length"),
+        min_scored_fraction=flags.pop("min_scored_fraction"),
+    )
 
 
 def settings_of(context: click.Context, **flags: Any) -> Settings:

@@ -21,7 +21,15 @@ from virnucpro_tasks.cli.messages import (
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.one_shot import run_here
-from virnucpro_tasks.cli.options import PathType, devices_option, engine_options, job_options, json_option, settings_of
+from virnucpro_tasks.cli.options import (
+    PathType,
+    devices_option,
+    engine_options,
+    job_options,
+    json_option,
+    outputs_of,
+    settings_of,
+)
 from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
 from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
@@ -81,14 +89,15 @@ def command(
 ) -> int:
     """Classify INPUTS (FASTA, FASTQ or BAM, plain or compressed) with a private Redis and private workers."""
     work = output / WORK_FOLDER
+    outputs = outputs_of(flags)
     settings = settings_of(context, **flags, store=work)
     limit_cores(settings.threads)
     require_extra("worker")
     require_free(output, force=force)
     check_place(output)
-    _require_no_file_yet(output, force=force)
+    _require_no_file_yet(output, force=force, prefix=outputs.prefix)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
-    sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
+    sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
         check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
     check_engine(settings, devices=devices, precision=precision)
@@ -103,7 +112,7 @@ def command(
         require_free(output, force=force)
         open_work(output)
         if not other_inputs(output):
-            require_no_file_of_others(output, force=force, samples=sample_names(sources))
+            require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
         say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
         with offering_empty_tables():
             job = submit(
@@ -115,6 +124,7 @@ def command(
                 keep_embeddings=keep_embeddings,
                 priority=0,
                 allow_empty=allow_empty,
+                outputs=outputs,
             )
         job = deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
@@ -138,10 +148,10 @@ def command(
     return accepted(progress, incomplete_ok=incomplete_ok, quiet=quiet)
 
 
-def _require_no_file_yet(output: Path, *, force: bool) -> None:
+def _require_no_file_yet(output: Path, *, force: bool, prefix: str) -> None:
     """Refuse files with the names of results early; while another run has the folder, that is the error to tell."""
     if output.is_dir() and not lock_files(output) and not other_inputs(output):
-        require_no_file_of_others(output, force=force)
+        require_no_file_of_others(output, force=force, prefix=prefix)
 
 
 def _tell_of_others(output: Path, job: Job, *, quiet: bool) -> None:

@@ -20,6 +20,7 @@ from virnucpro_tasks.cli.options import PathType, json_option, settings_of, stor
 from virnucpro_tasks.errors import DamagedError, OutputError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
+from virnucpro_tasks.jobs.output_options import is_prefix
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.jobs.sample_sheet import is_sample_name
@@ -57,12 +58,12 @@ def require_free(output: Path, *, force: bool) -> None:
         raise OutputError(f"{output} already holds results", hint="choose another folder or use --force")
 
 
-def require_no_file_of_others(output: Path, *, force: bool, samples: Sequence[str] = ()) -> None:
+def require_no_file_of_others(output: Path, *, force: bool, samples: Sequence[str] = (), prefix: str = "") -> None:
     """Raise OutputError if the folder `output` has a file with the name of a result, unless it is to be replaced.
 
     With `samples` those in their folders count, too.
     """
-    for name in result_names(samples):
+    for name in result_names(samples, prefix=prefix):
         _require_replaceable(output / name, force=force)
     for sample in samples:
         if os.path.lexists(output / sample) and not persistently((output / sample).is_dir):
@@ -171,29 +172,30 @@ def _staged(copies: Sequence[Copy], *, force: bool) -> Iterator[None]:
 def _older_results(output: Path) -> set[Path]:
     """The files of the results in `output`, as their run.json lists them, that this version writes too."""
     try:
-        names = read_report(output / COMMIT_MARK).sha256
+        report = read_report(output / COMMIT_MARK)
     except (DamagedError, OSError):
         return set()
-    samples = {Path(name).parent.name for name in names if is_sample_name(Path(name).parent.name)}
-    known = {*result_names(), *result_names(sorted(samples))}
-    return {output / name for name in names if name in known}
+    prefix = report.parameters.outputs.prefix
+    if not is_prefix(prefix):
+        return set()
+    samples = {Path(name).parent.name for name in report.digests if is_sample_name(Path(name).parent.name)}
+    known = {*result_names(prefix=prefix), *result_names(sorted(samples), prefix=prefix)}
+    return {output / name for name in report.digests if name in known}
 
 
-def result_names(samples: Sequence[str] = ()) -> list[str]:
+def result_names(samples: Sequence[str] = (), *, prefix: str = "") -> list[str]:
     """The places of all result files in the output folder, of a job with `samples` those in their folders, too."""
     # Imported here: it loads pyarrow.
-    from virnucpro_tasks.output.samples import SAMPLES
-    from virnucpro_tasks.output.tables import FILES, SAMPLE_FILES
+    from virnucpro_tasks.output.tables import file_places
 
-    names = [name for name in FILES if samples or name != SAMPLES.name]
-    return [*names, *(f"{sample}/{name}" for sample in samples for name in SAMPLE_FILES)]
+    return file_places(prefix=prefix, samples=samples)
 
 
 def _require_delivered(output: Path, copies: Sequence[Copy]) -> None:
     """Raise OutputError unless all is in `output` as it was written; then it has no mark of completeness."""
     report = read_report(output / COMMIT_MARK)
-    wrong = [output / name for name, sha256 in report.sha256.items() if not file_matches(output / name, sha256)]
-    wrong += [copy.place for copy in copies if copy.place.name not in report.sha256 and not copy.is_at(copy.place)]
+    wrong = [output / name for name, sha256 in report.digests.items() if not file_matches(output / name, sha256)]
+    wrong += [copy.place for copy in copies if copy.place.name not in report.digests and not copy.is_at(copy.place)]
     if wrong:
         (output / COMMIT_MARK).unlink(missing_ok=True)
         raise OutputError(

@@ -12,14 +12,16 @@ from virnucpro_tasks.jobs.sample_sheet import read_sample_sheet
 from virnucpro_tasks.reads.inputs import ReadInput
 
 
-def inputs_of(files: Sequence[Path], sheet: Path | None, *, output: Path | None) -> Sequence[Path | ReadInput]:
+def inputs_of(
+    files: Sequence[Path], sheet: Path | None, *, output: Path | None, prefix: str = ""
+) -> Sequence[Path | ReadInput]:
     """The `files`, or the inputs that the sample sheet lists.
 
     Raises SettingsError if both are given, InputError for a sheet with a fault, OutputError for a sheet or an input
     that the results in `output` would replace.
     """
     if sheet is None:
-        _require_kept(files, output)
+        _require_kept(files, output, prefix=prefix)
         return files
     if files:
         raise SettingsError(
@@ -27,10 +29,11 @@ def inputs_of(files: Sequence[Path], sheet: Path | None, *, output: Path | None)
             hint="list all files in the sheet",
         )
     # Imported here: it loads pyarrow.
-    from virnucpro_tasks.output.tables import FILES
+    from virnucpro_tasks.output.tables import FILES, file_name
 
-    sources = read_sample_sheet(sheet, reserved={*FILES, EMBEDDINGS_FOLDER})
-    _require_kept([sheet, *(source.path for source in sources)], output, samples=sample_names(sources))
+    reserved = {file_name(name, prefix=prefix) for name in FILES}
+    sources = read_sample_sheet(sheet, reserved={*reserved, EMBEDDINGS_FOLDER})
+    _require_kept([sheet, *(source.path for source in sources)], output, samples=sample_names(sources), prefix=prefix)
     return sources
 
 
@@ -39,6 +42,6 @@ def sample_names(inputs: Sequence[Path | ReadInput]) -> list[str]:
     return list(dict.fromkeys(source.sample for source in inputs if isinstance(source, ReadInput)))
 
 
-def _require_kept(files: Sequence[Path], output: Path | None, *, samples: Sequence[str] = ()) -> None:
+def _require_kept(files: Sequence[Path], output: Path | None, *, samples: Sequence[str] = (), prefix: str) -> None:
     if output is not None and output.is_dir():
-        require_kept(files, [output / name for name in result_names(samples)])
+        require_kept(files, [output / name for name in result_names(samples, prefix=prefix)])

@@ -24,6 +24,7 @@ from virnucpro_tasks.cli.options import (
     deployment_options,
     job_options,
     json_option,
+    outputs_of,
     settings_of,
     timeout_option,
 )
@@ -88,6 +89,7 @@ def command(
 
     If the same input was submitted before, with the same parameters and bundle, that job is continued instead.
     """
+    outputs = outputs_of(flags)
     settings = settings_of(context, **flags)
     waits = wait or output is not None
     if timeout_seconds is not None and not waits:
@@ -98,9 +100,9 @@ def command(
         require_free(output, force=force)
         check_place(output)
     locate_bundle(settings.bundle)
-    sources = inputs_of([*inputs, *more_inputs], sheet, output=output)
+    sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     if output is not None:
-        require_no_file_of_others(output, force=force, samples=sample_names(sources))
+        require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
     with offering_empty_tables():
         check_inputs(sources, strict=strict, allow_empty=allow_empty)
     app = app_of(settings)
@@ -117,6 +119,7 @@ def command(
             keep_embeddings=keep_embeddings,
             priority=priority,
             allow_empty=allow_empty,
+            outputs=outputs,
         )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError, VirnucproError
-from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, Job, JobSpec, open_job, remove_job, reopen_job
+from virnucpro_tasks.jobs.job import Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.jobs.submission_lock import submission_lock
@@ -36,7 +36,7 @@ def content_key(spec: JobSpec) -> str:
             [entry.sha256, Path(entry.name).name, *([entry.sample, entry.mate] if entry.sample else [])]
             for entry in spec.inputs
         ],
-        "parameters": {name: getattr(spec.parameters, name) for name in (*RESULT_PARAMETERS, "keep_embeddings")},
+        "parameters": spec.parameters.for_results() | {"keep_embeddings": spec.parameters.keep_embeddings},
         "bundle": spec.bundle_digest,
         "version": spec.version,
     }
@@ -98,7 +98,7 @@ def _usable(store: Path, job_id: str) -> Job | None:
         report = read_report(job.paths.run)
     except DamagedError:
         return None
-    complete = all(is_there(job.paths.results / name) for name in report.sha256)
+    complete = all(is_there(job.paths.results / name) for name in report.digests)
     quarantined = report.counts.records.quarantined or report.counts.chunks.quarantined
     return job if complete and not quarantined else None
 

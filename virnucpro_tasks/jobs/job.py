@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
 from virnucpro_tasks.jobs.check_inputs import mark_empty
+from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
@@ -32,7 +34,7 @@ from virnucpro_tasks.system.file_operations import (
 )
 from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 
-RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict")
+RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "outputs")
 """The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""
 
 
@@ -51,6 +53,11 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: int
     shard_tokens: int
     max_attempts: int
+    outputs: OutputOptions = ALL_FILES
+
+    def for_results(self) -> dict[str, Any]:
+        """The parameters that results depend on, as plain values."""
+        return {name: msgspec.to_builtins(getattr(self, name)) for name in RESULT_PARAMETERS}
 
 
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

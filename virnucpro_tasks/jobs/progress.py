@@ -14,6 +14,7 @@ import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobError, printable
 from virnucpro_tasks.jobs.job import Failure, Job
+from virnucpro_tasks.jobs.output_options import OutputOptions
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.system.file_operations import exists
@@ -65,6 +66,18 @@ class Counts(msgspec.Struct, frozen=True):
     virus_records: int = 0
 
 
+class Times(msgspec.Struct, frozen=True):
+    """The entry `times` of run.json; `sha256` has the digests of the files that tell times."""
+
+    sha256: dict[str, str] = {}
+
+
+class UsedParameters(msgspec.Struct, frozen=True):
+    """The entry `parameters` of run.json."""
+
+    outputs: OutputOptions = OutputOptions()
+
+
 class RunReport(msgspec.Struct, frozen=True):
     """The entries of run.json that clients read; it has others. `sha256` maps result files to their digests."""
 
@@ -75,6 +88,13 @@ class RunReport(msgspec.Struct, frozen=True):
     counts: Counts
     sha256: dict[str, str]
     demonstration: bool = False
+    parameters: UsedParameters = UsedParameters()
+    times: Times = Times()
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 (hex) of all result files by their places, but for run.json and the log."""
+        return self.sha256 | self.times.sha256
 
     @property
     def virus_records(self) -> int | None:

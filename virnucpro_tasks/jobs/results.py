@@ -20,7 +20,7 @@ def result_files(job: Job) -> list[Path]:
     """
     if not is_there(job.paths.run):
         raise _without_results(job)
-    digests = read_report(job.paths.run).sha256
+    digests = read_report(job.paths.run).digests
     for name, sha256 in (*digests.items(), (COMMIT_MARK, file_sha256(job.paths.run))):
         path = job.paths.results / name
         if not file_matches(path, sha256):
@@ -47,7 +47,7 @@ def has_complete_results(job: Job) -> bool:
     Where renaming a folder means to copy its files it may hold some of them only.
     """
     try:
-        digests = read_report(job.paths.results / COMMIT_MARK).sha256
+        digests = read_report(job.paths.results / COMMIT_MARK).digests
     except (FileNotFoundError, DamagedError):
         return False
     return all(file_matches(job.paths.results / name, sha256) for name, sha256 in digests.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 from virnucpro_tasks.reads.tables import Status
 
@@ -64,6 +65,11 @@ def calls(values: Iterable[bool | None]) -> list[bytes]:
 def statuses(values: Iterable[Status]) -> list[bytes]:
     """Statuses by name."""
     return [value.encode() for value in values]
+
+
+def names(values: Iterable[StrEnum | None]) -> list[bytes]:
+    """Members of an enumeration by name; NA for None."""
+    return [NOT_AVAILABLE if value is None else value.encode() for value in values]
 
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:

@@ -14,7 +14,18 @@ from os import fsencode
 from typing import Any
 
 from virnucpro_tasks.classifier.consensus import mean_virus_score, record_is_virus
-from virnucpro_tasks.output.fields import calls, fractions, integers, mates, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.evidence import Evidence, evidence_of
+from virnucpro_tasks.output.fields import (
+    calls,
+    fractions,
+    integers,
+    mates,
+    names,
+    repeated_texts,
+    scores,
+    statuses,
+    texts,
+)
 from virnucpro_tasks.output.merge_rules import (
     Coverage,
     best_status,
@@ -45,6 +56,7 @@ class RecordSummary:
     record_id: bytes = first(lambda rows: rows.ids)
     length: int = first(lambda rows: rows.lengths)
     mate: int = first(lambda rows: rows.mates)
+    description: bytes = first(lambda rows: rows.descriptions)
     status: Status = best_status()
     first_reason: str = first(lambda rows: rows.reasons)
     quarantine_reason: str | None = first_with(Status.QUARANTINED, lambda rows: rows.reasons)
@@ -85,6 +97,13 @@ class RecordSummary:
     def call(self) -> bool | None:
         """Whether the record is called a virus; None if it has no score."""
         return self.is_virus if self.status == Status.SCORED else None
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """How much of the record the score rests on; None if it has no score."""
+        if self.status != Status.SCORED:
+            return None
+        return evidence_of(self.scored_chunks, self.scored_fraction)
 
     @property
     def note(self) -> str:
@@ -169,6 +188,10 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
         lambda records, style: [style.model_label.encode()] * len(records),
     ),
     Column("mate", MATE_MEANING, mates, _each("mate"), lambda style: style.has_mates),
+    Column("description", "rest of the header, behind the id", texts, _each("description")),
+    Column(
+        "evidence", "`high`, `medium` or `low`: how much of the record its score rests on", names, _each("evidence")
+    ),
 )
 
 RECORDS = table_of(

@@ -98,8 +98,7 @@ def _write_tables(
     with ExitStack() as stack:
         writers = dict(others)
         for table in TABLES:
-            file = style.file(table.name)
-            writers[file] = stack.enter_context(_writer(table, directory, style))
+            writers[table.file(style)] = stack.enter_context(_writer(table, directory, style))
         for lines, counted in _in_order(parts, style):
             counts.add(counted)
             for file, some in lines.items():
@@ -126,7 +125,7 @@ def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[L
 @contextmanager
 def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[Writer]:
     """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
-    file = directory / style.file(table.name)
+    file = directory / table.file(style)
     with persistently(lambda: file.open("wb")) as handle:
         handle.write(table.header(style))
         if table.is_sorted(style):

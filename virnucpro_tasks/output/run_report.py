@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from virnucpro_tasks.errors import ExitCode, counted
-from virnucpro_tasks.jobs.job import RESULT_PARAMETERS, JobSpec
+from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
 from virnucpro_tasks.models.jsonfile import read_json
@@ -58,7 +58,7 @@ def run_report(
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
         ],
-        "parameters": {name: getattr(spec.parameters, name) for name in RESULT_PARAMETERS},
+        "parameters": spec.parameters.for_results(),
         "model": {
             "name": description.name,
             "digest": spec.bundle_digest,

@@ -54,6 +54,7 @@ class ScoredRows:
     ids: list[bytes]
     lengths: npt.NDArray[np.int64]
     mates: npt.NDArray[np.int64]
+    descriptions: list[bytes]
     chunks: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
@@ -85,6 +86,7 @@ class ScoredRows:
             ids=chunks["record_id"].to_pylist(),
             lengths=_integers(chunks["record_length"]),
             mates=_integers(chunks["mate"]),
+            descriptions=chunks["description"].to_pylist(),
             chunks=_integers(chunks["chunk"]),
             starts=_integers(chunks["start"]),
             ends=_integers(chunks["end"]),

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.models.bundle import BundleDescription
-from virnucpro_tasks.output.fields import LINE_END, NOT_AVAILABLE, SEPARATOR, header_line, table_lines, texts
+from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, texts
 from virnucpro_tasks.shards.plan import Plan
 
 Lines = dict[str, list[bytes]]
@@ -27,6 +27,7 @@ class TableStyle:
 
     With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
+    `prefix` begins the names of tables that say so.
     """
 
     dialect: str
@@ -37,6 +38,7 @@ class TableStyle:
     any_has_mates: bool = False
     sample: str = ""
     first_record: int = 0
+    prefix: str = ""
 
     def file(self, name: str) -> str:
         """The place of the table `name` in the folder of results."""
@@ -70,6 +72,7 @@ def table_styles(spec: JobSpec, plan: Plan, description: BundleDescription) -> d
             has_mates=any(entry.has_mates for entry in found),
             any_has_mates=any(entry.has_mates for entry in plan.inputs),
             sample=sample,
+            prefix=spec.parameters.outputs.prefix,
             first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
         )
         for sample, found in facts.items()
@@ -91,7 +94,8 @@ class Table(Generic[Rows]):
 
     `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
     its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style. Of a table that
-    `is_joined` there is one for each sample, and one with the rows of all of them.
+    `is_joined` there is one for each sample, and one with the rows of all of them. The name of a table that
+    `is_prefixed` begins with the prefix of the job.
     """
 
     name: str
@@ -100,31 +104,42 @@ class Table(Generic[Rows]):
     lines: Callable[[Rows, TableStyle], list[bytes]]
     is_sorted: Callable[[TableStyle], bool] = lambda style: False
     is_joined: bool = False
+    is_prefixed: bool = False
+
+    def file(self, style: TableStyle) -> str:
+        """Its place in the folder of results."""
+        return style.file(style.prefix + self.name if self.is_prefixed else self.name)
 
     def part(self, rows: Rows, style: TableStyle) -> Lines:
         """The lines of some rows by the file that they go to, in one piece unless they are to be sorted."""
         lines = self.lines(rows, style)
-        part = {style.file(self.name): lines if self.is_sorted(style) else [b"".join(lines)]}
+        part = {self.file(style): lines if self.is_sorted(style) else [b"".join(lines)]}
         if style.sample and self.is_joined:
-            part[self.name] = [b"".join(_joined(lines, style))]
+            joint = joint_style(style)
+            part[self.name] = [b"".join(_joined(lines if joint == style else self.lines(rows, joint), style.sample))]
         return part
 
     def joint_header(self, style: TableStyle) -> bytes:
         """The first line of the joint table."""
-        header = self.header(replace(style, has_mates=style.any_has_mates))
+        header = self.header(joint_style(style))
         return header.removesuffix(LINE_END) + SEPARATOR + SAMPLE_COLUMN.name.encode() + LINE_END
 
 
-def _joined(lines: list[bytes], style: TableStyle) -> list[bytes]:
-    """The lines of one sample as those of the joint table."""
-    added = SAMPLE_COLUMN.write([style.sample])
-    if style.any_has_mates and not style.has_mates:
-        added = [NOT_AVAILABLE, *added]
-    end = b"".join(SEPARATOR + field for field in added) + LINE_END
+def joint_style(style: TableStyle) -> TableStyle:
+    """The style of the joint table, whose columns are those of any sample."""
+    return replace(style, has_mates=style.any_has_mates)
+
+
+def _joined(lines: list[bytes], sample: str) -> list[bytes]:
+    """The lines of one sample, with its name at their ends."""
+    (name,) = SAMPLE_COLUMN.write([sample])
+    end = SEPARATOR + name + LINE_END
     return [line.removesuffix(LINE_END) + end for line in lines]
 
 
-def table_of(columns: tuple[Column[Rows], ...], *, name: str, meaning: str, is_joined: bool = False) -> Table[Rows]:
+def table_of(
+    columns: tuple[Column[Rows], ...], *, name: str, meaning: str, is_joined: bool = False, is_prefixed: bool = False
+) -> Table[Rows]:
     """A tab-separated table with a line for each row."""
 
     def header(style: TableStyle) -> bytes:
@@ -133,4 +148,4 @@ def table_of(columns: tuple[Column[Rows], ...], *, name: str, meaning: str, is_j
     def lines(rows: Rows, style: TableStyle) -> list[bytes]:
         return table_lines(*(column.write(column.values(rows, style)) for column in columns if column.is_there(style)))
 
-    return Table(name, meaning, header, lines, is_joined=is_joined)
+    return Table(name, meaning, header, lines, is_joined=is_joined, is_prefixed=is_prefixed)

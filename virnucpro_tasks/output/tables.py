@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from virnucpro_tasks.output.chunks import CHUNKS
@@ -20,6 +20,8 @@ SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHU
 """Written from the chunk rows of each shard."""
 
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
+TIMED_FILES: tuple[str, ...] = ()
+"""Files that tell times. Their digests are under `times` in run.json, so that equal work gives an equal rest of it."""
 
 TABLES: tuple[Table[Any], ...] = (*RECORD_TABLES, *SHARD_TABLES)
 
@@ -36,3 +38,19 @@ FILES = {
 
 SAMPLE_FILES = (*(table.name for table in TABLES), DEMONSTRATION_FILE)
 """Those that each sample of a sample sheet has in the folder of its name."""
+
+PREFIXED_FILES = frozenset(table.name for table in TABLES if table.is_prefixed)
+"""Those whose names begin with the prefix of the job."""
+
+
+def file_places(*, prefix: str = "", samples: Iterable[str] = ()) -> list[str]:
+    """The places of all files in the folder of results, of a job with `samples` those in their folders, too."""
+    samples = list(samples)
+    names = [name for name in FILES if samples or name != SAMPLES.name]
+    places = [file_name(name, prefix=prefix) for name in names]
+    return [*places, *(f"{sample}/{file_name(name, prefix=prefix)}" for sample in samples for name in SAMPLE_FILES)]
+
+
+def file_name(name: str, *, prefix: str) -> str:
+    """The name of one of FILES in a job with this prefix."""
+    return prefix + name if name in PREFIXED_FILES else name

@@ -19,11 +19,12 @@ from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results, write_samples, write_summary
 from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.output.table import table_styles
-from virnucpro_tasks.output.tables import FILES, SAMPLE_FILES
+from virnucpro_tasks.output.tables import file_places
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
 from virnucpro_tasks.pipeline.score import job_description
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
+from virnucpro_tasks.report.derived import write_derived
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.system.file_operations import (
@@ -97,14 +98,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
             write_summary(job.spec, samples, directory, first)
             counts = ResultCounts.total(samples.values())
     # By their names: a listing may lack a file, or have those of other programs.
-    names = [*FILES, *(f"{sample}/{name}" for sample in samples for name in SAMPLE_FILES)]
-    tables = sorted(directory / name for name in names if exists(directory / name))
-    # System calls, not Python, take the time here.
-    with ThreadPoolExecutor(min(len(tables), SYNCING_THREADS) or 1) as threads:
-        list(threads.map(sync, tables))
-        digests = dict(
-            zip((str(file.relative_to(directory)) for file in tables), threads.map(file_sha256, tables), strict=True)
-        )
+    digests = _digests(directory, file_places(prefix=job.spec.parameters.outputs.prefix, samples=samples))
     engine = engine_report(stats)
     report = run_report(
         job.spec,
@@ -117,10 +111,22 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         started_at=started,
         workers=worker_report(job.paths, plan.to_embed),
     )
+    if description.has_head:
+        write_derived(directory, report)
     log = log_text(report).encode(errors="backslashreplace")
     persistently(lambda: (directory / LOG_FILE).write_bytes(log))
     sync(directory / LOG_FILE)
     write_json(directory / COMMIT_MARK, report)
+
+
+def _digests(directory: Path, places: Iterable[str]) -> dict[str, str]:
+    """SHA-256 (hex) of the files that are there, now also on the disk, by their places in `directory`."""
+    files = sorted(directory / place for place in places if exists(directory / place))
+    # System calls, not Python, take the time here.
+    with ThreadPoolExecutor(min(len(files), SYNCING_THREADS) or 1) as threads:
+        list(threads.map(sync, files))
+        digests = threads.map(file_sha256, files)
+        return dict(zip((str(file.relative_to(directory)) for file in files), digests, strict=True))
 
 
 def _collecting(parts: Iterable[ShardPart], stats: list[EngineStats]) -> Iterator[ShardPart]:

@@ -142,6 +142,7 @@ class _Batch:
     ids: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     mates: list[int] = field(default_factory=list)
+    descriptions: list[bytes] = field(default_factory=list)
     sequences: list[bytes] = field(default_factory=list)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -163,7 +164,8 @@ class _Batch:
         self.ids.append(record.record_id)
         self.lengths.append(record.length)
         self.mates.append(record.mate)
-        self.cost += len(record.record_id) + _ROW_COST_BASES
+        self.descriptions.append(record.description)
+        self.cost += len(record.record_id) + len(record.description) + _ROW_COST_BASES
 
     def tables(self) -> FrameBatch:
         lengths = np.array(self.lengths, np.int64)
@@ -196,6 +198,7 @@ class _Batch:
             counts=counts,
             outcomes=(statuses, reasons),
             mates=np.array(self.mates, np.int8)[rows],
+            descriptions=_in_first_rows(pa.array(self.descriptions, pa.binary()), rows),
         )
         return FrameBatch(table, frame_rows)
 
@@ -222,8 +225,16 @@ def _windows(
             counts=frames.counts,
             outcomes=_outcomes(frames),
             mates=np.full(len(chunks), record.mate, np.int8),
+            descriptions=pa.array([b"" if first else record.description, *[b""] * (len(chunks) - 1)], pa.binary()),
         )
         yield FrameBatch(table, _frame_table(frames, records, chunks + 1))
+
+
+def _in_first_rows(values: pa.Array, rows: npt.NDArray[np.int64]) -> pa.Array:
+    """The value of each record in the first of its `rows`, and nothing in the others."""
+    is_first = np.diff(rows, prepend=-1) != 0
+    places = pa.array(np.where(is_first, rows, len(values)))
+    return pa.concat_arrays([values, pa.array([b""], pa.binary())]).take(places)
 
 
 def _outcomes(frames: OpenFrames) -> tuple[pa.Array, pa.Array]:
@@ -243,6 +254,7 @@ def _chunk_table(
     counts: npt.NDArray[np.integer],
     outcomes: tuple[pa.Array, pa.Array],
     mates: npt.NDArray[np.int8],
+    descriptions: pa.Array,
 ) -> pa.Table:
     chunks, starts, ends = bounds
     columns = [
@@ -256,6 +268,7 @@ def _chunk_table(
         pa.array(counts.astype(np.int8)),
         *outcomes,
         pa.array(mates),
+        descriptions,
     ]
     return pa.Table.from_arrays(columns, schema=CHUNK_SCHEMA)
 

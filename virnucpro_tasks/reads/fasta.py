@@ -11,6 +11,7 @@ from virnucpro_tasks.reads.record import (
     WHITE_SPACE,
     Limits,
     Record,
+    description_of,
     illegal_letter,
     problem_of,
     record_id_of,
@@ -49,7 +50,8 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
                 and len(header) <= limits.header_bytes
                 and len(sequence) <= limits.bases
             ):
-                yield Record(words[0], sequence, line, "", len(sequence))
+                description = words[1].rstrip() if len(words) > 1 else b""
+                yield Record(words[0], sequence, line, "", len(sequence), description=description)
             else:
                 faulty = _Unfinished(line, limits)
                 faulty.feed(part)
@@ -106,4 +108,5 @@ class _Unfinished:
             limits=self._limits,
         )
         sequence = b"" if problem else self._kept.getvalue()
-        return Record(record_id, sequence, self._line, problem, self._length)
+        description = description_of(self._header, self._limits)
+        return Record(record_id, sequence, self._line, problem, self._length, description=description)

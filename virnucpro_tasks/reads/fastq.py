@@ -12,6 +12,7 @@ from virnucpro_tasks.reads.record import (
     WHITE_SPACE,
     Limits,
     Record,
+    description_of,
     illegal_letter,
     problem_of,
     record_id_of,
@@ -98,6 +99,7 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
             hint="the file is damaged or cut off",
         )
     sequence = body.translate(_BASES_OF_FASTQ, WHITE_SPACE)
+    description = description_of(header, limits)
     if (
         record_id
         and sequence
@@ -105,7 +107,7 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
         and len(header) <= limits.header_bytes
         and len(sequence) <= limits.bases
     ):
-        return Record(record_id, sequence, line, "", len(sequence))
+        return Record(record_id, sequence, line, "", len(sequence), description=description)
     problem = problem_of(
         header_length=len(header),
         record_id=record_id,
@@ -113,7 +115,7 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
         illegal=illegal_letter(body.replace(b".", b"N"), line=line + 1),
         limits=limits,
     )
-    return Record(record_id, b"", line, problem, len(sequence))
+    return Record(record_id, b"", line, problem, len(sequence), description=description)
 
 
 def _is_empty_read(lines: list[bytes]) -> bool:

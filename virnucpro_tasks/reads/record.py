@@ -40,6 +40,7 @@ class Record(NamedTuple):
     problem: str  # empty if there is none
     length: int  # letters in the input, even if `sequence` is empty
     mate: int = 0  # 1 or 2 for a read of a pair, if the file says so
+    description: bytes = b""  # the rest of the header, without white space at its ends
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -62,6 +63,12 @@ def record_id_of(header: bytes, limits: Limits) -> bytes:
     """The first word of a header line given without its first character; empty if there is none."""
     words = (header if len(header) <= limits.header_bytes else header[: limits.kept_id_bytes]).split(None, 1)
     return words[0] if words else b""
+
+
+def description_of(header: bytes, limits: Limits) -> bytes:
+    """The rest of a header line behind the id; empty if there is none, or if the header is too long."""
+    words = header.split(None, 1) if len(header) <= limits.header_bytes else []
+    return words[1].rstrip() if len(words) > 1 else b""
 
 
 def illegal_letter(body: bytes, *, line: int) -> str:

@@ -34,6 +34,7 @@ CHUNK_SCHEMA = pa.schema(
         ("status", pa.string()),
         ("reason", pa.string()),  # why it has no score; empty if SCORED
         ("mate", pa.int8()),  # 1 or 2 for a read of a pair, else 0
+        ("description", pa.binary()),  # the rest of the header, in the first row of the record; else empty
     ]
 )
 

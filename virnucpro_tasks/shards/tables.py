@@ -20,16 +20,14 @@ from virnucpro_tasks.system.files import atomic_path, file_sha256
 
 COMPRESSION = "zstd"
 
-MATE = "mate"
-"""A column of the chunk table that a file has only if a read of its shard is one of a pair."""
-
-_STORED_WITHOUT_MATES = CHUNK_SCHEMA.remove(CHUNK_SCHEMA.get_field_index(MATE))
+OPTIONAL = {"mate": 0, "description": b""}
+"""Columns of the chunk table that a file lacks if all of its rows have this value."""
 
 
 def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
     """Write both tables of a shard atomically and return its entry for the plan."""
-    has_mates = bool(pc.max(batch.chunks[MATE]).as_py())
-    stored = batch.chunks if has_mates else batch.chunks.select(_STORED_WITHOUT_MATES.names)
+    without = [name for name, value in OPTIONAL.items() if pc.all(pc.equal(batch.chunks[name], value)).as_py()]
+    stored = batch.chunks.drop_columns(without)
     for table, path in ((stored, chunks), (batch.frames, frames)):
         with atomic_path(path) as temporary, utf8_path(temporary) as place:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
@@ -75,8 +73,13 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
             raise DamagedError(path) from None
         raise
     # Names and types of columns stand in the footer, which has no checksum.
-    if table.schema.equals(_STORED_WITHOUT_MATES):
-        return table.append_column(CHUNK_SCHEMA.field(MATE), pa.array(np.zeros(table.num_rows, np.int8)))
-    if not (table.schema.equals(FRAME_SCHEMA) or table.schema.equals(CHUNK_SCHEMA)):
+    if table.schema.equals(FRAME_SCHEMA):
+        return table
+    for name, value in OPTIONAL.items():
+        if name not in table.schema.names:
+            place = min(CHUNK_SCHEMA.get_field_index(name), table.num_columns)
+            constant = pa.repeat(pa.scalar(value, CHUNK_SCHEMA.field(name).type), table.num_rows)
+            table = table.add_column(place, CHUNK_SCHEMA.field(name), constant)
+    if not table.schema.equals(CHUNK_SCHEMA):
         raise DamagedError(path)
     return table

@@ -1,0 +1,45 @@
+"""Files that are derived from the tables of a finished job and from the content of its run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from virnucpro_tasks.output.tables import TIMED_FILES, file_name
+from virnucpro_tasks.system.file_operations import persistently, sync
+from virnucpro_tasks.system.files import file_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFile:
+    """One of the files of `output.tables.FILES`.
+
+    `content` makes its bytes from the folder of results and the report, which has the digests of all files before it.
+    `is_wanted` says for a report whether the job has the file.
+    """
+
+    name: str
+    content: Callable[[Path, dict[str, Any]], bytes]
+    is_wanted: Callable[[dict[str, Any]], bool] = lambda report: True
+
+
+DERIVED_FILES: tuple[DerivedFile, ...] = ()
+"""In the order in which they are written."""
+
+
+def write_derived(folder: Path, report: dict[str, Any], files: Sequence[DerivedFile] = DERIVED_FILES) -> None:
+    """Write the derived `files` of a job into `folder`, to the disk, and note their digests in the `report`.
+
+    The digests of TIMED_FILES go to `times`, so that reports of equal work differ in nothing else. Raises OSError.
+    """
+    prefix = report["parameters"]["outputs"]["prefix"]
+    for file in files:
+        if file.is_wanted(report):
+            name = file_name(file.name, prefix=prefix)
+            persistently(partial((folder / name).write_bytes, file.content(folder, report)))
+            sync(folder / name)
+            digests = report["times"].setdefault("sha256", {}) if file.name in TIMED_FILES else report["sha256"]
+            digests[name] = file_sha256(folder / name)
