@@ -38,9 +38,10 @@ def run_report(
     digests: dict[str, str],
     started_at: float,
     workers: Sequence[Mapping[str, Any]] = (),
+    timeline: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The content of run.json. Everything that may differ between two runs of the same work on equal devices is under
-    `times`, with `workers`, those that embedded the job.
+    `times`, with `workers`, those that embedded the job, and `timeline`, their shards.
 
     `samples` are the counts of each sample of a sample sheet; `engine` is what `engine_report` gives; `digests` maps
     result files to SHA-256 (hex); `started_at` is when finishing began, in seconds since the epoch.
@@ -87,6 +88,7 @@ def run_report(
             "seconds": round(finished_at - created_at.timestamp(), 1),
             "finishing_seconds": round(finished_at - started_at, 3),
             "workers": list(workers),
+            "shards": list(timeline),
         },
     }
 

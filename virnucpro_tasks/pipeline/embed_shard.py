@@ -155,6 +155,8 @@ class ShardWorker:
         if engine.bundle_digest != shard.job.spec.bundle_digest:
             theirs = shard.job.spec.bundle_digest
             raise BundleError(f"this worker has bundle {engine.bundle_digest[:12]}, the job {theirs[:12]}")
+        if self._record is not None:
+            self._record.begin()
         while (probe := shard.next_probe()).name != GIVEN_UP:
             state = self._try(shard, probe, engine, message, tell_share)
             if state is not None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
+from virnucpro_tasks.jobs.timeline import shard_timeline
 from virnucpro_tasks.jobs.vectors import vector_files
-from virnucpro_tasks.jobs.worker_records import worker_report
+from virnucpro_tasks.jobs.worker_records import embedded_shards, worker_report
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results, write_samples, write_summary
@@ -100,6 +101,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     # By their names: a listing may lack a file, or have those of other programs.
     digests = _digests(directory, file_places(prefix=job.spec.parameters.outputs.prefix, samples=samples))
     engine = engine_report(stats)
+    embedded = embedded_shards(job.paths, plan.to_embed)
+    tokens = [entry.tokens for entry in plan.shards]
     report = run_report(
         job.spec,
         description,
@@ -109,7 +112,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         engine=engine,
         digests=digests,
         started_at=started,
-        workers=worker_report(job.paths, plan.to_embed),
+        workers=worker_report(embedded, tokens),
+        timeline=shard_timeline(embedded, tokens),
     )
     if description.has_head:
         write_derived(directory, report)
