@@ -10,8 +10,10 @@ import pytest
 
 from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.output.chunk_scores import INTERVAL_COLUMNS
 from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
 from virnucpro_tasks.output.records import RECORD_COLUMNS
+from virnucpro_tasks.output.region_files import BED_COLUMNS, GFF_ATTRIBUTES, GFF_COLUMNS
 from virnucpro_tasks.output.samples import SAMPLE_COLUMNS
 from virnucpro_tasks.output.table import SAMPLE_COLUMN, Column
 from virnucpro_tasks.output.tables import FILES
@@ -38,10 +40,20 @@ def test_every_file_is_described() -> None:
         ("records.tsv", (*RECORD_COLUMNS, SAMPLE_COLUMN)),
         ("chunks.tsv", (*CHUNK_COLUMNS, SAMPLE_COLUMN)),
         ("samples.tsv", SAMPLE_COLUMNS),
+        ("virus_regions.bed", BED_COLUMNS),
+        ("virus_regions.gff3", GFF_COLUMNS),
+        ("chunk_scores.bedgraph", INTERVAL_COLUMNS),
     ],
 )
 def test_every_column_is_described_as_it_is_declared(file: str, columns: tuple[Column[Any], ...]) -> None:
     assert described(f"## {file}") == [(column.name, column.meaning) for column in columns]
+
+
+def test_every_attribute_is_described_as_it_is_declared() -> None:
+    attributes = re.findall(
+        r"^\| `(.+?)` \| (.+) \|$", OUTPUTS.partition("| attribute |")[2].partition("\n\n")[0], re.M
+    )
+    assert attributes == [(column.name, column.meaning) for column in GFF_ATTRIBUTES]
 
 
 @pytest.mark.parametrize("name", Status)

@@ -28,4 +28,8 @@ def test_lines_go_from_one_process_to_another_in_one_piece_unless_they_are_to_be
     part = shard_part(shard_of(CHUNKS), STYLE)
     pieces = {name: len(lines) for name, lines in part.lines.items()}
     assert pieces == {"chunks.tsv": 1, "prediction_results.txt": 1, "prediction_results_highestscore.csv": 4}
+    assert [list(spans.lines) for spans in part.spans] == [
+        ["virus_regions.bed", "virus_regions.gff3"],
+        ["chunk_scores.bedgraph"],
+    ]
     assert pickle.loads(pickle.dumps(part)) == part

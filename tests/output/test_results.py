@@ -56,4 +56,7 @@ def test_no_shards_give_headers(tmp_path: Path) -> None:
         "chunks.tsv": 1,
         "prediction_results.txt": 1,
         "prediction_results_highestscore.csv": 1,
+        "virus_regions.bed": 1,
+        "virus_regions.gff3": 1,
+        "chunk_scores.bedgraph": 0,
     }

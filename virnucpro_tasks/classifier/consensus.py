@@ -42,7 +42,10 @@ class ChunkScores:
     @property
     def means(self) -> list[float]:
         """Mean P(virus) of each chunk; NaN without frames."""
-        return [mean_virus_score(*pair) for pair in zip(self.virus_sum.tolist(), self.frames.tolist(), strict=True)]
+        means = np.full(len(self.frames), np.nan)
+        # The sum over the few frames of a chunk is a whole number that a float64 holds exactly.
+        np.divide(self.virus_sum, self.frames, out=means, where=self.frames > 0)
+        return np.ldexp(means, -SUM_BITS).tolist()
 
 
 def frame_is_virus(scores: Floats) -> Bools:

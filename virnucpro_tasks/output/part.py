@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.records import RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
+from virnucpro_tasks.output.spans import SpanPart
 from virnucpro_tasks.output.table import Lines, TableStyle
-from virnucpro_tasks.output.tables import RECORD_TABLES, SHARD_TABLES
+from virnucpro_tasks.output.tables import RECORD_TABLES, SHARD_TABLES, SPAN_FILES
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
 
@@ -18,8 +19,8 @@ class ShardPart:
     """All that one shard adds to the tables and the report; with a sample sheet to those of its `sample`.
 
     `lines` are those of SHARD_TABLES. `record_lines` are those of RECORD_TABLES for the records that lie in this shard
-    as a whole, and `counts` counts these; `first` and `last` may go on in other shards. `stats` are of the engine that
-    computed its vectors.
+    as a whole, and `counts` counts these; `first` and `last` may go on in other shards. `spans` are by kind, in the
+    order of SPAN_FILES. `stats` are of the engine that computed its vectors.
     """
 
     lines: Lines
@@ -27,6 +28,7 @@ class ShardPart:
     counts: ResultCounts
     first: tuple[RecordSummary, ...]
     last: tuple[RecordSummary, ...]
+    spans: tuple[SpanPart, ...]
     stats: EngineStats
     sample: str = ""
 
@@ -42,6 +44,7 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
         counts=counts,
         first=tuple(records[:1]),
         last=tuple(records[1:][-1:]),
+        spans=tuple(files.part(rows, style) for files in SPAN_FILES),
         stats=shard.stats,
         sample=style.sample,
     )

@@ -16,16 +16,17 @@ from virnucpro_tasks.output.part import ShardPart, written_records
 from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.samples import SAMPLES, SampleCounts
 from virnucpro_tasks.output.sorted_lines import SortedLines
+from virnucpro_tasks.output.spans import SpanMerger
 from virnucpro_tasks.output.table import Lines, Table, TableStyle
-from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, TABLES
+from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, SPAN_FILES, TABLES
 from virnucpro_tasks.system.file_operations import persistently, sync
 
 Writer = Callable[[list[bytes]], None]
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
-Do not draw conclusions from them. This holds for prediction_results.txt and prediction_results_highestscore.csv
-too, whose columns leave no room to say so.
+Do not draw conclusions from them. This holds for all files here, also for those whose form leaves no room to say so,
+such as prediction_results.txt and prediction_results_highestscore.csv.
 """
 
 
@@ -113,13 +114,17 @@ def _say_demonstration(directory: Path) -> None:
 def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[Lines, ResultCounts]]:
     """The lines of all tables in the order of the input, and the counts of the records that are complete with them."""
     merger = RecordMerger()
+    span_mergers = [SpanMerger(files, style) for files in SPAN_FILES]
     for part in parts:
         yield written_records([*merger.add(part.first), *(merger.end() if part.last else ())], style)
         if part.last:
             yield part.record_lines, part.counts
             list(merger.add(part.last))
         yield part.lines, ResultCounts()
+        for spans, found in zip(span_mergers, part.spans, strict=True):
+            yield from ((lines, ResultCounts()) for lines in spans.add(found))
     yield written_records(list(merger.end()), style)
+    yield from ((spans.end(), ResultCounts()) for spans in span_mergers)
 
 
 @contextmanager

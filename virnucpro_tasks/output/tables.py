@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from virnucpro_tasks.output.chunk_scores import INTERVAL_FILES
 from virnucpro_tasks.output.chunks import CHUNKS
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
 from virnucpro_tasks.output.records import RECORDS, RecordSummary
+from virnucpro_tasks.output.region_files import REGION_FILES
 from virnucpro_tasks.output.samples import SAMPLES
 from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.spans import SpanFiles
 from virnucpro_tasks.output.table import Table
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
@@ -19,11 +22,18 @@ RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS,)
 SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)
 """Written from the chunk rows of each shard."""
 
+SPAN_FILES: tuple[SpanFiles[Any], ...] = (REGION_FILES, INTERVAL_FILES)
+"""Written from runs of chunks in a record, of which the next shard may have a part."""
+
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 TIMED_FILES: tuple[str, ...] = ()
 """Files that tell times. Their digests are under `times` in run.json, so that equal work gives an equal rest of it."""
 
-TABLES: tuple[Table[Any], ...] = (*RECORD_TABLES, *SHARD_TABLES)
+TABLES: tuple[Table[Any], ...] = (
+    *RECORD_TABLES,
+    *SHARD_TABLES,
+    *(table for files in SPAN_FILES for table in files.tables),
+)
 
 FILES = {
     **{table.name: table.meaning for table in (*TABLES, SAMPLES)},
