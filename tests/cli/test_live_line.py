@@ -104,8 +104,9 @@ def test_messages_are_printed_above_the_line_which_is_drawn_again() -> None:
     # The row was cleared before, and the same state is drawn again below.
     assert before.endswith(f"\r{CLEAR_ROW} {CLEAR_REST}\r")
     assert lines_shown(before)[-1].startswith("embedding")
-    assert lines_shown(message + after)[0] == "warning: " + "long " * 29 + "long"
-    assert lines_shown(after)[1] == lines_shown(before)[-1]
+    first, second, third, *_ = lines_shown(message + after)
+    assert f"{first} {second}" == "warning: " + "long " * 29 + "long"
+    assert third == lines_shown(before)[-1]
 
 
 RESIZED = """

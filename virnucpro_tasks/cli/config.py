@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.messages import print_json
+from virnucpro_tasks.cli.messages import print_json, print_text
 from virnucpro_tasks.cli.options import (
     WholeHelpGroup,
     bundle_option,
@@ -39,4 +39,4 @@ def show(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     for setting in fields(Settings):
         value = "" if values[setting.name] is None else values[setting.name]
         click.echo(f"{setting.name} = {value}")
-        click.echo(f"    {setting.metadata['help']}; {ENVIRONMENT_PREFIX}{setting.name.upper()}")
+        print_text(f"    {setting.metadata['help']}; {ENVIRONMENT_PREFIX}{setting.name.upper()}")

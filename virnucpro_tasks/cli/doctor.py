@@ -18,7 +18,7 @@ import click
 from virnucpro_tasks.broker import find_server
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.leftovers import Leftover, find_leftovers, remove_leftovers
-from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.messages import print_json, print_text, say
 from virnucpro_tasks.cli.options import PathType, bundle_option, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import ExitCode, InputError, VirnucproError, counted
 from virnucpro_tasks.jobs.find import require_store
@@ -81,7 +81,8 @@ def command(context: click.Context, /, *, folders: tuple[Path, ...], clean: bool
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.check}: {finding.detail}")
+            mark = "ok     " if finding.ok else "MISSING"
+            print_text(f"{mark}  {finding.check}: {finding.detail}", hanging=len(f"{mark}  "))
     missing = [finding.check for finding in findings if not finding.ok and finding.check not in ONE_SHOT_ONLY]
     return ExitCode.UNREACHABLE if missing else ExitCode.OK
 
@@ -93,7 +94,7 @@ def _clean(places: list[Path], leftovers: list[Leftover], *, as_json: bool) -> i
         print_json({"removed": [str(one.path) for one in removed], "left": [str(one.path) for one in left]})
     else:
         for one in removed:
-            click.echo(f"removed  {one}")
+            print_text(f"removed  {one}")
         if not leftovers:
             click.echo("no leftovers of killed runs")
     for one in left:

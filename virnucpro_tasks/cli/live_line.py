@@ -6,7 +6,6 @@ cursor there, so the next redraw clears all of it; nothing is left behind, as it
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +18,12 @@ from rich.segment import Segment
 from virnucpro_tasks.cli.messages import printing_above
 from virnucpro_tasks.cli.progress import Show, facts, joined, share_done
 from virnucpro_tasks.cli.rate import Rate, RateMeter
+from virnucpro_tasks.cli.terminal_text import columns
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 
 STATE_CHARACTERS = max(map(len, JobState))
 LEAST_COLUMNS = STATE_CHARACTERS + 1
 """The narrowest terminal that has room for the state."""
-
-USUAL_COLUMNS = 80
-"""Width of a terminal that does not say it."""
 
 BAR_CHARACTERS = 40
 LEAST_BAR_CHARACTERS = 8
@@ -79,7 +76,7 @@ class LiveLine:
     def show(self, progress: Progress, wait: Wait | None = None) -> None:
         rate = self._meter.measure(progress)
         line = ProgressLine(progress, rate, wait=wait, elapsed_seconds=self._clock() - self._started_at)
-        self._console.width = columns()
+        self._console.width = columns(sys.stderr)
         with self._console.capture() as captured:
             self._console.print(line, end="")
         if captured.get() != self._drawn:
@@ -105,17 +102,6 @@ class LiveLine:
 def terminal_console() -> Console:
     """Standard error as rich sees it: its colours, its characters, and whether lines can be redrawn there."""
     return Console(file=sys.stderr, highlight=False)
-
-
-def columns() -> int:
-    """The present width of the terminal; COLUMNS makes it narrower, since a line must not wrap."""
-    wished = os.environ.get("COLUMNS", "")
-    try:
-        present = os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_COLUMNS
-    except (OSError, ValueError):
-        present = USUAL_COLUMNS
-    # COLUMNS=0 says that the width is unknown.
-    return min(present, int(wished)) if wished.isdecimal() and int(wished) else present
 
 
 @contextmanager

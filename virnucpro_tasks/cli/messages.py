@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from virnucpro_tasks.cli.terminal_text import fitted
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 def print_json(content: Any) -> None:
     """Print `content` as indented JSON on standard output."""
     click.echo(json.dumps(content, indent=2))
+
+
+def print_text(text: str, *, hanging: int = 0) -> None:
+    """Print a text for a person on standard output; on a terminal broken between words, the rest of a line indented."""
+    click.echo(fitted(text, sys.stdout, hanging=hanging))
 
 
 class RedrawnLine(Protocol):
@@ -47,13 +53,13 @@ def printing_above(line: RedrawnLine) -> Iterator[None]:
         _redrawn.remove(line)
 
 
-def say(text: str, *, quiet: bool = False) -> None:
-    """Print a message for a person on standard error, unless `quiet`."""
+def say(text: str, *, quiet: bool = False, hanging: int = 0) -> None:
+    """Print a message for a person on standard error, unless `quiet`; on a terminal as `print_text` does."""
     if quiet:
         return
     for line in _redrawn:
         line.clear()
-    click.echo(text, err=True)
+    click.echo(fitted(text, sys.stderr, hanging=hanging), err=True)
     for line in _redrawn:
         line.draw()
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.rate import Rate, RateMeter
+from virnucpro_tasks.cli.terminal_text import columns
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 
 PLAIN_LINE_SECONDS = 30.0
@@ -133,10 +134,10 @@ def progress_display(*, quiet: bool = False) -> Iterator[Show]:
     # Without TERM nobody knows what the terminal can do.
     if sys.stderr.isatty() and os.environ.get("TERM"):
         # Imported here: rich takes longer to import than most commands take to run.
-        from virnucpro_tasks.cli.live_line import LEAST_COLUMNS, columns, live_line, terminal_console
+        from virnucpro_tasks.cli.live_line import LEAST_COLUMNS, live_line, terminal_console
 
         console = terminal_console()
-        if console.is_interactive and columns() >= LEAST_COLUMNS:
+        if console.is_interactive and columns(sys.stderr) >= LEAST_COLUMNS:
             with live_line(console) as show:
                 yield show
             return

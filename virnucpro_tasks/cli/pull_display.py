@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import click
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.errors import printable
 from virnucpro_tasks.models.download import Watcher
 from virnucpro_tasks.models.manifest import PublishedFile
@@ -106,9 +106,9 @@ class Display:
         if self._quiet:
             return
         if self._live is not None:
-            self._console.print(Text(printable(text)), soft_wrap=True)
+            self._console.print(Text(printable(text)))
         else:
-            click.echo(printable(text), err=True)
+            say(printable(text))
 
     def begin(self, model: str, file: PublishedFile) -> Watcher:
         """Show `file` from now on, instead of the one before."""

@@ -8,7 +8,7 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.job_argument import job_argument, meant_job
-from virnucpro_tasks.cli.messages import print_json, say
+from virnucpro_tasks.cli.messages import print_json, print_text, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
 from virnucpro_tasks.errors import BrokerError
@@ -54,12 +54,12 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     if as_json:
         print_json(report)
         return
-    click.echo(f"{job.job_id}  {describe(progress, wait=wait)}")
+    print_text(f"{job.job_id}  {describe(progress, wait=wait)}")
     if progress.message:
-        click.echo(progress.message)
+        print_text(progress.message)
     for line in report["troubles"]:
-        click.echo(line)
+        print_text(line)
     if names := report["workers"]:
-        click.echo(f"workers: {', '.join(names)}")
+        print_text(f"workers: {', '.join(names)}")
     for line in missing:
-        click.echo(line)
+        print_text(line)

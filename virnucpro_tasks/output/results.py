@@ -25,8 +25,8 @@ Writer = Callable[[list[bytes]], None]
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
-Do not draw conclusions from them. This holds for all files here, also for those whose form leaves no room to say so,
-such as prediction_results.txt and prediction_results_highestscore.csv.
+Do not draw conclusions from them. This holds for prediction_results.txt and prediction_results_highestscore.csv
+too, whose columns leave no room to say so.
 """
 
 
