@@ -12,11 +12,13 @@ from virnucpro_tasks.cli.main import COMMANDS
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.output.chunk_scores import INTERVAL_COLUMNS
 from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
+from virnucpro_tasks.output.contigs import CONTIG_COLUMNS
 from virnucpro_tasks.output.records import RECORD_COLUMNS
 from virnucpro_tasks.output.region_files import BED_COLUMNS, GFF_ATTRIBUTES, GFF_COLUMNS
 from virnucpro_tasks.output.samples import SAMPLE_COLUMNS
 from virnucpro_tasks.output.table import SAMPLE_COLUMN, Column
 from virnucpro_tasks.output.tables import FILES
+from virnucpro_tasks.output.virus_summary import VIRUS_SUMMARY_COLUMNS
 from virnucpro_tasks.reads.tables import Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,8 @@ def test_every_file_is_described() -> None:
     ("file", "columns"),
     [
         ("records.tsv", (*RECORD_COLUMNS, SAMPLE_COLUMN)),
+        ("virus_summary.tsv", VIRUS_SUMMARY_COLUMNS),
+        ("contigs.tsv", CONTIG_COLUMNS),
         ("chunks.tsv", (*CHUNK_COLUMNS, SAMPLE_COLUMN)),
         ("samples.tsv", SAMPLE_COLUMNS),
         ("virus_regions.bed", BED_COLUMNS),

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import csv
-import io
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from output.stored import stored_shard
 from output.tables import Chunk, shard_of, write
 
-from virnucpro_tasks.output.legacy import read_back, score_texts
-from virnucpro_tasks.output.scored import ScoredShard
-from virnucpro_tasks.reads.tables import FRAME_NAMES
+from virnucpro_tasks.output.legacy import score_texts
 
 STORED = {
     "reference_vanilla_output": "original",
@@ -22,22 +17,6 @@ STORED = {
     "test_fixed_500bp_refactored/test_fixed_500bp_merged": "broad",
 }
 FILES = ("prediction_results.txt", "prediction_results_highestscore.csv")
-
-
-def stored_shard(frames_file: Path) -> ScoredShard:
-    """The shard that a stored prediction_results.txt tells of."""
-    rows = list(csv.DictReader(io.StringIO(frames_file.read_text()), delimiter="\t"))
-    chunks, names, scores = [], [], []
-    for record, (chunk_id, group) in enumerate(groupby(rows, key=lambda row: row["Sequence_ID"][:-2])):
-        members = list(group)
-        record_id, _, number = chunk_id.rpartition("_chunk_")
-        chunks.append(Chunk(record, record_id.encode(), int(number), 0, 500, 500, [0.5] * len(members)))
-        names += [FRAME_NAMES.index(row["Sequence_ID"][-2:]) for row in members]
-        scores += [[row["score1"], row["score2"]] for row in members]
-    shard = shard_of(chunks)
-    column = shard.frames.schema.get_field_index("frame")
-    frames = shard.frames.set_column(column, shard.frames.schema.field("frame"), pa.array(names, pa.int8()))
-    return ScoredShard(shard.chunks, frames, np.array(scores, np.float32), shard.quarantined, {})
 
 
 @pytest.mark.parametrize(("folder", "dialect"), STORED.items())
@@ -100,22 +79,3 @@ def test_number_formats_of_the_dialects() -> None:
     assert score_texts(scores, dialect="original") == ([b"0.12100612", b"1.0"], [b"1e-05", b"0.0011595711"])
     wide = float(np.float32(0.12100612))
     assert score_texts(scores, dialect="broad")[0] == [repr(wide).encode(), b"1.0"]
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("0.12100530415773392", "0.1210053041577339"),
-        ("0.9988405108451843", "0.9988405108451844"),
-        ("0.9199240207672119", "0.919924020767212"),
-        ("0.22702862322330475", "0.2270286232233047"),
-        ("1.1339166121615563e-05", "1.1339166121615564e-05"),
-        ("2.1371777620515786e-05", "2.1371777620515783e-05"),
-        ("1.3419463574011075e-15", "1.3419463574011077e-15"),
-        ("1.0", "1.0"),
-        ("0.0", "0.0"),
-        ("0.5", "0.5"),
-    ],
-)
-def test_scores_are_read_back_as_pandas_2_reads_them(written: str, read: str) -> None:
-    assert read_back(written.encode()).decode() == read

@@ -53,6 +53,8 @@ def test_no_shards_give_headers(tmp_path: Path) -> None:
     assert counts.records.total() == 0
     assert {name: content.count(b"\n") for name, content in files(tmp_path).items()} == {
         "records.tsv": 1,
+        "virus_summary.tsv": 1,
+        "contigs.tsv": 1,
         "chunks.tsv": 1,
         "prediction_results.txt": 1,
         "prediction_results_highestscore.csv": 1,

@@ -15,20 +15,29 @@ LINE_END = b"\n"
 _QUOTED = re.compile(rb'^[=+\-@]|["\t\r\n]')
 """Quotes and separators would break the table, the leading signs make a spreadsheet compute."""
 
+_QUOTED_IN_CSV = re.compile(rb'["\t\r\n]')
+
 _MATES = (NOT_AVAILABLE, b"1", b"2")
 _CALLS = {False: b"others", True: b"virus", None: NOT_AVAILABLE}
 
 
 def text_field(content: bytes) -> bytes:
     """`content`, put between double quotes (as the csv module does) where a reader or a spreadsheet needs them."""
-    if _QUOTED.search(content):
-        return b'"' + content.replace(b'"', b'""') + b'"'
-    return content
+    return _quoted(content) if _QUOTED.search(content) else content
+
+
+def _quoted(content: bytes) -> bytes:
+    return b'"' + content.replace(b'"', b'""') + b'"'
 
 
 def texts(values: Iterable[bytes]) -> list[bytes]:
     """Texts, quoted where needed."""
     return [text_field(value) for value in values]
+
+
+def csv_texts(values: Iterable[bytes]) -> list[bytes]:
+    """Texts, quoted where a reader of CSV needs it; programs that split lines at tabs read all others unchanged."""
+    return [_quoted(value) if _QUOTED_IN_CSV.search(value) else value for value in values]
 
 
 def repeated_texts(values: Sequence[bytes]) -> list[bytes]:
@@ -50,6 +59,11 @@ def mates(values: Iterable[int]) -> list[bytes]:
 def fractions(values: Iterable[float]) -> list[bytes]:
     """Shares of a whole, with four decimals."""
     return [b"%.4f" % value for value in values]
+
+
+def decimals(values: Iterable[float]) -> list[bytes]:
+    """Numbers with the fewest digits that tell them apart."""
+    return [b"%a" % value for value in values]
 
 
 def scores(values: Iterable[float]) -> list[bytes]:

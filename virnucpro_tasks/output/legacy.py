@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from virnucpro_tasks.classifier.consensus import frame_is_virus
 from virnucpro_tasks.models.sizes import CLASSES
+from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Table, TableStyle
 
@@ -30,10 +31,6 @@ CHUNKS_HEADERS = {
 
 _LABELS = tuple(label.encode() for label in CLASSES)
 _TRUTH = (b"False", b"True")
-_EXACT_DIGITS = 15
-"""Decimal digits that a float64 always holds exactly."""
-_READ_DIGITS = 17
-"""Digits that pandas reads."""
 
 
 def frame_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
@@ -54,10 +51,11 @@ def chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
     if style.dialect == ORIGINAL:
         return [b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called]
-    maxima = np.stack([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]], axis=1)
-    others, virus = ([read_back(text) for text in column] for column in score_texts(maxima, dialect=BROAD))
+    others, virus = (
+        read_back(maxima[scored]).tolist() for maxima in (rows.scores.highest_others, rows.scores.highest_virus)
+    )
     return [
-        b"%b\t%b\t%b\t%b\n" % (ids[row], _TRUTH[is_virus], *scores)
+        b"%b\t%b\t%a\t%a\n" % (ids[row], _TRUTH[is_virus], *scores)
         for (row, is_virus), *scores in zip(called, others, virus, strict=True)
     ]
 
@@ -69,22 +67,6 @@ def score_texts(scores: npt.NDArray[np.float32], *, dialect: str) -> tuple[list[
         # str of a NumPy float32 has the fewest digits that tell it from its neighbours.
         return [str(score).encode() for score in others], [str(score).encode() for score in virus]
     return [repr(score).encode() for score in others.tolist()], [repr(score).encode() for score in virus.tolist()]
-
-
-def read_back(text: bytes) -> bytes:
-    """The number `text` as pandas' default parser reads and writes it: its last digit can differ.
-
-    The parser (`precise_xstrtod` of pandas) collects the first 17 digits in a float64, zeros before and after the
-    point included, one by one, drops the others, and divides by a power of ten; both round.
-    """
-    mantissa, _, exponent = text.decode().partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    fraction = fraction[: _READ_DIGITS - len(whole)]
-    digits = whole + fraction
-    number = float(digits[:_EXACT_DIGITS])
-    for digit in digits[_EXACT_DIGITS:]:
-        number = number * 10.0 + float(digit)
-    return repr(number / float(f"1e{len(fraction) - int(exponent or 0)}")).encode()
 
 
 LEGACY_FRAMES = Table(

@@ -134,7 +134,7 @@ def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[W
     with persistently(lambda: file.open("wb")) as handle:
         handle.write(table.header(style))
         if table.is_sorted(style):
-            by_id = SortedLines(file.parent)
+            by_id = SortedLines(file, has_key=table.has_sort_key)
             yield by_id.extend
             handle.writelines(by_id.lines())
         else:

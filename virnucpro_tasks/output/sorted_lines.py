@@ -13,9 +13,16 @@ from virnucpro_tasks.system.file_operations import persistently
 RUN_LINES = 500_000
 """Lines held in memory before a run is written."""
 
+RUN_BYTES = 64 * 2**20
+"""Bytes of lines held in memory before a run is written."""
+
 
 def _key(line: bytes) -> bytes:
     return line.partition(b"\t")[0]
+
+
+def _without_key(line: bytes) -> bytes:
+    return line.partition(b"\t")[2]
 
 
 def _opened(run: Path) -> BinaryIO:
@@ -25,31 +32,39 @@ def _opened(run: Path) -> BinaryIO:
 class SortedLines:
     """Collects lines and gives them back sorted by the bytes before their first tab; equal ones keep their order.
 
-    For UTF-8 that is the order of text by code points. Runs are files in `folder`; `lines` removes them.
+    For UTF-8 that is the order of text by code points. With `has_key` these bytes are a key to sort by, which is not
+    given back. Runs are files beside `file` that begin with its name; `lines` removes them.
     """
 
-    def __init__(self, folder: Path, *, run_lines: int = RUN_LINES) -> None:
-        self._folder = folder
+    def __init__(
+        self, file: Path, *, has_key: bool = False, run_lines: int = RUN_LINES, run_bytes: int = RUN_BYTES
+    ) -> None:
+        self._file = file
+        self._has_key = has_key
         self._run_lines = run_lines
+        self._run_bytes = run_bytes
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._runs: list[Path] = []
 
     def extend(self, lines: list[bytes]) -> None:
         """Add lines, each with its line end."""
         self._held.extend(lines)
-        if len(self._held) >= self._run_lines:
-            run = self._folder / f".sorted.{len(self._runs)}.tmp"
+        self._held_bytes += sum(map(len, lines))
+        if len(self._held) >= self._run_lines or self._held_bytes >= self._run_bytes:
+            run = self._file.with_name(f".{self._file.name}.{len(self._runs)}.tmp")
             self._held.sort(key=_key)
             with persistently(lambda: run.open("wb")) as target:
                 target.writelines(self._held)
             self._runs.append(run)
-            self._held = []
+            self._held, self._held_bytes = [], 0
 
     def lines(self) -> Iterator[bytes]:
         """All lines in order; to be read to the end, once."""
         self._held.sort(key=_key)
         with ExitStack() as stack:
             files: list[BinaryIO] = [stack.enter_context(_opened(run)) for run in self._runs]
-            yield from heapq.merge(*files, self._held, key=_key)
+            found = heapq.merge(*files, self._held, key=_key)
+            yield from map(_without_key, found) if self._has_key else found
         for run in self._runs:
             run.unlink()

@@ -93,9 +93,9 @@ class Table(Generic[Rows]):
     """One result file.
 
     `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
-    its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style. Of a table that
-    `is_joined` there is one for each sample, and one with the rows of all of them. The name of a table that
-    `is_prefixed` begins with the prefix of the job.
+    its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style, with `has_sort_key` by
+    a first field that is not written. Of a table that `is_joined` there is one for each sample, and one with the rows
+    of all of them. The name of a table that `is_prefixed` begins with the prefix of the job.
     """
 
     name: str
@@ -104,6 +104,7 @@ class Table(Generic[Rows]):
     lines: Callable[[Rows, TableStyle], list[bytes]]
     is_sorted: Callable[[TableStyle], bool] = lambda style: False
     is_joined: bool = False
+    has_sort_key: bool = False
     is_prefixed: bool = False
 
     def file(self, style: TableStyle) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from virnucpro_tasks.output.chunk_scores import INTERVAL_FILES
 from virnucpro_tasks.output.chunks import CHUNKS
+from virnucpro_tasks.output.contigs import CONTIGS
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
 from virnucpro_tasks.output.records import RECORDS, RecordSummary
 from virnucpro_tasks.output.region_files import REGION_FILES
@@ -14,9 +15,10 @@ from virnucpro_tasks.output.samples import SAMPLES
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.spans import SpanFiles
 from virnucpro_tasks.output.table import Table
+from virnucpro_tasks.output.virus_summary import VIRUS_SUMMARY
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
-RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS,)
+RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SUMMARY, CONTIGS)
 """Written from the summaries of complete records."""
 
 SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)

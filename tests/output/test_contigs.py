@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from output.stored import stored_shard
+from output.tables import Chunk, read_table, shard_of, write
+
+from virnucpro_tasks.output.contigs import CONTIG_COLUMNS, CONTIGS
+from virnucpro_tasks.output.legacy import LEGACY_CHUNKS
+from virnucpro_tasks.output.records import RecordMerger, RecordSummary, record_summaries
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.table import TableStyle
+
+BROAD = TableStyle("broad", ["reads.fasta"], "model", 500)
+NAMES = [column.name for column in CONTIG_COLUMNS]
+
+
+def natural(record_id: str) -> list[int | str]:
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", record_id.lower()))]
+
+
+def from_consensus(text: str) -> list[dict[str, object]]:
+    """Rows of contigs.tsv from a consensus file of the Broad's tool, by the pipeline's rules and nothing of ours."""
+    by_contig: dict[str, list[tuple[float, float]]] = {}
+    for row in csv.DictReader(io.StringIO(text), delimiter="\t"):
+        contig = re.sub(r"_chunk_\d+$", "", row["Modified_ID"])
+        by_contig.setdefault(contig, []).append((float(row["max_score_0"]), float(row["max_score_1"])))
+    found = []
+    for contig in sorted(by_contig, key=natural):
+        chunks = by_contig[contig]
+        deltas = [virus - others for others, virus in chunks]
+        weights = [math.sqrt(abs(delta)) for delta in deltas]
+        total = math.fsum(weights)
+        if total > 0:
+            weighted = math.fsum(delta * weight for delta, weight in zip(deltas, weights, strict=True)) / total
+        else:
+            weighted = math.fsum(deltas) / len(deltas)
+        viral = sum(virus > 0.8 and others < 0.3 for others, virus in chunks)
+        nonviral = sum(others > 0.8 and virus < 0.3 for others, virus in chunks)
+        ambiguous = sum(others > 0.7 and virus > 0.7 for others, virus in chunks)
+        clear = len(chunks) - ambiguous
+        shares = [number / clear if clear else 0 for number in (viral, nonviral)]
+        if weighted > 0.3:
+            call = "Viral"
+            confident = viral >= 1 and shares[0] >= 0.1
+        elif weighted < -0.3:
+            call = "Non-viral"
+            confident = nonviral >= 1 and shares[1] >= 0.1
+        else:
+            call, confident = "Ambiguous", False
+        if call == "Ambiguous":
+            tier = "review"
+        elif not confident:
+            tier = "low_confidence"
+        else:
+            tier = "high_confidence" if abs(weighted) > 0.6 else "moderate_confidence"
+        if len(chunks) < 5:
+            tier = {"high_confidence": "low_confidence", "moderate_confidence": "low_confidence"}.get(tier, "review")
+        numbers = (len(chunks), viral, nonviral, ambiguous, *(round(share, 3) for share in shares))
+        found.append(dict(zip(NAMES, (contig, call, tier, round(weighted, 3), *numbers), strict=True)))
+    return found
+
+
+def parsed(row: dict[str, str]) -> dict[str, object]:
+    """A row of contigs.tsv with its numbers as numbers."""
+    return {name: value if name in NAMES[:3] else float(value) for name, value in row.items()}
+
+
+@pytest.mark.parametrize(
+    "folder", ["test_with_orfs_refactored/test_with_orfs_merged", "test_fixed_500bp_refactored/test_fixed_500bp_merged"]
+)
+def test_calls_of_stored_files_are_those_of_an_independent_script(shared: Path, tmp_path: Path, folder: str) -> None:
+    stored = shared / "reference" / folder
+    write(tmp_path, stored_shard(stored / "prediction_results.txt"))
+    rows = [parsed(row) for row in read_table(tmp_path / "contigs.tsv")]
+    assert rows == from_consensus((stored / "prediction_results_highestscore.csv").read_text())
+    assert len(rows) == 2
+
+
+def random_chunks(chosen: random.Random) -> Iterator[Chunk]:
+    """Chunks of a few contigs, many of them short, with scores that are sure, equal, zero, or anything."""
+    contigs = chosen.sample(range(200), chosen.randrange(1, 6))
+    for record, number in enumerate(contigs):
+        record_id = chosen.choice([b"NODE_%d", b"k141_%d flag".split()[0], b"contig%d.1", b"%d"]) % number
+        bias = chosen.choice([0.02, 0.3, 0.5, 0.7, 0.98])
+        for chunk in range(1, chosen.choice([1, 2, 4, 5, 6, 30]) + 1):
+            scores = [chosen.choice([bias, bias, chosen.random(), 0.5, 0, 1]) for _ in range(chosen.randrange(7))]
+            status = ("scored", "") if scores else ("no_open_frame", "no frame without a stop codon")
+            yield Chunk(record, record_id, chunk, 500 * (chunk - 1), 500 * chunk, 15_000, scores, *status)
+
+
+def of_shards(shards: list[list[Chunk]]) -> tuple[list[RecordSummary], str]:
+    """The records of a job of these shards, and its consensus file."""
+    rows = [ScoredRows.of(shard_of(chunks)) for chunks in shards]
+    merger = RecordMerger()
+    records = [record for some in rows for record in merger.add(record_summaries(some))]
+    text = LEGACY_CHUNKS.header(BROAD) + b"".join(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))
+    return [*records, *merger.end()], text.decode()
+
+
+def test_calls_of_random_files_are_those_of_an_independent_script_however_they_are_cut() -> None:
+    chosen = random.Random(0)
+    seen = set()
+    for _ in range(1_000):
+        chunks = list(random_chunks(chosen))
+        cuts = sorted(chosen.sample(range(1, len(chunks)), min(3, len(chunks) - 1)))
+        shards = [chunks[start:end] for start, end in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]
+        records, consensus = of_shards(shards)
+        assert records == of_shards([chunks])[0]
+        keyed = sorted(CONTIGS.lines(records, BROAD), key=lambda line: line.partition(b"\t")[0])
+        text = CONTIGS.header(BROAD) + b"".join(line.partition(b"\t")[2] for line in keyed)
+        rows = [parsed(row) for row in csv.DictReader(io.StringIO(text.decode()), delimiter="\t")]
+        assert rows == from_consensus(consensus)
+        seen.update((row["call"], row["tier"]) for row in rows)
+    assert len(seen) == 9
+
+
+def test_contigs_are_in_natural_order_and_records_of_one_id_in_that_of_the_input(tmp_path: Path) -> None:
+    ids = [b"c_10", b"c_9", b"C_9", b"b_100", b"c_9"]
+    chunks = [Chunk(place, name, 1, 0, 500, 500, [place / 8]) for place, name in enumerate(ids)]
+    write(tmp_path, shard_of(chunks[:3]), shard_of(chunks[3:]))
+    rows = [(row["ID"], row["weighted_delta"]) for row in read_table(tmp_path / "contigs.tsv")]
+    assert rows == [("b_100", "-0.25"), ("c_9", "-0.75"), ("C_9", "-0.5"), ("c_9", "0.0"), ("c_10", "-1.0")]
+
+
+def test_only_records_with_a_scored_chunk_are_listed(tmp_path: Path) -> None:
+    chunks = [
+        Chunk(0, b"short", 0, 0, 0, 20, [], "too_short", "length 20"),
+        Chunk(1, b"stops", 1, 0, 500, 500, [], "no_open_frame", "no frame without a stop codon"),
+        Chunk(2, b"bad", 1, 0, 500, 500, [0.9], quarantined=True),
+        Chunk(3, b"partly", 1, 0, 500, 900, [0.9], quarantined=True),
+        Chunk(3, b"partly", 2, 400, 900, 900, [0.25]),
+    ]
+    write(tmp_path, shard_of(chunks, reason="NaN"))
+    assert (tmp_path / "contigs.tsv").read_text() == (
+        "ID\tcall\ttier\tweighted_delta\tn_chunks\tn_confident_viral\tn_confident_nonviral\tn_ambiguous\t"
+        "viral_proportion\tnonviral_proportion\n"
+        "partly\tNon-viral\treview\t-0.5\t1\t0\t0\t0\t0.0\t0.0\n"
+    )
+
+
+def test_hostile_ids_are_read_back_unchanged(tmp_path: Path) -> None:
+    ids = [b"=1+1", b'"', b'a"b"', b"<script>", b"-1", b"#x", b"\xff\x00\x01", b"9" * 10_000, b"NA", b"x" * 10_000]
+    write(tmp_path, shard_of([Chunk(place, name, 1, 0, 500, 500, [0.75]) for place, name in enumerate(ids)]))
+    read = [row["ID"].encode(errors="surrogateescape") for row in read_table(tmp_path / "contigs.tsv")]
+    assert sorted(read) == sorted(ids)
+    lines = (tmp_path / "contigs.tsv").read_bytes().splitlines()[1:]
+    assert {line.split(b"\t")[0] for line in lines} >= {name for name in ids if b'"' not in name}
