@@ -283,7 +283,8 @@ def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path
     silent = {name for name, content in files.items() if b"demonstration" not in content.lower()}
     # Their columns are fixed; DEMONSTRATION.txt beside them speaks of all, and names those that other tools write, too.
     legacy = {"prediction_results.txt", "prediction_results_highestscore.csv"}
-    assert silent == legacy | {"virus_regions.bed", "virus_regions.gff3", "chunk_scores.bedgraph"}
+    regions = {"virus_regions.bed", "virus_regions.gff3", "chunk_scores.bedgraph"}
+    assert silent == legacy | regions | {"contigs.tsv", "virus_summary.tsv"}
     assert all(name.encode() in files["DEMONSTRATION.txt"] for name in legacy)
 
 
