@@ -16,6 +16,7 @@ def test_files_are_the_tables_and_then_the_reports() -> None:
     assert list(FILES) == [
         *(table.name for table in TABLES),
         "samples.tsv",
+        "report.html",
         "run.json",
         "virnucpro.log",
         "DEMONSTRATION.txt",

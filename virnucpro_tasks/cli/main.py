@@ -35,6 +35,7 @@ COMMANDS = {
     "watch": "Follow one job until it ends.",
     "list": "List the jobs of a store.",
     "results": "Copy the results of a finished job.",
+    "report": "Make the report page of results again.",
     "workbook": "Put result tables into an Excel workbook, ids as text.",
     "cancel": "Stop a job.",
     "resume": "Continue a job from what is on disk.",

@@ -28,7 +28,8 @@ SPAN_FILES: tuple[SpanFiles[Any], ...] = (REGION_FILES, INTERVAL_FILES)
 """Written from runs of chunks in a record, of which the next shard may have a part."""
 
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
-TIMED_FILES: tuple[str, ...] = ()
+REPORT_FILE = "report.html"
+TIMED_FILES: tuple[str, ...] = (REPORT_FILE,)
 """Files that tell times. Their digests are under `times` in run.json, so that equal work gives an equal rest of it."""
 
 TABLES: tuple[Table[Any], ...] = (
@@ -39,6 +40,7 @@ TABLES: tuple[Table[Any], ...] = (
 
 FILES = {
     **{table.name: table.meaning for table in (*TABLES, SAMPLES)},
+    REPORT_FILE: "what came out, as a page to look at and to show; not with `--no-report`",
     COMMIT_MARK: (
         "summary, counts, warnings, inputs, parameters, model, what the engine did, versions, SHA-256 of the tables, "
         "times; written last"
@@ -51,7 +53,7 @@ FILES = {
 SAMPLE_FILES = (*(table.name for table in TABLES), DEMONSTRATION_FILE)
 """Those that each sample of a sample sheet has in the folder of its name."""
 
-PREFIXED_FILES = frozenset(table.name for table in TABLES if table.is_prefixed)
+PREFIXED_FILES = frozenset((REPORT_FILE, *(table.name for table in TABLES if table.is_prefixed)))
 """Those whose names begin with the prefix of the job."""
 
 

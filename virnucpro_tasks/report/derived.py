@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.output.tables import TIMED_FILES, file_name
+from virnucpro_tasks.output.tables import REPORT_FILE, TIMED_FILES, file_name
+from virnucpro_tasks.report.content import read_content
+from virnucpro_tasks.report.page import report_page
 from virnucpro_tasks.system.file_operations import persistently, sync
 from virnucpro_tasks.system.files import file_sha256
 
@@ -26,7 +28,13 @@ class DerivedFile:
     is_wanted: Callable[[dict[str, Any]], bool] = lambda report: True
 
 
-DERIVED_FILES: tuple[DerivedFile, ...] = ()
+def _report_page(folder: Path, report: dict[str, Any]) -> bytes:
+    return report_page(read_content(folder, report)).encode()
+
+
+DERIVED_FILES: tuple[DerivedFile, ...] = (
+    DerivedFile(REPORT_FILE, _report_page, lambda report: report["parameters"]["outputs"]["report"]),
+)
 """In the order in which they are written."""
 
 

@@ -1,0 +1,60 @@
+"""Tracks of chunk scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report.results import record, write_tables
+
+from virnucpro_tasks.report import tracks as tracks_module
+from virnucpro_tasks.report.records import read_records
+from virnucpro_tasks.report.tracks import read_tracks
+
+
+def test_a_track_has_a_bar_for_each_chunk(tmp_path: Path) -> None:
+    folder = write_tables(tmp_path, record(0, b"other", 0.25), record(1, b"a", 0.75, None, 0.25))
+    rows = read_records(folder / "records.tsv", most_shown=5).rows
+    tracks = read_tracks(folder / "chunks.tsv", rows[1:])
+    assert list(tracks) == [2]
+    assert [(bar.start, bar.end, bar.score, bar.is_virus, bar.status) for bar in tracks[2]] == [
+        (0, 500, 0.75, True, "scored"),
+        (500, 1_000, None, False, "no_open_frame"),
+        (1_000, 1_500, 0.25, False, "scored"),
+    ]
+
+
+def test_a_long_record_has_several_chunks_in_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks_module, "MOST_BARS", 2)
+    folder = write_tables(tmp_path, record(0, b"a", 1.0, 0.5, None, None, None))
+    rows = read_records(folder / "records.tsv", most_shown=5).rows
+    first, second = read_tracks(folder / "chunks.tsv", rows)[1]
+    assert (first.start, first.end, first.score, first.is_virus) == (0, 1_500, 0.75, True)
+    assert (second.start, second.end, second.score, second.status) == (1_500, 2_500, None, "no_open_frame")
+
+
+def test_a_quarantined_chunk_is_told_from_one_without_a_frame(tmp_path: Path) -> None:
+    folder = write_tables(tmp_path, record(0, b"a", 0.75, quarantined=True))
+    rows = read_records(folder / "records.tsv", most_shown=5).rows
+    assert [bar.status for bar in read_tracks(folder / "chunks.tsv", rows)[1]] == ["quarantined"]
+
+
+def test_records_of_two_samples_with_one_number_are_told_apart(tmp_path: Path) -> None:
+    for name, columns in (
+        ("records.tsv", "record_id\tinput\trecord\tlength\tstatus\tchunks\tscored_chunks\tvirus_chunks\t"
+         "scored_fraction\thighest_viral_score\tmean_viral_score\tcall\treason\tsample"),
+        ("chunks.tsv", "record_id\trecord\tchunk\tstart\tend\tstatus\tmean_viral_score\tcall\tsample"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(columns + "\n")
+    for sample, score in (("one", 0.75), ("two", 1.0)):
+        with (tmp_path / "records.tsv").open("a") as handle:
+            handle.write(f"a\tx\t1\t500\tscored\t1\t1\t1\t1.0000\t{score}\t{score}\tvirus\t\t{sample}\n")
+        with (tmp_path / "chunks.tsv").open("a") as handle:
+            handle.write(f"a\t1\t1\t0\t500\tscored\t{score}\tvirus\t{sample}\n")
+    rows = read_records(tmp_path / "records.tsv", most_shown=5).rows
+    tracks = read_tracks(tmp_path / "chunks.tsv", rows)
+    assert {row.sample: tracks[row.place][0].score for row in rows} == {"one": 0.75, "two": 1.0}
+
+
+def test_the_table_is_not_read_for_no_record(tmp_path: Path) -> None:
+    assert read_tracks(tmp_path / "missing.tsv", []) == {}

@@ -1,0 +1,75 @@
+"""`virnucpro report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.cli.preflight import check_place
+from virnucpro_tasks.errors import InputError, OutputError
+from virnucpro_tasks.jobs.progress import read_report
+from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.system.files import file_sha256, read_object, write_bytes, write_json
+
+NEEDED = ("inputs", "model", "parameters", "times", "versions")
+"""The entries of run.json that a report is made from, besides those of every version."""
+
+
+@click.command("report")
+@click.argument("results", type=PathType(path_type=Path))
+@click.option("-o", "--output", type=PathType(path_type=Path), help="Page to write; report.html in RESULTS by default.")
+@click.option("-f", "--force", is_flag=True, help="Replace a file at --output, whatever it is.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> None:
+    """Make the report page from a folder of RESULTS again, without computing anything.
+
+    The results may be of an earlier version. A page that is there is replaced; another file only with --force.
+    """
+    run = _run(results)
+    # Imported here: they load pyarrow.
+    from virnucpro_tasks.output.tables import REPORT_FILE, file_name
+    from virnucpro_tasks.report.content import read_content
+    from virnucpro_tasks.report.page import is_report, report_page
+
+    prefix = run["parameters"].get("outputs", {}).get("prefix", "")
+    place = results / file_name(REPORT_FILE, prefix=prefix)
+    page = output or place
+    if page.is_dir():
+        raise OutputError(f"{page} is a folder", hint="name a file, such as report.html")
+    if os.path.lexists(page) and not force and not is_report(page):
+        raise OutputError(f"{page} exists already, and is no report", hint="choose another name or use --force")
+    check_place(page.absolute().parent)
+    if not page.absolute().parent.is_dir():
+        raise OutputError(f"{page} cannot be written: there is no folder {page.parent}", hint="make it first")
+    write_bytes(page, report_page(read_content(results, run)).encode())
+    if page == place:
+        _note_digest(results, run, page)
+    say(f"report {page}", quiet=quiet)
+
+
+def _run(results: Path) -> dict[str, Any]:
+    """The content of run.json. Raises InputError for a folder that has none, DamagedError for another file."""
+    file = results / COMMIT_MARK
+    if not file.is_file():
+        raise InputError(
+            f"there is no {COMMIT_MARK}", file=str(results), hint="name the folder of the results of a finished job"
+        )
+    read_report(file)
+    run = read_object(file)
+    if missing := [name for name in NEEDED if name not in run]:
+        raise InputError(f"it does not tell the {', '.join(missing)} of the job", file=str(file))
+    return run
+
+
+def _note_digest(results: Path, run: dict[str, Any], page: Path) -> None:
+    """Write the digest of a page into run.json, which tells whether the files of its folder are whole."""
+    digests = run["times"].setdefault("sha256", {})
+    digest = file_sha256(page)
+    if digests.get(page.name) != digest:
+        digests[page.name] = digest
+        write_json(results / COMMIT_MARK, run)

@@ -1,0 +1,206 @@
+"""What the report says of records: sums over all of them, the strongest and the doubtful ones, and rows to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from virnucpro_tasks.output.evidence import LEAST, Evidence
+from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.report.rows import PLACE, RECORD_FIELDS, BestRows, read_rows
+
+SCORE = "mean_viral_score"
+"""The column of records.tsv that is a record's score."""
+
+SCORE_BINS = 20
+LENGTH_BINS_A_DECADE = 20
+LENGTH_BINS = 9 * LENGTH_BINS_A_DECADE
+LENGTH_CLASSES = (0, 500, 1_000, 3_000, 10_000, 30_000, 100_000)
+"""Bases from which a class of lengths begins."""
+
+MOST_ROWS = 2_000
+"""Records up to which all are shown."""
+STRONGEST_ROWS, DOUBTFUL_ROWS = 1_000, 500
+"""Rows that are shown of more records."""
+
+STATUSES = tuple(Status)
+CALLS = ("virus", "others")
+LEVELS = tuple(Evidence)
+LOWEST = len(LEVELS) - 1
+
+LEVEL = "level"
+"""The column of a row's place in LEVELS; null for a record without a score."""
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record as a row of records.tsv tells of it; `place` is the number of the row. What is NA there is None.
+
+    `score` is P(virus), `evidence` one of LEVELS.
+    """
+
+    place: int
+    sample: str
+    record: int
+    record_id: bytes
+    description: bytes
+    input: bytes
+    mate: int | None
+    length: int
+    status: str
+    chunks: int
+    scored_chunks: int
+    virus_chunks: int
+    scored_fraction: float
+    highest: float | None
+    score: float | None
+    call: str | None
+    evidence: str | None
+    reason: bytes
+
+
+@dataclass(slots=True)
+class RecordSums:
+    """Sums over all records. `records` and `bases` are by status and `called` by call, places in STATUSES and CALLS.
+
+    `covered` are bases in scored chunks. `evidence` counts by call and level, `scores` by call and bin of the score,
+    `lengths` by class of length and call, those without a call last, and `plane` by call, bin of the length's logarithm
+    and bin of the score.
+    """
+
+    records: Counts = field(default_factory=lambda: np.zeros(len(STATUSES), np.int64))
+    bases: Counts = field(default_factory=lambda: np.zeros(len(STATUSES), np.int64))
+    called: Counts = field(default_factory=lambda: np.zeros((2, len(CALLS)), np.int64))
+    covered: int = 0
+    evidence: Counts = field(default_factory=lambda: np.zeros((len(CALLS), len(LEVELS)), np.int64))
+    scores: Counts = field(default_factory=lambda: np.zeros((len(CALLS), SCORE_BINS), np.int64))
+    lengths: Counts = field(default_factory=lambda: np.zeros((len(LENGTH_CLASSES), len(CALLS) + 1), np.int64))
+    plane: Counts = field(default_factory=lambda: np.zeros((len(CALLS), LENGTH_BINS, SCORE_BINS), np.int64))
+
+    def add(self, rows: pa.Table) -> None:
+        """Count rows of records.tsv with LEVEL."""
+        length = rows["length"].to_numpy()
+        status = _places(rows["status"], STATUSES)
+        self.records += np.bincount(status, minlength=len(STATUSES))
+        np.add.at(self.bases, status, length)
+        call = _places(rows["call"], CALLS)
+        np.add.at(self.lengths, (np.searchsorted(LENGTH_CLASSES, length, side="right") - 1, call), 1)
+        self.covered += int(np.rint(length * rows["scored_fraction"].to_numpy()).sum())
+        is_called = call < len(CALLS)
+        call, length = call[is_called], length[is_called]
+        np.add.at(self.called[0], call, 1)
+        np.add.at(self.called[1], call, length)
+        np.add.at(self.evidence, (call, rows[LEVEL].to_numpy()[is_called]), 1)
+        scores = _bins(rows[SCORE].to_numpy()[is_called])
+        np.add.at(self.scores, (call, scores), 1)
+        logarithms = (np.log10(np.maximum(length, 1)) * LENGTH_BINS_A_DECADE).astype(np.int64)
+        np.add.at(self.plane, (call, np.minimum(logarithms, LENGTH_BINS - 1), scores), 1)
+
+    @property
+    def total(self) -> int:
+        """Records."""
+        return int(self.records.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of a job, for its report.
+
+    `rows` are all in input order if they are no more than MOST_ROWS, else the strongest and the doubtful ones.
+    `strongest` are called virus, by evidence and score, with low evidence only if none has more; `doubtful` are called
+    virus with low evidence, by length, and none of the strongest. `has_evidence` is False for tables of earlier
+    versions, whose evidence follows the present rule.
+    """
+
+    sums: RecordSums
+    rows: list[RecordRow]
+    strongest: list[RecordRow]
+    doubtful: list[RecordRow]
+    has_evidence: bool
+
+    @property
+    def has_all_rows(self) -> bool:
+        return len(self.rows) == self.sums.total
+
+
+def read_records(table: Path, *, most_shown: int) -> Records:
+    """Read records.tsv in one pass; `most_shown` are listed as strongest, and as doubtful. Raises InputError."""
+    sums = RecordSums()
+    first = BestRows(MOST_ROWS + 1, [])
+    strongest = BestRows(
+        STRONGEST_ROWS,
+        [(LEVEL, "ascending"), (SCORE, "descending"), ("scored_chunks", "descending"), ("length", "descending")],
+    )
+    doubtful = BestRows(DOUBTFUL_ROWS + most_shown, [("length", "descending"), (SCORE, "descending")])
+    has_evidence = True
+    for rows in _with_level(table):
+        sums.add(rows)
+        has_evidence = has_evidence and rows["evidence"].null_count == 0
+        if sums.total <= MOST_ROWS:
+            first.add(rows)
+        virus = rows.filter(pc.equal(rows["call"], b"virus"))
+        strongest.add(virus)
+        doubtful.add(virus.filter(pc.equal(virus[LEVEL], LOWEST)))
+    best = [_row(row) for row in strongest.rows()]
+    shown = [row for row in best if row.evidence != LEVELS[LOWEST]][:most_shown] or best[:most_shown]
+    places = {row.place for row in shown}
+    low = [row for row in map(_row, doubtful.rows()) if row.place not in places][:DOUBTFUL_ROWS]
+    everything = [_row(row) for row in first.rows()] if sums.total <= MOST_ROWS else []
+    some = {row.place: row for row in (*best, *low)}
+    return Records(sums, everything or list(some.values()), shown, low[:most_shown], has_evidence)
+
+
+def _with_level(table: Path) -> Iterator[pa.Table]:
+    """The rows of records.tsv with LEVEL: by the column `evidence`, or by today's rule where that is missing."""
+    for rows in read_rows(table, RECORD_FIELDS):
+        written = pc.index_in(rows["evidence"], pa.array([level.encode() for level in LEVELS]))
+        by_rule = np.full(rows.num_rows, LOWEST, np.int32)
+        chunks, fraction = rows["scored_chunks"].to_numpy(), rows["scored_fraction"].to_numpy()
+        for level, (least_chunks, least_fraction) in reversed(LEAST.items()):
+            by_rule[(chunks >= least_chunks) & (fraction >= least_fraction)] = LEVELS.index(level)
+        level = pc.coalesce(written, pa.array(by_rule))
+        yield rows.append_column(LEVEL, level)
+
+
+def _row(row: dict[str, Any]) -> RecordRow:
+    call = row["call"].decode()
+    is_scored = call in CALLS
+    return RecordRow(
+        place=row[PLACE],
+        sample=(row["sample"] or b"").decode(errors="backslashreplace"),
+        record=row["record"],
+        record_id=row["record_id"],
+        description=row["description"] or b"",
+        input=row["input"],
+        mate=row["mate"],
+        length=row["length"],
+        status=row["status"].decode(),
+        chunks=row["chunks"],
+        scored_chunks=row["scored_chunks"],
+        virus_chunks=row["virus_chunks"],
+        scored_fraction=row["scored_fraction"],
+        highest=row["highest_viral_score"],
+        score=row[SCORE],
+        call=call if is_scored else None,
+        evidence=LEVELS[row[LEVEL]].value if is_scored else None,
+        reason=row["reason"],
+    )
+
+
+def _places(column: pa.ChunkedArray, values: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """The place of each value in `values`, or their number for another one."""
+    found = pc.index_in(column, pa.array([value.encode() for value in values]))
+    return pc.fill_null(found, len(values)).to_numpy().astype(np.int64)
+
+
+def _bins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.minimum((scores * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)

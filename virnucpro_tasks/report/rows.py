@@ -1,0 +1,113 @@
+"""Rows of result tables, read back in batches of bounded size, and the best of them by a rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.system.file_errors import cause_of
+
+BLOCK_BYTES = 1 << 20
+PLACE = "place"
+"""The column that is added to every row: its number in the table, from 1."""
+
+TEXT, NUMBER, SCORE = pa.binary(), pa.int64(), pa.float64()
+
+RECORD_FIELDS: Mapping[str, pa.DataType] = {
+    "sample": TEXT,
+    "record": NUMBER,
+    "record_id": TEXT,
+    "input": TEXT,
+    "length": NUMBER,
+    "mate": NUMBER,
+    "status": TEXT,
+    "chunks": NUMBER,
+    "scored_chunks": NUMBER,
+    "virus_chunks": NUMBER,
+    "scored_fraction": SCORE,
+    "highest_viral_score": SCORE,
+    "mean_viral_score": SCORE,
+    "call": TEXT,
+    "reason": TEXT,
+    "description": TEXT,
+    "evidence": TEXT,
+}
+"""The columns of records.tsv that the report shows. Results of earlier versions lack the last ones."""
+
+CHUNK_FIELDS: Mapping[str, pa.DataType] = {
+    "sample": TEXT,
+    "record": NUMBER,
+    "chunk": NUMBER,
+    "start": NUMBER,
+    "end": NUMBER,
+    "status": TEXT,
+    "mean_viral_score": SCORE,
+    "call": TEXT,
+}
+"""The columns of chunks.tsv that the report shows."""
+
+
+def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
+    """Yield the rows of a result table batch by batch, with these columns and PLACE; a column that it lacks is null.
+
+    Raises InputError for a file that cannot be read or is no such table.
+    """
+    try:
+        with csv.open_csv(
+            table,
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
+            parse_options=csv.ParseOptions(delimiter="\t", newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=fields,
+                include_columns=list(fields),
+                include_missing_columns=True,
+                null_values=["NA"],
+                strings_can_be_null=False,
+            ),
+        ) as reader:
+            before = 0
+            for batch in reader:
+                places = pa.array(range(before + 1, before + 1 + batch.num_rows), NUMBER)
+                yield pa.Table.from_batches([batch]).append_column(PLACE, places)
+                before += batch.num_rows
+    except OSError as error:
+        raise InputError(cause_of(error).words, file=str(table)) from None
+    except pa.ArrowInvalid as error:
+        raise InputError(f"this is no table of results: {error}", file=str(table)) from None
+
+
+class BestRows:
+    """The first `most` rows of all that are added, in the order of `ranking`, pairs of a column and a direction.
+
+    Rows of equal rank are ordered by PLACE, so that they do not depend on how a table is cut into batches.
+    """
+
+    def __init__(self, most: int, ranking: Sequence[tuple[str, str]]) -> None:
+        self.most = most
+        self.ranking = [*ranking, (PLACE, "ascending")]
+        self._kept: list[pa.Table] = []
+        self._count = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Take rows into account."""
+        if not rows.num_rows:
+            return
+        self._kept.append(rows)
+        self._count += rows.num_rows
+        if self._count > 4 * self.most:
+            self._kept = [self._best()]
+            self._count = self._kept[0].num_rows
+
+    def rows(self) -> list[dict[str, object]]:
+        """The best of all rows, the first one first."""
+        return self._best().to_pylist() if self._kept else []
+
+    def _best(self) -> pa.Table:
+        together = pa.concat_tables(self._kept)
+        order = pc.sort_indices(together, sort_keys=self.ranking)
+        return together.take(order[: self.most]).combine_chunks()

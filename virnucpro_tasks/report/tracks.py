@@ -1,0 +1,95 @@
+"""Tracks of chunk scores along records: read back from chunks.tsv for a few records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.report.records import RecordRow
+from virnucpro_tasks.report.rows import CHUNK_FIELDS, read_rows
+
+CHUNK_SCORE = "mean_viral_score"
+"""The column of chunks.tsv that is a chunk's score."""
+
+MOST_BARS = 240
+"""Bars of a track; a record with more chunks has the mean of several in a bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stretch of a record, 0-based and half-open: one chunk, or some that follow each other.
+
+    `score` is the mean P(virus) of its scored chunks, None without any; then `status` says why. `is_virus` tells the
+    call, of several chunks that of most of them.
+    """
+
+    start: int
+    end: int
+    status: Status
+    score: float | None
+    is_virus: bool
+
+
+class _Gathered:
+    """Sums over the chunks of one record, by bar."""
+
+    def __init__(self, chunks: int) -> None:
+        self.chunks = chunks
+        self.bars = min(chunks, MOST_BARS)
+        self.starts = np.full(self.bars, np.iinfo(np.int64).max)
+        self.ends = np.zeros(self.bars, np.int64)
+        self.scored = np.zeros(self.bars, np.int64)
+        self.virus = np.zeros(self.bars, np.int64)
+        self.quarantined = np.zeros(self.bars, np.int64)
+        self.sums = np.zeros(self.bars)
+
+    def add(self, rows: Mapping[str, Any]) -> None:
+        bar = (rows["chunk"] - 1) * self.bars // self.chunks
+        self.starts[bar] = min(self.starts[bar], rows["start"])
+        self.ends[bar] = max(self.ends[bar], rows["end"])
+        self.quarantined[bar] += rows["status"] == Status.QUARANTINED.encode()
+        if rows[CHUNK_SCORE] is not None:
+            self.scored[bar] += 1
+            self.sums[bar] += rows[CHUNK_SCORE]
+            self.virus[bar] += rows["call"] == b"virus"
+
+    def track(self) -> list[Bar]:
+        return [
+            Bar(
+                start=int(self.starts[bar]),
+                end=int(self.ends[bar]),
+                status=_status(scored=self.scored[bar] > 0, quarantined=self.quarantined[bar] > 0),
+                score=round(float(self.sums[bar] / self.scored[bar]), 4) if self.scored[bar] else None,
+                is_virus=bool(self.scored[bar] and 2 * self.virus[bar] >= self.scored[bar]),
+            )
+            for bar in range(self.bars)
+            if self.ends[bar]
+        ]
+
+
+def _status(*, scored: bool, quarantined: bool) -> Status:
+    if scored:
+        return Status.SCORED
+    return Status.QUARANTINED if quarantined else Status.NO_OPEN_FRAME
+
+
+def read_tracks(table: Path, records: Iterable[RecordRow]) -> dict[int, list[Bar]]:
+    """Read chunks.tsv in one pass and return the track of each of these records, by place. Raises InputError."""
+    records = list(records)
+    by_key = {(record.sample.encode(), record.record): record.place for record in records}
+    gathered = {record.place: _Gathered(record.chunks) for record in records}
+    numbers = pa.array({record.record for record in records}, pa.int64())
+    for rows in read_rows(table, CHUNK_FIELDS) if records else ():
+        # By the number first: with samples several records have it.
+        for row in rows.filter(pc.is_in(rows["record"], numbers)).to_pylist():
+            place = by_key.get((row["sample"] or b"", row["record"]))
+            if place is not None:
+                gathered[place].add(row)
+    return {place: sums.track() for place, sums in gathered.items()}
