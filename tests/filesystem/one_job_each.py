@@ -28,6 +28,7 @@ from virnucpro_tasks.jobs.deduplicate import deduplicate  # noqa: E402
 from virnucpro_tasks.jobs.job import remove_job  # noqa: E402
 from virnucpro_tasks.jobs.progress import JobState, job_progress  # noqa: E402
 from virnucpro_tasks.jobs.store_id import store_id  # noqa: E402
+from virnucpro_tasks.output.tables import TIMED_FILES  # noqa: E402
 from virnucpro_tasks.pipeline.split import split_files  # noqa: E402
 from virnucpro_tasks.settings import Settings  # noqa: E402
 
@@ -63,7 +64,8 @@ def outcome(folder: Path, fault: str) -> dict[str, Any]:
         return {"error": type(error).__name__, "says": f"unexpected: {error}"}
     finally:
         os.environ["SHIM"] = ""
-    files = [file for place in ("out", "vectors") for file in (folder / place).iterdir() if file.name != "run.json"]
+    files = [file for place in ("out", "vectors") for file in (folder / place).iterdir()]
+    files = [file for file in files if file.name not in ("run.json", *TIMED_FILES)]
     return {"files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}}
 
 

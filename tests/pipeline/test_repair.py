@@ -16,6 +16,7 @@ from job import SAMPLE, embed, finish_files, make_job, run_job
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.output.tables import TIMED_FILES
 from virnucpro_tasks.pipeline import repair as repair_module
 from virnucpro_tasks.pipeline.score_in_background import THREAD_NAME
 from virnucpro_tasks.pipeline.split import split_files
@@ -28,7 +29,8 @@ def small(settings: Settings) -> Settings:
 
 
 def results_of(job: Job) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in job.paths.results.iterdir() if file.name != "run.json"}
+    timed = ("run.json", *TIMED_FILES)
+    return {file.name: file.read_bytes() for file in job.paths.results.iterdir() if file.name not in timed}
 
 
 def shorter(file: Path) -> None:
