@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "heads": SAID_ONCE | {"heads", "classifier", "models", "shards", "jobs"},
     "output": SAID_ONCE | {"output", "classifier", "reads", "shards", "models", "jobs"},
     "report": SAID_ONCE | {"report", "output", "reads", "models", "jobs"},
+    "results": SAID_ONCE | {"results", "output", "reads", "models", "jobs"},
     "pipeline": SAID_ONCE
     | {"pipeline", "recovery", "output", "report", "classifier", "embed", "models", "reads", "shards", "jobs"},
 }

@@ -86,7 +86,7 @@ class InputError(VirnucproError):
             where += f", line {self.line}"
         if self.record is not None:
             where += f", record {self.record!r}"
-        return f"{where}: "
+        return f"{where}: " if where else ""
 
 
 class SettingsError(VirnucproError):
@@ -186,7 +186,7 @@ class JobError(VirnucproError):
 
     @property
     def where(self) -> str:
-        return f"job {self.job_id}: "
+        return f"job {self.job_id}: " if self.job_id else ""
 
 
 class WaitedLongEnoughError(JobError):

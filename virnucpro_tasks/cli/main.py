@@ -10,6 +10,7 @@ if __name__ == "__main__":
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import click
 
 from virnucpro_tasks.cli.complaint import complain
 from virnucpro_tasks.cli.interrupted import interruption
-from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_tasks.cli.terminal_text import fitted
+from virnucpro_tasks.errors import ExitCode, SettingsError, VirnucproError
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.interruption import catch_ending_signals
@@ -110,15 +112,18 @@ def cli(config: Path | None) -> None:
     Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
     """
     if names := service_variables(os.environ):
-        click.echo(
-            f"virnucpro: warning: ignored {', '.join(sorted(names))}: Kubernetes or Docker sets them for a service of"
-            " this name, they are no settings",
-            err=True,
+        text = (
+            f"ignored {', '.join(sorted(names))}: Kubernetes or Docker sets them for a service of this name, they are"
         )
+        click.echo(fitted(f"virnucpro: warning: {text} no settings", sys.stderr), err=True)
 
 
-def main() -> None:
-    """Run the command line; every error ends with one message on standard error and a documented exit code."""
+def main(*, tell: Callable[[VirnucproError], None] | None = None) -> None:
+    """Run the command line; every error ends with one message on standard error and a documented exit code.
+
+    Errors meant for a user are given to `tell`, if there is one, instead of being printed.
+    """
+    tell = tell or _print
     leave_out_current_folder()
     forget_foreign_variables()
     protect_streams(output_is_product=True)
@@ -133,9 +138,11 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        code = _complain(_usage_message(error), ExitCode(error.exit_code))
+        tell(SettingsError(_usage_message(error)))
+        code = ExitCode(error.exit_code)
     except VirnucproError as error:
-        code = _complain(str(error), error.exit_code)
+        tell(error)
+        code = error.exit_code
     except OSError as error:
         cause = cause_of(error)
         hint = f" ({cause.advice})" if cause.advice else ""
@@ -155,6 +162,10 @@ def _usage_message(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split()).removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{message} (see '{context.command_path if context else PROGRAM} --help')"
+
+
+def _print(error: VirnucproError) -> None:
+    complain(str(error))
 
 
 def _complain(message: str, code: ExitCode) -> ExitCode:

@@ -50,12 +50,14 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     stdin: int | None = subprocess.DEVNULL,
     output: IO[bytes] | None = None,
+    errors: IO[bytes] | int | None = subprocess.STDOUT,
     cwd: Path | None = None,
     umask: int = -1,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own that ends with this one; stdout and stderr go to `output`.
 
+    With `errors` stderr goes there, with None where that of this process goes.
     In a session of its own Ctrl-C in the terminal does not reach it, and its process group can be killed as a whole.
     No signal is blocked in it, even if this process blocks some. Its current folder is `cwd`, or else this process's;
     if that was removed, the root, because libraries fail without one. `pass_fds` stay open in it. Raises OSError.
@@ -71,7 +73,7 @@ def spawn(
         env=environment,
         stdin=stdin,
         stdout=output,
-        stderr=output,
+        stderr=errors,
         cwd=folder_of_children() if cwd is None else cwd,
         umask=umask,
         pass_fds=pass_fds,
