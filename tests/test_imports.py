@@ -13,7 +13,7 @@ CLIENT_MODULES = [
     "virnucpro_tasks.cli.main",
     *(f"virnucpro_tasks.cli.{name}" for name in
       ("submit", "status", "watch", "list_jobs", "results", "cancel", "resume", "remove", "predict", "worker",
-       "flower", "doctor", "config", "models", "bench", "chaos", "train", "evaluate", "live_line")),
+       "flower", "doctor", "config", "models", "bench", "chaos", "train", "evaluate", "live_line", "report")),
     "virnucpro_tasks.queue.tasks",
     "virnucpro_workers.launch",
     "virnucpro_tasks.system.devices",
