@@ -79,3 +79,13 @@ def test_number_formats_of_the_dialects() -> None:
     assert score_texts(scores, dialect="original") == ([b"0.12100612", b"1.0"], [b"1e-05", b"0.0011595711"])
     wide = float(np.float32(0.12100612))
     assert score_texts(scores, dialect="broad")[0] == [repr(wide).encode(), b"1.0"]
+
+
+@pytest.mark.parametrize("dialect", ["original", "broad"])
+def test_many_scores_are_written_as_each_of_them_is(dialect: str) -> None:
+    random = np.random.default_rng(0)
+    edges = [0, 1, 1e-3, 9.99e-4, 1e-4, 1e-5, 1e-30, 0.5, 0.1, 0.99999994]
+    virus = np.concatenate([edges, random.random(10_000), random.random(10_000) ** 8]).astype(np.float32)
+    texts, _ = score_texts(np.stack([virus, virus], axis=1), dialect=dialect)
+    expected = [str(score) if dialect == "original" else repr(float(score)) for score in virus]
+    assert [text.decode() for text in texts] == expected

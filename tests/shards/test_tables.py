@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
-from virnucpro_tasks.shards.tables import OPTIONAL, frames_digest, read_table, write_shard
+from virnucpro_tasks.shards.tables import OPTIONAL, frames_digest, read_frame_places, read_table, write_shard
 
 
 def frames_of(*pairs: tuple[str, str]) -> pa.Table:
@@ -37,6 +38,16 @@ def test_shard_tables_read_back(tmp_path: Path) -> None:
     assert (entry.chunk_rows, entry.frames, entry.tokens) == (1, 2, 6)
     assert read_table(tmp_path / "f.parquet").equals(frames)
     assert entry.digest == frames_digest(read_table(tmp_path / "f.parquet"))
+
+
+def test_frames_are_read_without_their_sequences_from_the_right_file_alone(tmp_path: Path) -> None:
+    frames, chunks = frames_of(("ATGA", "M"), ("GGGC", "G")), CHUNK_SCHEMA.empty_table()
+    entry = write_shard(FrameBatch(chunks, frames), frames=tmp_path / "f.parquet", chunks=tmp_path / "l.parquet")
+    places = read_frame_places(tmp_path / "f.parquet", sha256=entry.frames_sha256)
+    assert places.equals(frames.select(["record_ordinal", "chunk", "frame"]))
+    for file, sha256 in (("f.parquet", entry.chunks_sha256), ("l.parquet", entry.chunks_sha256), ("none", "")):
+        with pytest.raises(DamagedError):
+            read_frame_places(tmp_path / file, sha256=sha256)
 
 
 def test_shard_tables_may_be_in_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:

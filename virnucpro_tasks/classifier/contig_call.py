@@ -6,6 +6,7 @@ the weights √|d|; how far the call can be trusted, its tier, follows from the 
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -96,29 +97,32 @@ def chunk_evidence(others: npt.NDArray[np.float64], virus: npt.NDArray[np.float6
 
 def joined_evidence(one: ContigEvidence, other: ContigEvidence) -> ContigEvidence:
     """Evidence of two parts of a contig together."""
-    return ContigEvidence(*map(sum, zip(one, other, strict=True)))
+    return ContigEvidence(*map(operator.add, one, other))
 
 
 def contig_call(evidence: ContigEvidence) -> ContigCall:
     """Call a contig with at least one scored chunk."""
+    chunks, confident_viral, confident_nonviral, ambiguous, weighted_deltas, weights = evidence
     # Without a weight all deltas are 0, and so is their mean.
-    delta = float(evidence.weighted_deltas) / float(evidence.weights) if evidence.weights else 0.0
-    unambiguous = evidence.chunks - evidence.ambiguous
-    viral, nonviral = (
-        confident / unambiguous if unambiguous else 0.0
-        for confident in (evidence.confident_viral, evidence.confident_nonviral)
-    )
-    call, tier = Call.AMBIGUOUS, Tier.REVIEW
-    if abs(delta) > CALLED_BEYOND:
-        call, proportion = (Call.VIRAL, viral) if delta > 0 else (Call.NON_VIRAL, nonviral)
-        tier = Tier.LOW if proportion < LEAST_PROPORTION else Tier.HIGH if abs(delta) > HIGH_BEYOND else Tier.MODERATE
-    if evidence.chunks < LEAST_CHUNKS:
-        tier = Tier.LOW if tier in (Tier.HIGH, Tier.MODERATE) else Tier.REVIEW
-    return ContigCall(
-        call,
-        tier,
-        # As NumPy rounds, which the pipeline does this with.
-        round(delta * ROUNDING) / ROUNDING,
-        round(viral, 3),
-        round(nonviral, 3),
-    )
+    delta = float(weighted_deltas) / float(weights) if weights else 0.0
+    # Without a chunk that is not ambiguous none is confident.
+    viral = confident_viral / (chunks - ambiguous) if confident_viral else 0.0
+    nonviral = confident_nonviral / (chunks - ambiguous) if confident_nonviral else 0.0
+    if delta > CALLED_BEYOND:
+        call, tier = Call.VIRAL, _tier(delta, viral, chunks)
+    elif delta < -CALLED_BEYOND:
+        call, tier = Call.NON_VIRAL, _tier(-delta, nonviral, chunks)
+    else:
+        call, tier = Call.AMBIGUOUS, Tier.REVIEW
+    # A delta is rounded as NumPy does it, a proportion as Python: the pipeline has them as numbers of these.
+    return ContigCall(call, tier, round(delta * ROUNDING) / ROUNDING, round(viral, 3), round(nonviral, 3))
+
+
+def _tier(delta: float, proportion: float, chunks: int) -> Tier:
+    """The tier of a call by the size of its delta and the proportion of chunks that are confident of it."""
+    is_short = chunks < LEAST_CHUNKS
+    if proportion < LEAST_PROPORTION:
+        return Tier.REVIEW if is_short else Tier.LOW
+    if is_short:
+        return Tier.LOW
+    return Tier.HIGH if delta > HIGH_BEYOND else Tier.MODERATE

@@ -8,73 +8,76 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from virnucpro_tasks.classifier.contig_call import ContigCall, ContigEvidence, contig_call
+from virnucpro_tasks.classifier.contig_call import ContigCall, contig_call
 from virnucpro_tasks.output.fields import SEPARATOR, csv_texts, decimals, integers, names
 from virnucpro_tasks.output.natural_order import natural_key
 from virnucpro_tasks.output.records import RecordSummary
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
-
-class CalledContig(NamedTuple):
-    """A record with a scored chunk, and its call."""
-
-    record_id: bytes
-    evidence: ContigEvidence
-    called: ContigCall
+Contigs = Sequence[tuple[RecordSummary, ContigCall]]
+"""Records with a scored chunk, and their calls."""
 
 
-def _each(name: str) -> Callable[[Sequence[CalledContig], TableStyle], Iterable[Any]]:
-    return lambda contigs, _: map(attrgetter(name), contigs)
+def _called(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
+    """A value of every call."""
+    value = attrgetter(name)
+    return lambda contigs, _: [value(call) for _, call in contigs]
 
 
-CONTIG_COLUMNS: tuple[Column[Sequence[CalledContig]], ...] = (
-    Column("ID", "id in the input", csv_texts, _each("record_id")),
+def _counted(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
+    """A number of chunks of every contig."""
+    value = attrgetter(name)
+    return lambda contigs, _: [value(record.contig) for record, _ in contigs]
+
+
+CONTIG_COLUMNS: tuple[Column[Contigs], ...] = (
+    Column("ID", "id in the input", csv_texts, lambda contigs, _: [record.record_id for record, _ in contigs]),
     Column(
         "call",
         "`Viral` if `weighted_delta`, before it is rounded, is above 0.3, `Non-viral` if it is below −0.3, else "
         "`Ambiguous`",
         names,
-        _each("called.call"),
+        _called("call"),
     ),
     Column(
         "tier",
         "`high_confidence`, `moderate_confidence`, `low_confidence` or `review`, see below",
         names,
-        _each("called.tier"),
+        _called("tier"),
     ),
     Column(
         "weighted_delta",
         "mean of d over the scored chunks, weighted by the root of its size, rounded to three decimals",
         decimals,
-        _each("called.weighted_delta"),
+        _called("weighted_delta"),
     ),
-    Column("n_chunks", "scored chunks", integers, _each("evidence.chunks")),
+    Column("n_chunks", "scored chunks", integers, _counted("chunks")),
     Column(
         "n_confident_viral",
         "chunks with `max_score_1` above 0.8 and `max_score_0` below 0.3",
         integers,
-        _each("evidence.confident_viral"),
+        _counted("confident_viral"),
     ),
     Column(
         "n_confident_nonviral",
         "chunks with `max_score_0` above 0.8 and `max_score_1` below 0.3",
         integers,
-        _each("evidence.confident_nonviral"),
+        _counted("confident_nonviral"),
     ),
-    Column("n_ambiguous", "chunks with both scores above 0.7", integers, _each("evidence.ambiguous")),
+    Column("n_ambiguous", "chunks with both scores above 0.7", integers, _counted("ambiguous")),
     Column(
         "viral_proportion",
         "`n_confident_viral` by the chunks that are not ambiguous, rounded to three decimals; 0 if all are",
         decimals,
-        _each("called.viral_proportion"),
+        _called("viral_proportion"),
     ),
     Column(
         "nonviral_proportion",
         "the same of `n_confident_nonviral`",
         decimals,
-        _each("called.nonviral_proportion"),
+        _called("nonviral_proportion"),
     ),
 )
 
@@ -88,13 +91,9 @@ _ALL_ROWS = table_of(
 
 
 def _contig_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
-    contigs = [
-        CalledContig(record.record_id, record.contig, contig_call(record.contig))
-        for record in records
-        if record.contig.chunks
-    ]
+    contigs = [(record, contig_call(record.contig)) for record in records if record.contig.chunks]
     lines = _ALL_ROWS.lines(contigs, style)
-    return [natural_key(contig.record_id) + SEPARATOR + line for contig, line in zip(contigs, lines, strict=True)]
+    return [natural_key(record.record_id) + SEPARATOR + line for (record, _), line in zip(contigs, lines, strict=True)]
 
 
 CONTIGS = Table(

@@ -62,8 +62,10 @@ def fractions(values: Iterable[float]) -> list[bytes]:
 
 
 def decimals(values: Iterable[float]) -> list[bytes]:
-    """Numbers with the fewest digits that tell them apart."""
-    return [b"%a" % value for value in values]
+    """Numbers with the fewest digits that tell them apart, of which there are few different ones."""
+    values = list(values)
+    written = {value: b"%a" % value for value in set(values)}
+    return [written[value] for value in values]
 
 
 def scores(values: Iterable[float]) -> list[bytes]:
@@ -83,7 +85,9 @@ def statuses(values: Iterable[Status]) -> list[bytes]:
 
 def names(values: Iterable[StrEnum | None]) -> list[bytes]:
     """Members of an enumeration by name; NA for None."""
-    return [NOT_AVAILABLE if value is None else value.encode() for value in values]
+    values = list(values)
+    written = {value: NOT_AVAILABLE if value is None else value.encode() for value in set(values)}
+    return [written[value] for value in values]
 
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:

@@ -13,8 +13,13 @@ merge them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from virnucpro_tasks.classifier.consensus import frame_is_virus
 from virnucpro_tasks.models.sizes import CLASSES
@@ -28,6 +33,9 @@ CHUNKS_HEADERS = {
     ORIGINAL: b"Modified_ID\tIs_Virus\n",
     BROAD: b"Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\n",
 }
+
+LEAST_PLAIN = 1e-3
+"""Python and Arrow write numbers from here to one in the same form, without an exponent."""
 
 _LABELS = tuple(label.encode() for label in CLASSES)
 _TRUTH = (b"False", b"True")
@@ -62,11 +70,29 @@ def chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
 
 def score_texts(scores: npt.NDArray[np.float32], *, dialect: str) -> tuple[list[bytes], list[bytes]]:
     """Both columns of `scores` (n, 2) as the dialect writes them."""
-    others, virus = (scores[:, column] for column in range(scores.shape[1]))
-    if dialect == ORIGINAL:
-        # str of a NumPy float32 has the fewest digits that tell it from its neighbours.
-        return [str(score).encode() for score in others], [str(score).encode() for score in virus]
-    return [repr(score).encode() for score in others.tolist()], [repr(score).encode() for score in virus.tolist()]
+    written = _originals if dialect == ORIGINAL else _widened
+    others, virus = (written(scores[:, column]) for column in range(scores.shape[1]))
+    return others, virus
+
+
+def _originals(scores: npt.NDArray[np.float32]) -> list[bytes]:
+    # str of a NumPy float32 has the fewest digits that tell it from its neighbours.
+    return shortest_texts(scores, lambda score: str(score))
+
+
+def _widened(scores: npt.NDArray[np.float32]) -> list[bytes]:
+    return shortest_texts(scores.astype(np.float64), lambda score: repr(float(score)))
+
+
+def shortest_texts(numbers: npt.NDArray[Any], write: Callable[[Any], str]) -> list[bytes]:
+    """Numbers as `write` writes each: with the fewest digits that tell it from its neighbours, of the same type.
+
+    Arrow writes those from a thousandth to one in the same form, all at once and in a tenth of the time.
+    """
+    texts = pc.cast(pc.cast(pa.array(numbers), pa.string()), pa.binary()).to_pylist()
+    for place in np.flatnonzero((numbers < LEAST_PLAIN) | (numbers >= 1)).tolist():
+        texts[place] = write(numbers[place]).encode()
+    return texts
 
 
 LEGACY_FRAMES = Table(

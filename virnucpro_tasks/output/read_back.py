@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 _EXACT_DIGITS = 15
 """Decimal digits that a float64 always holds exactly."""
 _READ_DIGITS = 17
 """Digits that pandas reads."""
-_READ_DECIMALS = _READ_DIGITS - 1
+_DECIMALS = _READ_DIGITS - 1
 """Digits of these that follow a leading zero and the point."""
 _LEAST_PLAIN = 1e-4
 """Python writes smaller numbers with an exponent."""
 
+_BITS = np.finfo(np.float32).nmant + 1
+_SPARE_BITS = np.finfo(np.float64).nmant + 1 - _BITS
+_FIVES = 5**_DECIMALS
+_HALF_STEP = _FIVES >> (_SPARE_BITS + 1)
+"""Half a step of a float64, in the unit of `_decimals`, rounded down."""
+
 
 def read_back(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """`scores` (n,), written with all digits of a float64 and read by pandas."""
-    exact = scores.astype(np.float64)
-    read = np.empty_like(exact)
-    is_plain = (exact >= _LEAST_PLAIN) & (exact < 1)
-    written = pc.cast(pa.array(exact[is_plain]), pa.string())
-    decimals = pc.utf8_rpad(pc.utf8_slice_codeunits(written, 2, 2 + _READ_DECIMALS), _READ_DECIMALS, "0")
-    read[is_plain] = np.array(pc.cast(decimals, pa.int64()), np.float64) / 10.0**_READ_DECIMALS
-    read[~is_plain] = [read_number(repr(score)) for score in exact[~is_plain].tolist()]
+    """`scores` (n,), written with the fewest digits that tell a float64 from its neighbours, as pandas reads them."""
+    read = scores.astype(np.float64)
+    is_plain = (read >= _LEAST_PLAIN) & (read < 1)
+    read[is_plain] = _decimals(scores[is_plain]) / 10.0**_DECIMALS
+    read[~is_plain] = [read_number(repr(score)) for score in read[~is_plain].tolist()]
     return read
+
+
+def _decimals(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """The first 16 decimals of `scores` as they are written: those of the shortest number within half a step.
+
+    A score is a whole number of 24 bits times a power of two, so its product with 10**16 is exact in units of a power
+    of two, and half a step has one size in these units.
+    """
+    fractions, exponents = np.frexp(scores)
+    shifts = _BITS - _DECIMALS - exponents.astype(np.int64)
+    products = np.ldexp(fractions, _BITS).astype(np.int64) * _FIVES
+    units = np.left_shift(np.int64(1), shifts)
+    below = np.right_shift(products, shifts)
+    rests = products - (below << shifts)
+    is_near_below, is_near_above = rests <= _HALF_STEP, units - rests <= _HALF_STEP
+    is_above_closer = (2 * rests > units) | ((2 * rests == units) & (below % 2 == 1))
+    # Of two numbers that would do the shorter one is written, and of two with 16 decimals the closer one.
+    prefers_above = np.where(below % 10 == 0, False, np.where(below % 10 == 9, True, is_above_closer))
+    return below + (is_near_above & (prefers_above | ~is_near_below))
 
 
 def read_number(text: str) -> float:

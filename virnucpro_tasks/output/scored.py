@@ -27,9 +27,9 @@ _FRAME_SUFFIXES = tuple(name.encode() for name in FRAME_NAMES)
 class ScoredShard:
     """One shard.
 
-    `chunks` and `frames` are its tables; `scores` (frames, 2) float32 holds P(others), P(virus). `quarantined`
-    (frames,) tells which frames could not be computed, and `reasons` why, by record ordinal; a chunk with such a frame
-    is quarantined. `stats` are of the engine that computed its vectors.
+    `chunks` and `frames` are its tables, of which the second may lack the sequences; `scores` (frames, 2) float32 holds
+    P(others), P(virus). `quarantined` (frames,) tells which frames could not be computed, and `reasons` why, by record
+    ordinal; a chunk with such a frame is quarantined. `stats` are of the engine that computed its vectors.
     """
 
     chunks: pa.Table

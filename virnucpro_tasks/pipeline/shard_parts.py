@@ -19,7 +19,7 @@ from virnucpro_tasks.pipeline.split import sample_of
 from virnucpro_tasks.recovery.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import read_valid_scores
-from virnucpro_tasks.shards.tables import read_table
+from virnucpro_tasks.shards.tables import read_frame_places, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PartMaker:
         """Shard `number` with its scores; raises as `part` does."""
         paths, entry = self.job.paths, self.plan.shards[number]
         chunks = read_table(paths.chunks(number), sha256=entry.chunks_sha256)
-        frames = read_table(paths.frames(number), sha256=entry.frames_sha256)
+        frames = read_frame_places(paths.frames(number), sha256=entry.frames_sha256)
         if not entry.frames:
             return ScoredShard(chunks, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
         found = read_valid_scores(paths.scores(number), embedding_key(self.job, entry.digest))

@@ -20,6 +20,9 @@ from virnucpro_tasks.system.files import atomic_path, file_sha256
 
 COMPRESSION = "zstd"
 
+SEQUENCES = ("nucleotides", "protein")
+"""Columns of the frame table that hold the sequences of frames."""
+
 OPTIONAL = {"mate": 0, "description": b""}
 """Columns of the chunk table that a file lacks if all of its rows have this value."""
 
@@ -45,7 +48,7 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
 def frames_digest(frames: pa.Table) -> str:
     """SHA-256 (hex) of the sequences of a frame table; independent of how Parquet stores them."""
     digest = hashlib.sha256()
-    for column in ("nucleotides", "protein"):
+    for column in SEQUENCES:
         array = frames[column].combine_chunks() if frames[column].num_chunks else pa.array([], pa.string())
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks)
@@ -60,18 +63,7 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
 
     Raises DamagedError for a file that is missing, cut off or changed.
     """
-    try:
-        content = read_bytes(path)
-        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-            raise DamagedError(path)
-        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
-    except (FileNotFoundError, UnicodeDecodeError, pa.ArrowException):
-        raise DamagedError(path) from None
-    except OSError as error:
-        # Arrow says so of a page or a footer that it cannot read; what the system says has a number.
-        if error.errno is None:
-            raise DamagedError(path) from None
-        raise
+    table = _read(path, sha256, None)
     # Names and types of columns stand in the footer, which has no checksum.
     if table.schema.equals(FRAME_SCHEMA):
         return table
@@ -83,3 +75,27 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
     if not table.schema.equals(CHUNK_SCHEMA):
         raise DamagedError(path)
     return table
+
+
+def read_frame_places(path: Path, *, sha256: str) -> pa.Table:
+    """Read a frame table without its sequences, which are most of it; otherwise as `read_table`."""
+    schema = pa.schema([field for field in FRAME_SCHEMA if field.name not in SEQUENCES])
+    table = _read(path, sha256, schema.names)
+    if not table.schema.equals(schema):
+        raise DamagedError(path)
+    return table
+
+
+def _read(path: Path, sha256: str | None, columns: list[str] | None) -> pa.Table:
+    try:
+        content = read_bytes(path)
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedError(path)
+        return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read(columns)
+    except (FileNotFoundError, UnicodeDecodeError, pa.ArrowException):
+        raise DamagedError(path) from None
+    except OSError as error:
+        # Arrow says so of a page or a footer that it cannot read; what the system says has a number.
+        if error.errno is None:
+            raise DamagedError(path) from None
+        raise
