@@ -80,11 +80,8 @@ def test_gff_is_read_by_gffutils(tmp_path: Path) -> None:
         "ID": ["region_1_1"],
         "Name": ["chunks 1-2"],
         "record": ["1"],
-        "first_chunk": ["1"],
-        "last_chunk": ["2"],
         "chunks": ["2"],
         "frames": ["3"],
-        "virus_score": ["0.708333"],
         "highest_viral_score": ["0.875"],
     }
     assert list(dict(one.attributes)) == [column.name for column in GFF_ATTRIBUTES]

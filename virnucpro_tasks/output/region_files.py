@@ -43,7 +43,6 @@ def _chunk_ranges(regions: Regions) -> list[bytes]:
 
 CHUNKS: Column[Regions] = Column("chunks", "number of its chunks", integers, _each("chunks"))
 FRAMES: Column[Regions] = Column("frames", "number of scored frames in them", integers, _each("frames"))
-VIRUS_SCORE: Column[Regions] = Column("virus_score", "mean P(virus) of these frames", scores, _each("mean"))
 HIGHEST: Column[Regions] = Column("highest_viral_score", "highest P(virus) of these frames", scores, _each("highest"))
 
 BED_COLUMNS: tuple[Column[Regions], ...] = (
@@ -67,7 +66,7 @@ BED_COLUMNS: tuple[Column[Regions], ...] = (
     ),
     CHUNKS,
     FRAMES,
-    VIRUS_SCORE,
+    Column("virus_score", "mean P(virus) of these frames", scores, _each("mean")),
     HIGHEST,
 )
 
@@ -85,19 +84,16 @@ GFF_ATTRIBUTES: tuple[Column[Regions], ...] = (
         integers,
         lambda regions, style: [_record_number(region, style) for region in regions],
     ),
-    Column("first_chunk", "number of its first chunk", integers, _each("first_chunk")),
-    Column("last_chunk", "number of its last chunk", integers, _each("last_chunk")),
     CHUNKS,
     FRAMES,
-    VIRUS_SCORE,
     HIGHEST,
 )
 
 
 def _attributes(regions: Regions, style: TableStyle) -> list[bytes]:
-    names = [column.name.encode() for column in GFF_ATTRIBUTES]
-    fields = zip(*(column.write(column.values(regions, style)) for column in GFF_ATTRIBUTES), strict=True)
-    return [b";".join(map(b"%b=%b".__mod__, zip(names, values, strict=True))) for values in fields]
+    form = b";".join(b"%b=%%b" % column.name.encode() for column in GFF_ATTRIBUTES)
+    fields = (column.write(column.values(regions, style)) for column in GFF_ATTRIBUTES)
+    return [form % values for values in zip(*fields, strict=True)]
 
 
 GFF_COLUMNS: tuple[Column[Regions], ...] = (
@@ -111,7 +107,7 @@ GFF_COLUMNS: tuple[Column[Regions], ...] = (
         lambda regions, _: [region.start + 1 for region in regions],
     ),
     Column("end", "end, included", integers, _each("end")),
-    Column("score", "the attribute `virus_score`", scores, _each("mean")),
+    Column("score", "mean P(virus) of the scored frames in its chunks", scores, _each("mean")),
     Column("strand", "`.`: frames of both strands count", list, _everywhere(NOTHING)),
     Column("phase", "`.`: it is no coding sequence", list, _everywhere(NOTHING)),
     Column("attributes", "`name=value`, separated by semicolons", list, _attributes),
