@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -160,26 +160,26 @@ def _run(records: int, virus: int) -> dict[str, Any]:
 
 
 def make_page(folder: Path) -> None:
-    """Make the page of simulated results; prints the seconds for reading tables and for all."""
+    """Make the page of simulated results; prints the seconds for reading tables and for all, and peak memory in kB."""
     started = time.perf_counter()
     content = read_content(folder, json.loads((folder / "run.json").read_bytes()))
     reading = time.perf_counter() - started
     (folder / "report.html").write_text(report_page(content))
-    print(reading, time.perf_counter() - started)
+    # Not ru_maxrss: that is at least the memory of the process that started this one.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(reading, time.perf_counter() - started, peak[1] if peak else "nan")
 
 
 def make_alone(folder: Path) -> dict[str, float]:
     """Seconds, bytes of the page and peak memory in bytes, of a process of its own."""
     command = [sys.executable, __file__, "--make", str(folder)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    reading, seconds = map(float, child.stdout.read().split())
-    _, _, usage = os.wait4(child.pid, 0)
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    reading, seconds, peak_kilobytes = map(float, output.split())
     return {
         "reading_seconds": reading,
         "seconds": seconds,
         "page_bytes": (folder / "report.html").stat().st_size,
-        "peak_bytes": usage.ru_maxrss * 1024,
+        "peak_bytes": peak_kilobytes * 1024,
     }
 
 

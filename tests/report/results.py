@@ -45,7 +45,14 @@ def run_json(**changed: Any) -> dict[str, Any]:
         "problems": [],
         "inputs": [{"name": "folder/reads.fasta", "bytes": 1, "sha256": "0" * 64}],
         "model": {"name": "model", "digest": "1" * 64},
-        "parameters": {"chunk_length": CHUNK, "outputs": {"prefix": "", "report": True, "cutoffs": {"min_score": 0.5}}},
+        "parameters": {
+            "chunk_length": CHUNK,
+            "outputs": {
+                "prefix": "",
+                "report": True,
+                "cutoffs": {"min_score": 0.5, "min_length": 0, "min_scored_fraction": 0.0},
+            },
+        },
         "counts": {"records": dict.fromkeys(statuses, 0), "chunks": {}, "protein_tokens": 7},
         "versions": {"virnucpro-tasks": "1.0"},
         "sha256": {"records.tsv": "", "chunks.tsv": ""},

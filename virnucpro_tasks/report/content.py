@@ -55,7 +55,7 @@ USES = {
     "run.json": "scripts, and the methods section of a paper",
     "virnucpro.log": "keep with the results",
 }
-"""Next steps by the name of a file."""
+"""Next steps by the name of a file, what is handed on most often first."""
 
 
 def read_content(results: Path, run: Mapping[str, Any]) -> ReportContent:
@@ -80,7 +80,7 @@ LATER = (REPORT_FILE, "ro-crate-metadata.json")
 
 
 def result_files(run: Mapping[str, Any]) -> list[ResultFile]:
-    """The files that the folders of results have by run.json, in the order of docs/outputs.md.
+    """The files that the folders of results have by run.json, in the order of USES.
 
     So that the page is the same when it is made again, those that are written after it are among them.
     """
@@ -89,5 +89,5 @@ def result_files(run: Mapping[str, Any]) -> list[ResultFile]:
     there = {Path(place).name for place in run["sha256"]} | {COMMIT_MARK, LOG_FILE}
     if outputs:
         there |= {file_name(name, prefix=prefix) for name in LATER}
-    places = {name: file_name(name, prefix=prefix) for name in FILES}
+    places = {name: file_name(name, prefix=prefix) for name in dict.fromkeys((*USES, *FILES)) if name in FILES}
     return [ResultFile(place, FILES[name], USES.get(name, "")) for name, place in places.items() if place in there]

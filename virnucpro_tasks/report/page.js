@@ -62,7 +62,7 @@
   }
 
   function histogram(box) {
-    const { svg, x: xs, y: ys, axis } = canvas(box, 270, { left: 58, right: 12, top: 26, bottom: 44 });
+    const { svg, x: xs, y: ys, axis } = canvas(box, 280, { left: 58, right: 12, top: 38, bottom: 44 });
     const bins = data.histogram.virus.map((virus, bin) => ({ virus, others: data.histogram.others[bin] }));
     const x = d3.scaleLinear([0, 1], xs);
     const y = d3.scaleLinear([0, Math.max(1, d3.max(bins, (bin) => bin.virus + bin.others))], ys).nice(5);
@@ -81,24 +81,30 @@
       }
     });
     axis(d3.axisBottom, x, "bottom", (made) => made.ticks(10).tickSizeInner(4));
-    cutoffs(svg, { across: (value) => [x(value), ys[0], x(value), ys[1] - 8], place: (value) => [x(value), ys[1] - 12] });
+    cutoffs(svg, {
+      across: (value, number) => [x(value), ys[0], x(value), ys[1] - 8 - 14 * number],
+      place: (value, number) => [x(value), ys[1] - 12 - 14 * number],
+      words: (name, value) => `${name} ${value}`,
+      anchor: "middle",
+    });
     label(svg, xs[1], ys[0] + 38, "score: mean P(virus)", "end");
     label(svg, 4, 12, "records");
   }
 
   // The cutoff of calls, and that of the sequences handed on where it is another one.
-  function cutoffs(svg, { across, place, anchor = "middle" }) {
-    const drawn = [["cutoff", data.cutoff, `cutoff ${data.cutoff}`]];
-    if (data.kept.score !== data.cutoff) drawn.push(["kept", data.kept.score, `virus.fasta.gz from ${data.kept.score}`]);
-    drawn.forEach(([kind, value, text], number) => {
-      line(svg, kind, ...across(value));
+  function cutoffs(svg, { across, place, words, anchor }) {
+    const drawn = [["cutoff", data.cutoff, "cutoff"]];
+    if (data.kept.score !== data.cutoff) drawn.push(["kept", data.kept.score, "to FASTA"]);
+    drawn.forEach(([kind, value, name], number) => {
+      line(svg, kind, ...across(value, number));
       const [x, y] = place(value, number);
-      label(svg, x, y, text, anchor).attr("class", "said halo");
+      const text = label(svg, x, y, words(name, value), anchor).attr("class", "said");
+      title(text, kind === "kept" ? `virus.fasta.gz holds records from ${value}` : `called virus from ${value}`);
     });
   }
 
   function plane(box) {
-    const { svg, x: xs, y: ys, axis } = canvas(box, 270, { left: 42, right: 16, top: 26, bottom: 44 });
+    const { svg, x: xs, y: ys, axis } = canvas(box, 280, { left: 42, right: 62, top: 38, bottom: 44 });
     const lengths = data.points.map((point) => point[1]).concat(data.cells.flatMap((cell) => [cell[0], cell[1]]));
     const low = Math.max(1, d3.min(lengths) * 0.9);
     const high = Math.max(low * 10, d3.max(lengths) * 1.1);
@@ -128,12 +134,14 @@
     }
     cutoffs(svg, {
       across: (value) => [xs[0], y(value), xs[1], y(value)],
-      place: (value) => [xs[1], y(value) - 5],
-      anchor: "end",
+      place: (value) => [xs[1] + 5, y(value) + 4],
+      words: (name) => name,
+      anchor: "start",
     });
     if (data.kept.length > low && data.kept.length < high) {
       line(svg, "kept", x(data.kept.length), ys[0], x(data.kept.length), ys[1]);
-      label(svg, x(data.kept.length), ys[1] - 6, `virus.fasta.gz from ${count(data.kept.length)} bases`, "middle");
+      const side = x(data.kept.length) < (xs[0] + xs[1]) / 2 ? "start" : "end";
+      label(svg, x(data.kept.length), ys[1] - 8, `to FASTA from ${count(data.kept.length)} bases`, side).attr("class", "said");
     }
     label(svg, xs[1], ys[0] + 38, "bases", "end");
     label(svg, 4, 12, "score");

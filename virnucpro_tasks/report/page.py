@@ -72,6 +72,7 @@ def report_page(content: ReportContent) -> str:
             unread_chunks=content.run["counts"]["chunks"].get("no_open_frame", 0),
             lanes=timeline(content.run),
             cutoff=CALL_CUTOFF,
+            kept=content.run["parameters"].get("outputs", {}).get("cutoffs"),
             least={level.value: least for level, least in LEAST.items()},
             records=content.records,
             sums=content.records.sums,
