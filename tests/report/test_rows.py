@@ -15,6 +15,10 @@ from virnucpro_tasks.report.rows import PLACE, RECORD_FIELDS, BestRows, read_row
 HOSTILE = (b"=1+1", b'a"b', b"NA", b"\xff\xfe", b"#x", b"x" * 10_000, b"'", b"\xe2\x80\xa8", b"tab\there", b"a\r\nb")
 
 
+HEADER = b"\t".join(name.encode() for name in (*(name for name in RECORD_FIELDS if name != "length"), "length")) + b"\n"
+HEADER += b"\t" * (len(RECORD_FIELDS) - 1)
+
+
 def test_ids_and_descriptions_are_read_back_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # So that rows are cut between blocks.
     monkeypatch.setattr(rows, "BLOCK_BYTES", 32_768)
@@ -39,7 +43,7 @@ def test_a_table_of_its_header_alone_has_no_rows(tmp_path: Path) -> None:
     assert sum(batch.num_rows for batch in read_rows(table, RECORD_FIELDS)) == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"record_id\tlength\na\tmany\n", b"record_id\tlength\na\n"])
+@pytest.mark.parametrize("content", [b"", b"record_id\tlength\na\t1\n", HEADER + b"many\n", HEADER + b"1\ta\n"])
 def test_another_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     table = tmp_path / "records.tsv"
     table.write_bytes(content)

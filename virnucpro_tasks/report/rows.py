@@ -37,7 +37,7 @@ RECORD_FIELDS: Mapping[str, pa.DataType] = {
     "description": TEXT,
     "evidence": TEXT,
 }
-"""The columns of records.tsv that the report shows. Results of earlier versions lack the last ones."""
+"""The columns of records.tsv that the report shows."""
 
 CHUNK_FIELDS: Mapping[str, pa.DataType] = {
     "sample": TEXT,
@@ -51,6 +51,9 @@ CHUNK_FIELDS: Mapping[str, pa.DataType] = {
 }
 """The columns of chunks.tsv that the report shows."""
 
+OPTIONAL = frozenset({"sample", "mate", "description", "evidence"})
+"""Columns that some tables lack, those of earlier versions among them."""
+
 
 def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
     """Yield the rows of a result table batch by batch, with these columns and PLACE; a column that it lacks is null.
@@ -58,6 +61,10 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
     Raises InputError for a file that cannot be read or is no such table.
     """
     try:
+        with table.open("rb") as handle:
+            names = handle.readline().decode(errors="replace").rstrip("\n").split("\t")
+        if missing := [name for name in fields if name not in OPTIONAL and name not in names]:
+            raise InputError(f"this is no table of results: it has no column {missing[0]}", file=str(table))
         with csv.open_csv(
             table,
             read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
