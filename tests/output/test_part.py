@@ -22,7 +22,12 @@ def test_records_at_the_edges_are_left_to_whoever_has_the_next_shard() -> None:
 def test_a_shard_of_one_record_has_no_last_one() -> None:
     part = shard_part(shard_of(CHUNKS[:1]), STYLE)
     assert (len(part.first), part.last) == (1, ())
-    assert part.record_lines == {"records.tsv": [b""], "virus_summary.tsv": [b""], "contigs.tsv": []}
+    assert part.record_lines == {
+        "records.tsv": [b""],
+        "virus.fasta.gz": [b""],
+        "virus_summary.tsv": [b""],
+        "contigs.tsv": [],
+    }
 
 
 def test_lines_go_from_one_process_to_another_in_one_piece_unless_they_are_to_be_sorted() -> None:

@@ -61,4 +61,5 @@ def test_no_shards_give_headers(tmp_path: Path) -> None:
         "virus_regions.bed": 1,
         "virus_regions.gff3": 1,
         "chunk_scores.bedgraph": 0,
+        "virus.fasta.gz": 0,
     }

@@ -284,7 +284,7 @@ def test_the_demonstration_is_named_in_every_output(settings: Settings, tmp_path
     # Their columns are fixed; DEMONSTRATION.txt beside them speaks of all, and names those that other tools write, too.
     legacy = {"prediction_results.txt", "prediction_results_highestscore.csv"}
     regions = {"virus_regions.bed", "virus_regions.gff3", "chunk_scores.bedgraph"}
-    assert silent == legacy | regions | {"contigs.tsv", "virus_summary.tsv"}
+    assert silent == legacy | regions | {"virus.fasta.gz", "contigs.tsv", "virus_summary.tsv"}
     assert all(name.encode() in files["DEMONSTRATION.txt"] for name in legacy)
 
 

@@ -40,7 +40,7 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parts_of(job: Job, *, processes: int) -> list[ShardPart]:
     plan = read_plan(job.paths.plan)
-    return list(shard_parts(job, plan, table_styles(job.spec, plan, job_description(job)), processes=processes))
+    return list(shard_parts(job, plan, table_styles(job, plan, job_description(job)), processes=processes))
 
 
 @pytest.mark.usefixtures("several")

@@ -16,6 +16,9 @@ SUM_BITS = 40
 """Probabilities are summed as whole multiples of 2**-40, so that a sum does not depend on how its terms are grouped:
 a record may be spread over any number of shards. An int64 holds the sum of 2**22 frames, more than a shard has."""
 
+CALLED_SCORE = 0.5
+"""Mean P(virus) from which a record is called virus."""
+
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
@@ -72,7 +75,7 @@ def mean_virus_score(virus_sum: int, frames: int) -> float:
 
 
 def record_is_virus(virus_sum: int, frames: int) -> bool:
-    """The call of a record: its mean P(virus) over all frames is at least one half; false without frames.
+    """The call of a record: its mean P(virus) over all frames is at least CALLED_SCORE; false without frames.
 
     Neither existing tool calls records. The mean is better on unseen species than the maximum, which grows with the
     number of frames.

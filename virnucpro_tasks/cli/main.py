@@ -38,6 +38,7 @@ COMMANDS = {
     "list": "List the jobs of a store.",
     "results": "Copy the results of a finished job.",
     "report": "Make the report page of results again.",
+    "extract": "Write the sequences of viral records anew, with other cutoffs.",
     "workbook": "Put result tables into an Excel workbook, ids as text.",
     "cancel": "Stop a job.",
     "resume": "Continue a job from what is on disk.",
@@ -61,6 +62,7 @@ HOW_TO_GO_ON = {
     "train": "the same command goes on from the vectors in its --work folder",
     "evaluate": "the same command goes on from the vectors in its --work folder",
     "results": "repeat the command: the results stay in the store",
+    "extract": "nothing is left behind: repeat the command",
     "chaos": "nothing is kept: the same command injects the same faults again",
     "bench": "nothing is kept: repeat the command",
 }

@@ -103,6 +103,28 @@ engine_options = stacked(
     click.option("--cpu-threads", type=click.IntRange(min=1), help="Threads of a CPU worker."),
 )
 
+
+def cutoff_options(*length_flags: str) -> Callable[[F], F]:
+    """The options that choose the sequences of virus.fasta.gz; the least length is called `length_flags`."""
+    return stacked(
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            help="Cutoffs of the sequences in virus.fasta.gz; the options that follow replace one of them.",
+        ),
+        click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of these sequences."),
+        click.option(
+            *length_flags,
+            "min_virus_length",
+            type=click.IntRange(min=0),
+            help="Least length of these sequences, in bases.",
+        ),
+        click.option(
+            "--min-scored-fraction", type=click.FloatRange(0, 1), help="Least share of their bases in scored chunks."
+        ),
+    )
+
+
 job_options = stacked(
     click.argument("inputs", nargs=-1, type=PathType(path_type=Path, allow_dash=True), required=False),
     click.option(
@@ -143,16 +165,7 @@ job_options = stacked(
     click.option("--shard-tokens", type=click.IntRange(min=1), help="ESM-2 tokens in one shard."),
     click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
-    click.option(
-        "--preset",
-        type=click.Choice(list(PRESETS)),
-        help="Cutoffs of the sequences in virus.fasta.gz; the options that follow replace one of them.",
-    ),
-    click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of these sequences."),
-    click.option("--min-virus-length", type=click.IntRange(min=0), help="Least length of these sequences, in bases."),
-    click.option(
-        "--min-scored-fraction", type=click.FloatRange(0, 1), help="Least share of their bases in scored chunks."
-    ),
+    cutoff_options("--min-virus-length"),
 )
 
 

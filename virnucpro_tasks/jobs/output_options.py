@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from types import MappingProxyType
 
@@ -28,12 +29,12 @@ DEFAULT_PRESET = "default"
 
 PRESETS = MappingProxyType(
     {
-        "conservative": Cutoffs(min_score=0.8, min_length=1_000, min_scored_fraction=0.5),
+        "conservative": Cutoffs(min_score=0.7, min_length=500, min_scored_fraction=0.5),
         DEFAULT_PRESET: Cutoffs(min_score=0.5),
         "relaxed": Cutoffs(min_score=0.35),
     }
 )
-"""Cutoffs by name; those of DEFAULT_PRESET select the records that are called virus."""
+"""Cutoffs by name; those of DEFAULT_PRESET select the records that are called virus. docs/outputs.md gives reasons."""
 
 
 class OutputOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,12 +68,20 @@ def output_options(
     min_length: int | None = None,
     min_scored_fraction: float | None = None,
 ) -> OutputOptions:
-    """Output options from what a user gave; cutoffs that are None are those of the preset. Raises SettingsError."""
+    """Output options from what a user gave; cutoffs that are None are those of the preset.
+
+    Raises SettingsError for a prefix that cannot begin a name, and for a cutoff out of its range.
+    """
     if not is_prefix(prefix):
         raise SettingsError(
             f"--prefix {ascii(prefix)[:80]} cannot begin the name of a file",
             hint=f"letters, digits, '_', '-' and '.', {MOST_PREFIX_LETTERS} at most, a letter, digit or '_' first",
         )
     given = {"min_score": min_score, "min_length": min_length, "min_scored_fraction": min_scored_fraction}
+    for name, value in given.items():
+        most = math.inf if name == "min_length" else 1
+        # Not a number is in no range.
+        if value is not None and not 0 <= value <= most:
+            raise SettingsError(f"{name} is {value}", hint="0 or more" if most > 1 else "0 to 1")
     chosen = {name: value for name, value in given.items() if value is not None}
     return OutputOptions(prefix, report, preset, msgspec.structs.replace(PRESETS[preset], **chosen))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,11 +17,9 @@ from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.samples import SAMPLES, SampleCounts
 from virnucpro_tasks.output.sorted_lines import SortedLines
 from virnucpro_tasks.output.spans import SpanMerger
-from virnucpro_tasks.output.table import Lines, Table, TableStyle
+from virnucpro_tasks.output.table import Lines, Table, TableStyle, Writer
 from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, SPAN_FILES, TABLES
 from virnucpro_tasks.system.file_operations import persistently, sync
-
-Writer = Callable[[list[bytes]], None]
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
@@ -132,6 +130,10 @@ def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[W
     """A function that adds lines to the new file of `table`, which is complete when the block ends without an error."""
     file = directory / table.file(style)
     with persistently(lambda: file.open("wb")) as handle:
+        if table.written_by is not None:
+            with table.written_by(handle, style) as write:
+                yield write
+            return
         handle.write(table.header(style))
         if table.is_sorted(style):
             by_id = SortedLines(file, has_key=table.has_sort_key)

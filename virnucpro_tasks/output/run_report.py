@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -17,6 +17,8 @@ from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
 from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.output.records import RECORDS
+from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.plan import Plan
 
@@ -54,7 +56,7 @@ def run_report(
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "incomplete": incomplete > 0,
         "demonstration": description.demonstration,
-        "warnings": warnings(spec, description, plan, counts, samples=samples),
+        "warnings": warnings(spec, description, plan, counts, samples=samples) + left_out(spec, digests),
         "problems": counts.problems,
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
@@ -167,6 +169,18 @@ def warnings(
             f"{accuracy_of_demonstration(description)}"
         )
     return found
+
+
+def left_out(spec: JobSpec, places: Container[str]) -> list[str]:
+    """Warnings of sequences that are not among the `places` of written files, where a table of records is."""
+    folders = [f"{sample}/" if sample else "" for sample in spec.samples]
+    names = {folder: f"{folder}{spec.parameters.outputs.prefix}{VIRUS_SEQUENCES.name}" for folder in folders}
+    return [
+        f"{name} is left out, because inputs in the folder of the job are gone or were changed: 'virnucpro extract' "
+        "writes it from the files themselves"
+        for folder, name in names.items()
+        if folder + RECORDS.name in places and name not in places
+    ]
 
 
 def accuracy_of_demonstration(description: BundleDescription) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
-from virnucpro_tasks.jobs.job import JobSpec
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, texts
+from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.plan import Plan
 
 Lines = dict[str, list[bytes]]
 """Lines by the file that they go to, in input order; a list may hold several lines in one piece."""
+
+Writer = Callable[[list[bytes]], None]
+"""Takes the next lines of a file."""
 
 Rows = TypeVar("Rows")
 """A table is written from the summaries of complete records, or from the chunk rows of one shard after another."""
@@ -27,7 +33,8 @@ class TableStyle:
 
     With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
-    `prefix` begins the names of tables that say so.
+    `prefix` begins the names of tables that say so. `inputs` hold the records, of which those within `cutoffs` are
+    handed on.
     """
 
     dialect: str
@@ -39,6 +46,8 @@ class TableStyle:
     sample: str = ""
     first_record: int = 0
     prefix: str = ""
+    inputs: Sequence[ReadInput] = ()
+    cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
 
     def file(self, name: str) -> str:
         """The place of the table `name` in the folder of results."""
@@ -60,8 +69,9 @@ class Column(Generic[Rows]):
     is_there: Callable[[TableStyle], bool] = lambda style: True
 
 
-def table_styles(spec: JobSpec, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
+def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
     """How the tables of each sample of a job are written; without a sample sheet there is one, without a name."""
+    spec, inputs = job.spec, job.inputs
     facts = {sample: [plan.facts(ordinal) for ordinal in ordinals] for sample, ordinals in spec.samples.items()}
     return {
         sample: TableStyle(
@@ -73,6 +83,8 @@ def table_styles(spec: JobSpec, plan: Plan, description: BundleDescription) -> d
             any_has_mates=any(entry.has_mates for entry in plan.inputs),
             sample=sample,
             prefix=spec.parameters.outputs.prefix,
+            inputs=[inputs[ordinal] for ordinal in spec.samples[sample]],
+            cutoffs=spec.parameters.outputs.cutoffs,
             first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
         )
         for sample, found in facts.items()
@@ -95,7 +107,8 @@ class Table(Generic[Rows]):
     `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
     its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style, with `has_sort_key` by
     a first field that is not written. Of a table that `is_joined` there is one for each sample, and one with the rows
-    of all of them. The name of a table that `is_prefixed` begins with the prefix of the job.
+    of all of them. The name of a table that `is_prefixed` begins with the prefix of the job. One that is
+    `written_by` a function of its own is no table at all: its lines are what that function needs to write the file.
     """
 
     name: str
@@ -106,6 +119,7 @@ class Table(Generic[Rows]):
     is_joined: bool = False
     has_sort_key: bool = False
     is_prefixed: bool = False
+    written_by: Callable[[BinaryIO, TableStyle], AbstractContextManager[Writer]] | None = None
 
     def file(self, style: TableStyle) -> str:
         """Its place in the folder of results."""

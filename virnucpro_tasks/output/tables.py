@@ -13,12 +13,13 @@ from virnucpro_tasks.output.records import RECORDS, RecordSummary
 from virnucpro_tasks.output.region_files import REGION_FILES
 from virnucpro_tasks.output.samples import SAMPLES
 from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.output.spans import SpanFiles
 from virnucpro_tasks.output.table import Table
 from virnucpro_tasks.output.virus_summary import VIRUS_SUMMARY
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
-RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SUMMARY, CONTIGS)
+RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SEQUENCES, VIRUS_SUMMARY, CONTIGS)
 """Written from the summaries of complete records."""
 
 SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)

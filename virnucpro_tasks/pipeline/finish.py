@@ -83,7 +83,7 @@ def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
 def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     started = time.time()
     description = job_description(job)
-    styles = table_styles(job.spec, plan, description)
+    styles = table_styles(job, plan, description)
     samples = {}
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:

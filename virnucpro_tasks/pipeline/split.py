@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from virnucpro_tasks.errors import DamagedError, EmptyInputError, InputError
 from virnucpro_tasks.jobs.job import Job, is_stopped
+from virnucpro_tasks.jobs.stored_inputs import reading_stored_inputs
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
 from virnucpro_tasks.reads.batches import frame_batches
@@ -23,7 +24,7 @@ from virnucpro_tasks.shards.input_facts import InputTally
 from virnucpro_tasks.shards.plan import Plan, ShardEntry, read_plan, write_plan
 from virnucpro_tasks.shards.tables import write_shard
 from virnucpro_tasks.shards.vectors import vectors_are_valid
-from virnucpro_tasks.system.files import as_store_error, file_matches
+from virnucpro_tasks.system.files import file_matches
 
 log = logging.getLogger(__name__)
 
@@ -90,15 +91,8 @@ def sample_of(job: Job, chunks: pa.Table) -> str:
 
 
 def _from_store(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
-    """The batches; an error of the file system while they are read is the store's, not one of the input."""
-    try:
+    with reading_stored_inputs():
         yield from batches
-    except InputError as error:
-        cause = error.__context__
-        # Rights are those of the input itself, to which the job may have a hard link.
-        if isinstance(cause, OSError) and not isinstance(cause, PermissionError) and as_store_error(cause) is not None:
-            raise cause from None
-        raise
 
 
 def _split(job: Job) -> Iterator[int]:

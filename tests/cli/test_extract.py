@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from cli.conftest import Virnucpro
+from output.results_folder import make_results
+
+from virnucpro_tasks.errors import ExitCode
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    file = tmp_path / "in.fa"
+    file.write_bytes(b">a x\nACGT\n>b\nGG\n>c\nTTTTTT\n")
+    return file
+
+
+@pytest.fixture
+def results(tmp_path: Path, source: Path) -> Path:
+    return make_results(tmp_path / "out", [source], [0.9, 0.4, 0.6])
+
+
+def test_cutoffs_choose_and_the_name_says_whether_to_compress(
+    virnucpro: Virnucpro, results: Path, tmp_path: Path
+) -> None:
+    plain, packed = tmp_path / "x.fasta", tmp_path / "x.fasta.gz"
+    ended = virnucpro("extract", results, "-o", plain)
+    assert (ended.code, ended.err) == (ExitCode.OK, [f"2 records, 10 bases: {plain}"])
+    assert plain.read_bytes() == b">a x virus_score=0.9 chunks=1\nACGT\n>c virus_score=0.6 chunks=1\nTTTTTT\n"
+    assert virnucpro("extract", results, "-o", packed, "-q").err == []
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    for cutoffs, ids in (
+        (["--preset", "relaxed"], "abc"),
+        (["--preset", "conservative", "--min-length", "0"], "a"),
+        (["--min-score", "0.7"], "a"),
+        (["--min-virus-length", "5"], "c"),
+        (["--preset", "conservative"], ""),
+    ):
+        virnucpro("extract", results, "-o", plain, "--force", *cutoffs)
+        assert "".join(line[1] for line in plain.read_text().splitlines() if line.startswith(">")) == ids
+
+
+def test_standard_output_takes_it_too(virnucpro: Virnucpro, results: Path, tmp_path: Path) -> None:
+    ended = virnucpro("extract", results, "-o", "-", "--min-score", "0.8")
+    assert ended.code == ExitCode.OK and ended.out == [">a x virus_score=0.9 chunks=1", "ACGT"]
+    assert ended.err == ["1 record, 4 bases"]
+
+
+@pytest.mark.parametrize("cutoff", ["--min-score=1.1", "--min-score=nan", "--min-length=-1", "--min-scored-fraction=2"])
+def test_a_cutoff_out_of_range_is_wrong_use(virnucpro: Virnucpro, results: Path, tmp_path: Path, cutoff: str) -> None:
+    ended = virnucpro("extract", results, "-o", tmp_path / "x.fasta", cutoff)
+    assert ended.code == ExitCode.USAGE and len(ended.err) == 1
+    assert not (tmp_path / "x.fasta").exists()
+
+
+def test_nothing_is_replaced_unasked_and_neither_an_input_nor_the_table(
+    virnucpro: Virnucpro, results: Path, source: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "x.fasta"
+    there.write_text("mine")
+    refused = virnucpro("extract", results, "-o", there)
+    assert refused.code == ExitCode.USAGE and "exists already (choose another name or use --force)" in refused.err[0]
+    for kept in (source, results / "records.tsv", results / "run.json"):
+        content = kept.read_bytes()
+        assert virnucpro("extract", results, "-o", kept, "--force").code == ExitCode.USAGE
+        assert kept.read_bytes() == content
+    source.rename(tmp_path / "moved.fa")
+    missing = virnucpro("extract", results, "-o", there, "--force")
+    assert missing.code == ExitCode.BAD_INPUT and "in.fa: there is no such file here" in missing.err[0]
+    assert there.read_text() == "mine"
+    assert virnucpro("extract", results, tmp_path / "moved.fa", "-o", there, "--force").code == ExitCode.OK
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []

@@ -1,0 +1,70 @@
+"""The default cutoffs select what is called virus; others compare the numbers as the table has them."""
+
+from __future__ import annotations
+
+import pytest
+from output.tables import Chunk, shard_of
+
+from virnucpro_tasks.classifier.consensus import CALLED_SCORE
+from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
+from virnucpro_tasks.output.records import RecordSummary, record_summaries
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.selection import SelectedRecord, selected_records
+
+NEARLY = 0.49999997
+"""A float32 below one half that is written as 0.5."""
+
+RECORDS = [
+    Chunk(3, b"virus", 1, 0, 600, 600, [0.9, 0.8]),
+    Chunk(4, b"tie", 1, 0, 600, 600, [0.5]),
+    Chunk(5, b"nearly", 1, 0, 600, 600, [NEARLY]),
+    Chunk(6, b"others", 1, 0, 600, 600, [0.25]),
+    Chunk(7, b"short", 1, 0, 60, 60, [0.9]),
+    Chunk(8, b"partly", 1, 0, 500, 1000, [0.9]),
+    Chunk(8, b"partly", 2, 500, 1000, 1000, status="no_open_frame"),
+    Chunk(9, b"none", 1, 0, 600, 600, status="no_open_frame"),
+    Chunk(10, b"bad", 1, 0, 600, 600, [0.9], quarantined=True),
+]
+
+
+def selected(**cutoffs: float) -> list[SelectedRecord]:
+    records: list[RecordSummary] = list(record_summaries(ScoredRows.of(shard_of(RECORDS))))
+    return selected_records(records, Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs), first_record=3)
+
+
+def ids(**cutoffs: float) -> list[bytes]:
+    return [record.record_id for record in selected(**cutoffs)]
+
+
+def test_the_default_is_the_call() -> None:
+    assert PRESETS[DEFAULT_PRESET] == Cutoffs(min_score=CALLED_SCORE)
+    assert ids() == [b"virus", b"tie", b"short", b"partly"]
+
+
+def test_other_scores_are_compared_as_they_are_written() -> None:
+    (nearly,) = [record for record in selected(min_score=0.49) if record.record_id == b"nearly"]
+    assert nearly.score == b"0.5"
+    assert b"nearly" in ids(min_score=0.4999999999) and b"nearly" not in ids(min_score=0.5000001)
+    # 0.9 and 0.8 as float32 have a mean of 0.8500000238.
+    assert b"virus" in ids(min_score=0.85) and b"virus" not in ids(min_score=0.850001)
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "expected"),
+    [
+        ({"min_length": 600}, [b"virus", b"tie", b"partly"]),
+        ({"min_length": 601}, [b"partly"]),
+        ({"min_scored_fraction": 0.5}, [b"virus", b"tie", b"short", b"partly"]),
+        ({"min_scored_fraction": 0.5001}, [b"virus", b"tie", b"short"]),
+        ({"min_score": 0.0}, [b"virus", b"tie", b"nearly", b"others", b"short", b"partly"]),
+        ({"min_score": 1.0}, []),
+    ],
+)
+def test_each_cutoff_is_a_least_value(cutoffs: dict[str, float], expected: list[bytes]) -> None:
+    assert ids(**cutoffs) == expected
+
+
+def test_records_are_numbered_from_the_first_one() -> None:
+    record = selected(min_score=0.2)[3]
+    assert record == SelectedRecord(3, 600, 1, b"0.25", b"others")
+    assert SelectedRecord.of(record.line.removesuffix(b"\n")) == record

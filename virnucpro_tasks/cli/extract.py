@@ -1,0 +1,92 @@
+"""`virnucpro extract`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import PathType, cutoff_options
+from virnucpro_tasks.cli.preflight import require_kept, require_new_file
+from virnucpro_tasks.errors import OutputError, counted
+from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, output_options
+from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.files import atomic_path
+
+STANDARD_OUTPUT = Path("-")
+
+
+@click.command("extract")
+@click.argument("results", type=PathType(path_type=Path))
+@click.argument("inputs", nargs=-1, type=PathType(path_type=Path, allow_dash=True))
+@click.option(
+    "-o",
+    "--output",
+    type=PathType(path_type=Path, allow_dash=True),
+    required=True,
+    help="FASTA file, compressed if its name ends with .gz; '-' is standard output.",
+)
+@cutoff_options("--min-length", "--min-virus-length")
+@click.option("-f", "--force", is_flag=True, help="Replace --output.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def command(
+    *,
+    results: Path,
+    inputs: tuple[Path, ...],
+    output: Path,
+    preset: str | None,
+    min_score: float | None,
+    min_virus_length: int | None,
+    min_scored_fraction: float | None,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Write the sequences of viral records anew, with other cutoffs, from a folder of RESULTS.
+
+    Nothing is computed. The sequences come from the INPUTS of the job, by default those that run.json names; files are
+    compared with those that were scored. RESULTS may also be the folder of a sample.
+    """
+    options = output_options(
+        preset=preset or DEFAULT_PRESET,
+        min_score=min_score,
+        min_length=min_virus_length,
+        min_scored_fraction=min_scored_fraction,
+    )
+    if output != STANDARD_OUTPUT:
+        require_new_file(output, force=force)
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.output.extract import extract, find_inputs, open_results
+
+    opened = open_results(results)
+    sources = find_inputs(opened, inputs)
+    require_kept([*(source.path for source in sources), opened.table, results / COMMIT_MARK], [output])
+    with _fasta(output) as write:
+        found = extract(opened, sources, options.cutoffs, write)
+    place = "" if output == STANDARD_OUTPUT else f": {output}"
+    say(f"{counted(found.records, 'record')}, {counted(found.bases, 'base')}{place}", quiet=quiet)
+
+
+@contextmanager
+def _fasta(output: Path) -> Iterator[Callable[[bytes], object]]:
+    """A function that writes to `output`, which appears complete when the block ends."""
+    if output == STANDARD_OUTPUT:
+        yield sys.stdout.buffer.write
+        return
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.output.bgzf import BgzfWriter
+
+    try:
+        with atomic_path(output) as temporary, temporary.open("wb") as file:
+            if output.suffix == ".gz":
+                with BgzfWriter(file) as packed:
+                    yield packed.write
+            else:
+                yield file.write
+    except OSError as error:
+        cause = cause_of(error, output)
+        raise OutputError(f"{output} cannot be written: {cause.words}", hint=cause.advice) from error

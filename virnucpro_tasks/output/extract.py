@@ -1,0 +1,159 @@
+"""Writes sequences of records from a folder of results and the inputs of its job, without computing anything."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.jobs.find_inputs import require_inputs
+from virnucpro_tasks.jobs.output_options import Cutoffs
+from virnucpro_tasks.output.records import RECORDS
+from virnucpro_tasks.output.selection import SelectedRecord, is_selected
+from virnucpro_tasks.output.sequences import VirusSequences
+from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.reads.inputs import ReadInput
+from virnucpro_tasks.reads.sources import is_compressed, open_input
+from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.system.file_operations import exists, persistently
+from virnucpro_tasks.system.files import READ_BLOCK_BYTES, decode, file_matches, file_sha256, read_object
+
+NAME_THEM = "name the inputs of the job behind the folder of results"
+
+
+class ReportedInput(msgspec.Struct, frozen=True):
+    """The entries of an input in run.json that are needed to find it again."""
+
+    name: str
+    sha256: str
+    sample: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The entries of run.json that are needed to find the inputs and the table of records."""
+
+    inputs: list[ReportedInput]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not."""
+
+    table: Path
+    inputs: Sequence[ReportedInput]
+    others: Sequence[ReportedInput] = ()
+
+
+def open_results(folder: Path) -> Results:
+    """Find the table of a job, or of one of its samples if `folder` is that of a sample.
+
+    Raises InputError for a folder without such a table, or with one that was changed, DamagedError for run.json.
+    """
+    root, sample = folder.absolute(), ""
+    if not exists(root / COMMIT_MARK) and exists(root.parent / COMMIT_MARK):
+        root, sample = root.parent, root.name
+    if not exists(root / COMMIT_MARK):
+        raise InputError(
+            f"this is no folder of results: it has no {COMMIT_MARK}",
+            file=str(folder),
+            hint="name the folder of --output, or that of one of its samples",
+        )
+    report = decode(read_object(root / COMMIT_MARK), Report, path=root / COMMIT_MARK)
+    name = f"{sample}/{RECORDS.name}" if sample else RECORDS.name
+    if name not in report.sha256:
+        what = f"{COMMIT_MARK} lists no {name}"
+        raise InputError(f"{what}: nothing was scored" if not sample else what, file=str(folder))
+    table = folder / RECORDS.name
+    if not file_matches(table, report.sha256[name]):
+        raise InputError("it is not as it was written", file=str(table), hint="copy the results again")
+    inputs = [entry for entry in report.inputs if sample in ("", entry.sample)]
+    return Results(table, inputs, [entry for entry in report.inputs if entry not in inputs])
+
+
+def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]:
+    """The inputs of the table in its order: the files `given`, in any order, or those that the job read, at their
+    places. A file counts by its content; one that is compressed also by what it holds, as a pipe gave it to the job.
+
+    Raises InputError for a file that is missing or has another content.
+    """
+    if not given:
+        return [_at_its_place(entry) for entry in results.inputs]
+    known = {entry.sha256 for entry in (*results.inputs, *results.others)}
+    found: dict[str, Path] = {}
+    for path in given:
+        digest = next((digest for digest in _digests(path) if digest in known), None)
+        if digest is None:
+            raise _changed(str(path), hint="name the files that the job read")
+        found.setdefault(digest, path)
+    missing = [entry.name for entry in results.inputs if entry.sha256 not in found]
+    if missing:
+        raise InputError("none of the files that are named has its content", file=missing[0], hint="name it, too")
+    return [ReadInput(found[entry.sha256], str(found[entry.sha256])) for entry in results.inputs]
+
+
+def _at_its_place(entry: ReportedInput) -> ReadInput:
+    path = Path(entry.name)
+    if not exists(path):
+        raise InputError("there is no such file here", file=entry.name, hint=NAME_THEM)
+    if entry.sha256 not in _digests(path):
+        raise _changed(entry.name, hint=NAME_THEM)
+    return ReadInput(path, entry.name)
+
+
+def _changed(name: str, *, hint: str) -> InputError:
+    return InputError("the results are not of this file, or it was changed since", file=name, hint=hint)
+
+
+def _digests(path: Path) -> Iterator[str]:
+    """SHA-256 (hex) of a file, and if it is compressed, of what it holds."""
+    require_inputs([path])
+    if not path.is_file():
+        raise InputError("it can be read only once, and is compared before", file=str(path), hint="name a file")
+    yield persistently(lambda: file_sha256(path))
+    if is_compressed(path):
+        digest = hashlib.sha256()
+        with open_input(path, name=str(path)) as stream:
+            while block := stream.read(READ_BLOCK_BYTES):
+                digest.update(block)
+        yield digest.hexdigest()
+
+
+def extract(
+    results: Results, inputs: Sequence[ReadInput], cutoffs: Cutoffs, write: Callable[[bytes], object]
+) -> VirusSequences:
+    """Write the sequences of the records within `cutoffs` as FASTA; returns the counts of what was written."""
+    with closing(VirusSequences(inputs, write)) as sequences:
+        sequences.add(selected_rows(results.table, cutoffs))
+    return sequences
+
+
+def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
+    """The records within the cutoffs, from the rows of records.tsv. Raises InputError for a file that is no such."""
+    csv.field_size_limit(1 << 30)
+    # As Latin-1, in which each byte is a letter and comes back as it was.
+    with table.open("rb") as handle, io.TextIOWrapper(handle, encoding="latin-1", newline="") as text:
+        rows = csv.reader(text, delimiter="\t")
+        header = next(rows, [])
+        names = ("record_id", "length", "status", "chunks", "scored_fraction", "mean_viral_score", "call")
+        if missing := [name for name in names if name not in header]:
+            raise InputError(f"it has no column {missing[0]!r}", file=str(table))
+        record_id, length, status, chunks, fraction, score, call = map(header.index, names)
+        for number, row in enumerate(rows):
+            if row[status] == Status.SCORED and is_selected(
+                cutoffs,
+                is_virus=row[call] == "virus",
+                score=row[score],
+                length=int(row[length]),
+                scored_fraction=row[fraction],
+            ):
+                yield SelectedRecord(
+                    number, int(row[length]), int(row[chunks]), row[score].encode(), row[record_id].encode("latin-1")
+                )

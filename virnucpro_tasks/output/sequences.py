@@ -1,0 +1,107 @@
+"""virus.fasta.gz: the sequences of the records that are called virus, or that are within other cutoffs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from virnucpro_tasks.errors import BackendError, InputError, VirnucproError
+from virnucpro_tasks.jobs.stored_inputs import reading_stored_inputs
+from virnucpro_tasks.output.bgzf import BgzfWriter
+from virnucpro_tasks.output.records import RecordSummary
+from virnucpro_tasks.output.selection import SelectedRecord, selected_records
+from virnucpro_tasks.output.table import Table, TableStyle, Writer
+from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
+from virnucpro_tasks.reads.originals import Original, Wanted
+from virnucpro_tasks.reads.record import Limits, record_id_of, shown
+
+log = logging.getLogger(__name__)
+
+
+class VirusSequences:
+    """Writes selected records of `inputs` as FASTA, in input order, by `write`. Keeps one record in memory.
+
+    The inputs are read as far as the last selected record; `records` and `bases` count what was written.
+    """
+
+    def __init__(self, inputs: Sequence[ReadInput], write: Callable[[bytes], object]) -> None:
+        self.records = self.bases = 0
+        self._inputs = inputs
+        self._write = write
+        self._wanted = Wanted()
+        self._originals = wanted_originals(inputs, self._wanted)
+
+    def add(self, selected: Iterable[SelectedRecord]) -> None:
+        """Write the next records. Raises InputError if they are not in the inputs, which were changed then."""
+        for record in selected:
+            self._wanted.number = record.number
+            original = next(self._originals, None)
+            if original is None or not _is_of(original, record):
+                raise self._changed(record)
+            self._write(b">%b virus_score=%b chunks=%d\n" % (original.header, record.score, record.chunks))
+            self._write(original.sequence)
+            self._write(b"\n")
+            self.records += 1
+            self.bases += record.length
+
+    def close(self) -> None:
+        """Close the input that is open."""
+        self._originals.close()
+
+    def _changed(self, record: SelectedRecord) -> InputError:
+        names = ", ".join(dict.fromkeys(source.name for source in self._inputs))
+        return InputError(
+            f"record {record.number + 1:,} is not {shown(record.record_id)!r} with {record.length:,} bases, as it was "
+            "when it was scored: the input was changed",
+            file=names,
+            hint="restore it, and repeat the command",
+        )
+
+
+def _is_of(original: Original, record: SelectedRecord) -> bool:
+    return len(original.sequence) == record.length and record_id_of(original.header, Limits()) == record.record_id
+
+
+def _selected_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
+    """The records to write, as lines for the process that reads the inputs; none where there are no inputs."""
+    if not style.inputs:
+        return []
+    selected = selected_records(records, style.cutoffs, first_record=style.first_record)
+    return [record.line for record in selected]
+
+
+@contextmanager
+def _fasta(file: BinaryIO, style: TableStyle) -> Iterator[Writer]:
+    """A function that takes such lines and writes the sequences of their records to `file`.
+
+    The file is deleted in the end if the inputs are gone or were changed: what was computed from them is still right.
+    """
+    problem: VirnucproError | None = None
+
+    def write(lines: list[bytes]) -> None:
+        nonlocal problem
+        if problem is None:
+            try:
+                with reading_stored_inputs():
+                    sequences.add(map(SelectedRecord.of, b"".join(lines).splitlines()))
+            except (InputError, BackendError) as error:
+                problem = error
+
+    with BgzfWriter(file) as packed, closing(VirusSequences(style.inputs, packed.write)) as sequences:
+        yield write
+    if problem is not None:
+        log.warning("%s is left out: %s", file.name, problem)
+        Path(file.name).unlink()
+
+
+VIRUS_SEQUENCES: Table[Sequence[RecordSummary]] = Table(
+    "virus.fasta.gz",
+    "sequences of the records called virus, or within other cutoffs",
+    header=lambda style: b"",
+    lines=_selected_lines,
+    written_by=_fasta,
+    is_prefixed=True,
+)
