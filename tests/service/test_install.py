@@ -56,7 +56,9 @@ def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> 
     assert "virnucpro_tasks/models/demo_bundle/esm2/model.safetensors" in names
     assert "virnucpro_tasks/models/published.toml" in names
     assert "virnucpro_tasks/py.typed" in names
-    assert {f"virnucpro_tasks/report/{name}" for name in ("template.html", "vendor/LICENSE-d3.txt")} <= set(names)
+    assert {
+        f"virnucpro_tasks/report/{name}" for name in ("template.html", "macros.html", "vendor/LICENSE-d3.txt")
+    } <= set(names)
     modules = {str(file.relative_to(ROOT)) for file in (ROOT / "virnucpro_tasks").rglob("*.py")}
     modules |= {str(file.relative_to(ROOT / "workers")) for file in (ROOT / "workers").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
