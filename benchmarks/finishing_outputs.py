@@ -30,6 +30,7 @@ from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.pipeline.finish import finish as finish_job
 from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.scores import ShardScores, write_scores
@@ -92,6 +93,8 @@ def prepare(source: Path, store: Path) -> None:
 
 def finish(store: Path, job_id: str, processes: int) -> None:
     """Finish the job; prints its seconds, and the processor seconds of this process and of its children."""
+    # As in a coordinator.
+    settle_without_pandas()
     job = open_job(store, job_id)
     started, used = time.perf_counter(), os.times()
     finish_job(job, processes=processes)
