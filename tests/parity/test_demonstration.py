@@ -29,7 +29,7 @@ WHOLE = 0.925
 """Measured 0.933."""
 
 HALF_BROKEN = 0.915
-"""Measured 0.903 with wrong proteins alone: the nucleotides still separate viruses well."""
+"""Measured 0.897 with wrong proteins alone, where it is 0.935 with the right ones: nucleotides still separate well."""
 
 BROKEN = 0.8
 
@@ -45,6 +45,12 @@ class Contigs:
     record: np.ndarray
     virus: np.ndarray
 
+    def every(self, step: int) -> tuple[Contigs, np.ndarray]:
+        """The first of each `step` records that have frames, and the places of their frames."""
+        kept = np.flatnonzero(np.isin(self.record, np.unique(self.record)[::step]))
+        columns = ([column[place] for place in kept] for column in (self.nucleotides, self.proteins))
+        return Contigs(*columns, self.record[kept], self.virus), kept
+
 
 @pytest.fixture(scope="module")
 def contigs(shared: Path) -> Contigs:
@@ -58,16 +64,23 @@ def contigs(shared: Path) -> Contigs:
     return Contigs(columns[0], columns[1], np.array(columns[2]), virus)
 
 
-def embed(contigs: Contigs, *, proteins: list[str] | None = None) -> Embedded:
+def embed(nucleotides: list[str], proteins: list[str]) -> Embedded:
     options = EngineOptions("cpu", "fp32", "sdpa", token_budget=None, threads=1)
-    engine = Engine.load(demo_bundle(), options)
-    return engine.embed(contigs.nucleotides, proteins or contigs.proteins, should_stop=lambda: False)
+    return Engine.load(demo_bundle(), options).embed(nucleotides, proteins, should_stop=lambda: False)
 
 
 @pytest.fixture(scope="module")
 def vectors(contigs: Contigs) -> Embedded:
     """The vectors of the unbroken engine."""
-    return embed(contigs)
+    return embed(contigs.nucleotides, contigs.proteins)
+
+
+@pytest.fixture(scope="module")
+def some(contigs: Contigs, vectors: Embedded) -> Contigs:
+    """Every fourth record: enough to see that vectors are of no use any more."""
+    part, kept = contigs.every(4)
+    assert auroc(part, replace(vectors, nucleotide=vectors.nucleotide[kept], protein=vectors.protein[kept])) > WHOLE
+    return part
 
 
 def auroc(contigs: Contigs, vectors: Embedded, *, scores: Scores | None = None) -> float:
@@ -86,10 +99,14 @@ def test_columns_in_another_order(contigs: Contigs, vectors: Embedded) -> None:
     assert auroc(contigs, vectors, scores=lambda nucleotide, protein: head.scores(protein, nucleotide)) < BROKEN
 
 
-def test_proteins_of_another_reading_frame(contigs: Contigs) -> None:
-    shifted = [str(Seq(of[1 : len(of) - (len(of) - 1) % 3]).translate()) for of in contigs.nucleotides]
+def test_proteins_of_another_reading_frame(contigs: Contigs, vectors: Embedded) -> None:
+    half, kept = contigs.every(2)
+    nucleotide = vectors.nucleotide[kept]
+    assert auroc(half, replace(vectors, nucleotide=nucleotide, protein=vectors.protein[kept])) > WHOLE
+    shifted = [str(Seq(of[1 : len(of) - (len(of) - 1) % 3]).translate()) for of in half.nucleotides]
     proteins = [protein.replace("*", "").replace("X", "A") or "A" for protein in shifted]
-    assert auroc(contigs, embed(contigs, proteins=proteins)) < HALF_BROKEN
+    broken = replace(vectors, nucleotide=nucleotide, protein=embed([], proteins).protein)
+    assert auroc(half, broken) < HALF_BROKEN
 
 
 def test_frames_of_the_next_record(contigs: Contigs, vectors: Embedded) -> None:
@@ -97,15 +114,15 @@ def test_frames_of_the_next_record(contigs: Contigs, vectors: Embedded) -> None:
     assert auroc(moved, vectors) < BROKEN
 
 
-def test_pooling_of_the_wrong_tokens(contigs: Contigs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooling_of_the_wrong_tokens(some: Contigs, monkeypatch: pytest.MonkeyPatch) -> None:
     def last_alone(states: Tensor, segments: Segments, **_: int) -> Tensor:
         return states[segments.cu_seqlens[1:].long() - 1].float()
 
     monkeypatch.setattr(encoder, "segment_mean", last_alone)
-    assert auroc(contigs, embed(contigs)) < BROKEN
+    assert auroc(some, embed(some.nucleotides, some.proteins)) < BROKEN
 
 
-def test_sequences_that_see_each_other(contigs: Contigs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sequences_that_see_each_other(some: Contigs, monkeypatch: pytest.MonkeyPatch) -> None:
     sdpa = attention.attend_sdpa
 
     def over_all(query: Tensor, key: Tensor, value: Tensor, _: Segments, **_bias: object) -> Tensor:
@@ -113,4 +130,4 @@ def test_sequences_that_see_each_other(contigs: Contigs, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(attention, "attend_sdpa", over_all)
     monkeypatch.setattr(budget, "CPU_TOKENS", 1_024)
-    assert auroc(contigs, embed(contigs)) < BROKEN
+    assert auroc(some, embed(some.nucleotides, some.proteins)) < BROKEN
