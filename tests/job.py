@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job
 from virnucpro_tasks.jobs.submit import submit
@@ -18,6 +19,13 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.vectors import ShardVectors
+
+if TYPE_CHECKING:
+    from virnucpro_tasks.embed.encoder import PackedModel
+    from virnucpro_tasks.embed.engine import Engine
+    from virnucpro_tasks.embed.packing import Pack
+    from virnucpro_tasks.embed.tokens import RaggedTokens
+    from virnucpro_tasks.embed.transfer import PendingCopy
 
 SAMPLE = Path(__file__).resolve().parent / "short.fasta"
 """1,500 bases of each record of examples/sample.fasta, with an open frame if it has any: embedded ten times as fast."""
@@ -46,7 +54,31 @@ def worker_of(settings: Settings) -> ShardWorker:
 
 @lru_cache
 def _worker(settings: Settings) -> ShardWorker:
-    return ShardWorker(settings)
+    return RememberingWorker(settings)
+
+
+class RememberingWorker(ShardWorker):
+    """A shard worker whose models compute each pack once: most jobs of tests are of the same sample."""
+
+    def engine(self, precision: str | None = None) -> Engine:
+        engine = super().engine(precision)
+        for encoder in (engine._nucleotide, engine._protein):
+            if "_run" not in vars(encoder):
+                vars(encoder)["_run"] = remembering(encoder._run)
+        return engine
+
+
+def remembering(run: Callable[[PackedModel, RaggedTokens, Pack], PendingCopy]) -> Callable[..., PendingCopy]:
+    """`Encoder._run` that remembers the pooled vectors of the packs it has seen, by their tokens and lengths."""
+    known: dict[tuple[int, bytes, bytes], PendingCopy] = {}
+
+    def remembered(model: PackedModel, tokens: RaggedTokens, pack: Pack) -> PendingCopy:
+        key = id(model), tokens.select(pack.indices).tobytes(), tokens.lengths[pack.indices].tobytes()
+        if key not in known:
+            known[key] = run(model, tokens, pack)
+        return known[key]
+
+    return remembered
 
 
 def embed(job: Job, shard: int, settings: Settings, *, message: str = "") -> ShardState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from cli.terminal import lines_shown, run_on_terminal
@@ -30,6 +31,12 @@ print("the message", file=sys.stderr)
 """
 
 
+@cache
+def shown_at(columns: int) -> str:
+    """What SHOW writes on a terminal of `columns` columns."""
+    return run_on_terminal(SHOW, columns=columns)
+
+
 def facts_shown(written: str) -> list[str]:
     """The lines without their bars, each fact once."""
     texts: list[str] = []
@@ -45,7 +52,7 @@ def facts_shown(written: str) -> list[str]:
     [(40, "", ""), (80, "", ", scoring, writing results"), (200, " of 1,234,567 tokens", ", scoring, writing results")],
 )
 def test_one_line_is_redrawn_whatever_the_width(columns: int, total: str, finishing: str) -> None:
-    written = run_on_terminal(SHOW, columns=columns)
+    written = shown_at(columns)
     shown = facts_shown(written)
     everything = " of 1,234,567 tokens" if columns > 40 else ""
     assert [line for line in shown if not line.startswith("embedding")] == [
@@ -64,8 +71,8 @@ def test_one_line_is_redrawn_whatever_the_width(columns: int, total: str, finish
 
 @pytest.mark.parametrize("columns", [10, 15, 20, 25, 30])
 def test_no_word_is_cut_on_a_narrow_terminal(columns: int) -> None:
-    words = {word for line in facts_shown(run_on_terminal(SHOW, columns=200)) for word in line.split()}
-    shown = {word for line in facts_shown(run_on_terminal(SHOW, columns=columns)) for word in line.split()}
+    words = {word for line in facts_shown(shown_at(200)) for word in line.split()}
+    shown = {word for line in facts_shown(shown_at(columns)) for word in line.split()}
     assert {word.rstrip(",") for word in shown} <= {word.rstrip(",") for word in words}
 
 
