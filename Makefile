@@ -72,9 +72,9 @@ $(VENV)/worker: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[worker,embedded]'
 	touch $@
 
-# Matplotlib is the one package of the others whose types mypy reads.
+# Of the packages that come later, mypy reads the types of these two.
 $(VENV)/lint: $(VENV)/worker
-	$(PIP) --constraint constraints.txt matplotlib mypy ruff types-PyYAML
+	$(PIP) --constraint constraints.txt biopython matplotlib mypy ruff types-PyYAML
 	touch $@
 
 $(VENV)/dev: $(VENV)/lint
