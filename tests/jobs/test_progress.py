@@ -10,7 +10,7 @@ from job import SAMPLE, embed, finish_files, make_job, run_job
 from virnucpro_tasks.cli.results import copy_embeddings
 from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job, job_ids, reopen_job
-from virnucpro_tasks.jobs.progress import JobState, job_progress
+from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.jobs.results import result_files
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
@@ -158,7 +158,7 @@ def test_files_of_other_programs_count_for_nothing(settings: Settings, tmp_path:
     litter(job)
     # Then no file of theirs is handed out, nor is one of them in the report
     names = {file.name for file in result_files(job)}
-    assert names == {*json.loads(job.paths.run.read_bytes())["sha256"], "run.json", "virnucpro.log"}
+    assert names == {*read_report(job.paths.run).digests, "run.json", "virnucpro.log"}
     copy_embeddings(job, tmp_path / "vectors")
     assert sorted(file.name for file in (tmp_path / "vectors").iterdir()) == [
         f"{shard:06d}.safetensors" for shard in shards

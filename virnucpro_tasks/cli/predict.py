@@ -33,6 +33,7 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
 from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
+from virnucpro_tasks.cli.summary import say_summary
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
@@ -141,6 +142,8 @@ def command(
             remove_work(job)
     ended_well = progress.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE)
     tell_end(progress, names_job=False, quiet=quiet)
+    if results is not None:
+        say_summary(results, output, quiet=quiet)
     if as_json:
         print_json(one_shot_report(progress, job, output, results))
     elif ended_well:

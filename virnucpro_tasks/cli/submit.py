@@ -31,6 +31,7 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.preflight import check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
+from virnucpro_tasks.cli.summary import say_summary_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
@@ -137,6 +138,7 @@ def command(
     )
     if output is not None and job.paths.run.exists():
         copy_results(job, output, force=force)
+    say_summary_of(job, output)
     if as_json:
         print_json(end_report(progress, job, output))
     require_end(progress, timeout_seconds=timeout_seconds, hint=again)

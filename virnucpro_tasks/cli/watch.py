@@ -12,6 +12,7 @@ from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of, timeout_option
+from virnucpro_tasks.cli.summary import say_summary_of
 
 
 @click.command("watch")
@@ -31,6 +32,7 @@ def command(
     progress = follow_deployed(
         app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
     )
+    say_summary_of(job)
     if as_json:
         print_json(end_report(progress, job, None))
     require_end(progress, timeout_seconds=timeout_seconds, hint=again)

@@ -53,9 +53,11 @@ class RecordCounts(msgspec.Struct, frozen=True):
 
 
 class ChunkCounts(msgspec.Struct, frozen=True):
-    """Number of chunks without a score because their record is quarantined."""
+    """Numbers of chunks by status."""
 
     quarantined: int = 0
+    scored: int = 0
+    no_open_frame: int = 0
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -64,12 +66,32 @@ class Counts(msgspec.Struct, frozen=True):
     records: RecordCounts
     chunks: ChunkCounts
     virus_records: int = 0
+    bases: int = 0
+    virus_bases: int = 0
+    virus_evidence: dict[str, int] = {}
+
+
+class StrongRecord(msgspec.Struct, frozen=True):
+    """An entry of `strongest` in run.json: a record called virus."""
+
+    record_id: str
+    length: int
+    virus_score: float
+    evidence: str
+
+
+class UsedWorker(msgspec.Struct, frozen=True):
+    """A worker that took part."""
+
+    device: str = ""
 
 
 class Times(msgspec.Struct, frozen=True):
     """The entry `times` of run.json; `sha256` has the digests of the files that tell times."""
 
     sha256: dict[str, str] = {}
+    seconds: float = 0.0
+    workers: list[UsedWorker] = []
 
 
 class UsedParameters(msgspec.Struct, frozen=True):
@@ -88,6 +110,7 @@ class RunReport(msgspec.Struct, frozen=True):
     counts: Counts
     sha256: dict[str, str]
     demonstration: bool = False
+    strongest: list[StrongRecord] = []
     parameters: UsedParameters = UsedParameters()
     times: Times = Times()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +17,8 @@ from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
 from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import demo_bundle
-from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.output.counts import Hit, ResultCounts
+from virnucpro_tasks.output.evidence import Evidence
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.reads.tables import Status
@@ -76,10 +78,14 @@ def run_report(
             "chunks": {status.value: counts.chunks[status] for status in Status if counts.chunks[status]},
             "virus_records": counts.virus_records,
             "virus_chunks": counts.virus_chunks,
+            "bases": counts.bases,
+            "virus_bases": counts.virus_bases,
+            "virus_evidence": {level.value: counts.virus_evidence[level] for level in Evidence},
             "frames_scored": counts.frames,
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,
         },
+        "strongest": [_hit_report(hit) for hit in counts.strongest],
         **({"samples": {name: _sample_report(found) for name, found in samples.items()}} if samples else {}),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
@@ -99,6 +105,11 @@ def _input_report(entry: StagedInput, *, skipped: int) -> dict[str, Any]:
     # Without its place in a sample sheet: another sheet with the same samples is the same work.
     report = msgspec.to_builtins(msgspec.structs.replace(entry, listed=""))
     return report | ({"skipped_alignments": skipped} if skipped else {})
+
+
+def _hit_report(hit: Hit) -> dict[str, Any]:
+    # With the digits of the tables.
+    return asdict(hit) | {"virus_score": float(f"{hit.virus_score:.6g}"), "evidence": hit.evidence.value}
 
 
 def _sample_report(counts: ResultCounts) -> dict[str, Any]:

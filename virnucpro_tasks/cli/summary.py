@@ -1,0 +1,81 @@
+"""What a job has found, in a few lines for a terminal; all of it stands in run.json."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.progress import clock_text
+from virnucpro_tasks.errors import counted, printable
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import RunReport, read_report
+from virnucpro_tasks.system.file_operations import exists
+
+REPORT_FILE = "report.html"
+LABEL_CHARACTERS = 12
+ID_CHARACTERS = 34
+"""A longer id is cut in the middle: its end may tell it from others."""
+
+LOW_EVIDENCE = "fewer than 2 scored chunks, or less than a quarter of the bases: look at them before they are used"
+NO_OPEN_FRAME = "each reading frame has a stop codon, as in most non-coding sequence; that is no sign for or against"
+
+
+def say_summary(report: RunReport, folder: Path, *, quiet: bool = False) -> None:
+    """Print what the results in `folder` say; nothing about a job whose bundle calls no records."""
+    for line in summary_lines(report, folder):
+        say(line, quiet=quiet, hanging=LABEL_CHARACTERS)
+
+
+def say_summary_of(job: Job, output: Path | None = None) -> None:
+    """Print what the results of a deployed job say, if it has any, in the store or copied to `output`."""
+    with suppress(FileNotFoundError):
+        say_summary(read_report(job.paths.run), job.paths.results if output is None else output)
+
+
+def summary_lines(report: RunReport, folder: Path) -> list[str]:
+    """The lines, each with its label."""
+    if report.virus_records is None or not report.counts.bases:
+        return []
+    return [f"{label:<{LABEL_CHARACTERS}}{text}" for label, text in _facts(report, folder)]
+
+
+def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
+    counts, virus = report.counts, report.counts.virus_records
+    share = f" ({counts.virus_bases / counts.bases:.0%})" if virus else ""
+    of_bases = f"{counts.virus_bases:,} of {counted(counts.bases, 'base')}{share}"
+    yield "viral", f"{virus:,} of {counted(report.record_counts()['all'], 'record')}, {of_bases}"
+    width = max((len(cut_id(hit.record_id)) for hit in report.strongest), default=0)
+    digits = max((len(f"{hit.length:,}") for hit in report.strongest), default=0)
+    for place, hit in enumerate(report.strongest):
+        name = f"{cut_id(hit.record_id):<{width}}  {hit.length:>{digits},} bases"
+        yield "strongest" if not place else "", f"{name}  score {hit.virus_score:.3f}  {hit.evidence} evidence"
+    if low := counts.virus_evidence.get("low", 0):
+        yield "doubtful", f"{low:,} of them on low evidence: {LOW_EVIDENCE}"
+    chunks = counts.chunks.scored + counts.chunks.no_open_frame + counts.chunks.quarantined
+    if closed := counts.chunks.no_open_frame:
+        without = f"{closed:,} of {counted(chunks, 'chunk')} ({closed / chunks:.0%}) without an open frame"
+        yield "unanswered", f"{without}: {NO_OPEN_FRAME}"
+    seconds = report.times.seconds
+    rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""
+    yield "computed", f"on {_devices(report)} in {clock_text(seconds)} from submission{rate}"
+    page = folder / f"{report.parameters.outputs.prefix}{REPORT_FILE}"
+    if exists(page):
+        yield "report", printable(str(page))
+
+
+def _devices(report: RunReport) -> str:
+    """The devices that took part, equal ones with their number."""
+    devices = Counter(worker.device or "unknown device" for worker in report.times.workers)
+    return ", ".join(f"{number} × {name}" if number > 1 else name for name, number in devices.items()) or "no device"
+
+
+def cut_id(record_id: str) -> str:
+    """An id in at most ID_CHARACTERS."""
+    text = printable(record_id)
+    if len(text) <= ID_CHARACTERS:
+        return text
+    half = ID_CHARACTERS // 2
+    return f"{text[: ID_CHARACTERS - half]}…{text[len(text) - half + 1 :]}"
