@@ -20,7 +20,7 @@ ID_CHARACTERS = 34
 """A longer id is cut in the middle: its end may tell it from others."""
 
 LOW_EVIDENCE = "fewer than 2 scored chunks, or less than a quarter of the bases: look at them before they are used"
-NO_OPEN_FRAME = "each reading frame has a stop codon, as in most non-coding sequence; that is no sign for or against"
+NO_OPEN_FRAME = "stop codons in all six, as in most non-coding sequence; no sign for or against a virus"
 
 
 def say_summary(report: RunReport, folder: Path, *, quiet: bool = False) -> None:
