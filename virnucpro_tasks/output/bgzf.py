@@ -51,6 +51,8 @@ class BgzfWriter:
         """Add `content`."""
         self._held += content
         call_bytes = BLOCKS_PER_CALL * BLOCK_BYTES
+        if len(self._held) < call_bytes:
+            return
         whole = len(self._held) // call_bytes * call_bytes
         for start in range(0, whole, call_bytes):
             self._compress(bytes(self._held[start : start + call_bytes]))

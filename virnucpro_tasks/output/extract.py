@@ -150,9 +150,9 @@ def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
             if row[status] == Status.SCORED and is_selected(
                 cutoffs,
                 is_virus=row[call] == "virus",
-                score=row[score],
+                score=row[score].encode(),
                 length=int(row[length]),
-                scored_fraction=row[fraction],
+                scored_fraction=row[fraction].encode(),
             ):
                 yield SelectedRecord(
                     number, int(row[length]), int(row[chunks]), row[score].encode(), row[record_id].encode("latin-1")

@@ -35,9 +35,7 @@ class SelectedRecord(NamedTuple):
         return cls(int(number), int(length), int(chunks), score, record_id)
 
 
-def is_selected(
-    cutoffs: Cutoffs, *, is_virus: bool, score: bytes | str, length: int, scored_fraction: bytes | str
-) -> bool:
+def is_selected(cutoffs: Cutoffs, *, is_virus: bool, score: bytes, length: int, scored_fraction: bytes) -> bool:
     """Whether a scored record is within the cutoffs, which are compared with the numbers as records.tsv writes them.
 
     If the least score is the one from which a record is called virus, the call decides: it is made before rounding.
@@ -50,12 +48,12 @@ def selected_records(
     records: Iterable[RecordSummary], cutoffs: Cutoffs, *, first_record: int = 0
 ) -> list[SelectedRecord]:
     """The records within the cutoffs, numbered from `first_record` of the job."""
-    found = []
-    for record in records:
-        if record.call is None:
-            continue
-        (score,), (fraction,) = scores([record.mean]), fractions([record.scored_fraction])
-        if is_selected(cutoffs, is_virus=record.is_virus, score=score, length=record.length, scored_fraction=fraction):
-            number = record.ordinal - first_record
-            found.append(SelectedRecord(number, record.length, record.chunks, score, record.record_id))
-    return found
+    may_be_others = cutoffs.min_score != CALLED_SCORE
+    candidates = [record for record in records if (may_be_others and record.call is not None) or record.call]
+    written_scores = scores([record.mean for record in candidates])
+    written_fractions = fractions([record.scored_fraction for record in candidates])
+    return [
+        SelectedRecord(record.ordinal - first_record, record.length, record.chunks, score, record.record_id)
+        for record, score, fraction in zip(candidates, written_scores, written_fractions, strict=True)
+        if is_selected(cutoffs, is_virus=record.is_virus, score=score, length=record.length, scored_fraction=fraction)
+    ]

@@ -18,6 +18,7 @@ from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
 from virnucpro_tasks.reads.originals import Original, Wanted
 from virnucpro_tasks.reads.record import Limits, record_id_of, shown
 
+LIMITS = Limits()
 log = logging.getLogger(__name__)
 
 
@@ -41,9 +42,10 @@ class VirusSequences:
             original = next(self._originals, None)
             if original is None or not _is_of(original, record):
                 raise self._changed(record)
-            self._write(b">%b virus_score=%b chunks=%d\n" % (original.header, record.score, record.chunks))
-            self._write(original.sequence)
-            self._write(b"\n")
+            self._write(
+                b">%b virus_score=%b chunks=%d\n%b\n"
+                % (original.header, record.score, record.chunks, original.sequence)
+            )
             self.records += 1
             self.bases += record.length
 
@@ -62,7 +64,7 @@ class VirusSequences:
 
 
 def _is_of(original: Original, record: SelectedRecord) -> bool:
-    return len(original.sequence) == record.length and record_id_of(original.header, Limits()) == record.record_id
+    return len(original.sequence) == record.length and record_id_of(original.header, LIMITS) == record.record_id
 
 
 def _selected_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
