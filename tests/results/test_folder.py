@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import shutil
@@ -73,6 +74,8 @@ def test_samples_have_results_of_their_own_and_the_whole_has_all(of_samples: Pat
     assert len(whole.records()) == 4 and set(whole.records()["sample"]) == {"A", "B"}
     frames = whole.frames()
     assert len(frames) == sum(len(one.frames()) for one in whole.samples.values())
+    of_each = [record.id for one in whole.samples.values() for record in one.viral_records()]
+    assert [record.id for record in whole.viral_records()] == of_each
 
 
 def test_results_are_shown_with_their_warnings(finished: Path) -> None:
@@ -138,3 +141,28 @@ def test_importing_the_package_loads_neither_pandas_nor_the_results() -> None:
         "assert not {'pandas', 'torch', 'Bio', 'click'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_viral_sequences_are_those_of_the_input(finished: Path) -> None:
+    results = open_results(finished)
+    records = results.records()
+    expected = records[records["call"] == "virus"]
+    found = list(results.viral_records())
+    assert [record.id for record in found] == expected["record_id"].tolist() != []
+    assert [len(record) for record in found] == expected["length"].tolist()
+    text = SAMPLE.read_text()
+    assert all(f">{record.description}\n" in text for record in found)
+
+
+def test_sequences_keep_their_results_until_they_are_read(finished: Path) -> None:
+    before = count_of_results()
+    records = open_results(finished).viral_records()
+    next(records)
+    assert count_of_results() == before + 1
+    del records
+    assert count_of_results() == before
+
+
+def count_of_results() -> int:
+    gc.collect()
+    return sum(type(one) is Results for one in gc.get_objects())
