@@ -18,6 +18,7 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.output.tables import TABLES
+from virnucpro_tasks.report.derived import DERIVED_FILES
 from virnucpro_tasks.settings import Settings
 
 NAMES = {*(table.name for table in TABLES), "DEMONSTRATION.txt"}
@@ -46,6 +47,7 @@ def delivered(folder: Path) -> set[str]:
 
 def expected(*samples: str) -> set[str]:
     joint = {"records.tsv", "chunks.tsv", "samples.tsv", "run.json", "virnucpro.log", "DEMONSTRATION.txt"}
+    joint |= {file.name for file in DERIVED_FILES}
     return joint | set(samples) | {f"{sample}/{name}" for sample in samples for name in NAMES}
 
 
