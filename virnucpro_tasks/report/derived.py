@@ -8,8 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.output.tables import REPORT_FILE, TIMED_FILES, file_name
+from virnucpro_tasks.output.tables import (
+    CRATE_FILE,
+    MULTIQC_GRAPH,
+    MULTIQC_STATISTICS,
+    REPORT_FILE,
+    TIMED_FILES,
+    file_name,
+)
 from virnucpro_tasks.report.content import read_content
+from virnucpro_tasks.report.crate import crate
+from virnucpro_tasks.report.multiqc import general_statistics, records_graph
 from virnucpro_tasks.report.page import report_page
 from virnucpro_tasks.system.file_operations import persistently, sync
 from virnucpro_tasks.system.files import file_sha256
@@ -34,6 +43,10 @@ def _report_page(folder: Path, report: dict[str, Any]) -> bytes:
 
 DERIVED_FILES: tuple[DerivedFile, ...] = (
     DerivedFile(REPORT_FILE, _report_page, lambda report: report["parameters"]["outputs"]["report"]),
+    DerivedFile(MULTIQC_STATISTICS, general_statistics),
+    DerivedFile(MULTIQC_GRAPH, records_graph),
+    # Last: it lists all others.
+    DerivedFile(CRATE_FILE, crate),
 )
 """In the order in which they are written."""
 
