@@ -9,7 +9,7 @@ from typing import Any
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.output.records import RECORDS
-from virnucpro_tasks.output.tables import FILES, REPORT_FILE, file_name
+from virnucpro_tasks.output.tables import CRATE_FILE, FILES, REPORT_FILE, file_name
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.report.records import Records, read_records
 from virnucpro_tasks.report.tracks import Bar, read_tracks
@@ -50,7 +50,8 @@ USES = {
     "prediction_results_highestscore.csv": "scripts made for VirNucPro",
     "samples.tsv": "compare samples",
     "report.html": "this page: show it to others",
-    "virnucpro_mqc.json": "a section in a MultiQC report",
+    "virnucpro_mqc.json": "columns in the general statistics of a MultiQC report",
+    "virnucpro_records_mqc.json": "a bar graph in a MultiQC report",
     "ro-crate-metadata.json": "archive the folder with what is known of its making",
     "run.json": "scripts, and the methods section of a paper",
     "virnucpro.log": "keep with the results",
@@ -75,7 +76,7 @@ def read_content(results: Path, run: Mapping[str, Any]) -> ReportContent:
     return ReportContent(run, records, tracks, result_files(run))
 
 
-LATER = (REPORT_FILE, "ro-crate-metadata.json")
+LATER = (REPORT_FILE, CRATE_FILE)
 """Files that are written with the page or after it."""
 
 

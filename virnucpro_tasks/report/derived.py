@@ -42,10 +42,10 @@ def _report_page(folder: Path, report: dict[str, Any]) -> bytes:
 
 
 DERIVED_FILES: tuple[DerivedFile, ...] = (
-    DerivedFile(REPORT_FILE, _report_page, lambda report: report["parameters"]["outputs"]["report"]),
     DerivedFile(MULTIQC_STATISTICS, general_statistics),
     DerivedFile(MULTIQC_GRAPH, records_graph),
-    # Last: it lists all others.
+    DerivedFile(REPORT_FILE, _report_page, lambda report: report["parameters"]["outputs"]["report"]),
+    # It lists all others.
     DerivedFile(CRATE_FILE, crate),
 )
 """In the order in which they are written."""
