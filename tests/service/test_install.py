@@ -41,7 +41,8 @@ def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `virnucpro` of a new virtual environment that holds the client alone."""
     folder = tmp_path_factory.mktemp("client")
     venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", *options]
     subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel)], check=True)
     return folder / "bin" / "virnucpro"
 
