@@ -10,19 +10,9 @@ import numpy as np
 
 from virnucpro_tasks.errors import DamagedError, InputError
 from virnucpro_tasks.models.sizes import CLASSES
+from virnucpro_tasks.output import fields
 from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
 from virnucpro_tasks.output.evidence import Evidence
-from virnucpro_tasks.output.fields import (
-    NOT_AVAILABLE,
-    calls,
-    fractions,
-    integers,
-    mates,
-    names,
-    repeated_texts,
-    scores,
-    statuses,
-)
 from virnucpro_tasks.output.records import RECORD_COLUMNS
 from virnucpro_tasks.output.table import SAMPLE_COLUMN
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
@@ -34,14 +24,14 @@ if TYPE_CHECKING:
 
 WHOLE_NUMBERS, NUMBERS, NUMBERS_OR_NA, NAMES = "int64", "float64", "Int64", "category"
 TYPES_BY_FORMAT = {
-    integers: WHOLE_NUMBERS,
-    fractions: NUMBERS,
-    scores: NUMBERS,
-    mates: NUMBERS_OR_NA,
-    calls: NAMES,
-    names: NAMES,
-    statuses: NAMES,
-    repeated_texts: NAMES,
+    fields.integers: WHOLE_NUMBERS,
+    fields.fractions: NUMBERS,
+    fields.scores: NUMBERS,
+    fields.mates: NUMBERS_OR_NA,
+    fields.calls: NAMES,
+    fields.names: NAMES,
+    fields.statuses: NAMES,
+    fields.repeated_texts: NAMES,
 }
 """The type of a column by the function that writes it; other columns are text."""
 
@@ -149,7 +139,7 @@ def _read(file: Path, *, columns: Iterable[str] | None = None, is_quoted: bool =
             convert_options=csv.ConvertOptions(
                 column_types={name: kinds.get((TYPES | legacy).get(name, ""), pyarrow.binary()) for name in header},
                 include_columns=chosen,
-                null_values=[NOT_AVAILABLE.decode()],
+                null_values=[fields.NOT_AVAILABLE.decode()],
                 strings_can_be_null=False,
             ),
         )
