@@ -14,7 +14,6 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import RunReport, read_report
 from virnucpro_tasks.system.file_operations import exists
 
-REPORT_FILE = "report.html"
 LABEL_CHARACTERS = 12
 ID_CHARACTERS = 34
 """A longer id is cut in the middle: its end may tell it from others."""
@@ -61,9 +60,16 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     seconds = report.times.seconds
     rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""
     yield "computed", f"on {_devices(report)} in {clock_text(seconds)} from submission{rate}"
-    page = folder / f"{report.parameters.outputs.prefix}{REPORT_FILE}"
+    page = folder / _report_name(report)
     if exists(page):
         yield "report", printable(str(page))
+
+
+def _report_name(report: RunReport) -> str:
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.output.tables import REPORT_FILE, file_name
+
+    return file_name(REPORT_FILE, prefix=report.parameters.outputs.prefix)
 
 
 def _devices(report: RunReport) -> str:
