@@ -66,9 +66,6 @@ class Options(TypedDict, total=False):
     min_scored_fraction: float
 
 
-Source = "Path | str | os.PathLike[str] | SeqRecord"
-
-
 def classify(
     inputs: Path | str | SeqRecord | Iterable[Path | str | SeqRecord] = (),
     *,
