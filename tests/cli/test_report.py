@@ -30,13 +30,15 @@ def test_the_page_of_a_job_is_made_again_with_the_same_bytes(
     assert (tmp_path / "copy.html").read_bytes() == written
 
 
-def test_run_json_has_the_digest_of_a_new_page(virnucpro: Virnucpro, results: Path) -> None:
+def test_run_json_and_the_crate_have_the_digest_of_a_new_page(virnucpro: Virnucpro, results: Path) -> None:
     run = json.loads((results / "run.json").read_bytes())
     run["warnings"] = ["another text"]
     (results / "run.json").write_text(json.dumps(run))
     assert virnucpro("report", results).code == ExitCode.OK
     digests = json.loads((results / "run.json").read_bytes())["times"]["sha256"]
     assert digests["report.html"] == file_sha256(results / "report.html")
+    assert digests["report.html"] in (results / "ro-crate-metadata.json").read_text()
+    assert digests["ro-crate-metadata.json"] == file_sha256(results / "ro-crate-metadata.json")
 
 
 def test_a_file_of_others_is_replaced_by_force_alone(virnucpro: Virnucpro, results: Path, tmp_path: Path) -> None:

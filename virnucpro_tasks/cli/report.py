@@ -67,9 +67,17 @@ def _run(results: Path) -> dict[str, Any]:
 
 
 def _note_digest(results: Path, run: dict[str, Any], page: Path) -> None:
-    """Write the digest of a page into run.json, which tells whether the files of its folder are whole."""
+    """Write the digest of a page into run.json and into the crate, which tell whether the files are whole."""
+    from virnucpro_tasks.output.tables import CRATE_FILE
+    from virnucpro_tasks.report.crate import crate
+
     digests = run["times"].setdefault("sha256", {})
     digest = file_sha256(page)
-    if digests.get(page.name) != digest:
-        digests[page.name] = digest
-        write_json(results / COMMIT_MARK, run)
+    if digests.get(page.name) == digest:
+        return
+    digests[page.name] = digest
+    # It lists all files but itself.
+    if digests.pop(CRATE_FILE, None):
+        write_bytes(results / CRATE_FILE, crate(results, run))
+        digests[CRATE_FILE] = file_sha256(results / CRATE_FILE)
+    write_json(results / COMMIT_MARK, run)
