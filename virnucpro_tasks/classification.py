@@ -30,9 +30,9 @@ COMMAND_MODULE = "virnucpro_tasks.cli.called"
 PREFIX = "virnucpro-classify-"
 STANDARD_INPUT = "-"
 WHITE_SPACE = " \t\n\r\v\f"
-"""What ends an id in a file."""
+"""Letters that end an id in a file."""
 UNKNOWN = "<unknown description>"
-"""What Biopython takes for the description of a record that was given none."""
+"""Biopython's description of a record that was given none."""
 WAITING_SECONDS = 3600.0
 STOPPING_SECONDS = 60.0
 """Time that an interrupted job has to stop its workers, before it is killed."""

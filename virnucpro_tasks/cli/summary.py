@@ -1,4 +1,4 @@
-"""What a job has found, in a few lines for a terminal; all of it stands in run.json."""
+"""A summary of the findings of a job, in a few lines for a terminal; all of it stands in run.json."""
 
 from __future__ import annotations
 

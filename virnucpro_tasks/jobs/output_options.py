@@ -38,7 +38,7 @@ PRESETS = MappingProxyType(
 
 
 class OutputOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which result files a job has besides the tables, and their names.
+    """Choice and names of the result files that a job has besides the tables.
 
     `prefix` stands before the names of these files; without `report` there is no report.html. `preset` is the name of
     the preset that `cutoffs` come from, with other values where the user gave some.

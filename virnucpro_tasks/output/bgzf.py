@@ -19,7 +19,7 @@ BLOCKS_PER_CALL = 16
 """Blocks that a thread compresses at once."""
 
 _HEADER = bytes.fromhex("1f8b08040000000000ff060042430200")
-"""Of a gzip member without a name or a time, with an extra field: the size of the block, less 1."""
+"""Header of a gzip member without a name or a time, with an extra field: the size of the block, less 1."""
 
 _FRAME_BYTES = len(_HEADER) + 2 + 8
 

@@ -40,7 +40,7 @@ class SpanFiles(Generic[Span]):
 
 @dataclass(frozen=True, slots=True)
 class SpanPart:
-    """What one shard adds to the files of one kind: `lines` between its `first` and its `last` span."""
+    """The contribution of one shard to the files of one kind: `lines` between its `first` and its `last` span."""
 
     first: tuple[Any, ...]
     lines: Lines

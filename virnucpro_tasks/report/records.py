@@ -1,4 +1,4 @@
-"""What the report says of records: sums over all of them, the strongest and the doubtful ones, and rows to show."""
+"""The facts on records in the report: sums over all of them, the strongest and the doubtful ones, and rows to show."""
 
 from __future__ import annotations
 

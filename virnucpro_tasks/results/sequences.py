@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from Bio.SeqRecord import SeqRecord
 
 _ADDED = re.compile(rb" virus_score=(\S+) chunks=(\d+)")
-"""What a header has behind that of the input."""
+"""Pattern of the facts behind the header of the input."""
 
 
 def read_sequences(file: Path) -> Iterator[SeqRecord]:
