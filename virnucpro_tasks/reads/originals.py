@@ -124,7 +124,7 @@ def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
 
 
 def _start_of_last_lines(text: bytes, whole: int) -> int:
-    """Place in `text` at which its last lines begin: so many whole ones, and the one behind them, which has no end yet."""
+    """Place in `text` at which its last lines begin: so many whole ones and the one behind them, which has no end."""
     at = len(text)
     for _ in range(whole + 1):
         at = text.rfind(b"\n", 0, at)
