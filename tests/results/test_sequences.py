@@ -56,6 +56,7 @@ def test_none_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [None, b"plain", gzip.compress(b">a virus_score=1 chunks=1\nAC\n" * 999)[:-20], gzip.compress(b">a\nAC\n")],
+    ids=["missing", "no gzip", "cut off", "of others"],
 )
 def test_a_file_that_is_missing_cut_off_or_of_others_is_named(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
