@@ -8,6 +8,7 @@ from cli.conftest import Virnucpro
 from output.results_folder import make_results
 
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.jobs.job import Job
 
 
 @pytest.fixture
@@ -46,6 +47,14 @@ def test_standard_output_takes_it_too(virnucpro: Virnucpro, results: Path, tmp_p
     ended = virnucpro("extract", results, "-o", "-", "--min-score", "0.8")
     assert ended.code == ExitCode.OK and ended.out == [">a x virus_score=0.9 chunks=1", "ACGT"]
     assert ended.err == ["1 record, 4 bases"]
+
+
+def test_no_file_of_the_results_is_replaced(virnucpro: Virnucpro, finished: Job) -> None:
+    for file in finished.paths.results.iterdir():
+        content = file.read_bytes()
+        refused = virnucpro("extract", finished.paths.results, "-o", file, "--force")
+        assert refused.code == ExitCode.USAGE and "is where a result of this name goes" in refused.err[0]
+        assert file.read_bytes() == content
 
 
 @pytest.mark.parametrize("cutoff", ["--min-score=1.1", "--min-score=nan", "--min-length=-1", "--min-scored-fraction=2"])

@@ -12,7 +12,7 @@ from cli.conftest import Virnucpro
 from job import OTHERS, SAMPLE
 
 from virnucpro_tasks.cli import labelled, predict, preflight, submit
-from virnucpro_tasks.cli.preflight import check_place
+from virnucpro_tasks.cli.preflight import check_place, require_new_file
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.system.gpus import Gpu
 
@@ -104,6 +104,25 @@ def test_an_existing_report_is_refused_unless_it_is_to_be_replaced(virnucpro: Vi
     ended = virnucpro("evaluate", "no-such-file", "-o", tmp_path)
     assert ended.code == ExitCode.USAGE and "already holds evaluation.svg" in ended.err[-1]
     assert "give two files" in virnucpro("evaluate", "no-such-file", "-o", tmp_path, "--force").err[-1]
+
+
+def test_neither_a_device_nor_a_pipe_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for place in (tmp_path / "pipe", tmp_path / "link", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/fd/1")):
+        for force in (False, True):
+            with pytest.raises(OutputError, match="is a device or a pipe"):
+                require_new_file(place, force=force, may_replace=lambda file: pytest.fail("a pipe was opened"))
+
+
+def test_a_link_is_replaced_by_force(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name, target in (("to_file", "file"), ("to_nothing", "none")):
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(OutputError, match="exists already"):
+            require_new_file(tmp_path / name, force=False)
+        require_new_file(tmp_path / name, force=True)
+    require_new_file(tmp_path / "to_file", force=False, may_replace=lambda file: True)
 
 
 def test_a_file_given_twice_is_told(virnucpro: Virnucpro, tmp_path: Path) -> None:

@@ -45,13 +45,22 @@ def test_a_file_of_others_is_replaced_by_force_alone(virnucpro: Virnucpro, resul
     other = tmp_path / "mine.html"
     other.write_text("mine")
     refused = virnucpro("report", results, "-o", other)
-    assert refused.code == ExitCode.USAGE and "exists already, and is no report" in refused.err[0]
+    assert refused.code == ExitCode.USAGE and "exists already (choose another name or use --force)" in refused.err[0]
     assert other.read_text() == "mine"
     assert virnucpro("report", results, "-o", other, "--force").code == ExitCode.OK
     folder = virnucpro("report", results, "-o", tmp_path, "--force")
-    assert folder.code == ExitCode.USAGE and "is a folder" in folder.err[0]
+    assert folder.code == ExitCode.USAGE and "exists already and is a folder" in folder.err[0]
     nowhere = virnucpro("report", results, "-o", tmp_path / "new" / "x.html")
     assert nowhere.code == ExitCode.USAGE and "there is no folder" in nowhere.err[0]
+
+
+def test_no_other_result_is_replaced(virnucpro: Virnucpro, results: Path) -> None:
+    for file in sorted(results.iterdir()):
+        if file.name != "report.html":
+            content = file.read_bytes()
+            refused = virnucpro("report", results, "-o", file, "--force")
+            assert refused.code == ExitCode.USAGE and "is where a result of this name goes" in refused.err[0]
+            assert file.read_bytes() == content
 
 
 def test_what_is_no_folder_of_results_is_refused(virnucpro: Virnucpro, results: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from virnucpro_tasks.cli.options import PathType, cutoff_options
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
 from virnucpro_tasks.errors import OutputError, counted
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, output_options
-from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.files import atomic_path
 
@@ -64,7 +63,7 @@ def command(
 
     opened = open_results(results)
     sources = find_inputs(opened, inputs)
-    require_kept([*(source.path for source in sources), opened.table, results / COMMIT_MARK], [output])
+    require_kept([*(source.path for source in sources), *opened.files], [output])
     with _fasta(output) as write:
         found = extract(opened, sources, options.cutoffs, write)
     place = "" if output == STANDARD_OUTPUT else f": {output}"

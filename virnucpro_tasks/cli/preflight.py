@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from errno import EACCES, EROFS
 from pathlib import Path
 
@@ -66,14 +66,29 @@ def require_kept(inputs: Iterable[Path], places: Iterable[Path]) -> None:
             raise OutputError(f"{path} is where a result of this name goes", hint="choose another output")
 
 
-def require_new_file(output: Path, *, force: bool) -> None:
-    """Raise OutputError for a file that cannot be written, or that is there and, without `force`, stays."""
-    if os.path.lexists(output) and (not force or output.is_dir()):
-        hint = "choose another name" if output.is_dir() else "choose another name or use --force"
-        raise OutputError(f"{output} exists already", hint=hint)
+def require_new_file(output: Path, *, force: bool, may_replace: Callable[[Path], bool] = lambda file: False) -> None:
+    """Raise OutputError for a file that cannot be written, or that is there and stays.
+
+    With `force` a file is replaced, or the symbolic link of this name, and without it what `may_replace` says; never a
+    folder, a device or a pipe.
+    """
+    if os.path.lexists(output):
+        if output.is_dir():
+            raise OutputError(f"{output} exists already and is a folder", hint="choose another name")
+        if not _is_file_or_link(output):
+            raise OutputError(f"{output} is a device or a pipe, and a file is to be made", hint="choose another name")
+        if not force and not (output.is_file() and may_replace(output)):
+            raise OutputError(f"{output} exists already", hint="choose another name or use --force")
     check_place(output.absolute().parent)
     if not output.absolute().parent.is_dir():
         raise OutputError(f"{output} cannot be written: there is no folder {output.parent}", hint="make it first")
+
+
+def _is_file_or_link(path: Path) -> bool:
+    """Whether what is there is a file, or a link to one or to nothing. Links such as /dev/stdout are descriptors."""
+    folder = os.path.realpath(path.parent)
+    is_descriptor = folder == "/dev" or folder.startswith("/proc/")
+    return not is_descriptor and (path.is_file() or not path.exists())
 
 
 def check_place(output: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import click
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
-from virnucpro_tasks.cli.preflight import check_place
-from virnucpro_tasks.errors import InputError, OutputError
+from virnucpro_tasks.cli.preflight import require_kept, require_new_file
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.progress import read_report
-from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.system.files import file_sha256, read_object, write_bytes, write_json
 
 NEEDED = ("inputs", "model", "parameters", "times", "versions")
@@ -39,13 +38,9 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
     prefix = run["parameters"].get("outputs", {}).get("prefix", "")
     place = results / file_name(REPORT_FILE, prefix=prefix)
     page = output or place
-    if page.is_dir():
-        raise OutputError(f"{page} is a folder", hint="name a file, such as report.html")
-    if os.path.lexists(page) and not force and not is_report(page):
-        raise OutputError(f"{page} exists already, and is no report", hint="choose another name or use --force")
-    check_place(page.absolute().parent)
-    if not page.absolute().parent.is_dir():
-        raise OutputError(f"{page} cannot be written: there is no folder {page.parent}", hint="make it first")
+    require_new_file(page, force=force, may_replace=is_report)
+    others = {*run["sha256"], *run["times"].get("sha256", {}), COMMIT_MARK, LOG_FILE} - {place.name}
+    require_kept([results / name for name in sorted(others)], [page])
     write_bytes(page, report_page(read_content(results, run)).encode())
     if page == place:
         _note_digest(results, run, page)

@@ -15,10 +15,11 @@ import msgspec
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.output_options import Cutoffs
+from virnucpro_tasks.jobs.progress import Times
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.selection import SelectedRecord, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
-from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.sources import is_compressed, open_input
 from virnucpro_tasks.reads.tables import Status
@@ -37,17 +38,22 @@ class ReportedInput(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The entries of run.json that are needed to find the inputs and the table of records."""
+    """The entries of run.json that are needed to find the inputs and the files of results."""
 
     inputs: list[ReportedInput]
     sha256: dict[str, str]
+    times: Times = Times()
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not."""
+    """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not.
+
+    `files` are all that the job wrote.
+    """
 
     table: Path
+    files: Sequence[Path]
     inputs: Sequence[ReportedInput]
     others: Sequence[ReportedInput] = ()
 
@@ -75,7 +81,8 @@ def open_results(folder: Path) -> Results:
     if not file_matches(table, report.sha256[name]):
         raise InputError("it is not as it was written", file=str(table), hint="copy the results again")
     inputs = [entry for entry in report.inputs if sample in ("", entry.sample)]
-    return Results(table, inputs, [entry for entry in report.inputs if entry not in inputs])
+    files = [root / name for name in (*report.sha256, *report.times.sha256, COMMIT_MARK, LOG_FILE)]
+    return Results(table, files, inputs, [entry for entry in report.inputs if entry not in inputs])
 
 
 def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]:
