@@ -28,13 +28,20 @@ def test_the_page_of_a_job_is_made_again_with_the_same_bytes(
     assert page.read_bytes() == written and (results / "run.json").read_bytes() == run
     assert virnucpro("report", results, "-o", tmp_path / "copy.html", "-q").err == []
     assert (tmp_path / "copy.html").read_bytes() == written
+    shown = virnucpro("report", results, "-o", "-")
+    assert shown.code == ExitCode.OK and "\n".join(shown.out).strip() == written.decode().strip()
 
 
-def test_run_json_and_the_crate_have_the_digest_of_a_new_page(virnucpro: Virnucpro, results: Path) -> None:
+@pytest.mark.parametrize("by_name", [False, True])
+def test_run_json_and_the_crate_have_the_digest_of_a_new_page(
+    virnucpro: Virnucpro, results: Path, tmp_path: Path, by_name: bool
+) -> None:
     run = json.loads((results / "run.json").read_bytes())
     run["warnings"] = ["another text"]
     (results / "run.json").write_text(json.dumps(run))
-    assert virnucpro("report", results).code == ExitCode.OK
+    (tmp_path / "link").symlink_to(results)
+    named = ["--output", tmp_path / "link" / "report.html"] if by_name else []
+    assert virnucpro("report", results, *named).code == ExitCode.OK
     digests = json.loads((results / "run.json").read_bytes())["times"]["sha256"]
     assert digests["report.html"] == file_sha256(results / "report.html")
     assert digests["report.html"] in (results / "ro-crate-metadata.json").read_text()

@@ -173,6 +173,19 @@ def test_a_narrow_page_is_not_wider_than_its_screen(visit: Visit) -> None:
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= NARROW_PIXELS
 
 
+COLUMNS = """all => all.map(table => [...table.rows].map(row => [...row.cells]
+    .filter(cell => cell.getClientRects().length).map(cell => Math.round(cell.getBoundingClientRect().left)).join()))"""
+
+
+@pytest.mark.parametrize("width", [NARROW_PIXELS, 1280])
+def test_cells_of_a_table_lie_under_their_heads(visit: Visit, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    visit.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    tables = visit.page.locator("table:visible").evaluate_all(COLUMNS)
+    assert len(tables) > 5
+    assert [len({row for row in rows if row}) for rows in tables] == [1] * len(tables)
+
+
 def test_it_is_printed_on_white_without_controls(visit: Visit) -> None:
     visit.page.emulate_media(media="print", color_scheme="dark")
     assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") in (

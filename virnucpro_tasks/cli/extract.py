@@ -10,14 +10,12 @@ from pathlib import Path
 import click
 
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.options import PathType, cutoff_options
+from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType, cutoff_options
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
 from virnucpro_tasks.errors import OutputError, counted
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, output_options
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.files import atomic_path
-
-STANDARD_OUTPUT = Path("-")
 
 
 @click.command("extract")

@@ -43,6 +43,10 @@ class WholeHelpGroup(click.Group):
             formatter.write_dl(rows)
 
 
+STANDARD_OUTPUT = Path("-")
+"""The value of --output that names standard output, for commands with one result."""
+
+
 class PathType(click.Path):
     """A path that is not empty: pathlib takes an empty one, as of an unset variable, for the current folder."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.progress import read_report
@@ -21,7 +23,12 @@ NEEDED = ("inputs", "model", "parameters", "times", "versions")
 
 @click.command("report")
 @click.argument("results", type=PathType(path_type=Path))
-@click.option("-o", "--output", type=PathType(path_type=Path), help="Page to write; report.html in RESULTS by default.")
+@click.option(
+    "-o",
+    "--output",
+    type=PathType(path_type=Path, allow_dash=True),
+    help="Page to write, report.html in RESULTS by default; '-' is standard output.",
+)
 @click.option("-f", "--force", is_flag=True, help="Replace a file at --output, whatever it is.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> None:
@@ -37,13 +44,17 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
 
     prefix = run["parameters"].get("outputs", {}).get("prefix", "")
     place = results / file_name(REPORT_FILE, prefix=prefix)
+    if output == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(report_page(read_content(results, run)).encode())
+        return
     page = output or place
     require_new_file(page, force=force, may_replace=is_report)
     others = {*run["sha256"], *run["times"].get("sha256", {}), COMMIT_MARK, LOG_FILE} - {place.name}
     require_kept([results / name for name in sorted(others)], [page])
     write_bytes(page, report_page(read_content(results, run)).encode())
-    if page == place:
-        _note_digest(results, run, page)
+    # Also by another path, such as an absolute one.
+    if os.path.realpath(page) == os.path.realpath(place):
+        _note_digest(results, run, place)
     say(f"report {page}", quiet=quiet)
 
 

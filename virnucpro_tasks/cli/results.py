@@ -16,7 +16,7 @@ import click
 from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.job_end import results_report
 from virnucpro_tasks.cli.messages import print_json, say
-from virnucpro_tasks.cli.options import PathType, json_option, settings_of, store_option
+from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType, json_option, settings_of, store_option
 from virnucpro_tasks.errors import DamagedError, OutputError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
@@ -235,7 +235,7 @@ def command(
 ) -> None:
     """Copy the result files of a finished job to --output, or print their paths."""
     job = meant_job(settings_of(context, **flags), job_id)
-    if output == Path("-"):
+    if output == STANDARD_OUTPUT:
         result_files(job)
         sys.stdout.buffer.write((job.paths.results / "records.tsv").read_bytes())
         return
