@@ -51,6 +51,32 @@ def test_the_summary_says_what_was_found_how_sure_it_is_and_what_was_not_answere
     assert lines[6] == f"report {tmp_path / 'report.html'}"
 
 
+@pytest.mark.parametrize(
+    ("places", "options", "text"),
+    [
+        (["virus.fasta.gz"], {}, "{folder}/virus.fasta.gz"),
+        (["S1_virus.fasta.gz"], {"prefix": "S1_"}, "{folder}/S1_virus.fasta.gz"),
+        (["a/virus.fasta.gz", "b/virus.fasta.gz"], {}, "virus.fasta.gz in the folder of each sample"),
+        (
+            ["virus.fasta.gz"],
+            {"cutoffs": {"min_score": 0.7, "min_length": 500, "min_scored_fraction": 0.5}},
+            "{folder}/virus.fasta.gz: records with at least a score of 0.7, 500 bases, 50% of the bases scored",
+        ),
+        (
+            ["virus.fasta.gz"],
+            {"cutoffs": {"min_score": 0}},
+            "{folder}/virus.fasta.gz: records with at least a score of 0",
+        ),
+    ],
+)
+def test_it_says_where_the_sequences_are_and_with_which_cutoffs(
+    tmp_path: Path, places: list[str], options: dict[str, Any], text: str
+) -> None:
+    found = report(sha256=dict.fromkeys(["records.tsv", *places], ""), parameters={"outputs": options})
+    lines = [" ".join(line.split()) for line in summary_lines(found, tmp_path)]
+    assert lines[-1] == f"sequences {text}".format(folder=tmp_path)
+
+
 def test_what_there_is_not_has_no_line(tmp_path: Path) -> None:
     counts = CONTENT["counts"] | {"virus_records": 0, "virus_bases": 0, "virus_evidence": {}, "chunks": {"scored": 9}}
     found = summary_lines(report(counts=counts, strongest=[]), tmp_path)

@@ -164,6 +164,16 @@ def test_samples_and_workers_have_their_rows(tmp_path: Path) -> None:
     assert re.search(r'gpu0@host</th>.*<td class="number">500</td>', html)
 
 
+@pytest.mark.parametrize("name", ["virus.fasta.gz", "S1_virus.fasta.gz", None])
+def test_the_file_of_sequences_is_named_if_it_is_there(tmp_path: Path, name: str | None) -> None:
+    run = run_json()
+    run["parameters"]["outputs"]["prefix"] = "S1_" if name and name.startswith("S1_") else ""
+    run["sha256"] |= {name: ""} if name else {}
+    html = report_page(read_content(write_tables(tmp_path, record(0, b"a", 0.9)), run))
+    named = re.findall(r"(\S+) holds the records with a score of at least", html)
+    assert named == ([name] if name else [])
+
+
 def test_a_page_is_known_by_its_head(tmp_path: Path) -> None:
     page, other = tmp_path / "page.html", tmp_path / "other.html"
     page.write_text(page_of(tmp_path, record(0, b"a", 0.75)))

@@ -11,6 +11,7 @@ from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import clock_text
 from virnucpro_tasks.errors import counted, printable
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions
 from virnucpro_tasks.jobs.progress import RunReport, read_report
 from virnucpro_tasks.system.file_operations import exists
 
@@ -60,16 +61,30 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     seconds = report.times.seconds
     rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""
     yield "computed", f"on {_devices(report)} in {clock_text(seconds)} from submission{rate}"
-    page = folder / _report_name(report)
+    # Imported here: they load pyarrow.
+    from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
+    from virnucpro_tasks.output.tables import REPORT_FILE, file_name
+
+    options = report.parameters.outputs
+    sequences = file_name(VIRUS_SEQUENCES.name, prefix=options.prefix)
+    written = [place for place in report.sha256 if place.rpartition("/")[2] == sequences]
+    if written:
+        where = f"{sequences} in the folder of each sample" if len(written) > 1 else str(folder / written[0])
+        yield "sequences", printable(where) + _cutoffs_text(options)
+    page = folder / file_name(REPORT_FILE, prefix=options.prefix)
     if exists(page):
         yield "report", printable(str(page))
 
 
-def _report_name(report: RunReport) -> str:
-    # Imported here: it loads pyarrow.
-    from virnucpro_tasks.output.tables import REPORT_FILE, file_name
-
-    return file_name(REPORT_FILE, prefix=report.parameters.outputs.prefix)
+def _cutoffs_text(options: OutputOptions) -> str:
+    """The cutoffs of the sequences, if they are not those of the call."""
+    cutoffs = options.cutoffs
+    if cutoffs == PRESETS[DEFAULT_PRESET]:
+        return ""
+    least = [f"a score of {cutoffs.min_score:g}"]
+    least += [counted(cutoffs.min_length, "base")] if cutoffs.min_length else []
+    least += [f"{cutoffs.min_scored_fraction:.0%} of the bases scored"] if cutoffs.min_scored_fraction else []
+    return f": records with at least {', '.join(least)}"
 
 
 def _devices(report: RunReport) -> str:

@@ -99,7 +99,7 @@
       line(svg, kind, ...across(value, number));
       const [x, y] = place(value, number);
       const text = label(svg, x, y, words(name, value), anchor).attr("class", "said");
-      title(text, kind === "kept" ? `virus.fasta.gz holds records from ${value}` : `called virus from ${value}`);
+      title(text, kind === "kept" ? `sequences are written from ${value}` : `called virus from ${value}`);
     });
   }
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from virnucpro_tasks.errors import counted, printable
 from virnucpro_tasks.output.evidence import LEAST
+from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.report.charts import CALL_CUTOFF, chart_data
 from virnucpro_tasks.report.content import ReportContent
 from virnucpro_tasks.report.records import CALLS, LENGTH_CLASSES, LEVELS, STATUSES
@@ -73,6 +74,7 @@ def report_page(content: ReportContent) -> str:
             lanes=timeline(content.run),
             cutoff=CALL_CUTOFF,
             kept=content.run["parameters"].get("outputs", {}).get("cutoffs"),
+            sequences=next((file.place for file in content.files if file.meaning == VIRUS_SEQUENCES.meaning), ""),
             least={level.value: least for level, least in LEAST.items()},
             records=content.records,
             sums=content.records.sums,
