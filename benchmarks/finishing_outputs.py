@@ -1,16 +1,19 @@
-"""Compares finishing of two checkouts, one of which writes more result files: seconds, memory and bytes.
+"""Compares finishing with few result files and with all: seconds, memory and bytes.
 
+The few are records.tsv, chunks.tsv and the two files of the existing tools; or all that another checkout writes.
 Each size is a FASTA file of random records whose first frame is open, a tenth of them viral by scores that are drawn
-at random in place of those of a model. Each checkout splits it, and then both finish their jobs in turn, so that a
-machine that is busy for a while is busy for both. `in order` are processor seconds of the process that merges the parts
-of the shards, which does not get faster with more processes.
+at random in place of those of a model. Both finish their jobs in turn, so that a machine that is busy for a while is
+busy for both. `in order` are processor seconds of the process that merges the parts of the shards, which does not get
+faster with more processes. Libraries are imported before the clock starts, as in a coordinator that has finished a job.
 
-    python benchmarks/finishing_outputs.py BEFORE AFTER [--rounds 3] [--processes N] [--output benchmarks/results]
+    python benchmarks/finishing_outputs.py [BEFORE AFTER] [--rounds 3] [--processes N] [--output benchmarks/results]
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import importlib
 import os
 import shutil
 import statistics
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +30,9 @@ from typing import Any
 import numpy as np
 from fingerprint import fingerprint, write_result
 
+import virnucpro_tasks.pipeline.finish as pipeline_finish
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.submit import submit
-from virnucpro_tasks.pipeline.finish import finish as finish_job
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.settings import Settings
@@ -58,6 +62,17 @@ class Size:
 
 
 SIZES = (Size(1_000, 300, 10_000), Size(100_000, 300, 3_000), Size(1_000_000, 300, 301))
+
+
+FINISH, FINISH_TABLES = "--finish", "--finish-tables"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A checkout that finishes jobs, with all its files by the word FINISH, or with tables alone."""
+
+    tree: Path
+    word: str = FINISH
 
 
 def write_records(file: Path, size: Size) -> None:
@@ -91,13 +106,34 @@ def prepare(source: Path, store: Path) -> None:
     print(job.job_id, chunks, sum(entry.frames for entry in plan.shards))
 
 
-def finish(store: Path, job_id: str, processes: int) -> None:
+def leave_out_other_outputs() -> None:
+    """Let this process write the tables alone that there were before all other outputs."""
+    from virnucpro_tasks.classifier.contig_call import ContigEvidence
+    from virnucpro_tasks.output import part, results
+    from virnucpro_tasks.output.merge_rules import RULE, Rule
+    from virnucpro_tasks.output.records import RECORDS, RecordSummary
+    from virnucpro_tasks.output.tables import SHARD_TABLES
+
+    part.RECORD_TABLES, part.SPAN_FILES, results.SPAN_FILES = (RECORDS,), (), ()
+    results.TABLES = (RECORDS, *SHARD_TABLES)
+    pipeline_finish.write_derived = lambda folder, report: None
+    # Gathered for contigs.tsv alone.
+    (contig,) = (field for field in dataclasses.fields(RecordSummary) if field.name == "contig")
+    nothing = ContigEvidence(0, 0, 0, 0, 0, 0)
+    contig.metadata = {RULE: Rule(lambda by: [nothing] * len(by.firsts), lambda one, other: one)}
+
+
+def finish(store: Path, job_id: str, processes: int, *, only_tables: bool) -> None:
     """Finish the job; prints its seconds, and the processor seconds of this process and of its children."""
     # As in a coordinator.
     settle_without_pandas()
+    if only_tables:
+        leave_out_other_outputs()
+    with suppress(ImportError):  # an older checkout
+        importlib.import_module("virnucpro_tasks.report.derived")
     job = open_job(store, job_id)
     started, used = time.perf_counter(), os.times()
-    finish_job(job, processes=processes)
+    pipeline_finish.finish(job, processes=processes)
     seconds, ended = time.perf_counter() - started, os.times()
     in_order = ended.user + ended.system - used.user - used.system
     print(seconds, in_order, ended.children_user + ended.children_system)
@@ -121,14 +157,14 @@ def child(tree: Path, *arguments: object) -> tuple[list[str], Any]:
     return words, usage
 
 
-def finish_alone(tree: Path, store: Path, job_id: str, *, processes: int) -> dict[str, float]:
+def finish_alone(side: Side, store: Path, job_id: str, *, processes: int) -> dict[str, float]:
     """Seconds, processor seconds of all processes and of the merging one, peak memory of the largest one, bytes of
     the results. Undone afterwards.
     """
     job = store / "jobs" / job_id
     # Finishing deletes the scores.
     shutil.copytree(job / "scores", job / "scores_again")
-    (seconds, in_order, in_children), usage = child(tree, "--finish", store, job_id, processes)
+    (seconds, in_order, in_children), usage = child(side.tree, side.word, store, job_id, processes)
     size = sum(file.stat().st_size for file in (job / "results").rglob("*") if file.is_file())
     (job / "run.json").unlink()
     shutil.rmtree(job / "results")
@@ -144,21 +180,21 @@ def finish_alone(tree: Path, store: Path, job_id: str, *, processes: int) -> dic
 
 
 def measured(
-    size: Size, trees: dict[str, Path], folder: Path, *, processes: int, rounds: int
+    size: Size, sides: dict[str, Side], folder: Path, *, processes: int, rounds: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """The name of a checkout and what it used, `rounds` times each, in turn."""
+    """The name of a side and what it used, `rounds` times each, in turn."""
     source = folder / "reads.fasta"
     write_records(source, size)
     jobs = {}
-    for name, tree in trees.items():
-        jobs[name], _ = child(tree, "--prepare", source, folder / name)
+    for name, side in sides.items():
+        jobs[name], _ = child(side.tree, "--prepare", source, folder / name)
     (_, *counted), (_, *others) = jobs.values()
     if counted != others:
-        raise SystemExit(f"the checkouts cut {counted} and {others} chunks and frames")
+        raise SystemExit(f"the sides cut {counted} and {others} chunks and frames")
     for number in range(rounds):
         # Whoever comes second finds warmer caches, so the order changes with each round.
-        for name in sorted(trees, reverse=number % 2 == 0):
-            used = finish_alone(trees[name], folder / name, jobs[name][0], processes=processes)
+        for name in sorted(sides, reverse=number % 2 == 0):
+            used = finish_alone(sides[name], folder / name, jobs[name][0], processes=processes)
             yield name, used | {"chunks": int(counted[0]), "frames": int(counted[1])}
 
 
@@ -167,7 +203,8 @@ def main() -> None:
     parser.add_argument("before", type=Path, nargs="?")
     parser.add_argument("after", type=Path, nargs="?")
     parser.add_argument("--prepare", nargs=2, metavar=("READS", "STORE"), help=argparse.SUPPRESS)
-    parser.add_argument("--finish", nargs=3, metavar=("STORE", "JOB", "PROCESSES"), help=argparse.SUPPRESS)
+    for word in (FINISH, FINISH_TABLES):
+        parser.add_argument(word, nargs=3, metavar=("STORE", "JOB", "PROCESSES"), help=argparse.SUPPRESS)
     parser.add_argument("--records", type=int, nargs="*", help="sizes to measure, of those there are")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
@@ -176,17 +213,22 @@ def main() -> None:
     if options.prepare:
         prepare(*map(Path, options.prepare))
         return
-    if options.finish:
-        finish(Path(options.finish[0]), options.finish[1], int(options.finish[2]))
+    if finished := options.finish or options.finish_tables:
+        store, job_id, processes = finished
+        finish(Path(store), job_id, int(processes), only_tables=options.finish_tables is not None)
         return
-    trees = {"before": options.before.resolve(), "after": options.after.resolve()}
+    if options.before:
+        sides = {"before": Side(options.before.resolve()), "after": Side(options.after.resolve())}
+    else:
+        here = Path(__file__).resolve().parent.parent
+        sides = {"before": Side(here, FINISH_TABLES), "after": Side(here)}
     results, rows = [], []
     for size in SIZES:
         if options.records and size.records not in options.records:
             continue
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
         with tempfile.TemporaryDirectory() as folder:
-            for name, used in measured(size, trees, Path(folder), processes=options.processes, rounds=options.rounds):
+            for name, used in measured(size, sides, Path(folder), processes=options.processes, rounds=options.rounds):
                 found[name].append(used)
                 print(size.records, name, used, file=sys.stderr)
         medians = {
