@@ -1,30 +1,50 @@
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from virnucpro_tasks.classifier.contig_call import (
-    ContigCall,
+    Call,
     ContigEvidence,
+    Tier,
     chunk_evidence,
-    contig_call,
+    contig_calls,
     joined_evidence,
 )
 
 UNIT = 1 << 80
 
 
-def called(*chunks: tuple[float, float]) -> ContigCall:
-    """The call of a contig whose chunks have these highest P(others) and P(virus)."""
+class Called(NamedTuple):
+    call: Call
+    tier: Tier
+    weighted_delta: float
+    viral_proportion: float
+    nonviral_proportion: float
+
+
+def evidence(*chunks: tuple[float, float]) -> ContigEvidence:
+    """The evidence of a contig whose chunks have these highest P(others) and P(virus)."""
     others, virus = np.array(chunks).T
     found = chunk_evidence(others, virus)
     masks = (found.is_confident_viral, found.is_confident_nonviral, found.is_ambiguous)
     sums = (found.weighted_deltas, found.weights)
-    return contig_call(
-        ContigEvidence(
-            len(chunks), *(int(mask.sum()) for mask in masks), *(round(float(terms.sum()) * UNIT) for terms in sums)
-        )
+    return ContigEvidence(
+        len(chunks), *(int(mask.sum()) for mask in masks), *(round(float(terms.sum()) * UNIT) for terms in sums)
     )
+
+
+def called(*chunks: tuple[float, float]) -> Called:
+    """The call of a contig with these chunks."""
+    return all_called([evidence(*chunks)])[0]
+
+
+def all_called(contigs: list[ContigEvidence]) -> list[Called]:
+    calls = contig_calls(contigs)
+    return [Called(*values) for values in zip(*(getattr(calls, column.name) for column in fields(calls)), strict=True)]
 
 
 def test_large_deltas_weigh_more() -> None:
@@ -68,6 +88,16 @@ def test_ambiguous_chunks_do_not_count_in_proportions() -> None:
 
 def test_a_contig_without_any_difference_has_a_delta_of_zero() -> None:
     assert called((0.5, 0.5), (0.7, 0.7)).weighted_delta == 0
+
+
+def test_contigs_are_called_each_by_itself() -> None:
+    contigs = [[(0.1, 0.9)] * 5, [(0.5, 0.5)], [(0.9, 0.1)] * 4, [(0.8, 0.9)], [(0.5001, 0.5)]]
+    assert all_called([evidence(*chunks) for chunks in contigs]) == [called(*chunks) for chunks in contigs]
+    assert all_called([]) == []
+
+
+def test_a_small_delta_is_no_negative_zero() -> None:
+    assert str(called((0.50001, 0.5)).weighted_delta) == "0.0"
 
 
 def test_evidence_of_parts_is_that_of_the_whole() -> None:

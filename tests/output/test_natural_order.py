@@ -5,8 +5,12 @@ import re
 
 import pytest
 
-from virnucpro_tasks.output.natural_order import natural_key
+from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.reads.record import WHITE_SPACE
+
+
+def natural_key(record_id: bytes) -> bytes:
+    return natural_keys([record_id])[0]
 
 
 def expected_key(record_id: bytes) -> list[int | bytes]:
@@ -30,7 +34,10 @@ def test_any_bytes_sort_as_their_texts_and_numbers_do(alphabet: bytes) -> None:
     chosen = random.Random(0)
     ids = [bytes(chosen.choices(letters, k=chosen.randrange(12))) for _ in range(5_000)]
     assert sorted(ids, key=natural_key) == sorted(ids, key=expected_key)
-    assert not set(WHITE_SPACE) & set(b"".join(map(natural_key, ids)))
+    keys = natural_keys(ids)
+    assert keys == list(map(natural_key, ids))
+    assert not set(WHITE_SPACE) & set(b"".join(keys))
+    assert natural_keys([]) == []
 
 
 def test_ids_of_ten_thousand_digits_are_numbers_too() -> None:

@@ -7,7 +7,7 @@ import pytest
 from output.random_jobs import random_chunks, random_cuts
 from output.tables import Chunk, shard_of
 
-from virnucpro_tasks.output.regions import VirusRegion, joined_regions, virus_regions
+from virnucpro_tasks.output.regions import VirusRegion, joined_regions, settled_regions, virus_regions
 from virnucpro_tasks.output.scored import ScoredRows
 
 CONTIG = [
@@ -23,8 +23,8 @@ def regions(*shards: list[Chunk]) -> list[VirusRegion]:
     found: list[VirusRegion] = []
     for shard in shards:
         for region in virus_regions(ScoredRows.of(shard_of(shard))):
-            before, region = joined_regions(found.pop(), region) if found else (None, region)
-            found += [*([] if before is None else [before]), region]
+            before, last = settled_regions([found.pop()], [region]) if found else ([], [region])
+            found += [*before, *last]
     return found
 
 
@@ -79,7 +79,7 @@ def test_a_region_of_many_shards_has_the_sum_of_all_its_scores() -> None:
     assert (region.chunks, region.frames, region.virus_sum) == (100, 600, 600 << 40)
     # More than an int64 holds.
     half = replace(region, last_chunk=1 << 23, frames=3 << 23, virus_sum=3 << 63)
-    _, whole = joined_regions(half, replace(half, first_chunk=half.last_chunk + 1, last_chunk=2 * half.last_chunk))
+    whole = joined_regions(half, replace(half, first_chunk=half.last_chunk + 1, last_chunk=2 * half.last_chunk))
     assert (whole.chunks, whole.frames, whole.mean) == (1 << 24, 6 << 23, 1.0)
 
 

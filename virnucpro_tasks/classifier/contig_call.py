@@ -7,9 +7,10 @@ the weights √|d|; how far the call can be trusted, its tier, follows from the 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,10 @@ class Tier(StrEnum):
     REVIEW = "review"
 
 
+_CALLS, _TIERS = tuple(Call), tuple(Tier)
+_AMBIGUOUS = _CALLS.index(Call.AMBIGUOUS)
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkEvidence:
     """Evidence of n scored chunks, (n,) each: `weights` are √|d|, `weighted_deltas` d·√|d|, both float64."""
@@ -72,14 +77,15 @@ class ContigEvidence(NamedTuple):
     weights: int
 
 
-class ContigCall(NamedTuple):
-    """The call of a contig and what it rests on; `weighted_delta` and the proportions are rounded."""
+@dataclass(frozen=True, slots=True)
+class ContigCalls:
+    """The calls of n contigs and what they rest on, column by column; deltas and proportions are rounded."""
 
-    call: Call
-    tier: Tier
-    weighted_delta: float
-    viral_proportion: float
-    nonviral_proportion: float
+    calls: list[Call]
+    tiers: list[Tier]
+    weighted_deltas: list[float]
+    viral_proportions: list[float]
+    nonviral_proportions: list[float]
 
 
 def chunk_evidence(others: npt.NDArray[np.float64], virus: npt.NDArray[np.float64]) -> ChunkEvidence:
@@ -100,29 +106,41 @@ def joined_evidence(one: ContigEvidence, other: ContigEvidence) -> ContigEvidenc
     return ContigEvidence(*map(operator.add, one, other))
 
 
-def contig_call(evidence: ContigEvidence) -> ContigCall:
-    """Call a contig with at least one scored chunk."""
-    chunks, confident_viral, confident_nonviral, ambiguous, weighted_deltas, weights = evidence
+def contig_calls(evidence: Sequence[ContigEvidence]) -> ContigCalls:
+    """Call contigs, each with at least one scored chunk."""
+    chunks, confident_viral, confident_nonviral, ambiguous = (
+        np.array([found[place] for found in evidence], np.int64) for place in range(4)
+    )
+    weighted_deltas, weights = (np.array([found[place] for found in evidence], np.float64) for place in (4, 5))
     # Without a weight all deltas are 0, and so is their mean.
-    delta = float(weighted_deltas) / float(weights) if weights else 0.0
+    deltas = _quotients(weighted_deltas, weights)
     # Without a chunk that is not ambiguous none is confident.
-    viral = confident_viral / (chunks - ambiguous) if confident_viral else 0.0
-    nonviral = confident_nonviral / (chunks - ambiguous) if confident_nonviral else 0.0
-    if delta > CALLED_BEYOND:
-        call, tier = Call.VIRAL, _tier(delta, viral, chunks)
-    elif delta < -CALLED_BEYOND:
-        call, tier = Call.NON_VIRAL, _tier(-delta, nonviral, chunks)
-    else:
-        call, tier = Call.AMBIGUOUS, Tier.REVIEW
-    # A delta is rounded as NumPy does it, a proportion as Python: the pipeline has them as numbers of these.
-    return ContigCall(call, tier, round(delta * ROUNDING) / ROUNDING, round(viral, 3), round(nonviral, 3))
+    viral, nonviral = (_quotients(number, chunks - ambiguous) for number in (confident_viral, confident_nonviral))
+    is_called = np.abs(deltas) > CALLED_BEYOND
+    is_viral = deltas > 0
+    lacks_proportion, is_short = np.where(is_viral, viral, nonviral) < LEAST_PROPORTION, chunks < LEAST_CHUNKS
+    tiers = np.select(
+        [~is_called | (lacks_proportion & is_short), lacks_proportion | is_short, np.abs(deltas) > HIGH_BEYOND],
+        [_TIERS.index(tier) for tier in (Tier.REVIEW, Tier.LOW, Tier.HIGH)],
+        _TIERS.index(Tier.MODERATE),
+    )
+    calls = np.where(is_called, np.where(is_viral, _CALLS.index(Call.VIRAL), _CALLS.index(Call.NON_VIRAL)), _AMBIGUOUS)
+    return ContigCalls(
+        calls=[_CALLS[place] for place in calls.tolist()],
+        tiers=[_TIERS[place] for place in tiers.tolist()],
+        # A delta is rounded as NumPy does it, a proportion as Python: the pipeline has them as numbers of these.
+        weighted_deltas=(np.rint(deltas * ROUNDING) / ROUNDING + 0.0).tolist(),
+        viral_proportions=_rounded(viral.tolist()),
+        nonviral_proportions=_rounded(nonviral.tolist()),
+    )
 
 
-def _tier(delta: float, proportion: float, chunks: int) -> Tier:
-    """The tier of a call by the size of its delta and the proportion of chunks that are confident of it."""
-    is_short = chunks < LEAST_CHUNKS
-    if proportion < LEAST_PROPORTION:
-        return Tier.REVIEW if is_short else Tier.LOW
-    if is_short:
-        return Tier.LOW
-    return Tier.HIGH if delta > HIGH_BEYOND else Tier.MODERATE
+def _quotients(numbers: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Each number by the other one; 0 by nothing."""
+    return np.divide(numbers, others, out=np.zeros(len(numbers)), where=others > 0)
+
+
+def _rounded(proportions: list[float]) -> list[float]:
+    """Proportions, of which there are few different ones, with three decimals."""
+    rounded = {proportion: round(proportion, 3) for proportion in set(proportions)}
+    return [rounded[proportion] for proportion in proportions]

@@ -6,58 +6,70 @@ one, so that the interval of a chunk begins where the chunk does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from itertools import compress
 
 import numpy as np
+import numpy.typing as npt
 
-from virnucpro_tasks.output.fields import integers, scores
+from virnucpro_tasks.output.fields import integer_texts, score_texts
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.sequence_names import bed_names
 from virnucpro_tasks.output.spans import SpanFiles
 from virnucpro_tasks.output.table import Column, table_of
 
 
-class ScoredInterval(NamedTuple):
-    """Bases of a scored chunk; `ordinal` is the number of its record, from 0, `score` its mean P(virus)."""
+@dataclass(frozen=True, slots=True)
+class ScoredIntervals:
+    """Bases of n scored chunks, column by column, n each.
 
-    ordinal: int
-    record_id: bytes
-    chunk: int
-    start: int
-    end: int
-    score: float
+    `ordinals` are the numbers of their records, from 0; `starts`, `ends` and `scores`, their means of P(virus), are
+    texts as they are written.
+    """
+
+    ordinals: npt.NDArray[np.int64]
+    record_ids: list[bytes]
+    chunks: npt.NDArray[np.int64]
+    starts: list[bytes]
+    ends: list[bytes]
+    scores: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+    def __getitem__(self, places: slice) -> ScoredIntervals:
+        return ScoredIntervals(*(getattr(self, column.name)[places] for column in fields(self)))
 
 
-def scored_intervals(rows: ScoredRows) -> list[ScoredInterval]:
+def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     """The intervals of one shard in order; the last is the whole chunk."""
-    scored = np.flatnonzero(rows.scores.frames > 0)
-    records, chunks, starts, ends = (column[scored] for column in (rows.records, rows.chunks, rows.starts, rows.ends))
-    goes_on = (np.diff(records) == 0) & (np.diff(chunks) == 1)
-    ends[:-1] = np.where(goes_on, starts[1:], ends[:-1])
-    ids, means = ([values[row] for row in scored.tolist()] for values in (rows.ids, rows.scores.means))
-    columns = (records.tolist(), ids, chunks.tolist(), starts.tolist(), ends.tolist(), means)
-    return list(map(ScoredInterval, *columns))
+    is_scored = rows.scores.frames > 0
+    records, chunks, scored = rows.records[is_scored], rows.chunks[is_scored], is_scored.tolist()
+    ids, starts, ends, means = (
+        list(compress(texts, scored)) for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
+    )
+    goes_on = ((np.diff(records) == 0) & (np.diff(chunks) == 1)).tolist()
+    ends[:-1] = [start if on else end for on, start, end in zip(goes_on, starts[1:], ends[:-1], strict=True)]
+    return ScoredIntervals(records, ids, chunks, starts, ends, means)
 
 
-def shortened(one: ScoredInterval, other: ScoredInterval) -> tuple[ScoredInterval, ScoredInterval]:
-    """Both, the first without the bases that its chunk shares with the second."""
-    if (other.ordinal, other.chunk) == (one.ordinal, one.chunk + 1):
-        one = one._replace(end=other.start)
+def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredIntervals, ScoredIntervals]:
+    """Both, each a single one, the first without the bases that its chunk shares with the second."""
+    if (other.ordinals[0], other.chunks[0]) == (one.ordinals[0], one.chunks[0] + 1):
+        one = replace(one, ends=other.starts)
     return one, other
 
 
-INTERVAL_COLUMNS: tuple[Column[Sequence[ScoredInterval]], ...] = (
-    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: [it.record_id for it in found]),
-    Column("chromStart", "start of the chunk, 0-based", integers, lambda found, _: [it.start for it in found]),
+INTERVAL_COLUMNS: tuple[Column[ScoredIntervals], ...] = (
+    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: found.record_ids),
+    Column("chromStart", "start of the chunk, 0-based", integer_texts, lambda found, _: found.starts),
     Column(
         "chromEnd",
         "end, excluded: the start of the next chunk if that is scored, else the end of the chunk",
-        integers,
-        lambda found, _: [it.end for it in found],
+        integer_texts,
+        lambda found, _: found.ends,
     ),
-    Column("dataValue", "mean P(virus) of its scored frames", scores, lambda found, _: [it.score for it in found]),
+    Column("dataValue", "mean P(virus) of its scored frames", score_texts, lambda found, _: found.scores),
 )
 
 INTERVAL_FILES = SpanFiles(

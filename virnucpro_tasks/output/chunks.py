@@ -6,7 +6,17 @@ from itertools import compress
 
 import numpy as np
 
-from virnucpro_tasks.output.fields import calls, integers, mates, repeated_texts, scores, statuses, texts
+from virnucpro_tasks.output.fields import (
+    calls,
+    integer_texts,
+    integers,
+    mates,
+    repeated_texts,
+    score_texts,
+    scores,
+    statuses,
+    texts,
+)
 from virnucpro_tasks.output.records import MATE_MEANING
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
@@ -20,8 +30,8 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
         lambda rows, style: (rows.records - style.first_record + 1).tolist(),
     ),
     Column("chunk", "number of the chunk in its record, from 1", integers, lambda rows, _: rows.chunks.tolist()),
-    Column("start", "start, 0-based, on the forward strand", integers, lambda rows, _: rows.starts.tolist()),
-    Column("end", "end, excluded", integers, lambda rows, _: rows.ends.tolist()),
+    Column("start", "start, 0-based, on the forward strand", integer_texts, lambda rows, _: rows.start_texts),
+    Column("end", "end, excluded", integer_texts, lambda rows, _: rows.end_texts),
     Column(
         "status",
         "`scored`, `no_open_frame` or `quarantined`",
@@ -35,7 +45,7 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
         scores,
         lambda rows, _: np.where(rows.scores.frames > 0, rows.scores.highest_virus, np.nan).tolist(),
     ),
-    Column("mean_viral_score", "mean P(virus) of its scored frames", scores, lambda rows, _: rows.scores.means),
+    Column("mean_viral_score", "mean P(virus) of its scored frames", score_texts, lambda rows, _: rows.mean_texts),
     Column(
         "call",
         "`virus` if the highest P(virus) of its frames is at least the highest P(others), else `others`",

@@ -7,51 +7,60 @@ scored chunk in natural order of their ids.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from virnucpro_tasks.classifier.contig_call import ContigCall, contig_call
+from virnucpro_tasks.classifier.contig_call import ContigCalls, contig_calls
 from virnucpro_tasks.output.fields import SEPARATOR, csv_texts, decimals, integers, names
-from virnucpro_tasks.output.natural_order import natural_key
+from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.output.records import RecordSummary
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
-Contigs = Sequence[tuple[RecordSummary, ContigCall]]
-"""Records with a scored chunk, and their calls."""
+
+@dataclass(frozen=True, slots=True)
+class Contigs:
+    """Records with a scored chunk, and their calls."""
+
+    records: Sequence[RecordSummary]
+    called: ContigCalls
+
+    @property
+    def ids(self) -> list[bytes]:
+        return [record.record_id for record in self.records]
 
 
 def _called(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
     """A value of every call."""
-    value = attrgetter(name)
-    return lambda contigs, _: [value(call) for _, call in contigs]
+    return lambda contigs, _: getattr(contigs.called, name)
 
 
 def _counted(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
     """A number of chunks of every contig."""
-    value = attrgetter(name)
-    return lambda contigs, _: [value(record.contig) for record, _ in contigs]
+    value = attrgetter(f"contig.{name}")
+    return lambda contigs, _: map(value, contigs.records)
 
 
 CONTIG_COLUMNS: tuple[Column[Contigs], ...] = (
-    Column("ID", "id in the input", csv_texts, lambda contigs, _: [record.record_id for record, _ in contigs]),
+    Column("ID", "id in the input", csv_texts, lambda contigs, _: contigs.ids),
     Column(
         "call",
         "`Viral` if `weighted_delta`, before it is rounded, is above 0.3, `Non-viral` if it is below −0.3, else "
         "`Ambiguous`",
         names,
-        _called("call"),
+        _called("calls"),
     ),
     Column(
         "tier",
         "`high_confidence`, `moderate_confidence`, `low_confidence` or `review`, see below",
         names,
-        _called("tier"),
+        _called("tiers"),
     ),
     Column(
         "weighted_delta",
         "mean of d over the scored chunks, weighted by the root of its size, rounded to three decimals",
         decimals,
-        _called("weighted_delta"),
+        _called("weighted_deltas"),
     ),
     Column("n_chunks", "scored chunks", integers, _counted("chunks")),
     Column(
@@ -71,13 +80,13 @@ CONTIG_COLUMNS: tuple[Column[Contigs], ...] = (
         "viral_proportion",
         "`n_confident_viral` by the chunks that are not ambiguous, rounded to three decimals; 0 if all are",
         decimals,
-        _called("viral_proportion"),
+        _called("viral_proportions"),
     ),
     Column(
         "nonviral_proportion",
         "the same of `n_confident_nonviral`",
         decimals,
-        _called("nonviral_proportion"),
+        _called("nonviral_proportions"),
     ),
 )
 
@@ -91,9 +100,10 @@ _ALL_ROWS = table_of(
 
 
 def _contig_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
-    contigs = [(record, contig_call(record.contig)) for record in records if record.contig.chunks]
-    lines = _ALL_ROWS.lines(contigs, style)
-    return [natural_key(record.record_id) + SEPARATOR + line for (record, _), line in zip(contigs, lines, strict=True)]
+    scored = [record for record in records if record.contig.chunks]
+    contigs = Contigs(scored, contig_calls([record.contig for record in scored]))
+    keyed = zip(natural_keys(contigs.ids), _ALL_ROWS.lines(contigs, style), strict=True)
+    return [key + SEPARATOR + line for key, line in keyed]
 
 
 CONTIGS = Table(

@@ -51,6 +51,16 @@ def integers(values: Iterable[int]) -> list[bytes]:
     return [b"%d" % value for value in values]
 
 
+def integer_texts(texts: list[bytes]) -> list[bytes]:
+    """Whole numbers that are written already."""
+    return texts
+
+
+def score_texts(texts: list[bytes]) -> list[bytes]:
+    """Probabilities that are written already, as `scores` does it."""
+    return texts
+
+
 def mates(values: Iterable[int]) -> list[bytes]:
     """1 or 2 for a read of a pair, NA for 0."""
     return [_MATES[value] for value in values]

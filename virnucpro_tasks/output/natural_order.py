@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-_DIGITS = re.compile(rb"[0-9]+")
+_DIGITS = re.compile(rb"([0-9]+)")
 _LOW = re.compile(rb"[\0\1]")
+_BETWEEN = b"\n"
 
 
-def natural_key(record_id: bytes) -> bytes:
-    """Bytes that sort as `record_id` does in natural order, with letters of either case alike; no white space is added.
+def natural_keys(ids: Iterable[bytes]) -> list[bytes]:
+    """Bytes that sort as the ids do in natural order, with letters of either case alike. No white space is added; the
+    ids hold none.
 
     A number is written as its digits behind their count, behind the count of digits of that; NUL, which ends the text
     before it, sorts before any other text.
     """
-    text = record_id.lower()
+    ids = list(ids)
+    if not ids:
+        return []
+    # All ids at once: this is done for every record.
+    text = _BETWEEN.join(ids).lower()
     if b"\0" in text or b"\1" in text:
         text = _LOW.sub(lambda found: b"\1\1" if found[0] == b"\0" else b"\1\2", text)
-    return _DIGITS.sub(_number, text)
+    parts = _DIGITS.split(text)
+    parts[1::2] = [_number(digits.lstrip(b"0")) for digits in parts[1::2]]
+    return b"".join(parts).split(_BETWEEN)
 
 
-def _number(found: re.Match[bytes]) -> bytes:
-    digits = found[0].lstrip(b"0")
+def _number(digits: bytes) -> bytes:
     count = b"%d" % len(digits)
     return b"\0%d%b%b" % (len(count), count, digits)

@@ -2,112 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any
 
-from virnucpro_tasks.output.fields import header_line, integers, scores
-from virnucpro_tasks.output.regions import VirusRegion, joined_regions, virus_regions
+from virnucpro_tasks.output.fields import header_line, integer_texts, integers, score_texts, scores
+from virnucpro_tasks.output.regions import VirusRegion, settled_regions, virus_regions
 from virnucpro_tasks.output.sequence_names import bed_names, gff_names
 from virnucpro_tasks.output.spans import SpanFiles
 from virnucpro_tasks.output.table import Column, TableStyle, table_of
-
-Regions = Sequence[VirusRegion]
 
 MOST_BED_SCORE = 1000
 GFF_HEADER = b"##gff-version 3\n"
 NOTHING = b"."
 
 
-def _each(name: str) -> Callable[[Regions, TableStyle], Iterable[Any]]:
-    """A field or property of every region."""
-    return lambda regions, _: map(attrgetter(name), regions)
+@dataclass(frozen=True, slots=True)
+class WrittenRegions:
+    """Regions with the texts that both files have of them, column by column."""
+
+    regions: list[VirusRegion]
+    record_ids: list[bytes]
+    numbers: list[bytes]
+    names: list[bytes]
+    ends: list[bytes]
+    chunk_ranges: list[bytes]
+    chunks: list[bytes]
+    frames: list[bytes]
+    means: list[float]
+    scores: list[bytes]
+    highest: list[bytes]
+
+    @classmethod
+    def of(cls, regions: list[VirusRegion], style: TableStyle) -> WrittenRegions:
+        numbers = integers(region.ordinal - style.first_record + 1 for region in regions)
+        firsts, lasts = (integers(map(attrgetter(name), regions)) for name in ("first_chunk", "last_chunk"))
+        means = [region.mean for region in regions]
+        return cls(
+            regions=regions,
+            record_ids=[region.record_id for region in regions],
+            numbers=numbers,
+            names=[b"region_%b_%b" % pair for pair in zip(numbers, firsts, strict=True)],
+            ends=integers(region.end for region in regions),
+            chunk_ranges=[b"%b-%b" % pair for pair in zip(firsts, lasts, strict=True)],
+            chunks=integers(region.chunks for region in regions),
+            frames=integers(region.frames for region in regions),
+            means=means,
+            scores=scores(means),
+            highest=scores(region.highest for region in regions),
+        )
 
 
-def _everywhere(value: bytes) -> Callable[[Regions, TableStyle], Iterable[bytes]]:
-    return lambda regions, _: [value] * len(regions)
+def _written(name: str) -> Callable[[WrittenRegions, TableStyle], Iterable[bytes]]:
+    """A text of every region."""
+    return lambda written, _: getattr(written, name)
 
 
-def _record_number(region: VirusRegion, style: TableStyle) -> int:
-    return region.ordinal - style.first_record + 1
+def _everywhere(value: bytes) -> Callable[[WrittenRegions, TableStyle], Iterable[bytes]]:
+    return lambda written, _: [value] * len(written.regions)
 
 
-def _region_names(regions: Regions, style: TableStyle) -> Iterable[bytes]:
-    return (b"region_%d_%d" % (_record_number(region, style), region.first_chunk) for region in regions)
+CHUNKS: Column[WrittenRegions] = Column("chunks", "number of its chunks", integer_texts, _written("chunks"))
+FRAMES: Column[WrittenRegions] = Column("frames", "number of scored frames in them", integer_texts, _written("frames"))
+HIGHEST: Column[WrittenRegions] = Column(
+    "highest_viral_score", "highest P(virus) of these frames", score_texts, _written("highest")
+)
 
-
-def _chunk_ranges(regions: Regions) -> list[bytes]:
-    return [b"%d-%d" % (region.first_chunk, region.last_chunk) for region in regions]
-
-
-CHUNKS: Column[Regions] = Column("chunks", "number of its chunks", integers, _each("chunks"))
-FRAMES: Column[Regions] = Column("frames", "number of scored frames in them", integers, _each("frames"))
-HIGHEST: Column[Regions] = Column("highest_viral_score", "highest P(virus) of these frames", scores, _each("highest"))
-
-BED_COLUMNS: tuple[Column[Regions], ...] = (
-    Column("chrom", "id in the input, escaped", bed_names, _each("record_id")),
-    Column("chromStart", "start, 0-based, on the forward strand", integers, _each("start")),
-    Column("chromEnd", "end, excluded", integers, _each("end")),
-    Column("name", "`region_`, number of the record, `_`, number of its first chunk: unique", list, _region_names),
+BED_COLUMNS: tuple[Column[WrittenRegions], ...] = (
+    Column("chrom", "id in the input, escaped", bed_names, _written("record_ids")),
+    Column(
+        "chromStart",
+        "start, 0-based, on the forward strand",
+        integers,
+        lambda written, _: [region.start for region in written.regions],
+    ),
+    Column("chromEnd", "end, excluded", integer_texts, _written("ends")),
+    Column("name", "`region_`, number of the record, `_`, number of its first chunk: unique", list, _written("names")),
     Column(
         "score",
         "`virus_score` in thousandths",
         integers,
-        lambda regions, _: [round(MOST_BED_SCORE * region.mean) for region in regions],
+        lambda written, _: [round(MOST_BED_SCORE * mean) for mean in written.means],
     ),
     Column("strand", "`.`: frames of both strands count", list, _everywhere(NOTHING)),
     # A browser that takes this column for the bounds of a thick line sees that it is none, and leaves the rest alone.
-    Column(
-        "chunk_range",
-        "numbers of its first and its last chunk, such as `3-7`",
-        list,
-        lambda regions, _: _chunk_ranges(regions),
-    ),
+    Column("chunk_range", "numbers of its first and its last chunk, such as `3-7`", list, _written("chunk_ranges")),
     CHUNKS,
     FRAMES,
-    Column("virus_score", "mean P(virus) of these frames", scores, _each("mean")),
+    Column("virus_score", "mean P(virus) of these frames", score_texts, _written("scores")),
     HIGHEST,
 )
 
-GFF_ATTRIBUTES: tuple[Column[Regions], ...] = (
-    Column("ID", "the `name` in virus_regions.bed", list, _region_names),
+GFF_ATTRIBUTES: tuple[Column[WrittenRegions], ...] = (
+    Column("ID", "the `name` in virus_regions.bed", list, _written("names")),
     Column(
         "Name",
         "`chunks` and the numbers of the first and the last, for browsers to show",
         list,
-        lambda regions, _: [b"chunks %b" % chunk_range for chunk_range in _chunk_ranges(regions)],
+        lambda written, _: [b"chunks %b" % chunk_range for chunk_range in written.chunk_ranges],
     ),
     Column(
         "record",
         "number of the record, from 1, over all files of the job, or of the sample",
-        integers,
-        lambda regions, style: [_record_number(region, style) for region in regions],
+        integer_texts,
+        _written("numbers"),
     ),
     CHUNKS,
     FRAMES,
     HIGHEST,
 )
 
-
-def _attributes(regions: Regions, style: TableStyle) -> list[bytes]:
-    form = b";".join(b"%b=%%b" % column.name.encode() for column in GFF_ATTRIBUTES)
-    fields = (column.write(column.values(regions, style)) for column in GFF_ATTRIBUTES)
-    return [form % values for values in zip(*fields, strict=True)]
+_ATTRIBUTES_FORM = b";".join(b"%b=%%b" % column.name.encode() for column in GFF_ATTRIBUTES)
 
 
-GFF_COLUMNS: tuple[Column[Regions], ...] = (
-    Column("seqid", "id in the input, escaped", gff_names, _each("record_id")),
+def _attributes(written: WrittenRegions, style: TableStyle) -> list[bytes]:
+    fields = (column.write(column.values(written, style)) for column in GFF_ATTRIBUTES)
+    return [_ATTRIBUTES_FORM % values for values in zip(*fields, strict=True)]
+
+
+GFF_COLUMNS: tuple[Column[WrittenRegions], ...] = (
+    Column("seqid", "id in the input, escaped", gff_names, _written("record_ids")),
     Column("source", "`virnucpro`", list, _everywhere(b"virnucpro")),
     Column("type", "`viral_sequence`, SO:0001041 of the Sequence Ontology", list, _everywhere(b"viral_sequence")),
     Column(
         "start",
         "start, 1-based, on the forward strand",
         integers,
-        lambda regions, _: [region.start + 1 for region in regions],
+        lambda written, _: [region.start + 1 for region in written.regions],
     ),
-    Column("end", "end, included", integers, _each("end")),
-    Column("score", "mean P(virus) of the scored frames in its chunks", scores, _each("mean")),
+    Column("end", "end, included", integer_texts, _written("ends")),
+    Column("score", "mean P(virus) of the scored frames in its chunks", score_texts, _written("scores")),
     Column("strand", "`.`: frames of both strands count", list, _everywhere(NOTHING)),
     Column("phase", "`.`: it is no coding sequence", list, _everywhere(NOTHING)),
     Column("attributes", "`name=value`, separated by semicolons", list, _attributes),
@@ -130,5 +154,6 @@ REGION_FILES = SpanFiles(
         ),
     ),
     virus_regions,
-    joined_regions,
+    settled_regions,
+    WrittenRegions.of,
 )

@@ -63,11 +63,17 @@ def virus_regions(rows: ScoredRows) -> list[VirusRegion]:
     )
 
 
-def joined_regions(one: VirusRegion, other: VirusRegion) -> tuple[VirusRegion | None, VirusRegion]:
-    """The second with the first as its part, if it goes on where the first ends."""
-    if (other.ordinal, other.first_chunk) != (one.ordinal, one.last_chunk + 1):
+def settled_regions(one: list[VirusRegion], other: list[VirusRegion]) -> tuple[list[VirusRegion], list[VirusRegion]]:
+    """Two regions, each a list of its own; if the second goes on where the first ends, none and both as one."""
+    (before,), (after,) = one, other
+    if (after.ordinal, after.first_chunk) != (before.ordinal, before.last_chunk + 1):
         return one, other
-    return None, VirusRegion(
+    return [], [joined_regions(before, after)]
+
+
+def joined_regions(one: VirusRegion, other: VirusRegion) -> VirusRegion:
+    """Two parts of one region together."""
+    return VirusRegion(
         ordinal=one.ordinal,
         record_id=one.record_id,
         first_chunk=one.first_chunk,

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.classifier.consensus import ChunkScores, chunk_scores
+from virnucpro_tasks.output.fields import integers, scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
 from virnucpro_tasks.shards.engine_stats import EngineStats
 
@@ -45,7 +46,8 @@ class ScoredRows:
     """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
     Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
-    `reasons` go with it. `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
+    `reasons` go with it. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
+    `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
     of each scored frame to which row it belongs, its name and its scores.
     """
 
@@ -58,6 +60,9 @@ class ScoredRows:
     chunks: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+    start_texts: list[bytes]
+    end_texts: list[bytes]
+    mean_texts: list[bytes]
     status: npt.NDArray[np.int64]
     reasons: list[str]
     scores: ChunkScores
@@ -80,6 +85,8 @@ class ScoredRows:
         for row in np.flatnonzero(is_quarantined).tolist():
             reasons[row] = shard.reasons.get(chunks["record_ordinal"][row].as_py(), UNKNOWN_REASON)
         frame_scores = shard.scores[usable]
+        starts, ends = _integers(chunks["start"]), _integers(chunks["end"])
+        gathered = chunk_scores(frame_scores, np.where(is_quarantined, 0, counts))
         return cls(
             inputs=chunks["input_ordinal"].to_pylist(),
             records=_integers(chunks["record_ordinal"]),
@@ -88,11 +95,14 @@ class ScoredRows:
             mates=_integers(chunks["mate"]),
             descriptions=chunks["description"].to_pylist(),
             chunks=_integers(chunks["chunk"]),
-            starts=_integers(chunks["start"]),
-            ends=_integers(chunks["end"]),
+            starts=starts,
+            ends=ends,
+            start_texts=integers(starts.tolist()),
+            end_texts=integers(ends.tolist()),
+            mean_texts=scores(gathered.means),
             status=status,
             reasons=reasons,
-            scores=chunk_scores(frame_scores, np.where(is_quarantined, 0, counts)),
+            scores=gathered,
             frame_rows=frame_rows[usable].tolist(),
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
             frame_scores=frame_scores,

@@ -6,74 +6,92 @@ while the lines of all others are written with the shard.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Lines, Table, TableStyle
 
-Span = TypeVar("Span")
+
+class Sliced(Protocol):
+    """Spans in order: a list, or columns that are cut alike."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: slice, /) -> Any: ...
+
+
+Spans = TypeVar("Spans", bound=Sliced)
 
 
 @dataclass(frozen=True, slots=True)
-class SpanFiles(Generic[Span]):
+class SpanFiles(Generic[Spans]):
     """The files of one kind of spans.
 
     `spans_of` gives the spans of some rows in order. `settle` takes two neighbours, of which the second may lie in the
-    next shard: it gives the first as it is then, or None if it became part of the second, and the second.
+    next shard, each as a single one: it gives the first as it is then, or none if it became part of the second, and the
+    second. The tables are written from what `written` makes of spans, once for all.
     """
 
-    tables: tuple[Table[Sequence[Span]], ...]
-    spans_of: Callable[[ScoredRows], list[Span]]
-    settle: Callable[[Span, Span], tuple[Span | None, Span]]
+    tables: tuple[Table[Any], ...]
+    spans_of: Callable[[ScoredRows], Spans]
+    settle: Callable[[Spans, Spans], tuple[Spans, Spans]]
+    written: Callable[[Spans, TableStyle], Any] = lambda spans, style: spans
 
     def part(self, rows: ScoredRows, style: TableStyle) -> SpanPart:
         """Write out the spans of a shard but for the first and the last."""
         spans = self.spans_of(rows)
-        return SpanPart(tuple(spans[:1]), self.lines(spans[1:-1], style), tuple(spans[1:][-1:]))
+        return SpanPart(spans[:1], self.lines(spans[1:-1], style), spans[1:][-1:])
 
-    def lines(self, spans: Sequence[Span], style: TableStyle) -> Lines:
+    def lines(self, spans: Spans, style: TableStyle) -> Lines:
         """The lines of complete spans."""
-        return {file: lines for table in self.tables for file, lines in table.part(spans, style).items()}
+        written = self.written(spans, style)
+        return {file: lines for table in self.tables for file, lines in table.part(written, style).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class SpanPart:
-    """The contribution of one shard to the files of one kind: `lines` between its `first` and its `last` span."""
+    """The contribution of one shard to the files of one kind: `lines` between its `first` and its `last` span.
 
-    first: tuple[Any, ...]
+    Either may be missing.
+    """
+
+    first: Any
     lines: Lines
-    last: tuple[Any, ...]
+    last: Any
 
 
-class SpanMerger(Generic[Span]):
+class SpanMerger(Generic[Spans]):
     """Takes the parts of a job's shards in order and gives the lines of all spans. Keeps one span at most."""
 
-    def __init__(self, files: SpanFiles[Span], style: TableStyle) -> None:
+    def __init__(self, files: SpanFiles[Spans], style: TableStyle) -> None:
         self._files = files
         self._style = style
-        self._open: Span | None = None
+        self._open: Spans | None = None
 
     def add(self, part: SpanPart) -> Iterable[Lines]:
         """The lines of all spans before the last one of `part`."""
         yield self._files.lines(self._settled(part.first), self._style)
-        if part.last:
+        if len(part.last):
             yield self.end()
             yield part.lines
-            self._open = part.last[0]
+            self._open = part.last
 
     def end(self) -> Lines:
         """The lines of the last span."""
-        complete = [] if self._open is None else [self._open]
-        self._open = None
+        if self._open is None:
+            return {}
+        complete, self._open = self._open, None
         return self._files.lines(complete, self._style)
 
-    def _settled(self, spans: Iterable[Span]) -> list[Span]:
-        complete = []
-        for span in spans:
-            if self._open is not None:
-                settled, span = self._files.settle(self._open, span)
-                complete += [] if settled is None else [settled]
-            self._open = span
+    def _settled(self, first: Spans) -> Spans:
+        """What is complete with the first span of a shard, which is kept."""
+        if not len(first):
+            return first
+        if self._open is None:
+            complete: Spans = first[:0]
+        else:
+            complete, first = self._files.settle(self._open, first)
+        self._open = first
         return complete

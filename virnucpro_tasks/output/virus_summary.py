@@ -44,7 +44,7 @@ _ALL_ROWS = table_of(
 
 
 def _virus_lines(records: Rows, style: TableStyle) -> list[bytes]:
-    return _ALL_ROWS.lines([record for record in records if record.call], style)
+    return _ALL_ROWS.lines([record for record in records if record.is_virus], style)
 
 
 VIRUS_SUMMARY = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _virus_lines, is_prefixed=True)

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 WHOLE_NUMBERS, NUMBERS, NUMBERS_OR_NA, NAMES = "int64", "float64", "Int64", "category"
 TYPES_BY_FORMAT = {
     fields.integers: WHOLE_NUMBERS,
+    fields.integer_texts: WHOLE_NUMBERS,
     fields.fractions: NUMBERS,
     fields.scores: NUMBERS,
+    fields.score_texts: NUMBERS,
     fields.mates: NUMBERS_OR_NA,
     fields.calls: NAMES,
     fields.names: NAMES,
