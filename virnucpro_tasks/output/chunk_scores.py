@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields, replace
 from itertools import compress
 
 import numpy as np
-import numpy.typing as npt
 
 from virnucpro_tasks.output.fields import integer_texts, score_texts
 from virnucpro_tasks.output.scored import ScoredRows
@@ -27,9 +26,9 @@ class ScoredIntervals:
     texts as they are written.
     """
 
-    ordinals: npt.NDArray[np.int64]
+    ordinals: list[int]
     record_ids: list[bytes]
-    chunks: npt.NDArray[np.int64]
+    chunks: list[int]
     starts: list[bytes]
     ends: list[bytes]
     scores: list[bytes]
@@ -50,7 +49,7 @@ def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     )
     goes_on = ((np.diff(records) == 0) & (np.diff(chunks) == 1)).tolist()
     ends[:-1] = [start if on else end for on, start, end in zip(goes_on, starts[1:], ends[:-1], strict=True)]
-    return ScoredIntervals(records, ids, chunks, starts, ends, means)
+    return ScoredIntervals(records.tolist(), ids, chunks.tolist(), starts, ends, means)
 
 
 def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredIntervals, ScoredIntervals]:
