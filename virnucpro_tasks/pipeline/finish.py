@@ -28,6 +28,7 @@ from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.report.derived import write_derived
 from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
 from virnucpro_tasks.shards.plan import Plan, read_plan
+from virnucpro_tasks.system.collector import rare_collections
 from virnucpro_tasks.system.file_operations import (
     exists,
     is_there,
@@ -74,7 +75,8 @@ def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
     # Without the folder of the job: it may have been removed.
     persistently(staging.mkdir)
     try:
-        _write(job, plan, staging, processes=processes)
+        with rare_collections():
+            _write(job, plan, staging, processes=processes)
         _move_into_place(staging, job.paths.results)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -20,6 +20,7 @@ from virnucpro_tasks.recovery.quarantine import quarantine_reasons
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import read_valid_scores
 from virnucpro_tasks.shards.tables import read_frame_places, read_table
+from virnucpro_tasks.system.collector import rare_collections
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class PartMaker:
 
     def part(self, number: int) -> ShardPart:
         """The part of shard `number`. Raises DamagedError for tables or scores that were changed or are missing."""
-        shard = self.scored(number)
-        return shard_part(shard, self.styles[sample_of(self.job, shard.chunks)])
+        # Each of several processes makes parts, so not only in `finish`.
+        with rare_collections():
+            shard = self.scored(number)
+            return shard_part(shard, self.styles[sample_of(self.job, shard.chunks)])
 
     def scored(self, number: int) -> ScoredShard:
         """Shard `number` with its scores; raises as `part` does."""

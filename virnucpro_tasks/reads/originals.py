@@ -45,6 +45,7 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
     """
     held_newline = b"\n"
     unfinished: _Unfinished | None = None
+    was_wanted = False
     for block in blocks:
         text = held_newline + block
         held_newline = b"\n" if text.endswith(b"\n") else b""
@@ -56,11 +57,16 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
                 continue
             yield unfinished.original()
             unfinished = None
-        first, begun = wanted.passed, text.count(b"\n>")
-        wanted.passed += begun
-        if wanted.number >= wanted.passed:
-            continue
+        first = wanted.passed
+        if not was_wanted:
+            # Takes half the time of splitting, which is needed for few blocks if few records are wanted.
+            wanted.passed += text.count(b"\n>")
+            if wanted.number >= wanted.passed:
+                continue
         parts = text.split(b"\n>")
+        begun = len(parts) - 1
+        wanted.passed = first + begun
+        was_wanted = wanted.number < wanted.passed
         while wanted.number < wanted.passed:
             place = wanted.number - first + 1
             if place == begun:
