@@ -63,7 +63,7 @@ def test_inputs_are_paths_or_records(tmp_path: Path) -> None:
     assert _paths((), file) == []
     assert file.getvalue() == b""
     assert _paths(record, file) == ["-"] == _paths(iter([record]), io.BytesIO())
-    assert file.getvalue() == b">a of one\nACGT\n"
+    assert file.getvalue() == b">a  of one\nACGT\n"
     for mixed in ([record, "a.fa"], ["a.fa", record], [record.seq], [3]):
         with pytest.raises(TypeError, match="not both"):
             _paths(mixed, io.BytesIO())
@@ -88,6 +88,17 @@ def test_a_record_that_cannot_be_written_is_named(record: SeqRecord, reason: str
     [("", "a"), ("<unknown description>", "a"), ("a", "a"), ("a b", "a b"), ("ab c", "a ab c"), ("b\nc", "a b c")],
 )
 def test_headers_are_those_that_biopython_writes(description: str, header: str) -> None:
+    assert _header("a", description) == header
+
+
+@pytest.mark.parametrize("record_id", ["a", "no\xa0break", "a\x1cb", "\x85", "\u2028", "=1\udcff"])
+@pytest.mark.parametrize("rest", ["", " b", "\tb\tc", "  two  spaces", " \xa0", " x\u2028y", " x\x0by\x1c\x85"])
+def test_a_header_that_was_read_is_written_unchanged(record_id: str, rest: str) -> None:
+    assert _header(record_id, record_id + rest) == record_id + rest
+
+
+@pytest.mark.parametrize(("description", "header"), [(" ", "a"), ("\n", "a"), ("a\r\n>b ", "a >b"), ("\xa0", "a \xa0")])
+def test_white_space_alone_is_no_description(description: str, header: str) -> None:
     assert _header("a", description) == header
 
 

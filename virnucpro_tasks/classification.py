@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ PREFIX = "virnucpro-classify-"
 STANDARD_INPUT = "-"
 WHITE_SPACE = " \t\n\r\v\f"
 """Letters that end an id in a file."""
+_LINE_ENDS = re.compile("[\r\n]+")
 UNKNOWN = "<unknown description>"
 """Biopython's description of a record that was given none."""
 WAITING_SECONDS = 3600.0
@@ -153,12 +155,12 @@ def _write_fasta(records: Iterable[Any], file: IO[bytes]) -> None:
 
 
 def _header(record_id: str, description: str) -> str:
-    """The header line of a record, whose description may begin with its id."""
-    if not description or description == UNKNOWN:
+    """The header line of a record, whose description may begin with its id; line ends in it become spaces."""
+    title = _LINE_ENDS.sub(" ", description).strip(WHITE_SPACE)
+    if title in ("", UNKNOWN):
         return record_id
-    words = description.split(None, 1)
-    rest = words[1] if words[0] == record_id and len(words) > 1 else description
-    return record_id if rest == record_id else f"{record_id} {' '.join(rest.splitlines())}"
+    begins_with_id = title.startswith(record_id) and title[len(record_id) : len(record_id) + 1] in ("", *WHITE_SPACE)
+    return title if begins_with_id else f"{record_id} {title}"
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:
