@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from report.results import record, write_tables
 
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.report import records as records_module
 from virnucpro_tasks.report.records import CALLS, LENGTH_CLASSES, SCORE_BINS, read_records
 
@@ -84,3 +85,29 @@ def test_tables_of_earlier_versions_get_evidence_by_the_present_rule(tmp_path: P
 def test_no_records_are_no_error(tmp_path: Path) -> None:
     found = read_records(write_tables(tmp_path) / "records.tsv", most_shown=5)
     assert found.sums.total == 0 and found.rows == found.strongest == found.doubtful == [] and found.has_all_rows
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("status", "scorde"),
+        ("length", "-1"),
+        ("length", "NA"),
+        ("chunks", "0"),
+        ("chunks", "NA"),
+        ("scored_fraction", "NA"),
+        ("scored_fraction", "1.5"),
+        ("mean_viral_score", "NA"),
+        ("mean_viral_score", "1e999"),
+        ("mean_viral_score", "nan"),
+        ("record", "one"),
+    ],
+)
+def test_a_value_that_no_record_has_is_told(tmp_path: Path, column: str, value: str) -> None:
+    table = write_tables(tmp_path, *RECORDS) / "records.tsv"
+    header, first, *rest = table.read_text().splitlines()
+    fields = first.split("\t")
+    fields[header.split("\t").index(column)] = value
+    table.write_text("\n".join([header, "\t".join(fields), *rest, ""]))
+    with pytest.raises(InputError, match=r"records\.tsv"):
+        read_records(table, most_shown=5)

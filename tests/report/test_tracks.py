@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from report.results import record, write_tables
 
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.report import tracks as tracks_module
 from virnucpro_tasks.report.records import read_records
 from virnucpro_tasks.report.tracks import read_tracks
@@ -58,3 +59,15 @@ def test_records_of_two_samples_with_one_number_are_told_apart(tmp_path: Path) -
 
 def test_the_table_is_not_read_for_no_record(tmp_path: Path) -> None:
     assert read_tracks(tmp_path / "missing.tsv", []) == {}
+
+
+@pytest.mark.parametrize("chunk", ["0", "-1", "3"])
+def test_a_chunk_that_its_record_does_not_have_is_told(tmp_path: Path, chunk: str) -> None:
+    folder = write_tables(tmp_path, record(0, b"a", 0.75, 0.25))
+    rows = read_records(folder / "records.tsv", most_shown=5).rows
+    header, first, *rest = (folder / "chunks.tsv").read_text().splitlines()
+    fields = first.split("\t")
+    fields[header.split("\t").index("chunk")] = chunk
+    (folder / "chunks.tsv").write_text("\n".join([header, "\t".join(fields), *rest, ""]))
+    with pytest.raises(InputError, match=r"chunks\.tsv: it has a chunk that its record does not have"):
+        read_tracks(folder / "chunks.tsv", rows)

@@ -15,10 +15,8 @@ from virnucpro_tasks.cli.preflight import require_kept, require_new_file
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
+from virnucpro_tasks.report.entries import require_entries
 from virnucpro_tasks.system.files import file_sha256, read_object, write_bytes, write_json
-
-NEEDED = ("inputs", "model", "parameters", "times", "versions")
-"""The entries of run.json that a report is made from, besides those of every version."""
 
 
 @click.command("report")
@@ -67,8 +65,7 @@ def _run(results: Path) -> dict[str, Any]:
         )
     read_report(file)
     run = read_object(file)
-    if missing := [name for name in NEEDED if name not in run]:
-        raise InputError(f"it does not tell the {', '.join(missing)} of the job", file=str(file))
+    require_entries(run, file)
     return run
 
 
@@ -83,7 +80,7 @@ def _note_digest(results: Path, run: dict[str, Any], page: Path) -> None:
         return
     digests[page.name] = digest
     # It lists all files but itself.
-    if digests.pop(CRATE_FILE, None):
+    if "outputs" in run["parameters"] and digests.pop(CRATE_FILE, None):
         write_bytes(results / CRATE_FILE, crate(results, run))
         digests[CRATE_FILE] = file_sha256(results / CRATE_FILE)
     write_json(results / COMMIT_MARK, run)

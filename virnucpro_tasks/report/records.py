@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.output.evidence import LEAST, Evidence
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.report.rows import PLACE, RECORD_FIELDS, BestRows, read_rows
@@ -143,6 +144,7 @@ def read_records(table: Path, *, most_shown: int) -> Records:
     doubtful = BestRows(DOUBTFUL_ROWS + most_shown, [("length", "descending"), (SCORE, "descending")])
     has_evidence = True
     for rows in _with_level(table):
+        _require_possible(rows, table)
         sums.add(rows)
         has_evidence = has_evidence and rows["evidence"].null_count == 0
         if sums.total <= MOST_ROWS:
@@ -171,8 +173,23 @@ def _with_level(table: Path) -> Iterator[pa.Table]:
         yield rows.append_column(LEVEL, level)
 
 
+def _require_possible(rows: pa.Table, table: Path) -> None:
+    """Raise InputError for rows that a job does not write."""
+    is_called = _places(rows["call"], CALLS) < len(CALLS)
+    is_right = _places(rows["status"], STATUSES) < len(STATUSES)
+    is_right &= rows["length"].to_numpy() >= 0
+    is_right &= _is_share(rows["scored_fraction"].to_numpy())
+    is_right &= ~is_called | (_is_share(rows[SCORE].to_numpy()) & (rows["chunks"].to_numpy() > 0))
+    if not is_right.all():
+        raise InputError("it has values that no record has: it was changed", file=str(table))
+
+
+def _is_share(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    return (values >= 0) & (values <= 1)
+
+
 def _row(row: dict[str, Any]) -> RecordRow:
-    call = row["call"].decode()
+    call = row["call"].decode(errors="replace")
     is_scored = call in CALLS
     return RecordRow(
         place=row[PLACE],

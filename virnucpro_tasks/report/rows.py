@@ -60,6 +60,7 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
 
     Raises InputError for a file that cannot be read or is no such table.
     """
+    numbers = [name for name, kind in fields.items() if kind == NUMBER and name not in OPTIONAL]
     try:
         with table.open("rb") as handle:
             names = handle.readline().decode(errors="replace").rstrip("\n").split("\t")
@@ -79,6 +80,8 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
         ) as reader:
             before = 0
             for batch in reader:
+                if any(batch[name].null_count for name in numbers):
+                    raise InputError("this is no table of results: a number is missing", file=str(table))
                 places = pa.array(range(before + 1, before + 1 + batch.num_rows), NUMBER)
                 yield pa.Table.from_batches([batch]).append_column(PLACE, places)
                 before += batch.num_rows

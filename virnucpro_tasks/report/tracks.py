@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.report.records import RecordRow
 from virnucpro_tasks.report.rows import CHUNK_FIELDS, read_rows
@@ -90,6 +91,9 @@ def read_tracks(table: Path, records: Iterable[RecordRow]) -> dict[int, list[Bar
         # By the number first: with samples several records have it.
         for row in rows.filter(pc.is_in(rows["record"], numbers)).to_pylist():
             place = by_key.get((row["sample"] or b"", row["record"]))
-            if place is not None:
-                gathered[place].add(row)
+            if place is None:
+                continue
+            if not 0 < row["chunk"] <= gathered[place].chunks:
+                raise InputError("it has a chunk that its record does not have: it was changed", file=str(table))
+            gathered[place].add(row)
     return {place: sums.track() for place, sums in gathered.items()}
