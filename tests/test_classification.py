@@ -113,6 +113,7 @@ def test_records_are_classified_into_a_folder_that_lives_as_long_as_the_results(
     assert capfd.readouterr() == ("", "")
     assert results.records()["record_id"].tolist() == [record.id for record in records]
     assert results.records()["length"].tolist() == [len(record) for record in records]
+    assert set(results.records()["input"]) == {"standard input"}
     assert results.run["parameters"]["min_length"] == 100
     results.verify()
     folder = results.folder

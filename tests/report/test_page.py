@@ -112,9 +112,13 @@ def test_nothing_is_asked_of_the_network(hostile: Page) -> None:
     assert not re.search(r"url\((?!#)|@import", hostile.inside["style"][0])
 
 
-def test_warnings_stand_before_the_results(tmp_path: Path) -> None:
-    html = page_of(tmp_path, record(0, b"a", 0.75), warnings=["reads are short"], incomplete=True)
-    assert html.index("Incomplete.") < html.index("Reads are short.") < html.index("Which records are viral?</h2>")
+def test_warnings_stand_before_the_results_with_names_of_files_as_they_are(tmp_path: Path) -> None:
+    html = page_of(tmp_path, record(0, b"a", 0.75), warnings=["reads.fasta is empty"], incomplete=True)
+    assert (
+        html.index("Incomplete.")
+        < html.index("<li>reads.fasta is empty.")
+        < html.index("Which records are viral?</h2>")
+    )
 
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
