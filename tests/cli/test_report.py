@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from cli.conftest import Virnucpro
 
+from virnucpro_tasks.cli import report
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.system.files import file_sha256
@@ -68,6 +71,17 @@ def test_no_other_result_is_replaced(virnucpro: Virnucpro, results: Path) -> Non
             refused = virnucpro("report", results, "-o", file, "--force")
             assert refused.code == ExitCode.USAGE and "is where a result of this name goes" in refused.err[0]
             assert file.read_bytes() == content
+
+
+def test_a_full_disk_is_told(
+    virnucpro: Virnucpro, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(final: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final))
+
+    monkeypatch.setattr(report, "write_bytes", refuse)
+    ended = virnucpro("report", results, "-o", tmp_path / "x.html")
+    assert ended.code == ExitCode.USAGE and "x.html cannot be written: No space left on device" in ended.err[0]
 
 
 def test_what_is_no_folder_of_results_is_refused(virnucpro: Virnucpro, results: Path, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import click
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
-from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.errors import InputError, OutputError
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.report.entries import require_entries
+from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.files import file_sha256, read_object, write_bytes, write_json
 
 
@@ -49,10 +50,15 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
     require_new_file(page, force=force, may_replace=is_report)
     others = {*run["sha256"], *run["times"].get("sha256", {}), COMMIT_MARK, LOG_FILE} - {place.name}
     require_kept([results / name for name in sorted(others)], [page])
-    write_bytes(page, report_page(read_content(results, run)).encode())
-    # Also by another path, such as an absolute one.
-    if os.path.realpath(page) == os.path.realpath(place):
-        _note_digest(results, run, place)
+    text = report_page(read_content(results, run))
+    try:
+        write_bytes(page, text.encode())
+        # Also by another path, such as an absolute one.
+        if os.path.realpath(page) == os.path.realpath(place):
+            _note_digest(results, run, place)
+    except OSError as error:
+        cause = cause_of(error, page)
+        raise OutputError(f"{page} cannot be written: {cause.words}", hint=cause.advice) from error
     say(f"report {page}", quiet=quiet)
 
 
