@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,15 @@ def test_a_later_file_sees_the_digests_of_those_before(tmp_path: Path, report: d
 def test_a_file_that_is_not_wanted_is_not_written(tmp_path: Path, report: dict[str, Any]) -> None:
     write_derived(tmp_path, report, [DerivedFile("none", lambda *_: b"", is_wanted=lambda _: False)])
     assert not list(tmp_path.iterdir()) and len(report["sha256"]) == 1
+
+
+def test_a_table_that_the_file_system_loses_is_read_anew(tmp_path: Path, report: dict[str, Any]) -> None:
+    failures = [OSError(errno.ESTALE, "Stale file handle")] * 2
+
+    def content(folder: Path, found: dict[str, Any]) -> bytes:
+        if failures:
+            raise failures.pop()
+        return b"whole"
+
+    write_derived(tmp_path, report, [DerivedFile("page", content)])
+    assert (tmp_path / "page").read_bytes() == b"whole"

@@ -38,19 +38,18 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
     run = _run(results)
     # Imported here: they load pyarrow.
     from virnucpro_tasks.output.tables import REPORT_FILE, file_name
-    from virnucpro_tasks.report.content import read_content
-    from virnucpro_tasks.report.page import is_report, report_page
+    from virnucpro_tasks.report.page import is_report
 
     prefix = run["parameters"].get("outputs", {}).get("prefix", "")
     place = results / file_name(REPORT_FILE, prefix=prefix)
     if output == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(report_page(read_content(results, run)).encode())
+        sys.stdout.buffer.write(_page(results, run).encode())
         return
     page = output or place
     require_new_file(page, force=force, may_replace=is_report)
     others = {*run["sha256"], *run["times"].get("sha256", {}), COMMIT_MARK, LOG_FILE} - {place.name}
     require_kept([results / name for name in sorted(others)], [page])
-    text = report_page(read_content(results, run))
+    text = _page(results, run)
     try:
         write_bytes(page, text.encode())
         # Also by another path, such as an absolute one.
@@ -60,6 +59,19 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
         cause = cause_of(error, page)
         raise OutputError(f"{page} cannot be written: {cause.words}", hint=cause.advice) from error
     say(f"report {page}", quiet=quiet)
+
+
+def _page(results: Path, run: dict[str, Any]) -> str:
+    """The report page. Raises InputError if the results cannot be read, or are none."""
+    from virnucpro_tasks.report.content import read_content
+    from virnucpro_tasks.report.page import report_page
+
+    try:
+        content = read_content(results, run)
+    except OSError as error:
+        cause = cause_of(error, results)
+        raise InputError(f"the results cannot be read: {cause.words}", file=str(results), hint=cause.advice) from None
+    return report_page(content)
 
 
 def _run(results: Path) -> dict[str, Any]:

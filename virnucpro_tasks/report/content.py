@@ -62,7 +62,7 @@ USES = {
 def read_content(results: Path, run: Mapping[str, Any]) -> ReportContent:
     """Read the tables in `results` once each; `run` is the content of run.json.
 
-    Raises InputError for a table that is missing or damaged.
+    Raises InputError for a table that is missing or damaged, OSError for one that cannot be read.
     """
     table = results / RECORDS.name
     if not table.is_file():

@@ -60,7 +60,9 @@ def write_derived(folder: Path, report: dict[str, Any], files: Sequence[DerivedF
     for file in files:
         if file.is_wanted(report):
             name = file_name(file.name, prefix=prefix)
-            persistently(partial((folder / name).write_bytes, file.content(folder, report)))
+            # Anew from the start if the file system loses a table that is being read.
+            content = persistently(partial(file.content, folder, report))
+            persistently(partial((folder / name).write_bytes, content))
             sync(folder / name)
             digests = report["times"].setdefault("sha256", {}) if file.name in TIMED_FILES else report["sha256"]
             digests[name] = file_sha256(folder / name)

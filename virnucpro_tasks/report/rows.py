@@ -58,7 +58,7 @@ OPTIONAL = frozenset({"sample", "mate", "description", "evidence"})
 def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
     """Yield the rows of a result table batch by batch, with these columns and PLACE; a column that it lacks is null.
 
-    Raises InputError for a file that cannot be read or is no such table.
+    Raises InputError for a file that is missing or no such table, OSError for one that cannot be read.
     """
     numbers = [name for name, kind in fields.items() if kind == NUMBER and name not in OPTIONAL]
     try:
@@ -85,7 +85,7 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
                 places = pa.array(range(before + 1, before + 1 + batch.num_rows), NUMBER)
                 yield pa.Table.from_batches([batch]).append_column(PLACE, places)
                 before += batch.num_rows
-    except OSError as error:
+    except FileNotFoundError as error:
         raise InputError(cause_of(error).words, file=str(table)) from None
     except pa.ArrowInvalid as error:
         raise InputError(f"this is no table of results: {error}", file=str(table)) from None
