@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from shutil import copy
 
-SITECUSTOMIZE = Path(__file__).resolve().parent / "faults" / "sitecustomize.py"
+FAULTS = Path(__file__).resolve().parent / "faults" / "faults_of_tests.py"
 
 _folder = tempfile.TemporaryDirectory(prefix="faulty-python-", ignore_cleanup_errors=True)
 
@@ -24,6 +24,8 @@ def faulty_python() -> Path:
     venv.create(folder, symlinks=True)
     variables = {"base": str(folder), "platbase": str(folder)}
     site_packages = Path(sysconfig.get_path("purelib", "venv", variables))
-    copy(SITECUSTOMIZE, site_packages)
+    copy(FAULTS, site_packages)
+    # No sitecustomize: some systems have one of their own, which comes first.
+    (site_packages / "faults.pth").write_text(f"import {FAULTS.stem}\n")
     (site_packages / "packages.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     return folder / "bin" / "python"

@@ -1,4 +1,4 @@
-"""Poison for the workers of a test: Python imports this module at start-up where its folder is on PYTHONPATH.
+"""Poison for the workers of a test, imported at the start of each process of the interpreter of `faulty_python`.
 
 A protein with eight times the same letter of FAULTS does to the process that embeds it what the fault says. Nothing of
 this is in the package: the encoder is wrapped as soon as its module has been imported.
