@@ -14,8 +14,7 @@ NEW_OBJECTS = 100_000
 def rare_collections() -> Iterator[None]:
     """Search for cycles a hundred times less often inside the block, in the whole process.
 
-    Writing tables makes a few objects for each record and frees them with the shard: the search would find nothing, and
-    takes a fifth of the time.
+    Writing tables makes a few objects for each record and frees them with the shard: the search would find nothing.
     """
     before = gc.get_threshold()
     gc.set_threshold(max(NEW_OBJECTS, before[0]) if before[0] else 0, *before[1:])
