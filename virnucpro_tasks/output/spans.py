@@ -86,7 +86,7 @@ class SpanMerger(Generic[Spans]):
         return self._files.lines(complete, self._style)
 
     def _settled(self, first: Spans) -> Spans:
-        """What is complete with the first span of a shard, which is kept."""
+        """The spans that the first one of a shard completes; that one is kept open."""
         if not len(first):
             return first
         if self._open is None:
