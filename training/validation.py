@@ -14,7 +14,8 @@ from torch import Tensor
 from training.corpus import Corpus
 from training.sampling import CHUNK_LENGTH, Frames, record_weights
 from virnucpro_tasks.reads.chunks import all_chunk_bounds
-from virnucpro_tasks.reads.frames import Ragged, open_frames
+from virnucpro_tasks.reads.frames import open_frames
+from virnucpro_tasks.reads.translation import Ragged
 
 SHORTEST, LONGEST = 300, 5000
 

@@ -49,3 +49,31 @@ def plain_frames(chunk: str) -> list[Frame]:
 def has_codon(chunk: str) -> bool:
     """Whether any frame of a chunk has a codon without ambiguity."""
     return any(plain_residues(strand, frame) for _, strand in plain_strands(chunk) for frame in (1, 2, 3))
+
+
+def plain_runs(chunk: str) -> list[Frame]:
+    """The runs without a stop codon of a chunk, without the ambiguous codons around them, in the order of ties."""
+    table = unambiguous_dna_by_id[1]
+    rows = []
+    for direction, strand in plain_strands(chunk):
+        for frame in (1, 2, 3):
+            runs: list[list[tuple[int, str]]] = [[]]
+            for at in range(frame - 1, len(strand) - 2, 3):
+                codon = strand[at : at + 3]
+                if codon in table.stop_codons:
+                    runs.append([])
+                elif codon in table.forward_table:
+                    runs[-1].append((at, table.forward_table[codon]))
+            for run in filter(None, runs):
+                protein = "".join(residue for _, residue in run)
+                rows.append((f"{direction}{frame}", protein, strand[run[0][0] : run[-1][0] + 4]))
+    return rows
+
+
+def plain_segment(chunk: str, least: int) -> Frame | None:
+    """The longest run of a chunk, if it has at least `least` residues."""
+    best: Frame | None = None
+    for row in plain_runs(chunk):
+        if best is None or len(row[1]) > len(best[1]):
+            best = row
+    return best if best is not None and len(best[1]) >= least else None

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reads.reference import Frame, has_codon, plain_frames
 
-from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
+from virnucpro_tasks.reads.frames import OpenFrames, open_frames
 from virnucpro_tasks.reads.tables import FRAME_NAMES
+from virnucpro_tasks.reads.translation import Ragged
 
 # Frames that the table marks as removed for a stop, and those it marks as empty, are the ones left out.
 TINY_CASES = {

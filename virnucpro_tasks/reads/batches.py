@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
-from virnucpro_tasks.reads.frames import OpenFrames, Ragged, open_frames
+from virnucpro_tasks.reads.frames import OpenFrames, open_frames
 from virnucpro_tasks.reads.inputs import ReadInput as ReadInput
 from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
+from virnucpro_tasks.reads.translation import Ragged
 
 DEFAULT_BATCH_BASES = 250_000
 """Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
