@@ -12,7 +12,6 @@ faster with more processes. Libraries are imported before the clock starts, as i
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import os
 import shutil
@@ -108,19 +107,13 @@ def prepare(source: Path, store: Path) -> None:
 
 def leave_out_other_outputs() -> None:
     """Let this process write the tables alone that there were before all other outputs."""
-    from virnucpro_tasks.classifier.contig_call import ContigEvidence
     from virnucpro_tasks.output import part, results
-    from virnucpro_tasks.output.merge_rules import RULE, Rule
-    from virnucpro_tasks.output.records import RECORDS, RecordSummary
+    from virnucpro_tasks.output.records import RECORDS
     from virnucpro_tasks.output.tables import SHARD_TABLES
 
     part.RECORD_TABLES, part.SPAN_FILES, results.SPAN_FILES = (RECORDS,), (), ()
     results.TABLES = (RECORDS, *SHARD_TABLES)
     pipeline_finish.write_derived = lambda folder, report: None
-    # Gathered for contigs.tsv alone.
-    (contig,) = (field for field in dataclasses.fields(RecordSummary) if field.name == "contig")
-    nothing = ContigEvidence(0, 0, 0, 0, 0, 0)
-    contig.metadata = {RULE: Rule(lambda by: [nothing] * len(by.firsts), lambda one, other: one)}
 
 
 def finish(store: Path, job_id: str, processes: int, *, only_tables: bool) -> None:

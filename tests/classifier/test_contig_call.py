@@ -10,12 +10,9 @@ from virnucpro_tasks.classifier.contig_call import (
     Call,
     ContigEvidence,
     Tier,
-    chunk_evidence,
     contig_calls,
-    joined_evidence,
+    contig_evidence,
 )
-
-UNIT = 1 << 80
 
 
 class Called(NamedTuple):
@@ -26,24 +23,24 @@ class Called(NamedTuple):
     nonviral_proportion: float
 
 
-def evidence(*chunks: tuple[float, float]) -> ContigEvidence:
-    """The evidence of a contig whose chunks have these highest P(others) and P(virus)."""
-    others, virus = np.array(chunks).T
-    found = chunk_evidence(others, virus)
-    masks = (found.is_confident_viral, found.is_confident_nonviral, found.is_ambiguous)
-    sums = (found.weighted_deltas, found.weights)
-    return ContigEvidence(
-        len(chunks), *(int(mask.sum()) for mask in masks), *(round(float(terms.sum()) * UNIT) for terms in sums)
-    )
+Chunks = list[tuple[float, float]]
+"""Highest P(others) and P(virus) of each chunk of a contig."""
+
+
+def evidence(*contigs: Chunks) -> ContigEvidence:
+    """The evidence of contigs with these chunks."""
+    others, virus = np.array([chunk for chunks in contigs for chunk in chunks]).reshape(-1, 2).T
+    ends = np.cumsum([len(chunks) for chunks in contigs], dtype=np.intp)
+    return contig_evidence(others, virus, np.append(0, ends)[:-1])
 
 
 def called(*chunks: tuple[float, float]) -> Called:
     """The call of a contig with these chunks."""
-    return all_called([evidence(*chunks)])[0]
+    return all_called(list(chunks))[0]
 
 
-def all_called(contigs: list[ContigEvidence]) -> list[Called]:
-    calls = contig_calls(contigs)
+def all_called(*contigs: Chunks) -> list[Called]:
+    calls = contig_calls(evidence(*contigs))
     return [Called(*values) for values in zip(*(getattr(calls, column.name) for column in fields(calls)), strict=True)]
 
 
@@ -92,8 +89,8 @@ def test_a_contig_without_any_difference_has_a_delta_of_zero() -> None:
 
 def test_contigs_are_called_each_by_itself() -> None:
     contigs = [[(0.1, 0.9)] * 5, [(0.5, 0.5)], [(0.9, 0.1)] * 4, [(0.8, 0.9)], [(0.5001, 0.5)]]
-    assert all_called([evidence(*chunks) for chunks in contigs]) == [called(*chunks) for chunks in contigs]
-    assert all_called([]) == []
+    assert all_called(*contigs) == [called(*chunks) for chunks in contigs]
+    assert all_called() == []
 
 
 def test_a_small_delta_is_no_negative_zero() -> None:
@@ -101,5 +98,9 @@ def test_a_small_delta_is_no_negative_zero() -> None:
 
 
 def test_evidence_of_parts_is_that_of_the_whole() -> None:
-    one, other = ContigEvidence(1, 2, 3, 4, 5, 6), ContigEvidence(1, 1, 1, 1, -10, 10**30)
-    assert joined_evidence(one, other) == ContigEvidence(2, 3, 4, 5, -5, 10**30 + 6)
+    one, other = [(0.1, 0.9), (0.8, 0.9)], [(0.9, 0.1), (0.3, 0.7), (0.75, 0.72)]
+    whole = evidence([*one, *other])
+    assert evidence(one) + evidence(other) == whole
+    assert evidence(one, other)[:1] + evidence(one, other)[1:] == whole
+    assert (len(whole), whole.chunks.tolist(), whole.ambiguous.tolist()) == (1, [5], [2])
+    assert evidence(one) != evidence(other)

@@ -12,10 +12,10 @@ import pytest
 from output.stored import stored_shard
 from output.tables import Chunk, read_table, shard_of, write
 
-from virnucpro_tasks.output.contigs import CONTIG_COLUMNS, CONTIGS
+from virnucpro_tasks.output.contigs import CONTIG_COLUMNS, CONTIG_FILES, CONTIGS, contigs_of, settled_contigs
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS
-from virnucpro_tasks.output.records import RecordMerger, RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.spans import SpanMerger
 from virnucpro_tasks.output.table import TableStyle
 
 BROAD = TableStyle("broad", ["reads.fasta"], "model", 500)
@@ -96,13 +96,16 @@ def random_chunks(chosen: random.Random) -> Iterator[Chunk]:
             yield Chunk(record, record_id, chunk, 500 * (chunk - 1), 500 * chunk, 15_000, scores, *status)
 
 
-def of_shards(shards: list[list[Chunk]]) -> tuple[list[RecordSummary], str]:
-    """The records of a job of these shards, and its consensus file."""
+def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
+    """The table of contigs of a job of these shards, and its consensus file."""
     rows = [ScoredRows.of(shard_of(chunks)) for chunks in shards]
-    merger = RecordMerger()
-    records = [record for some in rows for record in merger.add(record_summaries(some))]
+    merger = SpanMerger(CONTIG_FILES, BROAD)
+    parts = [lines for some in rows for lines in merger.add(CONTIG_FILES.part(some, BROAD))]
+    keyed = [line for part in [*parts, merger.end()] for line in part.get(CONTIGS.name, [])]
+    keyed.sort(key=lambda line: line.partition(b"\t")[0])
+    table = CONTIGS.header(BROAD) + b"".join(line.partition(b"\t")[2] for line in keyed)
     text = LEGACY_CHUNKS.header(BROAD) + b"".join(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))
-    return [*records, *merger.end()], text.decode()
+    return table.decode(), text.decode()
 
 
 def test_calls_of_random_files_are_those_of_an_independent_script_however_they_are_cut() -> None:
@@ -112,14 +115,22 @@ def test_calls_of_random_files_are_those_of_an_independent_script_however_they_a
         chunks = list(random_chunks(chosen))
         cuts = sorted(chosen.sample(range(1, len(chunks)), min(3, len(chunks) - 1)))
         shards = [chunks[start:end] for start, end in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]
-        records, consensus = of_shards(shards)
-        assert records == of_shards([chunks])[0]
-        keyed = sorted(CONTIGS.lines(records, BROAD), key=lambda line: line.partition(b"\t")[0])
-        text = CONTIGS.header(BROAD) + b"".join(line.partition(b"\t")[2] for line in keyed)
-        rows = [parsed(row) for row in csv.DictReader(io.StringIO(text.decode()), delimiter="\t")]
+        table, consensus = of_shards(shards)
+        assert table == of_shards([chunks])[0]
+        rows = [parsed(row) for row in csv.DictReader(io.StringIO(table), delimiter="\t")]
         assert rows == from_consensus(consensus)
         seen.update((row["call"], row["tier"]) for row in rows)
     assert len(seen) == 9
+
+
+def test_evidence_of_the_parts_of_a_record_is_exactly_that_of_the_whole() -> None:
+    chosen = random.Random(1)
+    chunks = [Chunk(0, b"c", number, 0, 500, 90_000, [chosen.random()]) for number in range(1, 100)]
+    whole = contigs_of(ScoredRows.of(shard_of(chunks)))
+    for cut in (1, 50, 98):
+        parts = [contigs_of(ScoredRows.of(shard_of(some))) for some in (chunks[:cut], chunks[cut:])]
+        before, joined = settled_contigs(*parts)
+        assert (len(before), joined) == (0, whole)
 
 
 def test_contigs_are_in_natural_order_and_records_of_one_id_in_that_of_the_input(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ the weights √|d|; how far the call can be trusted, its tier, follows from the 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from virnucpro_tasks.classifier.exact_sums import ExactSums
 
 CONFIDENT_ABOVE, OPPOSING_BELOW = 0.8, 0.3
 """A chunk is confident if one of its scores is above the first of these and the other one below the second."""
@@ -55,26 +57,39 @@ _CALLS, _TIERS = tuple(Call), tuple(Tier)
 _AMBIGUOUS = _CALLS.index(Call.AMBIGUOUS)
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkEvidence:
-    """Evidence of n scored chunks, (n,) each: `weights` are √|d|, `weighted_deltas` d·√|d|, both float64."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ContigEvidence:
+    """Evidence of n contigs, column by column: numbers of scored chunks, (n,) int64 each, and the exact sums of both
+    terms over them: `weighted_deltas` of d·√|d|, `weights` of √|d|.
+    """
 
-    is_confident_viral: npt.NDArray[np.bool_]
-    is_confident_nonviral: npt.NDArray[np.bool_]
-    is_ambiguous: npt.NDArray[np.bool_]
-    weighted_deltas: npt.NDArray[np.float64]
-    weights: npt.NDArray[np.float64]
+    chunks: npt.NDArray[np.int64]
+    confident_viral: npt.NDArray[np.int64]
+    confident_nonviral: npt.NDArray[np.int64]
+    ambiguous: npt.NDArray[np.int64]
+    weighted_deltas: ExactSums
+    weights: ExactSums
 
+    def __len__(self) -> int:
+        return len(self.chunks)
 
-class ContigEvidence(NamedTuple):
-    """Numbers of scored chunks of a contig, and the exact sums of both terms over them, in one unit."""
+    def __getitem__(self, places: slice) -> ContigEvidence:
+        return ContigEvidence(*(column[places] for column in self._columns))
 
-    chunks: int
-    confident_viral: int
-    confident_nonviral: int
-    ambiguous: int
-    weighted_deltas: int
-    weights: int
+    def __add__(self, other: ContigEvidence) -> ContigEvidence:
+        """The evidence of two parts of each contig together."""
+        return ContigEvidence(*map(operator.add, self._columns, other._columns))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ContigEvidence):
+            return NotImplemented
+        return (
+            all(map(np.array_equal, self._columns[:4], other._columns[:4])) and self._columns[4:] == other._columns[4:]
+        )
+
+    @property
+    def _columns(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, column.name) for column in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +103,44 @@ class ContigCalls:
     nonviral_proportions: list[float]
 
 
-def chunk_evidence(others: npt.NDArray[np.float64], virus: npt.NDArray[np.float64]) -> ChunkEvidence:
-    """Evidence of chunks from their highest P(others) and P(virus), (n,) each."""
+def contig_evidence(
+    others: npt.NDArray[np.float64], virus: npt.NDArray[np.float64], firsts: npt.NDArray[np.intp]
+) -> ContigEvidence:
+    """Evidence of contigs from the highest P(others) and P(virus) of their scored chunks, (m,) each.
+
+    The chunks of a contig, at least one, begin at its place in `firsts` (n,).
+    """
     deltas = virus - others
     weights = np.sqrt(np.abs(deltas))
-    return ChunkEvidence(
-        is_confident_viral=(virus > CONFIDENT_ABOVE) & (others < OPPOSING_BELOW),
-        is_confident_nonviral=(others > CONFIDENT_ABOVE) & (virus < OPPOSING_BELOW),
-        is_ambiguous=(virus > AMBIGUOUS_ABOVE) & (others > AMBIGUOUS_ABOVE),
-        weighted_deltas=deltas * weights,
-        weights=weights,
+    confident_viral, confident_nonviral, ambiguous = (
+        np.add.reduceat(mask.astype(np.int64), firsts) for mask in _masks(others, virus)
+    )
+    return ContigEvidence(
+        np.diff(firsts, append=len(deltas)),
+        confident_viral,
+        confident_nonviral,
+        ambiguous,
+        ExactSums.of(deltas * weights, firsts),
+        ExactSums.of(weights, firsts),
     )
 
 
-def joined_evidence(one: ContigEvidence, other: ContigEvidence) -> ContigEvidence:
-    """Evidence of two parts of a contig together."""
-    return ContigEvidence(*map(operator.add, one, other))
+def _masks(others: npt.NDArray[np.float64], virus: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.bool_]]:
+    """Which chunks are confident viral, which confident non-viral, and which ambiguous."""
+    yield (virus > CONFIDENT_ABOVE) & (others < OPPOSING_BELOW)
+    yield (others > CONFIDENT_ABOVE) & (virus < OPPOSING_BELOW)
+    yield (virus > AMBIGUOUS_ABOVE) & (others > AMBIGUOUS_ABOVE)
 
 
-def contig_calls(evidence: Sequence[ContigEvidence]) -> ContigCalls:
+def contig_calls(evidence: ContigEvidence) -> ContigCalls:
     """Call contigs, each with at least one scored chunk."""
-    chunks, confident_viral, confident_nonviral, ambiguous = (
-        np.array([found[place] for found in evidence], np.int64) for place in range(4)
-    )
-    weighted_deltas, weights = (np.array([found[place] for found in evidence], np.float64) for place in (4, 5))
+    chunks, ambiguous = evidence.chunks, evidence.ambiguous
     # Without a weight all deltas are 0, and so is their mean.
-    deltas = _quotients(weighted_deltas, weights)
+    deltas = _quotients(evidence.weighted_deltas.nearest, evidence.weights.nearest)
     # Without a chunk that is not ambiguous none is confident.
-    viral, nonviral = (_quotients(number, chunks - ambiguous) for number in (confident_viral, confident_nonviral))
+    viral, nonviral = (
+        _quotients(number, chunks - ambiguous) for number in (evidence.confident_viral, evidence.confident_nonviral)
+    )
     is_called = np.abs(deltas) > CALLED_BEYOND
     is_viral = deltas > 0
     lacks_proportion, is_short = np.where(is_viral, viral, nonviral) < LEAST_PROPORTION, chunks < LEAST_CHUNKS

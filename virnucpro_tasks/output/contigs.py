@@ -6,43 +6,82 @@ scored chunk in natural order of their ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from virnucpro_tasks.classifier.contig_call import ContigCalls, contig_calls
+import numpy as np
+
+from virnucpro_tasks.classifier.contig_call import ContigCalls, ContigEvidence, contig_calls, contig_evidence
 from virnucpro_tasks.output.fields import SEPARATOR, csv_texts, decimals, integers, names
 from virnucpro_tasks.output.natural_order import natural_keys
-from virnucpro_tasks.output.records import RecordSummary
-from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
+from virnucpro_tasks.output.read_back import read_back
+from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.spans import SpanFiles
+from virnucpro_tasks.output.table import Column, TableStyle, table_of
+from virnucpro_tasks.reads.tables import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Contigs:
-    """Records with a scored chunk, and their calls."""
+    """n records with a scored chunk, or the parts of them in one shard, column by column.
 
-    records: Sequence[RecordSummary]
-    called: ContigCalls
+    `ordinals` are the numbers of the records, from 0.
+    """
 
-    @property
-    def ids(self) -> list[bytes]:
-        return [record.record_id for record in self.records]
+    ordinals: list[int]
+    ids: list[bytes]
+    evidence: ContigEvidence
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, places: slice) -> Contigs:
+        return Contigs(self.ordinals[places], self.ids[places], self.evidence[places])
 
 
-def _called(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
+@dataclass(frozen=True, slots=True)
+class CalledContigs:
+    """Contigs and their calls."""
+
+    contigs: Contigs
+    calls: ContigCalls
+
+    @classmethod
+    def of(cls, contigs: Contigs, style: TableStyle) -> CalledContigs:
+        return cls(contigs, contig_calls(contigs.evidence))
+
+
+def contigs_of(rows: ScoredRows) -> Contigs:
+    """The contigs of one shard in order; of the first and the last it may hold a part only."""
+    scored = np.flatnonzero(rows.is_status(Status.SCORED))
+    records = rows.records[scored]
+    firsts = np.flatnonzero(np.diff(records, prepend=-1))
+    evidence = contig_evidence(
+        read_back(rows.scores.highest_others[scored]), read_back(rows.scores.highest_virus[scored]), firsts
+    )
+    return Contigs(records[firsts].tolist(), [rows.ids[row] for row in scored[firsts].tolist()], evidence)
+
+
+def settled_contigs(one: Contigs, other: Contigs) -> tuple[Contigs, Contigs]:
+    """Two contigs, each a single one; if the second goes on with the record of the first, none and both as one."""
+    if one.ordinals != other.ordinals:
+        return one, other
+    return one[:0], replace(one, evidence=one.evidence + other.evidence)
+
+
+def _called(name: str) -> Callable[[CalledContigs, TableStyle], Iterable[Any]]:
     """A value of every call."""
-    return lambda contigs, _: getattr(contigs.called, name)
+    return lambda called, _: getattr(called.calls, name)
 
 
-def _counted(name: str) -> Callable[[Contigs, TableStyle], Iterable[Any]]:
+def _counted(name: str) -> Callable[[CalledContigs, TableStyle], Iterable[Any]]:
     """A number of chunks of every contig."""
-    value = attrgetter(f"contig.{name}")
-    return lambda contigs, _: map(value, contigs.records)
+    return lambda called, _: getattr(called.contigs.evidence, name).tolist()
 
 
-CONTIG_COLUMNS: tuple[Column[Contigs], ...] = (
-    Column("ID", "id in the input", csv_texts, lambda contigs, _: contigs.ids),
+CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
+    Column("ID", "id in the input", csv_texts, lambda called, _: called.contigs.ids),
     Column(
         "call",
         "`Viral` if `weighted_delta`, before it is rounded, is above 0.3, `Non-viral` if it is below −0.3, else "
@@ -99,19 +138,11 @@ _ALL_ROWS = table_of(
 )
 
 
-def _contig_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
-    scored = [record for record in records if record.contig.chunks]
-    contigs = Contigs(scored, contig_calls([record.contig for record in scored]))
-    keyed = zip(natural_keys(contigs.ids), _ALL_ROWS.lines(contigs, style), strict=True)
+def _contig_lines(called: CalledContigs, style: TableStyle) -> list[bytes]:
+    keyed = zip(natural_keys(called.contigs.ids), _ALL_ROWS.lines(called, style), strict=True)
     return [key + SEPARATOR + line for key, line in keyed]
 
 
-CONTIGS = Table(
-    _ALL_ROWS.name,
-    _ALL_ROWS.meaning,
-    _ALL_ROWS.header,
-    _contig_lines,
-    is_sorted=lambda style: True,
-    has_sort_key=True,
-    is_prefixed=True,
-)
+CONTIGS = replace(_ALL_ROWS, lines=_contig_lines, is_sorted=lambda style: True, has_sort_key=True)
+
+CONTIG_FILES = SpanFiles((CONTIGS,), contigs_of, settled_contigs, CalledContigs.of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 from virnucpro_tasks.reads.tables import Status
 
@@ -12,12 +13,19 @@ NOT_AVAILABLE = b"NA"
 SEPARATOR = b"\t"
 LINE_END = b"\n"
 
+DECIMALS_KEPT = 8_192
+"""Texts of numbers that are kept for the next one: more than there are thousandths from -1 to 1."""
+
 _QUOTED = re.compile(rb'^[=+\-@]|["\t\r\n]')
 """Quotes and separators would break the table, the leading signs make a spreadsheet compute."""
+
+_QUOTED_START = re.compile(rb"\n[=+\-@]")
+_SEPARATORS = (b'"', b"\t", b"\r")
 
 _QUOTED_IN_CSV = re.compile(rb'["\t\r\n]')
 
 _MATES = (NOT_AVAILABLE, b"1", b"2")
+_SMALL = tuple(b"%d" % value for value in range(1_000))
 _CALLS = {False: b"others", True: b"virus", None: NOT_AVAILABLE}
 
 
@@ -32,12 +40,30 @@ def _quoted(content: bytes) -> bytes:
 
 def texts(values: Iterable[bytes]) -> list[bytes]:
     """Texts, quoted where needed."""
+    values = list(values)
+    # All at once first: in most columns none needs quotes.
+    lines = _as_lines(values)
+    if _are_plain(lines, len(values)) and not _QUOTED_START.search(lines):
+        return values
     return [text_field(value) for value in values]
 
 
 def csv_texts(values: Iterable[bytes]) -> list[bytes]:
     """Texts, quoted where a reader of CSV needs it; programs that split lines at tabs read all others unchanged."""
+    values = list(values)
+    if _are_plain(_as_lines(values), len(values)):
+        return values
     return [_quoted(value) if _QUOTED_IN_CSV.search(value) else value for value in values]
+
+
+def _as_lines(values: Iterable[bytes]) -> bytes:
+    """The values, a line each, all begun by a line end."""
+    return b"".join((LINE_END, LINE_END.join(values)))
+
+
+def _are_plain(lines: bytes, count: int) -> bool:
+    """Whether so many lines hold no quotes and no separators."""
+    return lines.count(LINE_END) == count and not any(letter in lines for letter in _SEPARATORS)
 
 
 def repeated_texts(values: Sequence[bytes]) -> list[bytes]:
@@ -48,7 +74,7 @@ def repeated_texts(values: Sequence[bytes]) -> list[bytes]:
 
 def integers(values: Iterable[int]) -> list[bytes]:
     """Whole numbers."""
-    return [b"%d" % value for value in values]
+    return [_SMALL[value] if 0 <= value < len(_SMALL) else b"%d" % value for value in values]
 
 
 def integer_texts(texts: list[bytes]) -> list[bytes]:
@@ -73,9 +99,12 @@ def fractions(values: Iterable[float]) -> list[bytes]:
 
 def decimals(values: Iterable[float]) -> list[bytes]:
     """Numbers with the fewest digits that tell them apart, of which there are few different ones."""
-    values = list(values)
-    written = {value: b"%a" % value for value in set(values)}
-    return [written[value] for value in values]
+    return [_decimal(value) for value in values]
+
+
+@lru_cache(maxsize=DECIMALS_KEPT, typed=True)
+def _decimal(value: float) -> bytes:
+    return b"%a" % value
 
 
 def scores(values: Iterable[float]) -> list[bytes]:
@@ -95,9 +124,7 @@ def statuses(values: Iterable[Status]) -> list[bytes]:
 
 def names(values: Iterable[StrEnum | None]) -> list[bytes]:
     """Members of an enumeration by name; NA for None."""
-    values = list(values)
-    written = {value: NOT_AVAILABLE if value is None else value.encode() for value in set(values)}
-    return [written[value] for value in values]
+    return [NOT_AVAILABLE if value is None else value.encode() for value in values]
 
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:

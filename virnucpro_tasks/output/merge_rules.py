@@ -14,9 +14,6 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.classifier.contig_call import ContigEvidence, chunk_evidence, joined_evidence
-from virnucpro_tasks.classifier.exact_sums import exact_sums
-from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
@@ -118,11 +115,6 @@ def scored_coverage() -> Any:
     return _field(_coverage, _joined_coverage)
 
 
-def contig_evidence() -> Any:
-    """A field with the ContigEvidence of the scored chunks."""
-    return _field(_contig_evidence, joined_evidence)
-
-
 def gathered(kind: type[T], rows: ScoredRows) -> Iterable[T]:
     """The records of one shard in order, as instances of `kind`; of the first and the last it may hold a part only."""
     if not len(rows):
@@ -162,19 +154,3 @@ def _coverage(by: RecordRows) -> Iterable[Coverage]:
 def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:
     overlap = max(0, one.ends - other.begins) if NO_BOUND not in (one.ends, other.begins) else 0
     return Coverage(one.bases + other.bases - overlap, one.begins, other.ends)
-
-
-def _contig_evidence(by: RecordRows) -> Iterable[ContigEvidence]:
-    rows = by.rows
-    scored = np.flatnonzero(rows.is_status(Status.SCORED))
-    found = chunk_evidence(read_back(rows.scores.highest_others[scored]), read_back(rows.scores.highest_virus[scored]))
-
-    def of_all_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        spread = np.zeros(len(rows), values.dtype)
-        spread[scored] = values
-        return spread
-
-    counted = (np.ones(len(scored), bool), found.is_confident_viral, found.is_confident_nonviral, found.is_ambiguous)
-    counts = (np.add.reduceat(of_all_rows(mask).astype(np.int64), by.firsts).tolist() for mask in counted)
-    sums = (exact_sums(of_all_rows(terms), by.firsts) for terms in (found.weighted_deltas, found.weights))
-    return map(ContigEvidence, *counts, *sums)

@@ -25,10 +25,12 @@ def natural_keys(ids: Iterable[bytes]) -> list[bytes]:
     if b"\0" in text or b"\1" in text:
         text = _LOW.sub(lambda found: b"\1\1" if found[0] == b"\0" else b"\1\2", text)
     parts = _DIGITS.split(text)
-    parts[1::2] = [_number(digits.lstrip(b"0")) for digits in parts[1::2]]
+    numbers = [digits.lstrip(b"0") for digits in parts[1::2]]
+    before = {count: _before_digits(count) for count in set(map(len, numbers))}
+    parts[1::2] = [before[len(digits)] + digits for digits in numbers]
     return b"".join(parts).split(_BETWEEN)
 
 
-def _number(digits: bytes) -> bytes:
-    count = b"%d" % len(digits)
-    return b"\0%d%b%b" % (len(count), count, digits)
+def _before_digits(count: int) -> bytes:
+    written = b"%d" % count
+    return b"\0%d%b" % (len(written), written)

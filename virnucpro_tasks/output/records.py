@@ -14,7 +14,6 @@ from os import fsencode
 from typing import Any
 
 from virnucpro_tasks.classifier.consensus import mean_virus_score, record_is_virus
-from virnucpro_tasks.classifier.contig_call import ContigEvidence
 from virnucpro_tasks.output.evidence import Evidence, evidence_of
 from virnucpro_tasks.output.fields import (
     calls,
@@ -30,7 +29,6 @@ from virnucpro_tasks.output.fields import (
 from virnucpro_tasks.output.merge_rules import (
     Coverage,
     best_status,
-    contig_evidence,
     first,
     first_with,
     gathered,
@@ -71,7 +69,6 @@ class RecordSummary:
     virus_sum: int = summed(lambda rows: rows.scores.virus_sum)
     highest: float = largest(lambda rows: rows.scores.highest_virus)
     coverage: Coverage = scored_coverage()
-    contig: ContigEvidence = contig_evidence()
 
     @property
     def covered(self) -> int:

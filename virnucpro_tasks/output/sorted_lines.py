@@ -62,6 +62,9 @@ class SortedLines:
     def lines(self) -> Iterator[bytes]:
         """All lines in order; to be read to the end, once."""
         self._held.sort(key=_key)
+        if not self._runs:
+            yield from map(_without_key, self._held) if self._has_key else self._held
+            return
         with ExitStack() as stack:
             files: list[BinaryIO] = [stack.enter_context(_opened(run)) for run in self._runs]
             found = heapq.merge(*files, self._held, key=_key)

@@ -7,7 +7,7 @@ from typing import Any
 
 from virnucpro_tasks.output.chunk_scores import INTERVAL_FILES
 from virnucpro_tasks.output.chunks import CHUNKS
-from virnucpro_tasks.output.contigs import CONTIGS
+from virnucpro_tasks.output.contigs import CONTIG_FILES
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
 from virnucpro_tasks.output.records import RECORDS, RecordSummary
 from virnucpro_tasks.output.region_files import REGION_FILES
@@ -19,13 +19,13 @@ from virnucpro_tasks.output.table import Table
 from virnucpro_tasks.output.virus_summary import VIRUS_SUMMARY
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
-RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SEQUENCES, VIRUS_SUMMARY, CONTIGS)
+RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SEQUENCES, VIRUS_SUMMARY)
 """Written from the summaries of complete records."""
 
 SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)
 """Written from the chunk rows of each shard."""
 
-SPAN_FILES: tuple[SpanFiles[Any], ...] = (REGION_FILES, INTERVAL_FILES)
+SPAN_FILES: tuple[SpanFiles[Any], ...] = (CONTIG_FILES, REGION_FILES, INTERVAL_FILES)
 """Written from runs of chunks in a record, of which the next shard may have a part."""
 
 DEMONSTRATION_FILE = "DEMONSTRATION.txt"
