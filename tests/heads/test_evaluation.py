@@ -1,31 +1,48 @@
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import numpy as np
+from heads.records import made_records
 
-from virnucpro_tasks.heads.evaluation import Scored, evaluation, write_picture, write_table
-from virnucpro_tasks.heads.labels import Label
-
-LABELS = [
-    Label(virus=number % 2 == 0, group=f"g{number}", taxon="phages" if number % 2 == 0 else "") for number in range(12)
-]
+from virnucpro_tasks.heads.baselines import baseline_scores
+from virnucpro_tasks.heads.evaluation import evaluation, reliability
 
 
-def test_a_report_has_figures_by_length_and_taxon_and_a_table_and_a_picture(tmp_path: Path) -> None:
+def test_a_report_has_figures_with_and_without_unscored_records() -> None:
     random = np.random.default_rng(0)
-    sequences = [random.choice(np.frombuffer(b"ACGT", np.uint8), 80).tobytes() for _ in range(13)]
-    scores = np.array([0.9 if label.virus else 0.2 for label in LABELS])
-    found = Scored([f"r{n}" for n in range(12)], np.full(12, 700), LABELS, scores, range(1, 13), 2, 1)
-    report, baseline = evaluation(found, sequences, seed=1)
-    assert (report["records"], report["unscored"], report["unlabelled"], report["groups"]) == (12, 2, 1, 12)
-    assert report["all"]["auroc"] == 1 and list(report["by_length"]) == ["500 to 999"]
-    assert report["by_taxon"] == {"phages": {"records": 6, "virus": True, "called_virus": 1.0, "mean_score": 0.9}}
-    assert len(baseline) == 12 and report["baseline_4_mers"]["records"] == 12
-    write_table(tmp_path / "table.tsv", {"label": "tiny (DEMONSTRATION)"} | report)
-    lines = (tmp_path / "table.tsv").read_text().splitlines()
-    bundles = [line.split("\t")[-1] for line in lines]
-    assert bundles == ["bundle", "tiny (DEMONSTRATION)", "tiny (DEMONSTRATION)", "NA"]
-    assert [line.split("\t")[0] for line in lines] == ["records_of", "all", "500 to 999", "4-mers, all"]
-    write_picture(tmp_path / "picture.svg", found, baseline, title="a test")
-    assert "a test" in (tmp_path / "picture.svg").read_text()
+    found = made_records(48, unscored=4)
+    sequences = [random.choice(np.frombuffer(b"ACGT", np.uint8), 80).tobytes() for _ in range(48)]
+    report = evaluation(found, baseline_scores(found, sequences, seed=1), prevalence=0.05, seed=1)
+    assert (report["records"], report["scored"], report["unscored"], report["unlabelled"]) == (48, 44, 4, 1)
+    assert (report["groups"], report["score"], report["warnings"]) == (24, "mean_viral_score", [])
+    assert report["all"]["recall"] < 1 == report["all_scored"]["recall"]
+    assert report["all"]["auroc"] < 1 == report["all_scored"]["auroc"]
+    assert list(report["by_length"]) == list(report["by_length_scored"]) == ["500 to 999"]
+    assert report["by_taxon"]["t0"]["called_virus"] < 1 and report["by_group"]["viruses"]["groups"] == 12
+    assert report["cutoffs"]["1% false positives"]["score"] == 0.9
+    assert report["cutoffs"]["score 0.5"]["false_discovery_rate"] == 0
+    assert report["baseline_4_mers"]["records"] == 48
+    assert json.loads(json.dumps(report))["all"]["auroc"] == report["all"]["auroc"]
+
+
+def test_few_records_give_no_figure_anywhere() -> None:
+    found = made_records(18, unscored=0)
+    report = evaluation(found, baseline_scores(found, [b"ACGT" * 30] * 18, seed=1), prevalence=0.05, seed=1)
+    assert report["all"]["auroc"] is None and report["all"]["reason"] == "18 records, fewer than 20"
+    assert report["cutoffs"] == {"reason": "18 records, fewer than 20"}
+    assert {row["share_of_viruses"] for row in report["reliability"]} == {None}
+    assert sum(row["records"] for row in report["reliability"]) == 18
+    assert {report[key]["auroc"] for key in report if key.startswith("baseline")} == {None}
+    assert len(report["warnings"]) == 2
+
+
+def test_reliability_is_of_scored_records_by_tenths_of_the_scale() -> None:
+    found = made_records(48, unscored=4)
+    rows = reliability(found.of(found.is_scored))
+    filled = [row for row in rows if row["records"]]
+    assert [(row["from"], row["to"], row["records"], row["viruses"]) for row in filled] == [
+        (0.2, 0.3, 22, 0),
+        (0.9, 1.0, 22, 22),
+    ]
+    assert [(row["mean_score"], row["share_of_viruses"]) for row in filled] == [(0.2, 0), (0.9, 1)]

@@ -8,9 +8,9 @@ import pytest
 from job import SAMPLE, make_job, run_job, vectors_of
 
 from virnucpro_tasks.errors import DamagedError, InputError
-from virnucpro_tasks.heads.evaluation import read_scored
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.labels import Label, Labels
+from virnucpro_tasks.heads.scored_records import read_scored
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
@@ -62,7 +62,8 @@ def test_kept_vectors_that_were_damaged_are_not_learnt_from(job: Job, labels: La
 
 
 def test_scores_that_were_damaged_are_not_judged(job: Job, labels: Labels) -> None:
-    assert len(read_scored(job, labels).ids) > 0
+    found = read_scored(job, labels)
+    assert found.is_scored.sum() > 0 and len(found.ids) > 0
     flip(job.paths.results / "records.tsv")
     with pytest.raises(DamagedError, match=r"records\.tsv is missing or damaged"):
         read_scored(job, labels)
