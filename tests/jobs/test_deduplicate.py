@@ -15,6 +15,7 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.deduplicate import content_key, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, remove_job
 from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 
 
@@ -41,7 +42,14 @@ def test_what_is_half_done_or_done_is_found_and_nothing_of_the_new_job_is_left(s
 
 
 @pytest.mark.parametrize(
-    "changed", [{"chunk_length": 300}, {"min_length": 0}, {"strict": True}, {"keep_embeddings": True}]
+    "changed",
+    [
+        {"chunk_length": 300},
+        {"min_length": 0},
+        {"strict": True},
+        {"keep_embeddings": True},
+        {"coverage": Coverage.SEGMENTS, "scored": False},
+    ],
 )
 def test_other_parameters_are_other_work(settings: Settings, reads: Path, changed: dict[str, Any]) -> None:
     first, _ = found(settings, reads)

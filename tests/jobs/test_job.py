@@ -22,7 +22,9 @@ from virnucpro_tasks.jobs.job import (
     reopen_job,
 )
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.files import write_checked
 
 
 @pytest.fixture
@@ -38,6 +40,18 @@ def test_a_job_reads_back_as_it_was_made(settings: Settings, reads: Path) -> Non
     assert [other.job_id for other in all_jobs(settings)] == [job.job_id]
     assert job.spec.inputs[0].name == str(reads)
     assert job.paths.input(0).read_bytes() == reads.read_bytes()
+
+
+def test_a_job_that_does_not_say_its_coverage_is_scored_by_frames(settings: Settings, reads: Path) -> None:
+    job = make_job(settings, reads)
+    facts = msgspec.to_builtins(job.spec)
+    assert facts["parameters"].pop("coverage") == "frames"
+    write_checked(job.paths.job, facts)
+    assert open_job(settings.store, job.job_id).spec.parameters.coverage is Coverage.FRAMES
+    facts["parameters"]["coverage"] = "everything"
+    write_checked(job.paths.job, facts)
+    with pytest.raises(JobDamagedError):
+        open_job(settings.store, job.job_id)
 
 
 def test_the_staged_input_survives_deletion_of_the_original(settings: Settings, reads: Path) -> None:

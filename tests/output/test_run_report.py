@@ -14,12 +14,13 @@ from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.run_report import accuracy_of_demonstration, log_text, run_report
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import Plan, ShardEntry
 
 REAL = msgspec.structs.replace(demo_bundle().description, demonstration=False, name="real")
-PLAN = Plan((ShardEntry(10, 12, 2000, *["0" * 64] * 3),))
+PLAN = Plan((ShardEntry(10, 12, 2000, *["0" * 64] * 3, segments=4, segment_tokens=400),))
 
 
 @pytest.fixture
@@ -64,6 +65,28 @@ def test_the_summary_accounts_for_every_record(spec: JobSpec) -> None:
         "1,212 records: 1,200 scored (1 virus, 1,199 others), 2 without an open frame, 1 too short, 4 invalid, "
         "5 quarantined"
     )
+
+
+def test_segments_are_counted_where_a_job_asked_for_them(spec: JobSpec) -> None:
+    counts = counts_of(scored=7, partial_frame=2, no_open_frame=3)
+    counts.called.update({Status.SCORED: 7, Status.PARTIAL_FRAME: 2, Status.NO_OPEN_FRAME: 1})
+    parameters = msgspec.structs.replace(spec.parameters, coverage=Coverage.SEGMENTS)
+    found = report_of(msgspec.structs.replace(spec, parameters=parameters), counts)
+    assert found["parameters"]["coverage"] == "segments"
+    assert found["counts"]["records"]["partial_frame"] == 2
+    assert found["counts"]["called_records"] == {"scored": 7, "partial_frame": 2, "no_open_frame": 1}
+    assert (found["counts"]["segments"], found["counts"]["segment_tokens"]) == (4, 400)
+    assert found["summary"] == (
+        "12 records: 10 scored (1 virus, 9 others), 2 of them by segments alone, 1 by length alone, "
+        "2 without an open frame"
+    )
+
+
+def test_a_job_by_frames_tells_nothing_of_segments(spec: JobSpec) -> None:
+    found = report_of(spec, counts_of(scored=7, no_open_frame=3))
+    assert found["parameters"]["coverage"] == "frames"
+    assert found["counts"].keys().isdisjoint({"called_records", "segments", "segment_tokens"})
+    assert "partial_frame" not in found["counts"]["records"]
 
 
 def test_two_runs_of_equal_work_differ_in_times_alone(spec: JobSpec) -> None:

@@ -30,3 +30,19 @@ def test_a_reason_that_is_lost_is_told() -> None:
 
 def test_chunk_ids_are_those_of_the_existing_tools() -> None:
     assert ScoredRows.of(shard_of(CHUNKS)).chunk_ids == [b"a_chunk_1", b"a_chunk_2", b"b_chunk_1"]
+
+
+def test_segments_are_no_frames_and_a_quarantined_one_quarantines_its_chunk() -> None:
+    chunks = [
+        Chunk(0, b"a", 1, 0, 500, 900, [0.75], "partial_frame", "segment"),
+        Chunk(0, b"a", 2, 400, 900, 900, [0.5, 0.25]),
+        Chunk(1, b"b", 1, 0, 500, 500, [0.875], "partial_frame", "segment", quarantined=True),
+    ]
+    rows = ScoredRows.of(shard_of(chunks, reason="killed"))
+    assert [rows.is_status(status).tolist().index(True) for status in (Status.PARTIAL_FRAME, Status.SCORED)] == [0, 1]
+    assert rows.is_status(Status.QUARANTINED).tolist() == [False, False, True]
+    assert rows.reasons == ["segment", "", "killed"]
+    assert rows.scores.frames.tolist() == [0, 2, 0]
+    assert (rows.frame_rows, rows.frame_names) == ([1, 1], [b"F1", b"F2"])
+    assert rows.segment_rows.tolist() == [0]
+    np.testing.assert_array_equal(rows.segment_scores, np.array([[0.25, 0.75]], np.float32))

@@ -69,8 +69,9 @@ def check_accounting(reading: Reading) -> None:
     assert [(row["record_ordinal"], row["chunk"]) for row in reading.frames] == counted
     last: Row = {"record_ordinal": -1, "chunk": 0, "end": 0}
     for row in reading.chunks:
-        assert row["status"] in {"scored", "no_open_frame", "too_short", "invalid"}
-        assert (row["status"] == "scored") == (row["frames"] > 0)
+        assert row["status"] in {"scored", "no_open_frame", "too_short", "invalid", "partial_frame"}
+        assert (row["status"] in {"scored", "partial_frame"}) == (row["frames"] > 0)
+        assert row["status"] != "partial_frame" or row["frames"] == 1
         assert (row["status"] == "scored") == (row["reason"] == "")
         new = row["record_ordinal"] != last["record_ordinal"]
         if row["status"] in ("too_short", "invalid"):

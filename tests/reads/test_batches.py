@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reads.reading import Reading, read_files
-from reads.reference import has_codon, plain_chunks, plain_frames
+from reads.reference import has_codon, plain_chunks, plain_frames, plain_segment
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads import records as records_module
 from virnucpro_tasks.reads.batches import ReadInput, frame_batches
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.records import Limits
 
 OPEN = b"ACG" * 60
@@ -100,20 +104,24 @@ records = st.lists(st.text(letters, max_size=400), min_size=1, max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
-@given(records, st.sampled_from([6, 50, 300]), st.integers(1, 500))
+@given(records, st.sampled_from([6, 50, 300]), st.integers(1, 500), st.sampled_from(Coverage))
 def test_batches_have_no_influence(
-    tmp_path_factory: pytest.TempPathFactory, sequences: list[str], chunk_length: int, batch_bases: int
+    tmp_path_factory: pytest.TempPathFactory,
+    sequences: list[str],
+    chunk_length: int,
+    batch_bases: int,
+    coverage: Coverage,
 ) -> None:
     content = "".join(f">r{number}\n{sequence}\n" for number, sequence in enumerate(sequences))
     file = write(tmp_path_factory.mktemp("reads"), "in.fa", content.encode())
 
-    def read(**options: int) -> Reading | str:
+    def read(**options: Any) -> Reading | str:
         try:
             return read_files(file, chunk_length=chunk_length, min_length=20, **options)
         except InputError as error:
             return str(error)
 
-    assert read(batch_bases=batch_bases) == read()
+    assert read(batch_bases=batch_bases, coverage=coverage) == read(coverage=coverage)
 
 
 @settings(max_examples=60, deadline=None)
@@ -144,6 +152,33 @@ def test_equal_to_the_plain_reading(
     described = [b"of %d" % record if chunk <= 1 else b"" for record, chunk, *_ in chunks]
     assert [row["description"] for row in reading.chunks] == described
     assert [(number, *row) for number in range(len(sequences)) for row in reading.frames_of(number)] == frames
+
+
+def test_a_segment_stands_for_a_chunk_without_an_open_frame_if_that_is_asked_for(tmp_path: Path) -> None:
+    draw = random.Random(21)
+    sequences = ["".join(draw.choices("ACGT", k=length)) for length in (500, 1_700, 90, 400, 5_000)]
+    sequences[3] = "N" * 400
+    content = "".join(f">r{number}\n{sequence}\n" for number, sequence in enumerate(sequences))
+    file = write(tmp_path, "in.fa", content.encode() + b">short\nACGT\n")
+    without, reading = read_files(file), read_files(file, coverage=Coverage.SEGMENTS, batch_bases=2_000)
+    expected = []
+    for row in without.chunks:
+        segment = (
+            plain_segment(sequences[row["record_ordinal"]][row["start"] : row["end"]], 60) if row["chunk"] else None
+        )
+        if row["status"] == "no_open_frame" and segment is not None:
+            reason = "no frame without a stop codon: its longest segment is scored"
+            row = row | {"frames": 1, "status": "partial_frame", "reason": reason}
+            name, protein, nucleotides = segment
+            found = [frame for frame in reading.frames_of(row["record_ordinal"]) if frame[0] == f"{row['chunk']}{name}"]
+            assert found == [(f"{row['chunk']}{name}", nucleotides, protein)]
+        expected.append(row)
+    assert reading.chunks == expected
+    statuses = Counter(row["status"] for row in reading.chunks)
+    assert {"scored", "partial_frame", "no_open_frame", "too_short"} == set(statuses)
+    open_frames = [row for row in without.frames if row in reading.frames]
+    assert open_frames == without.frames
+    assert len(reading.frames) == len(without.frames) + statuses["partial_frame"]
 
 
 def test_memory_does_not_grow_with_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,15 @@ def test_a_job_is_one_row_named_by_its_prefix_or_its_first_input() -> None:
     assert statistics(report()) == {"reads.fasta": row}
 
 
+def test_records_called_without_an_open_frame_are_no_part_of_those_without_an_answer() -> None:
+    found = counts(4, scored=13, partial_frame=3, no_open_frame=4, too_short=1)
+    found["called_records"] = {"scored": 13, "partial_frame": 3, "no_open_frame": 2}
+    (bar,) = graph(report(counts=found))["data"].values()
+    assert bar == {"virus": 4, "others": 14, "no_open_frame": 2, "too_short": 1, "invalid": 0, "quarantined": 0}
+    (row,) = statistics(report(counts=found)).values()
+    assert row == {"records": 21, "virus": 4, "virus_percent": 22.22, "no_score_percent": 14.29}
+
+
 def test_each_sample_has_a_row_and_a_bar_in_the_order_of_the_sheet() -> None:
     samples = {"B": counts(1, scored=2), "A": counts(invalid=1, quarantined=3), "none": counts()}
     found = report(samples=samples)

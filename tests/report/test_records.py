@@ -24,8 +24,8 @@ RECORDS = (
 def test_records_and_bases_are_counted(tmp_path: Path) -> None:
     found = read_records(write_tables(tmp_path, *RECORDS) / "records.tsv", most_shown=5)
     sums = found.sums
-    assert sums.records.tolist() == [5, 1, 0, 0, 0] and sums.total == 6
-    assert sums.bases.tolist() == [9_500, 1_000, 0, 0, 0]
+    assert sums.records.tolist() == [5, 1, 0, 0, 0, 0] and sums.total == 6
+    assert sums.bases.tolist() == [9_500, 1_000, 0, 0, 0, 0]
     assert sums.called.tolist() == [[4, 1], [8_500, 1_000]]
     assert sums.covered == 8_000
     assert sums.evidence.tolist() == [[2, 0, 2], [0, 1, 0]]

@@ -22,6 +22,15 @@ def frames_of(*pairs: tuple[str, str]) -> pa.Table:
     return pa.Table.from_pylist(rows, FRAME_SCHEMA)
 
 
+def test_segments_and_their_tokens_are_in_the_plan(tmp_path: Path) -> None:
+    empty = {name: 0 for name in CHUNK_SCHEMA.names} | {"record_id": b"r", "reason": "", "description": b""}
+    rows = [empty | {"frames": 2, "status": "scored"}, empty | {"frames": 1, "status": "partial_frame"}]
+    batch = FrameBatch(pa.Table.from_pylist(rows, CHUNK_SCHEMA), frames_of(("AT", "M"), ("GG", "GA"), ("GG", "MKV")))
+    entry = write_shard(batch, frames=tmp_path / "f.parquet", chunks=tmp_path / "l.parquet")
+    assert (entry.frames, entry.tokens) == (3, 3 + 4 + 5)
+    assert (entry.segments, entry.segment_tokens) == (1, 5)
+
+
 def test_shard_tables_read_back(tmp_path: Path) -> None:
     frames = frames_of(("ATGA", "M"), ("GGGC", "G"))
     batch = FrameBatch(CHUNK_SCHEMA.empty_table(), frames)

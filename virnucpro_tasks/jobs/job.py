@@ -21,6 +21,7 @@ from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.models.verification import read_part
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.system.file_operations import (
     exists,
@@ -34,7 +35,7 @@ from virnucpro_tasks.system.file_operations import (
 )
 from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 
-RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "outputs")
+RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "coverage", "outputs")
 """The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""
 
 
@@ -54,6 +55,7 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shard_tokens: int
     max_attempts: int
     outputs: OutputOptions = ALL_FILES
+    coverage: Coverage = Coverage.FRAMES
 
     def for_results(self) -> dict[str, Any]:
         """The parameters that results depend on, as plain values."""

@@ -50,6 +50,7 @@ class RecordCounts(msgspec.Struct, frozen=True):
     scored: int = 0
     no_open_frame: int = 0
     too_short: int = 0
+    partial_frame: int = 0
 
 
 class ChunkCounts(msgspec.Struct, frozen=True):
@@ -58,10 +59,14 @@ class ChunkCounts(msgspec.Struct, frozen=True):
     quarantined: int = 0
     scored: int = 0
     no_open_frame: int = 0
+    partial_frame: int = 0
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """The entry `counts` of run.json."""
+    """The entry `counts` of run.json.
+
+    `called_records` are those with a call, by status; of a job without it all that are scored have one.
+    """
 
     records: RecordCounts
     chunks: ChunkCounts
@@ -69,6 +74,14 @@ class Counts(msgspec.Struct, frozen=True):
     bases: int = 0
     virus_bases: int = 0
     virus_evidence: dict[str, int] = {}
+    called_records: dict[str, int] | None = None
+    segments: int = 0
+    segment_tokens: int = 0
+
+    @property
+    def called(self) -> int:
+        """Records with a call."""
+        return self.records.scored if self.called_records is None else sum(self.called_records.values())
 
 
 class StrongRecord(msgspec.Struct, frozen=True):
@@ -128,7 +141,7 @@ class RunReport(msgspec.Struct, frozen=True):
         """The numbers of records: all of them, by status and by call. Plain values for JSON."""
         by_status = msgspec.structs.asdict(self.counts.records)
         virus = self.virus_records
-        calls = None if virus is None else {"virus": virus, "others": self.counts.records.scored - virus}
+        calls = None if virus is None else {"virus": virus, "others": self.counts.called - virus}
         return {"all": sum(by_status.values()), "by_status": by_status, "by_call": calls}
 
 

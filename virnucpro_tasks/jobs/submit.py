@@ -13,6 +13,7 @@ from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
 from virnucpro_tasks.settings import Settings
@@ -29,6 +30,7 @@ def submit(
     priority: int,
     scored: bool = True,
     allow_empty: bool = False,
+    coverage: Coverage = Coverage.FRAMES,
     outputs: OutputOptions = ALL_FILES,
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
@@ -55,6 +57,7 @@ def submit(
         shard_tokens=settings.shard_tokens,
         max_attempts=settings.max_attempts,
         outputs=outputs,
+        coverage=coverage,
     )
     return create_job(
         settings.store, sources, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty

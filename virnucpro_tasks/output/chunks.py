@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import compress
 
 import numpy as np
+import numpy.typing as npt
 
+from virnucpro_tasks.classifier.consensus import VIRUS
 from virnucpro_tasks.output.fields import (
     calls,
     integer_texts,
@@ -34,7 +36,7 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
     Column("end", "end, excluded", integer_texts, lambda rows, _: rows.end_texts),
     Column(
         "status",
-        "`scored`, `no_open_frame` or `quarantined`",
+        "`scored`, `no_open_frame` or `quarantined`; with `--coverage segments` also `partial_frame`",
         statuses,
         lambda rows, _: [STATUSES[place] for place in rows.status.tolist()],
     ),
@@ -63,7 +65,23 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
     ),
     Column("model", "name of the bundle", repeated_texts, lambda rows, style: [style.model_label.encode()] * len(rows)),
     Column("mate", MATE_MEANING, mates, lambda rows, _: rows.mates.tolist(), lambda style: style.has_mates),
+    Column(
+        "segment_score",
+        "P(virus) that the head gives to the longest segment of a chunk without an open frame; only there with "
+        "`--coverage segments`",
+        scores,
+        lambda rows, _: _segment_scores(rows).tolist(),
+        lambda style: style.has_segments,
+    ),
 )
+
+
+def _segment_scores(rows: ScoredRows) -> npt.NDArray[np.float64]:
+    """P(virus) of the segment of each row (n,); NaN for a row without one."""
+    found = np.full(len(rows), np.nan)
+    found[rows.segment_rows] = rows.segment_scores[:, VIRUS]
+    return found
+
 
 _ALL_ROWS = table_of(CHUNK_COLUMNS, name="chunks.tsv", meaning="one row for every chunk, in input order")
 

@@ -36,6 +36,7 @@ class Hit:
 class ResultCounts:
     """Counts over the tables. `records` and `chunks` count by status; `virus_records` are called virus.
 
+    `called` counts by status the records that have a call.
     `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
     are invalid or quarantined, each with its input, its id, escaped, and the reason. `bases` are of all records,
     `virus_bases` and `virus_evidence` of those called virus, of which `strongest` are the first STRONGEST_KEPT by rank.
@@ -52,12 +53,16 @@ class ResultCounts:
     virus_bases: int = 0
     virus_evidence: Counter[Evidence] = field(default_factory=Counter)
     strongest: list[Hit] = field(default_factory=list)
+    called: Counter[Status] = field(default_factory=Counter)
 
     def count_record(self, record: RecordSummary, *, input_name: str, chunk_length: int) -> None:
         self.records[record.status] += 1
+        self.called[record.status] += record.call is not None
         self.chunks[Status.SCORED] += record.scored_chunks
         self.chunks[Status.NO_OPEN_FRAME] += record.no_open_frame_chunks
         self.chunks[Status.QUARANTINED] += record.quarantined_chunks
+        if record.partial_frame_chunks:
+            self.chunks[Status.PARTIAL_FRAME] += record.partial_frame_chunks
         self.frames += record.frames
         self.virus_records += record.is_virus
         self.virus_chunks += record.virus_chunks
@@ -93,6 +98,7 @@ class ResultCounts:
         """Add the counts of the records that follow."""
         self.records.update(others.records)
         self.chunks.update(others.chunks)
+        self.called.update(others.called)
         self.frames += others.frames
         self.virus_records += others.virus_records
         self.virus_chunks += others.virus_chunks

@@ -22,7 +22,14 @@ T = TypeVar("T")
 RULE = "rule"
 """Key of a field's metadata."""
 
-_RANKED = (Status.SCORED, Status.QUARANTINED, Status.NO_OPEN_FRAME, Status.TOO_SHORT, Status.INVALID)
+_RANKED = (
+    Status.SCORED,
+    Status.PARTIAL_FRAME,
+    Status.QUARANTINED,
+    Status.NO_OPEN_FRAME,
+    Status.TOO_SHORT,
+    Status.INVALID,
+)
 """A record has the first of these statuses that any of its rows has."""
 
 _RANKS = np.array([_RANKED.index(status) for status in STATUSES])

@@ -64,6 +64,7 @@ class RecordSummary:
     scored_chunks: int = summed(lambda rows: rows.is_status(Status.SCORED))
     no_open_frame_chunks: int = summed(lambda rows: rows.is_status(Status.NO_OPEN_FRAME))
     quarantined_chunks: int = summed(lambda rows: rows.is_status(Status.QUARANTINED))
+    partial_frame_chunks: int = summed(lambda rows: rows.is_status(Status.PARTIAL_FRAME))
     virus_chunks: int = summed(lambda rows: rows.scores.is_virus)
     frames: int = summed(lambda rows: rows.scores.frames)
     virus_sum: int = summed(lambda rows: rows.scores.virus_sum)
@@ -109,6 +110,10 @@ class RecordSummary:
     def note(self) -> str:
         """Why the record, or a part of it, has no score; empty for one that is scored as a whole."""
         reason = self.first_reason if self.quarantine_reason is None else self.quarantine_reason
+        if self.status == Status.PARTIAL_FRAME:
+            partial = f"no open frame: the longest segments of {self.partial_frame_chunks} of {self.chunks} chunks"
+            quarantined = f"; {self.quarantined_chunks} quarantined: {reason}" if self.quarantined_chunks else ""
+            return f"{partial} are scored{quarantined}"
         if self.status != Status.SCORED:
             return reason
         if self.quarantined_chunks:
@@ -191,6 +196,13 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     Column("description", "rest of the header, behind the id", texts, _each("description")),
     Column(
         "evidence", "`high`, `medium` or `low`: how much of the record its score rests on", names, _each("evidence")
+    ),
+    Column(
+        "partial_frame_chunks",
+        "chunks without an open frame whose longest segment is scored; only there with `--coverage segments`",
+        integers,
+        _each("partial_frame_chunks"),
+        lambda style: style.has_segments,
     ),
 )
 

@@ -21,12 +21,17 @@ from virnucpro_tasks.output.counts import Hit, ResultCounts
 from virnucpro_tasks.output.evidence import Evidence
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.plan import Plan
 
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
 DEMONSTRATION_SHORTEST = 300
 """Bases of the shortest contigs on which the demonstration was measured (docs/demonstration.md)."""
+SEGMENT_STATUSES = frozenset({Status.PARTIAL_FRAME})
+"""Statuses that only jobs with coverage by segments have."""
+CALLED_STATUSES = (Status.SCORED, Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME)
+"""Statuses with which a record may have a call."""
 SHORT_SHARE = 0.5
 """Share of short records beyond which a warning is given."""
 
@@ -74,7 +79,7 @@ def run_report(
             "licences": description.licences,
         },
         "counts": {
-            "records": {status.value: counts.records[status] for status in Status},
+            **_record_counts(counts, spec.parameters.coverage),
             "chunks": {status.value: counts.chunks[status] for status in Status if counts.chunks[status]},
             "virus_records": counts.virus_records,
             "virus_chunks": counts.virus_chunks,
@@ -84,9 +89,14 @@ def run_report(
             "frames_scored": counts.frames,
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,
+            **_segment_counts(plan, spec.parameters.coverage),
         },
         "strongest": [_hit_report(hit) for hit in counts.strongest],
-        **({"samples": {name: _sample_report(found) for name, found in samples.items()}} if samples else {}),
+        **(
+            {"samples": {name: _sample_report(found, spec.parameters.coverage) for name, found in samples.items()}}
+            if samples
+            else {}
+        ),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
         "sha256": digests,
@@ -112,9 +122,28 @@ def _hit_report(hit: Hit) -> dict[str, Any]:
     return asdict(hit) | {"virus_score": float(f"{hit.virus_score:.6g}"), "evidence": hit.evidence.value}
 
 
-def _sample_report(counts: ResultCounts) -> dict[str, Any]:
+def _record_counts(counts: ResultCounts, coverage: Coverage) -> dict[str, dict[str, int]]:
+    """Records by status and, where it is not those scored by frames alone, how many of them have a call."""
+    if coverage is Coverage.FRAMES:
+        return {
+            "records": {status.value: counts.records[status] for status in Status if status not in SEGMENT_STATUSES}
+        }
     return {
         "records": {status.value: counts.records[status] for status in Status},
+        "called_records": {status.value: counts.called[status] for status in CALLED_STATUSES},
+    }
+
+
+def _segment_counts(plan: Plan, coverage: Coverage) -> dict[str, int]:
+    """The segments among the frames, and the tokens that they cost."""
+    if coverage is Coverage.FRAMES:
+        return {}
+    return {"segments": plan.segments, "segment_tokens": plan.segment_tokens}
+
+
+def _sample_report(counts: ResultCounts, coverage: Coverage) -> dict[str, Any]:
+    return {
+        **_record_counts(counts, coverage),
         "virus_records": counts.virus_records,
         "virus_chunks": counts.virus_chunks,
     }
@@ -122,18 +151,23 @@ def _sample_report(counts: ResultCounts) -> dict[str, Any]:
 
 def summary(counts: ResultCounts, description: BundleDescription) -> str:
     """One sentence: how many records became what."""
-    scored, virus = counts.records[Status.SCORED], counts.virus_records
+    more = {status: counts.called[status] for status in (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME)}
+    scored, virus = counts.records[Status.SCORED] + sum(more.values()), counts.virus_records
     scored_text = f"scored ({virus:,} virus, {scored - virus:,} others)" if description.has_head else "embedded"
     parts = [f"{scored:,} {scored_text}"]
+    alone = zip(more.values(), ("segments", "length"), strict=True)
+    of_them = [f"{number:,} {{}}by {what} alone" for number, what in alone if number]
+    parts += [text.format("" if place else "of them ") for place, text in enumerate(of_them)]
     parts += [
-        f"{counts.records[status]:,} {text}"
+        f"{counts.records[status] - more.get(status, 0):,} {text}"
         for status, text in (
+            (Status.PARTIAL_FRAME, "with segments alone"),
             (Status.NO_OPEN_FRAME, "without an open frame"),
             (Status.TOO_SHORT, "too short"),
             (Status.INVALID, "invalid"),
             (Status.QUARANTINED, "quarantined"),
         )
-        if counts.records[status]
+        if counts.records[status] - more.get(status, 0)
     ]
     text = f"{counted(counts.records.total(), 'record')}: {', '.join(parts)}"
     if counts.chunks[Status.QUARANTINED]:

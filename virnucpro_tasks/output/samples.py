@@ -25,9 +25,10 @@ def _numbers(of: Callable[[SampleCounts], int]) -> Callable[[Sequence[SampleCoun
 
 
 def _records(status: Status) -> Column[Sequence[SampleCounts]]:
-    return Column(
-        status.value, f"records with the status `{status}`", integers, _numbers(lambda it: it.counts.records[status])
-    )
+    meaning, is_there = f"records with the status `{status}`", lambda style: True
+    if status is Status.PARTIAL_FRAME:
+        meaning, is_there = f"{meaning}; only there with `--coverage segments`", lambda style: style.has_segments
+    return Column(status.value, meaning, integers, _numbers(lambda it: it.counts.records[status]), is_there)
 
 
 SAMPLE_COLUMNS: tuple[Column[Sequence[SampleCounts]], ...] = (

@@ -48,7 +48,8 @@ class ScoredRows:
     Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
     `reasons` go with it. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
     `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
-    of each scored frame to which row it belongs, its name and its scores.
+    of each scored frame to which row it belongs, its name and its scores. Segments are no frames here: `segment_rows`
+    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus).
     """
 
     inputs: list[int]
@@ -69,6 +70,8 @@ class ScoredRows:
     frame_rows: list[int]
     frame_names: list[bytes]
     frame_scores: npt.NDArray[np.float32]
+    segment_rows: npt.NDArray[np.int64]
+    segment_scores: npt.NDArray[np.float32]
 
     @classmethod
     def of(cls, shard: ScoredShard) -> ScoredRows:
@@ -78,15 +81,17 @@ class ScoredRows:
         frame_rows = np.repeat(np.arange(len(counts)), counts)
         is_quarantined = np.zeros(len(counts), bool)
         is_quarantined[frame_rows[shard.quarantined]] = True
-        usable = ~is_quarantined[frame_rows]
         status = _integers(pc.index_in(chunks["status"], pa.array([str(status) for status in STATUSES])))
+        is_partial = status == STATUSES.index(Status.PARTIAL_FRAME)
+        usable = ~(is_quarantined | is_partial)[frame_rows]
+        segments = np.flatnonzero((is_partial & ~is_quarantined)[frame_rows])
         status[is_quarantined] = STATUSES.index(Status.QUARANTINED)
         reasons = chunks["reason"].to_pylist()
         for row in np.flatnonzero(is_quarantined).tolist():
             reasons[row] = shard.reasons.get(chunks["record_ordinal"][row].as_py(), UNKNOWN_REASON)
         frame_scores = shard.scores[usable]
         starts, ends = _integers(chunks["start"]), _integers(chunks["end"])
-        gathered = chunk_scores(frame_scores, np.where(is_quarantined, 0, counts))
+        gathered = chunk_scores(frame_scores, np.where(is_quarantined | is_partial, 0, counts))
         return cls(
             inputs=chunks["input_ordinal"].to_pylist(),
             records=_integers(chunks["record_ordinal"]),
@@ -106,6 +111,8 @@ class ScoredRows:
             frame_rows=frame_rows[usable].tolist(),
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
             frame_scores=frame_scores,
+            segment_rows=frame_rows[segments],
+            segment_scores=shard.scores[segments],
         )
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, texts
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.plan import Plan
 
@@ -29,7 +30,8 @@ class TableStyle:
     """Properties that all tables of a job share.
 
     `dialect` is original or broad, `input_names` are by input ordinal, `model_label` stands in every row,
-    `chunk_length` is in bases. Tables with reads of pairs tell which (`has_mates`).
+    `chunk_length` is in bases. Tables with reads of pairs tell which (`has_mates`), those of a job that is covered by
+    segments tell of these (`has_segments`).
 
     With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
@@ -45,6 +47,7 @@ class TableStyle:
     any_has_mates: bool = False
     sample: str = ""
     first_record: int = 0
+    has_segments: bool = False
     prefix: str = ""
     inputs: Sequence[ReadInput] = ()
     cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
@@ -82,6 +85,7 @@ def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[s
             has_mates=any(entry.has_mates for entry in found),
             any_has_mates=any(entry.has_mates for entry in plan.inputs),
             sample=sample,
+            has_segments=spec.parameters.coverage is Coverage.SEGMENTS,
             prefix=spec.parameters.outputs.prefix,
             inputs=[inputs[ordinal] for ordinal in spec.samples[sample]],
             cutoffs=spec.parameters.outputs.cutoffs,

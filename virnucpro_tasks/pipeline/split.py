@@ -79,6 +79,7 @@ def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[Fram
         chunk_length=parameters.chunk_length,
         min_length=parameters.min_length,
         strict=parameters.strict,
+        coverage=parameters.coverage,
         skipped=skipped,
     )
     for _, of_sample in groupby(_from_store(batches), key=lambda batch: sample_of(job, batch.chunks)):

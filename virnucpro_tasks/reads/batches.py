@@ -12,18 +12,15 @@ import pyarrow as pa
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
-from virnucpro_tasks.reads.frames import OpenFrames, open_frames
+from virnucpro_tasks.reads.coverage import ChunkFrames, Coverage, chunk_frames
 from virnucpro_tasks.reads.inputs import ReadInput as ReadInput
 from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
 from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
-from virnucpro_tasks.reads.translation import Ragged
 
 DEFAULT_BATCH_BASES = 250_000
 """Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
 EMPTY_SEQUENCE = "empty sequence"
-NO_CODON = "no unambiguous codon"
-NO_OPEN_FRAME = "no frame without a stop codon"
 
 _ROW_COST_BASES = 32
 """Cost of a record in a batch besides its bases and id, so that a batch of tiny records stays small too."""
@@ -37,18 +34,21 @@ def frame_batches(
     limits: Limits | None = None,
     batch_bases: int = DEFAULT_BATCH_BASES,
     strict: bool = False,
+    coverage: Coverage = Coverage.FRAMES,
     skipped: Counter[int] | None = None,
 ) -> Iterator[FrameBatch]:
     """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
     A record longer than `batch_bases` comes in several batches, cut between chunks; no batch holds records of two
     samples. Memory is that of the longest record plus a few times `batch_bases`. An empty file among others has no
-    rows. `skipped` is as in `each_input`. Raises InputError for a file that is none of sequences, if there is no valid
-    record, if more than `limits.invalid_records` and more than half of the records are invalid (or nearly all are
-    invalid or empty), and with `strict` for the first invalid record or empty file.
+    rows. `coverage` says what stands for a chunk without an open frame. `skipped` is as in `each_input`.
+
+    Raises InputError for a file that is none of sequences, if there is no valid record, if more than
+    `limits.invalid_records` and more than half of the records are invalid (or nearly all are invalid or empty), and
+    with `strict` for the first invalid record or empty file.
     """
     limits = limits or Limits()
-    batch = _Batch(chunk_length)
+    batch = _Batch(chunk_length, coverage)
     first_bad: InputError | None = None
     invalid = hollow = 0
     least_length = max(min_length, 1)
@@ -58,7 +58,7 @@ def frame_batches(
         source = inputs[input_ordinal]
         if source.sample != sample and batch.cost:
             yield batch.tables()
-            batch = _Batch(chunk_length)
+            batch = _Batch(chunk_length, coverage)
         sample = source.sample
         for record in records:
             if source.mate and not record.mate:
@@ -89,11 +89,11 @@ def frame_batches(
             else:
                 if batch.cost:
                     yield batch.tables()
-                yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases)
-                batch = _Batch(chunk_length)
+                yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases, coverage)
+                batch = _Batch(chunk_length, coverage)
             if batch.cost >= batch_bases:
                 yield batch.tables()
-                batch = _Batch(chunk_length)
+                batch = _Batch(chunk_length, coverage)
     if record_ordinal < 0:
         raise InputError("there is no input", file="(none)", hint="name at least one FASTA, FASTQ or BAM file")
     if batch.cost:
@@ -137,6 +137,7 @@ class _Batch:
     """Collects records for one FrameBatch, column by column."""
 
     chunk_length: int
+    coverage: Coverage
     cost: int = 0
     inputs: list[int] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
@@ -175,8 +176,10 @@ class _Batch:
         scored_lengths[list(self.faults)] = 0
         offsets = np.cumsum(scored_lengths) - scored_lengths
         rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.chunk_length)
-        frames = open_frames(b"".join(self.sequences), starts + offsets[rows], ends + offsets[rows])
-        statuses, reasons = _outcomes(frames)
+        frames = chunk_frames(
+            b"".join(self.sequences), starts + offsets[rows], ends + offsets[rows], coverage=self.coverage
+        )
+        statuses, reasons = frames.statuses, frames.reasons
         chunk_numbers, counts = chunks + 1, frames.counts
         frame_rows = _frame_table(frames, ordinals[rows], chunk_numbers)
         if self.faults:
@@ -205,7 +208,7 @@ class _Batch:
 
 
 def _windows(
-    record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int
+    record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int, coverage: Coverage
 ) -> Iterator[FrameBatch]:
     """The batches of a record longer than one batch, each of several whole chunks."""
     total = int(chunk_counts(np.array([record.length], np.int64), chunk_length)[0])
@@ -215,7 +218,8 @@ def _windows(
         lengths = np.full(len(chunks), record.length, np.int64)
         starts = chunk_starts(lengths, chunks, chunk_length)
         ends = np.minimum(starts + chunk_length, record.length)
-        frames = open_frames(record.sequence[starts[0] : ends[-1]], starts - starts[0], ends - starts[0])
+        window = record.sequence[starts[0] : ends[-1]]
+        frames = chunk_frames(window, starts - starts[0], ends - starts[0], coverage=coverage)
         records = np.full(len(chunks), record_ordinal, np.int64)
         table = _chunk_table(
             inputs=np.full(len(chunks), input_ordinal, np.int32),
@@ -224,7 +228,7 @@ def _windows(
             lengths=lengths,
             bounds=(chunks + 1, starts, ends),
             counts=frames.counts,
-            outcomes=_outcomes(frames),
+            outcomes=(frames.statuses, frames.reasons),
             mates=np.full(len(chunks), record.mate, np.int8),
             descriptions=pa.array([b"" if first else record.description, *[b""] * (len(chunks) - 1)], pa.binary()),
         )
@@ -236,13 +240,6 @@ def _in_first_rows(values: pa.Array, rows: npt.NDArray[np.int64]) -> pa.Array:
     is_first = np.diff(rows, prepend=-1) != 0
     places = pa.array(np.where(is_first, rows, len(values)))
     return pa.concat_arrays([values, pa.array([b""], pa.binary())]).take(places)
-
-
-def _outcomes(frames: OpenFrames) -> tuple[pa.Array, pa.Array]:
-    """Status and reason of each chunk."""
-    kinds = pa.array(np.where(frames.counts > 0, 0, np.where(frames.has_codon, 1, 2)))
-    statuses = pa.array([Status.SCORED.value, Status.NO_OPEN_FRAME.value, Status.NO_OPEN_FRAME.value])
-    return statuses.take(kinds), pa.array(["", NO_OPEN_FRAME, NO_CODON]).take(kinds)
 
 
 def _chunk_table(
@@ -275,20 +272,14 @@ def _chunk_table(
 
 
 def _frame_table(
-    frames: OpenFrames, record_ordinals: npt.NDArray[np.int64], chunk_numbers: npt.NDArray[np.int64]
+    frames: ChunkFrames, record_ordinals: npt.NDArray[np.int64], chunk_numbers: npt.NDArray[np.int64]
 ) -> pa.Table:
     """The frame rows; `record_ordinals` and `chunk_numbers` have one element per chunk."""
     columns = [
         pa.array(record_ordinals[frames.chunks]),
         pa.array(chunk_numbers[frames.chunks].astype(np.int32)),
         pa.array(frames.frames),
-        _strings(frames.nucleotides),
-        _strings(frames.proteins),
+        frames.nucleotides,
+        frames.proteins,
     ]
     return pa.Table.from_arrays(columns, schema=FRAME_SCHEMA)
-
-
-def _strings(ragged: Ragged) -> pa.Array:
-    """An Arrow string array that shares the bytes of `ragged`; no Python strings are made."""
-    offsets = ragged.offsets.astype(np.int32)
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(ragged.content))

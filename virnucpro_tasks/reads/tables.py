@@ -1,4 +1,4 @@
-"""Schemas of the two tables made of the input: one row per chunk with its status, one row per open frame."""
+"""Schemas of the two tables made of the input: one row per chunk with its status, one row per frame."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ class Status(StrEnum):
     TOO_SHORT = "too_short"
     INVALID = "invalid"
     QUARANTINED = "quarantined"
+    PARTIAL_FRAME = "partial_frame"
 
 
 #: One row per chunk, in input order. A record without chunks (too_short, invalid) has one row with chunk 0, start 0
-#: and end 0. `status` is SCORED if `frames` > 0, even before the frames are embedded and scored.
+#: and end 0. `status` is SCORED if it has open frames, even before they are embedded and scored. A chunk for which a
+#: segment of a frame stands is PARTIAL_FRAME: it has one row in the frame table, with the segment and its frame.
 #: Ids are the bytes of the header up to the first white space, unchanged.
 CHUNK_SCHEMA = pa.schema(
     [
@@ -30,7 +32,7 @@ CHUNK_SCHEMA = pa.schema(
         ("chunk", pa.int32()),  # 1-based
         ("start", pa.int64()),  # 0-based, on the record's forward strand
         ("end", pa.int64()),  # exclusive
-        ("frames", pa.int8()),  # number of open frames, 0-6; they are consecutive rows of the frame table
+        ("frames", pa.int8()),  # open frames, 0-6, or 1 for a segment; they are consecutive rows of the frame table
         ("status", pa.string()),
         ("reason", pa.string()),  # why it has no score; empty if SCORED
         ("mate", pa.int8()),  # 1 or 2 for a read of a pair, else 0
@@ -38,7 +40,7 @@ CHUNK_SCHEMA = pa.schema(
     ]
 )
 
-#: One row per open frame, in the order of the chunk table and by frame name within a chunk.
+#: One row per open frame or segment, in the order of the chunk table and by frame name within a chunk.
 FRAME_SCHEMA = pa.schema(
     [
         ("record_ordinal", pa.int64()),

@@ -83,12 +83,14 @@ def _label(report: Mapping[str, Any]) -> str:
 def _bars(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """The number of records of each part of a bar, by sample, in the order of the sample sheet."""
     samples = report.get("samples") or {sample_name(report): report["counts"]}
-    return {shown(name): _bar(counts["records"], counts["virus_records"]) for name, counts in samples.items()}
+    return {shown(name): _bar(counts) for name, counts in samples.items()}
 
 
-def _bar(records: Mapping[str, int], virus: int) -> dict[str, int]:
-    calls = {"virus": virus, "others": records[Status.SCORED.value] - virus}
-    return calls | {part: records[part] for part in COLORS if part not in calls}
+def _bar(counts: Mapping[str, Any]) -> dict[str, int]:
+    records, virus = counts["records"], counts["virus_records"]
+    called = counts.get("called_records", {Status.SCORED.value: records[Status.SCORED.value]})
+    calls = {"virus": virus, "others": sum(called.values()) - virus}
+    return calls | {part: records[part] - called.get(part, 0) for part in COLORS if part not in calls}
 
 
 def _statistics(bar: Mapping[str, int]) -> dict[str, float]:

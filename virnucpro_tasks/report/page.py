@@ -42,6 +42,7 @@ STATUS_WORDS = {
     "too_short": ("too short", "shorter than the least length"),
     "invalid": ("invalid", "illegal letters, no id, or over a limit"),
     "quarantined": ("quarantined", "it made its worker fail, also alone"),
+    "partial_frame": ("scored by segments", "no open frame, but a long stretch without a stop codon"),
 }
 
 
@@ -86,7 +87,7 @@ def report_page(content: ReportContent) -> str:
             script=Markup(script),
             data=_json_in_script(chart_data(content)),
             licence=(HERE / "vendor" / "LICENSE-d3.txt").read_text(),
-            statuses=[(status.value, *STATUS_WORDS[status.value]) for status in STATUSES],
+            statuses=_statuses(content.run),
             calls=CALLS,
             levels=[level.value for level in LEVELS],
             classes=_class_names(),
@@ -138,6 +139,13 @@ def _samples(run: Mapping[str, Any]) -> dict[str, Any]:
     """The counts of each sample in the order of the sample sheet, whatever the order in `run` is."""
     counts = run.get("samples", {})
     return {name: counts[name] for name in dict.fromkeys(entry["sample"] for entry in run["inputs"])} if counts else {}
+
+
+def _statuses(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The statuses that records of such a job can have, in the order of STATUSES, each with its name and meaning."""
+    return [
+        (status.value, *STATUS_WORDS[status.value]) for status in STATUSES if status.value in run["counts"]["records"]
+    ]
 
 
 def _class_names() -> list[str]:

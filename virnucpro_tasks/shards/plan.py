@@ -22,9 +22,9 @@ MAX_CHUNK_ROWS = 500_000
 """chunk rows of one shard, so that input without open frames is written in bounded memory too."""
 
 
-class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One shard: rows of its chunk table, frames, ESM-2 tokens (residues and two more a frame), SHA-256 of its
-    sequences and of both files.
+    sequences and of both files; how many of its frames are segments, and the ESM-2 tokens of these.
     """
 
     chunk_rows: int
@@ -33,6 +33,8 @@ class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
     frames_sha256: str
     chunks_sha256: str
+    segments: int = 0
+    segment_tokens: int = 0
 
 
 class InputFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -57,6 +59,14 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def tokens(self) -> int:
         return sum(entry.tokens for entry in self.shards)
+
+    @property
+    def segments(self) -> int:
+        return sum(entry.segments for entry in self.shards)
+
+    @property
+    def segment_tokens(self) -> int:
+        return sum(entry.segment_tokens for entry in self.shards)
 
     @property
     def to_embed(self) -> list[int]:

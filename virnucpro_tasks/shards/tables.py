@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 from virnucpro_tasks.system.file_operations import persistently, read_bytes, utf8_path
@@ -35,13 +35,17 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
         with atomic_path(path) as temporary, utf8_path(temporary) as place:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
+    tokens = chunk_tokens(batch)
+    segments = pc.equal(batch.chunks["status"], Status.PARTIAL_FRAME.value).to_numpy()
     return ShardEntry(
         chunk_rows=batch.chunks.num_rows,
         frames=batch.frames.num_rows,
-        tokens=int(chunk_tokens(batch).sum()),
+        tokens=int(tokens.sum()),
         digest=frames_digest(batch.frames),
         frames_sha256=file_sha256(frames),
         chunks_sha256=file_sha256(chunks),
+        segments=int(segments.sum()),
+        segment_tokens=int(tokens[segments].sum()),
     )
 
 
