@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.chunk_frames import ChunkFrames, chunk_frames
 from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
-from virnucpro_tasks.reads.coverage import ChunkFrames, Coverage, chunk_frames
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput as ReadInput
 from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
