@@ -8,8 +8,10 @@ import pytest
 from report.results import record, write_tables
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.report import rows as rows_module
 from virnucpro_tasks.report import tracks as tracks_module
-from virnucpro_tasks.report.records import read_records
+from virnucpro_tasks.report.records import RecordRow, read_records
+from virnucpro_tasks.report.rows import NEAR_BYTES
 from virnucpro_tasks.report.tracks import read_tracks
 
 
@@ -71,3 +73,48 @@ def test_a_chunk_that_its_record_does_not_have_is_told(tmp_path: Path, chunk: st
     (folder / "chunks.tsv").write_text("\n".join([header, "\t".join(fields), *rest, ""]))
     with pytest.raises(InputError, match=r"chunks\.tsv: it has a chunk that its record does not have"):
         read_tracks(folder / "chunks.tsv", rows)
+
+
+def many_chunks(folder: Path) -> tuple[Path, list[RecordRow]]:
+    """A table of chunks of several parts, and some of its records."""
+    scores = [(1 + record % 7) / 8 for record in range(4_000)]
+    write_tables(folder, *(record(number, b'r"%d' % number, *[score] * 3) for number, score in enumerate(scores)))
+    rows = read_records(folder / "records.tsv", most_shown=12)
+    table = folder / "chunks.tsv"
+    assert table.stat().st_size > 3 * NEAR_BYTES
+    return table, [*rows.strongest, rows.rows[-1], rows.rows[len(rows.rows) // 2]]
+
+
+def parsed_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the parts that are parsed from now on."""
+    sizes = []
+    plain = rows_module.csv.read_csv
+    monkeypatch.setattr(
+        rows_module.csv, "read_csv", lambda part, **given: sizes.append(len(part.getvalue())) or plain(part, **given)
+    )
+    return sizes
+
+
+def test_of_a_new_table_only_the_parts_with_the_records_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, rows = many_chunks(tmp_path)
+    sizes = parsed_bytes(monkeypatch)
+    assert read_tracks(table, rows, is_new=True) == read_tracks(table, rows)
+    assert 0 < sum(sizes) < table.stat().st_size
+    monkeypatch.setattr(rows_module, "NEAR_BYTES", 100)
+    assert read_tracks(table, rows, is_new=True) == read_tracks(table, rows)
+
+
+@pytest.mark.parametrize("what", ["order", "number", "missing"])
+def test_a_new_table_that_is_not_as_expected_is_read_as_a_whole(tmp_path: Path, what: str) -> None:
+    table, rows = many_chunks(tmp_path)
+    header, *lines = table.read_text().splitlines(keepends=True)
+    if what == "order":
+        lines.reverse()
+    elif what == "number":
+        lines[0] = lines[0].replace("\tscored\t", '\t"a\nscored"\t')
+    else:
+        lines = [line for line in lines if line.split("\t")[1] != str(rows[0].record)]
+    table.write_text(header + "".join(lines))
+    assert read_tracks(table, rows, is_new=True) == read_tracks(table, rows)

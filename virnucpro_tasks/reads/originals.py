@@ -9,9 +9,15 @@ from io import BytesIO
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from virnucpro_tasks.reads.record import WHITE_SPACE
 
 FASTQ_LINES = 4
+
+_HEAD = b"\n>"
+"""Ends a line and begins the header of a FASTA record."""
 
 _BLANK_LINE = re.compile(rb"\n[\n \t\v\f]")
 """Begins a line that may be blank: such lines may stand between FASTQ records."""
@@ -45,39 +51,38 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
     """
     held_newline = b"\n"
     unfinished: _Unfinished | None = None
-    was_wanted = False
     for block in blocks:
         text = held_newline + block
         held_newline = b"\n" if text.endswith(b"\n") else b""
         text = text.removesuffix(b"\n")
+        heads = _heads(text)
         if unfinished is not None:
-            end = text.find(b"\n>")
-            unfinished.feed(text if end < 0 else text[:end])
-            if end < 0:
+            unfinished.feed(text[: heads[0]] if len(heads) else text)
+            if not len(heads):
                 continue
             yield unfinished.original()
             unfinished = None
         first = wanted.passed
-        if not was_wanted:
-            # Takes half the time of splitting, which is needed for few blocks if few records are wanted.
-            wanted.passed += text.count(b"\n>")
-            if wanted.number >= wanted.passed:
-                continue
-        parts = text.split(b"\n>")
-        begun = len(parts) - 1
-        wanted.passed = first + begun
-        was_wanted = wanted.number < wanted.passed
+        wanted.passed += len(heads)
         while wanted.number < wanted.passed:
-            place = wanted.number - first + 1
-            if place == begun:
+            place = wanted.number - first
+            record = text[heads[place] + len(_HEAD) : heads[place + 1] if place + 1 < len(heads) else None]
+            if place + 1 == len(heads):
                 # It may go on in the next block.
                 unfinished = _Unfinished()
-                unfinished.feed(parts[place])
+                unfinished.feed(record)
                 break
-            header, _, body = parts[place].partition(b"\n")
+            header, _, body = record.partition(b"\n")
             yield Original(header, body.translate(None, WHITE_SPACE))
     if unfinished is not None:
         yield unfinished.original()
+
+
+def _heads(text: bytes) -> npt.NDArray[np.intp]:
+    """Places of the line ends before a header. Searching for both letters, or splitting, takes ten times as long."""
+    letters = np.frombuffer(text, np.uint8)
+    before = np.flatnonzero(letters[1:] == _HEAD[1])
+    return before[letters[before] == _HEAD[0]]
 
 
 @dataclass(slots=True)

@@ -59,8 +59,8 @@ USES = {
 """Next steps by the name of a file, what is handed on most often first."""
 
 
-def read_content(results: Path, run: Mapping[str, Any]) -> ReportContent:
-    """Read the tables in `results` once each; `run` is the content of run.json.
+def read_content(results: Path, run: Mapping[str, Any], *, is_new: bool = False) -> ReportContent:
+    """Read the tables in `results` once each; `run` is the content of run.json. With `is_new` they were just written.
 
     Raises InputError for a table that is missing or damaged, OSError for one that cannot be read.
     """
@@ -72,7 +72,7 @@ def read_content(results: Path, run: Mapping[str, Any]) -> ReportContent:
             hint="name the folder of a finished job; a bundle without a head has no tables",
         )
     records = read_records(table, most_shown=MOST_TRACKS)
-    tracks = read_tracks(results / "chunks.tsv", [*records.strongest, *records.doubtful])
+    tracks = read_tracks(results / "chunks.tsv", [*records.strongest, *records.doubtful], is_new=is_new)
     return ReportContent(run, records, tracks, result_files(run))
 
 

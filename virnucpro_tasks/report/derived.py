@@ -38,7 +38,7 @@ class DerivedFile:
 
 
 def _report_page(folder: Path, report: dict[str, Any]) -> bytes:
-    return report_page(read_content(folder, report)).encode()
+    return report_page(read_content(folder, report, is_new=True)).encode()
 
 
 DERIVED_FILES: tuple[DerivedFile, ...] = (

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from virnucpro_tasks.errors import counted, printable
@@ -64,34 +64,31 @@ def report_page(content: ReportContent) -> str:
             "form-action 'none'",
         )
     )
-    return (
-        _environment()
-        .get_template("template.html")
-        .render(
-            title=report_title(content.run),
-            run=content.run,
-            samples=_samples(content.run),
-            unread_chunks=content.run["counts"]["chunks"].get("no_open_frame", 0),
-            lanes=timeline(content.run),
-            cutoff=CALL_CUTOFF,
-            kept=content.run["parameters"].get("outputs", {}).get("cutoffs"),
-            sequences=next((file.place for file in content.files if file.meaning == VIRUS_SEQUENCES.meaning), ""),
-            least={level.value: least for level, least in LEAST.items()},
-            records=content.records,
-            sums=content.records.sums,
-            files=content.files,
-            tracks=content.tracks,
-            policy=policy,
-            style=Markup(style),
-            library=Markup(library),
-            script=Markup(script),
-            data=_json_in_script(chart_data(content)),
-            licence=(HERE / "vendor" / "LICENSE-d3.txt").read_text(),
-            statuses=_statuses(content.run),
-            calls=CALLS,
-            levels=[level.value for level in LEVELS],
-            classes=_class_names(),
-        )
+    return page_template().render(
+        shown=partial(_shown_once, TextBudget(LETTERS_WHOLE), {}),
+        title=report_title(content.run),
+        run=content.run,
+        samples=_samples(content.run),
+        unread_chunks=content.run["counts"]["chunks"].get("no_open_frame", 0),
+        lanes=timeline(content.run),
+        cutoff=CALL_CUTOFF,
+        kept=content.run["parameters"].get("outputs", {}).get("cutoffs"),
+        sequences=next((file.place for file in content.files if file.meaning == VIRUS_SEQUENCES.meaning), ""),
+        least={level.value: least for level, least in LEAST.items()},
+        records=content.records,
+        sums=content.records.sums,
+        files=content.files,
+        tracks=content.tracks,
+        policy=policy,
+        style=Markup(style),
+        library=Markup(library),
+        script=Markup(script),
+        data=_json_in_script(chart_data(content)),
+        licence=(HERE / "vendor" / "LICENSE-d3.txt").read_text(),
+        statuses=_statuses(content.run),
+        calls=CALLS,
+        levels=[level.value for level in LEVELS],
+        classes=_class_names(),
     )
 
 
@@ -109,7 +106,9 @@ def report_title(run: Mapping[str, Any]) -> str:
     return f"Viral records in {names[0] if len(names) == 1 else counted(len(names), 'file')}"
 
 
-def _environment() -> Environment:
+@cache
+def page_template() -> Template:
+    """The template of the page, compiled once in a process."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -118,14 +117,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"n": number, "score": score, "duration": duration, "moment": moment}
-    texts = TextBudget(LETTERS_WHOLE)
-    environment.globals |= {
-        "share": share,
-        "flat": flat,
-        "printable": printable,
-        "shown": partial(_shown_once, texts, {}),
-    }
-    return environment
+    environment.globals |= {"share": share, "flat": flat, "printable": printable}
+    return environment.get_template("template.html")
 
 
 def _shown_once(texts: TextBudget, known: dict[Any, Any], content: bytes) -> Any:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.output.fields import LINE_END, SEPARATOR
 from virnucpro_tasks.system.file_errors import cause_of
 
 BLOCK_BYTES = 1 << 20
+NEAR_BYTES = 1 << 16
+"""Bytes of a table around a row that are parsed with it."""
 PLACE = "place"
 """The column that is added to every row: its number in the table, from 1."""
 
@@ -69,26 +75,54 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
         with csv.open_csv(
             table,
             read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
-            parse_options=csv.ParseOptions(delimiter="\t", newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=fields,
-                include_columns=list(fields),
-                include_missing_columns=True,
-                null_values=["NA"],
-                strings_can_be_null=False,
-            ),
+            parse_options=_FORM,
+            convert_options=_conversion(fields),
         ) as reader:
             before = 0
             for batch in reader:
                 if any(batch[name].null_count for name in numbers):
                     raise InputError("this is no table of results: a number is missing", file=str(table))
-                places = pa.array(range(before + 1, before + 1 + batch.num_rows), NUMBER)
+                places = pa.array(np.arange(before + 1, before + 1 + batch.num_rows), NUMBER)
                 yield pa.Table.from_batches([batch]).append_column(PLACE, places)
                 before += batch.num_rows
     except FileNotFoundError as error:
         raise InputError(cause_of(error).words, file=str(table)) from None
     except pa.ArrowInvalid as error:
         raise InputError(f"this is no table of results: {error}", file=str(table)) from None
+
+
+def read_rows_near(table: Path, fields: Mapping[str, pa.DataType], records: Sequence[int]) -> Iterator[pa.Table]:
+    """Yield the rows of `records`, sorted numbers in the column `record`, and some of their neighbours.
+
+    The rows must be in the order of that column; much less of them is parsed than by `read_rows`. Raises ValueError if
+    another order is noticed, or a table that can only be read as a whole.
+    """
+    with table.open("rb") as handle:
+        header = handle.readline()
+        place = header.rstrip(LINE_END).split(SEPARATOR).index(b"record")
+        passed = 0
+        while block := handle.read(NEAR_BYTES):
+            block += handle.readline()
+            end = block.rfind(LINE_END, 0, -1) + 1
+            first, last = (int(line.split(SEPARATOR, place + 1)[place]) for line in (block, block[end:]))
+            if not passed <= first <= last:
+                raise ValueError("rows are in another order")
+            passed = last
+            if bisect_left(records, first) < bisect_right(records, last):
+                yield csv.read_csv(BytesIO(header + block), parse_options=_FORM, convert_options=_conversion(fields))
+
+
+_FORM = csv.ParseOptions(delimiter="\t", newlines_in_values=True)
+
+
+def _conversion(fields: Mapping[str, pa.DataType]) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
+        column_types=fields,
+        include_columns=list(fields),
+        include_missing_columns=True,
+        null_values=["NA"],
+        strings_can_be_null=False,
+    )
 
 
 class BestRows:
