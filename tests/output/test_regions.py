@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from output.random_jobs import random_chunks, random_cuts
@@ -78,8 +76,8 @@ def test_a_region_of_many_shards_has_the_sum_of_all_its_scores() -> None:
     (region,) = regions(*shards)
     assert (region.chunks, region.frames, region.virus_sum) == (100, 600, 600 << 40)
     # More than an int64 holds.
-    half = replace(region, last_chunk=1 << 23, frames=3 << 23, virus_sum=3 << 63)
-    whole = joined_regions(half, replace(half, first_chunk=half.last_chunk + 1, last_chunk=2 * half.last_chunk))
+    half = region._replace(last_chunk=1 << 23, frames=3 << 23, virus_sum=3 << 63)
+    whole = joined_regions(half, half._replace(first_chunk=half.last_chunk + 1, last_chunk=2 * half.last_chunk))
     assert (whole.chunks, whole.frames, whole.mean) == (1 << 24, 6 << 23, 1.0)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from typing import Any
 
+from virnucpro_tasks.classifier.consensus import mean_virus_score
 from virnucpro_tasks.output.fields import header_line, integer_texts, integers, score_texts, scores
 from virnucpro_tasks.output.regions import VirusRegion, settled_regions, virus_regions
 from virnucpro_tasks.output.sequence_names import bed_names, gff_names
@@ -19,12 +20,12 @@ NOTHING = b"."
 
 @dataclass(frozen=True, slots=True)
 class WrittenRegions:
-    """Regions with the texts that both files have of them, column by column."""
+    """Values of regions, column by column, most of them as the texts that both files have of them."""
 
-    regions: list[VirusRegion]
-    record_ids: list[bytes]
+    record_ids: Sequence[bytes]
     numbers: list[bytes]
     names: list[bytes]
+    starts: Sequence[int]
     ends: list[bytes]
     chunk_ranges: list[bytes]
     chunks: list[bytes]
@@ -35,31 +36,36 @@ class WrittenRegions:
 
     @classmethod
     def of(cls, regions: list[VirusRegion], style: TableStyle) -> WrittenRegions:
-        numbers = integers(region.ordinal - style.first_record + 1 for region in regions)
-        firsts, lasts = (integers(map(attrgetter(name), regions)) for name in ("first_chunk", "last_chunk"))
-        means = [region.mean for region in regions]
+        columns = zip(*regions, strict=True) if regions else [()] * len(VirusRegion._fields)
+        ordinals, record_ids, first_chunks, last_chunks, starts, ends, frames, virus_sums, highest = columns
+        numbers = integers(ordinal - style.first_record + 1 for ordinal in ordinals)
+        firsts, lasts = integers(first_chunks), integers(last_chunks)
+        means = list(map(mean_virus_score, virus_sums, frames))
         return cls(
-            regions=regions,
-            record_ids=[region.record_id for region in regions],
+            record_ids=record_ids,
             numbers=numbers,
             names=[b"region_%b_%b" % pair for pair in zip(numbers, firsts, strict=True)],
-            ends=integers(region.end for region in regions),
+            starts=starts,
+            ends=integers(ends),
             chunk_ranges=[b"%b-%b" % pair for pair in zip(firsts, lasts, strict=True)],
-            chunks=integers(region.chunks for region in regions),
-            frames=integers(region.frames for region in regions),
+            chunks=integers(last - first + 1 for first, last in zip(first_chunks, last_chunks, strict=True)),
+            frames=integers(frames),
             means=means,
             scores=scores(means),
-            highest=scores(region.highest for region in regions),
+            highest=scores(highest),
         )
 
+    def __len__(self) -> int:
+        return len(self.names)
 
-def _written(name: str) -> Callable[[WrittenRegions, TableStyle], Iterable[bytes]]:
-    """A text of every region."""
+
+def _written(name: str) -> Callable[[WrittenRegions, TableStyle], Iterable[Any]]:
+    """A value of every region."""
     return lambda written, _: getattr(written, name)
 
 
 def _everywhere(value: bytes) -> Callable[[WrittenRegions, TableStyle], Iterable[bytes]]:
-    return lambda written, _: [value] * len(written.regions)
+    return lambda written, _: [value] * len(written)
 
 
 CHUNKS: Column[WrittenRegions] = Column("chunks", "number of its chunks", integer_texts, _written("chunks"))
@@ -70,12 +76,7 @@ HIGHEST: Column[WrittenRegions] = Column(
 
 BED_COLUMNS: tuple[Column[WrittenRegions], ...] = (
     Column("chrom", "id in the input, escaped", bed_names, _written("record_ids")),
-    Column(
-        "chromStart",
-        "start, 0-based, on the forward strand",
-        integers,
-        lambda written, _: [region.start for region in written.regions],
-    ),
+    Column("chromStart", "start, 0-based, on the forward strand", integers, _written("starts")),
     Column("chromEnd", "end, excluded", integer_texts, _written("ends")),
     Column("name", "`region_`, number of the record, `_`, number of its first chunk: unique", list, _written("names")),
     Column(
@@ -128,7 +129,7 @@ GFF_COLUMNS: tuple[Column[WrittenRegions], ...] = (
         "start",
         "start, 1-based, on the forward strand",
         integers,
-        lambda written, _: [region.start + 1 for region in written.regions],
+        lambda written, _: [start + 1 for start in written.starts],
     ),
     Column("end", "end, included", integer_texts, _written("ends")),
     Column("score", "mean P(virus) of the scored frames in its chunks", score_texts, _written("scores")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ from virnucpro_tasks.classifier.consensus import mean_virus_score
 from virnucpro_tasks.output.scored import ScoredRows
 
 
-@dataclass(frozen=True, slots=True)
-class VirusRegion:
+class VirusRegion(NamedTuple):
     """Neighbouring chunks of a record, all called virus, or those of them in one shard.
 
     `ordinal` is the number of the record, from 0; `start` and `end` are 0-based, the end excluded. `virus_sum` and
