@@ -36,7 +36,7 @@ class WrittenRegions:
 
     @classmethod
     def of(cls, regions: list[VirusRegion], style: TableStyle) -> WrittenRegions:
-        columns = zip(*regions, strict=True) if regions else [()] * len(VirusRegion._fields)
+        columns = zip(*regions, strict=True) if regions else [()] * len(VirusRegion.__match_args__)
         ordinals, record_ids, first_chunks, last_chunks, starts, ends, frames, virus_sums, highest = columns
         numbers = integers(ordinal - style.first_record + 1 for ordinal in ordinals)
         firsts, lasts = integers(first_chunks), integers(last_chunks)
