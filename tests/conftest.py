@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,19 @@ from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """Modules and collected tests are no garbage: they are looked through as rarely as in a worker."""
+    gc.set_threshold(COLLECTION_THRESHOLD)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test is not looked through again."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

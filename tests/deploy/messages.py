@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -10,6 +11,7 @@ SOURCES = sorted([*(ROOT / "virnucpro_tasks").rglob("*.py"), *(ROOT / "workers")
 VALUE = "…"
 
 
+@cache
 def texts() -> set[str]:
     """The string constants and f-strings of the package and the workers."""
     found: set[str] = set()
