@@ -35,7 +35,7 @@ from virnucpro_tasks.settings import Settings  # noqa: E402
 
 def one_job(folder: Path) -> None:
     """Run a job in `folder`, copy its results and vectors there, and remove it."""
-    settings = Settings(store=folder / "store", bundle="demo", shard_tokens=500)
+    settings = Settings(store=folder / "store", bundle="demo", shard_tokens=1_500)
     # As the command is given in its folder: the report names the input so.
     reads = Path("reads.fasta")
     assert store_id(settings.store) == store_id(settings.store)

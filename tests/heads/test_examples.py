@@ -19,7 +19,7 @@ from virnucpro_tasks.shards.plan import read_plan
 @pytest.fixture
 def job(settings: Settings) -> Job:
     """A finished job of several shards that kept its vectors."""
-    small = replace(settings, shard_tokens=500)
+    small = replace(settings, shard_tokens=1_500)
     job = make_job(small, SAMPLE, keep_embeddings=True)
     run_job(job, small)
     return job

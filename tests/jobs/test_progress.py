@@ -19,7 +19,7 @@ from virnucpro_tasks.shards.plan import read_plan
 
 
 def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
-    settings = replace(settings, shard_tokens=500)
+    settings = replace(settings, shard_tokens=1_500)
     job = make_job(settings, SAMPLE)
     assert job_progress(job).state == JobState.QUEUED
     splitting = split_files(job)
@@ -139,7 +139,7 @@ def litter(job: Job) -> None:
 
 
 def test_files_of_other_programs_count_for_nothing(settings: Settings, tmp_path: Path) -> None:
-    settings = replace(settings, shard_tokens=500)
+    settings = replace(settings, shard_tokens=1_500)
     job = make_job(settings, SAMPLE, keep_embeddings=True)
     litter(job)
     assert job_progress(job).state == JobState.QUEUED
@@ -173,7 +173,7 @@ def test_a_folder_that_is_gone_holds_nothing(settings: Settings, name: str) -> N
 
 
 def test_shards_under_way_count_in_part_and_finished_ones_once(settings: Settings) -> None:
-    settings = replace(settings, shard_tokens=500)
+    settings = replace(settings, shard_tokens=1_500)
     job = make_job(settings, SAMPLE)
     shards = list(split_files(job))
     tokens = [entry.tokens for entry in read_plan(job.paths.plan).shards]

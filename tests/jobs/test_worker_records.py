@@ -105,7 +105,7 @@ def test_ten_thousand_shards_make_one_short_entry(paths: JobPaths) -> None:
 
 
 def test_the_report_of_a_job_that_was_resumed_names_who_has_each_shard_now(settings: Settings) -> None:
-    settings = replace(settings, shard_tokens=500)
+    settings = replace(settings, shard_tokens=1_500)
     job = make_job(settings, SAMPLE)
     shards = list(split_files(job))
     WorkerRecord(GPU).add(job.paths, shards[0])

@@ -25,6 +25,13 @@ SCORE_COLUMNS = ("highest_viral_score", "mean_viral_score")
 
 @pytest.fixture
 def small(settings: Settings) -> Settings:
+    """The sample makes five shards."""
+    return replace(settings, shard_tokens=1_500)
+
+
+@pytest.fixture
+def alone(settings: Settings) -> Settings:
+    """The first shard holds a piece of one record."""
     return replace(settings, shard_tokens=500)
 
 
@@ -149,13 +156,13 @@ def test_kept_embeddings_are_on_the_disk_before_the_commit_mark(
     assert set(synced) >= {job.paths.embedding(shard) for shard in read_plan(job.paths.plan).to_embed}
 
 
-def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) -> None:
-    job = make_job(small, SAMPLE)
+def test_quarantined_records_are_listed_and_the_rest_is_scored(alone: Settings) -> None:
+    job = make_job(alone, SAMPLE)
     shards = list(split_files(job))
-    # The first shard holds a piece of one record, whose worker was lost nine times.
+    # Its worker was lost nine times.
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed(job, shard, small)
+        embed(job, shard, alone)
     assert finish_files(job) == []
     report = json.loads(job.paths.run.read_bytes())
     assert report["exit_code"] == ExitCode.INCOMPLETE
@@ -166,12 +173,12 @@ def test_quarantined_records_are_listed_and_the_rest_is_scored(small: Settings) 
     assert any(row["status"] == "scored" for row in chunks)
 
 
-def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small: Settings) -> None:
-    job = make_job(small, SAMPLE)
+def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(alone: Settings) -> None:
+    job = make_job(alone, SAMPLE)
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed(job, shard, small)
+        embed(job, shard, alone)
     job.paths.quarantined(shards[0]).write_text("{")
     job.paths.attempts(shards[0]).unlink()
     assert finish_files(job) == []
@@ -180,12 +187,12 @@ def test_vectors_that_are_missing_stay_quarantined_when_the_reason_is_lost(small
 
 
 @pytest.mark.parametrize("how", ["removed", "cut off", "another reason", "another record"])
-def test_reasons_that_were_damaged_are_made_again_from_the_attempts(small: Settings, how: str) -> None:
-    job = make_job(small, SAMPLE)
+def test_reasons_that_were_damaged_are_made_again_from_the_attempts(alone: Settings, how: str) -> None:
+    job = make_job(alone, SAMPLE)
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed(job, shard, small)
+        embed(job, shard, alone)
     file = job.paths.quarantined(shards[0])
     whole = file.read_bytes()
     harmed = {
@@ -203,15 +210,15 @@ def test_reasons_that_were_damaged_are_made_again_from_the_attempts(small: Setti
     assert file.read_bytes() == whole
 
 
-def test_quarantined_records_get_their_attempts_back_on_request(small: Settings) -> None:
-    job = make_job(small, SAMPLE)
+def test_quarantined_records_get_their_attempts_back_on_request(alone: Settings) -> None:
+    job = make_job(alone, SAMPLE)
     shards = list(split_files(job))
     job.paths.attempts(shards[0]).write_text("{}\n" * 9)
     for shard in shards:
-        embed(job, shard, small)
+        embed(job, shard, alone)
     reopen_job(job, retry_quarantined=True)
     assert finish_files(job) == shards[:1]
-    assert embed(job, shards[0], small) == "embedded"
+    assert embed(job, shards[0], alone) == "embedded"
     assert finish_files(job) == []
     assert json.loads(job.paths.run.read_bytes())["exit_code"] == ExitCode.OK
 

@@ -25,7 +25,17 @@ from virnucpro_tasks.settings import Settings
 
 @pytest.fixture
 def small(settings: Settings) -> Settings:
-    return replace(settings, shard_tokens=500)
+    """The sample makes five shards."""
+    return replace(settings, shard_tokens=1_500)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The results of the sample if nothing is damaged."""
+    settings = Settings(store=tmp_path_factory.mktemp("undisturbed"), bundle="demo", shard_tokens=1_500)
+    job = make_job(settings, SAMPLE)
+    run_job(job, settings)
+    return results_of(job)
 
 
 def results_of(job: Job) -> dict[str, bytes]:
@@ -50,23 +60,21 @@ def flipped(file: Path) -> None:
 @pytest.mark.parametrize("harm", [shorter, truncated, flipped, Path.unlink])
 @pytest.mark.parametrize("table", ["frames", "chunks"])
 def test_a_table_that_was_damaged_is_cut_again_from_the_input(
-    small: Settings, table: str, harm: Callable[[Path], None]
+    small: Settings, undisturbed: dict[str, bytes], table: str, harm: Callable[[Path], None]
 ) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
+    job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed(job, shard, small)
     harm(getattr(job.paths, table)(1))
     assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
+    assert results_of(job) == undisturbed
 
 
 @pytest.mark.parametrize("harm", [truncated, flipped])
 def test_a_table_that_was_damaged_before_it_was_embedded_is_cut_again(
-    small: Settings, harm: Callable[[Path], None]
+    small: Settings, undisturbed: dict[str, bytes], harm: Callable[[Path], None]
 ) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
+    job = make_job(small, SAMPLE)
     shards = list(split_files(job))
     harm(job.paths.frames(shards[1]))
     states = [embed(job, shard, small) for shard in shards]
@@ -75,13 +83,14 @@ def test_a_table_that_was_damaged_before_it_was_embedded_is_cut_again(
     for shard in finish_files(job):
         assert embed(job, shard, small) == "embedded"
     assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
+    assert results_of(job) == undisturbed
 
 
 @pytest.mark.parametrize("harm", [truncated, flipped])
-def test_a_plan_that_was_damaged_is_made_again(small: Settings, harm: Callable[[Path], None]) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
+def test_a_plan_that_was_damaged_is_made_again(
+    small: Settings, undisturbed: dict[str, bytes], harm: Callable[[Path], None]
+) -> None:
+    job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed(job, shard, small)
     harm(job.paths.plan)
@@ -89,7 +98,7 @@ def test_a_plan_that_was_damaged_is_made_again(small: Settings, harm: Callable[[
     for shard in finish_files(job):
         assert embed(job, shard, small) == "embedded"
     assert finish_files(job) == []
-    assert results_of(job) == results_of(quiet)
+    assert results_of(job) == undisturbed
 
 
 def test_a_table_that_cannot_be_cut_again_ends_the_job_with_its_path(small: Settings) -> None:
@@ -107,9 +116,10 @@ def test_a_table_that_cannot_be_cut_again_ends_the_job_with_its_path(small: Sett
 
 @pytest.mark.parametrize("name", ["shards", "embeddings", "scores", "quarantine", "attempts", "input"])
 @pytest.mark.parametrize("stage", ["embedding", "finishing"])
-def test_a_folder_that_somebody_deleted_is_made_again(small: Settings, name: str, stage: str) -> None:
-    quiet, job = make_job(small, SAMPLE), make_job(small, SAMPLE)
-    run_job(quiet, small)
+def test_a_folder_that_somebody_deleted_is_made_again(
+    small: Settings, undisturbed: dict[str, bytes], name: str, stage: str
+) -> None:
+    job = make_job(small, SAMPLE)
     shards = list(split_files(job))
     if stage == "finishing":
         for shard in shards:
@@ -125,11 +135,11 @@ def test_a_folder_that_somebody_deleted_is_made_again(small: Settings, name: str
         assert "submit it again" in json.loads(job.paths.failed.read_bytes())["message"]
     elif name == "input":
         # Its sequences are gone; all that was computed from them is there.
-        found, expected = results_of(job), results_of(quiet)
-        assert {name for name in expected if name not in found} == {"virus.fasta.gz"}
-        assert all(found[table.name] == expected[table.name] for table in TABLES if table.written_by is None)
+        found = results_of(job)
+        assert {name for name in undisturbed if name not in found} == {"virus.fasta.gz"}
+        assert all(found[table.name] == undisturbed[table.name] for table in TABLES if table.written_by is None)
     else:
-        assert results_of(job) == results_of(quiet)
+        assert results_of(job) == undisturbed
 
 
 @pytest.mark.parametrize("stop", [cancel_job, lambda job: fail_job(job, "why", exit_code=ExitCode.JOB_FAILED)])

@@ -32,7 +32,7 @@ NAMES = [table.name for table in TABLES]
 
 @pytest.fixture
 def small(settings: Settings) -> Settings:
-    return replace(settings, shard_tokens=500)
+    return replace(settings, shard_tokens=1_500)
 
 
 @pytest.fixture

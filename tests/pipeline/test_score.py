@@ -26,7 +26,7 @@ from virnucpro_tasks.shards.plan import Plan, read_plan
 @pytest.fixture
 def job(settings: Settings) -> Job:
     """A job whose shards, several, are embedded and none is scored."""
-    small = replace(settings, shard_tokens=500)
+    small = replace(settings, shard_tokens=1_500)
     job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed(job, shard, small)

@@ -26,7 +26,7 @@ from virnucpro_tasks.shards.scores import read_valid_scores, write_scores
 
 def scored_job(settings: Settings, **changed: bool) -> Job:
     """A job of several shards that are embedded, and scored one after the other."""
-    small = replace(settings, shard_tokens=500)
+    small = replace(settings, shard_tokens=1_500)
     job = make_job(small, SAMPLE, **changed)
     for shard in split_files(job):
         embed(job, shard, small)

@@ -24,7 +24,7 @@ from virnucpro_tasks.shards.plan import read_plan
 @pytest.fixture
 def job(settings: Settings) -> Job:
     """A job of several shards that are embedded and scored."""
-    small = replace(settings, shard_tokens=500)
+    small = replace(settings, shard_tokens=1_500)
     job = make_job(small, SAMPLE)
     for shard in split_files(job):
         embed(job, shard, small)
