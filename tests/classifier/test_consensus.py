@@ -16,8 +16,8 @@ from virnucpro_tasks.classifier.consensus import (
     chunk_scores,
     frame_is_virus,
     mean_virus_score,
-    record_is_virus,
 )
+from virnucpro_tasks.classifier.log_odds import LARGEST_LOG_ODDS, LOG_ODDS_BITS
 from virnucpro_tasks.shards.plan import MAX_CHUNK_ROWS
 
 STORED = (
@@ -85,16 +85,14 @@ def test_the_rule_in_plain_python(chunks: list[list[float]]) -> None:
 def test_a_sum_does_not_depend_on_where_it_is_cut(virus: list[float], data: st.DataObject) -> None:
     scores = np.array([[0, value] for value in virus], np.float32)
     cut = data.draw(st.integers(0, len(virus)))
-    whole = chunk_scores(scores, np.array([len(virus)])).virus_sum[0]
-    assert chunk_scores(scores, np.array([cut, len(virus) - cut])).virus_sum.sum() == whole
+    whole = chunk_scores(scores, np.array([len(virus)]))
+    parts = chunk_scores(scores, np.array([cut, len(virus) - cut]))
+    assert parts.virus_sum.sum() == whole.virus_sum[0]
+    assert parts.log_odds_sum.sum() == whole.log_odds_sum[0]
 
 
-def test_the_call_of_a_record_is_its_mean() -> None:
+def test_the_mean_of_a_record() -> None:
     half = 1 << (SUM_BITS - 1)
-    assert record_is_virus(half, 1)
-    assert not record_is_virus(half - 1, 1)
-    assert record_is_virus(3 * half, 3)
-    assert not record_is_virus(0, 0)
     assert mean_virus_score(3 * half, 6) == 0.25
     assert math.isnan(mean_virus_score(0, 0))
 
@@ -104,3 +102,6 @@ def test_the_sum_of_the_largest_shard_fits() -> None:
     one = int(chunk_scores(np.ones((1, 2), np.float32), np.array([1])).virus_sum[0])
     assert one == 1 << SUM_BITS
     assert frames * one <= np.iinfo(np.int64).max
+    certain = int(chunk_scores(np.array([[0, 1]], np.float32), np.array([1])).log_odds_sum[0])
+    assert certain == int(LARGEST_LOG_ODDS) << LOG_ODDS_BITS
+    assert frames * certain <= np.iinfo(np.int64).max

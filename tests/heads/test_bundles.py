@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.head_files import read_record_score
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.calibration import sigmoid
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.sizes import FittedRecordScore
 from virnucpro_tasks.models.verification import verify_bundle
 
 
@@ -23,8 +25,10 @@ def test_the_written_bundle_scores_as_the_fit_did(tmp_path: Path) -> None:
     request = HeadRequest(
         kind=HeadKind.LOGISTIC, hidden=1, seed=1, chunk_length=300, name="mine", licence="MIT", intended_use="a test"
     )
-    bundle = write_trained(tmp_path / "bundle", encoders, head, request, card=card, head_name="logistic")
+    values = FittedRecordScore(intercept=-0.125, slope=0.75, slope_per_log_frames=0.3)
+    bundle = write_trained(tmp_path / "bundle", encoders, head, values, request, card=card, head_name="logistic")
     verify_bundle(bundle)
+    assert read_record_score(bundle).fitted == values
     assert CARD_FILE in bundle.description.sha256 and bundle.description.demonstration
     vectors = np.random.default_rng(3).standard_normal((50, sum(widths)), dtype=np.float32)
     scores = load_head(bundle).scores(vectors[:, : widths[0]], vectors[:, widths[0] :])

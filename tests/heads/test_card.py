@@ -9,10 +9,13 @@ from virnucpro_tasks.heads.card import model_card
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.labels import PARTS, TEST
 from virnucpro_tasks.heads.splits import split_records
+from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.heads.train import Fitted
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import CARD_FILE
 from virnucpro_tasks.models.card import read_card
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.sizes import FittedRecordScore
 from virnucpro_tasks.system.files import write_json
 
 Make = Callable[..., Examples]
@@ -23,10 +26,11 @@ def test_a_card_has_the_figures_of_the_test_part_and_no_path(make_examples: Make
     parts = split_records(examples.labels, seed=1)
     scores = np.full(len(examples.ids), np.nan)
     scores[parts[TEST]] = examples.virus[parts[TEST]]
+    head = HeadTensors.linear(np.zeros(16), 0.0)
+    fitted = Fitted(head, FittedRecordScore(0.5, 1.0, 0.25), parts, 1 - scores, scores)
     card = model_card(
         examples,
-        parts,
-        scores,
+        fitted,
         kind="mlp",
         encoders=demo_bundle(),
         inputs=[StagedInput("private/reads.fasta", 3, "0" * 64)],
@@ -36,6 +40,8 @@ def test_a_card_has_the_figures_of_the_test_part_and_no_path(make_examples: Make
     )
     assert tuple(card["parts"]) == PARTS == ("train", "validation", "calibrate", "test")
     assert card["unseen_groups"]["auroc"] == 1 and card["unseen_groups"]["records"] == len(parts[TEST])
+    assert card["unseen_groups_by_mean_viral_score"]["auroc"] == 0
+    assert card["record_score"]["slope"] == 1 and "(1 + 0.25 * ln(frames))" in card["record_score"]["formula"]
     assert set(card["test_groups"]) == {examples.labels[record].group for record in parts[TEST]}
     assert card["data"][0]["name"] == "reads.fasta"
     write_json(tmp_path / "card.json", card)

@@ -21,6 +21,7 @@ def test_unseen_groups_are_told_apart(make_examples: Make, kind: HeadKind) -> No
     fitted = fit_head(examples, kind=kind, hidden=16, seed=1)
     test = fitted.parts[TEST]
     assert Metrics.of(fitted.scores[test], examples.virus[test]).auroc > 0.85
+    assert Metrics.of(fitted.means[test], examples.virus[test]).auroc > 0.85
 
 
 @pytest.mark.parametrize("kind", list(HeadKind))

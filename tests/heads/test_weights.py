@@ -26,7 +26,7 @@ def test_groups_count_alike_in_calibration(make_examples: Make) -> None:
     examples = make_examples(groups=31, records=3)
     doubled = replace(examples, labels=[replace(label, group=label.group[:2]) for label in examples.labels])
     for some in (examples, doubled):
-        weights, observations = group_weights(some)
+        weights, observations = group_weights(some.virus, some.groups)
         of = [(label.virus, label.group) for label in some.labels]
         sums = {one: sum(weight for weight, other in zip(weights, of, strict=True) if other == one) for one in of}
         for virus in (True, False):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from output.tables import Chunk, read_table, shard_of, write
 
+from virnucpro_tasks.classifier.record_score import RecordScore
+from virnucpro_tasks.models.sizes import FittedRecordScore
 from virnucpro_tasks.output.records import RECORD_COLUMNS, RecordMerger, RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.reads.tables import Status
@@ -51,7 +54,8 @@ def test_a_record_is_summed_over_its_chunks_wherever_shards_are_cut(cut: int) ->
         (Status.INVALID, BAD.reason),
         (Status.NO_OPEN_FRAME, STOPS),
     ]
-    assert all(math.isnan(other.mean) and not other.is_virus for other in others)
+    assert all(math.isnan(other.mean) and math.isnan(other.virus_score) for other in others)
+    assert not any(other.is_virus for other in others)
 
 
 def test_overlap_with_an_unscored_chunk_counts() -> None:
@@ -124,7 +128,31 @@ def test_a_row_for_every_record_in_input_order(tmp_path: Path) -> None:
     assert rows[2]["reason"] == TABLE_CHUNKS[3].reason
     assert [row["description"] for row in rows] == ["=a phage\tof \udcff", "", "", ""]
     assert [row["evidence"] for row in rows] == ["low", "NA", "NA", "low"]
-    assert (rows[1]["highest_viral_score"], rows[1]["mean_viral_score"]) == ("NA", "NA")
+    assert (rows[1]["highest_viral_score"], rows[1]["mean_viral_score"], rows[1]["virus_score"]) == ("NA", "NA", "NA")
+
+
+def test_the_score_of_a_record_follows_from_the_log_odds_of_its_frames(tmp_path: Path) -> None:
+    # Odds of 4, 1/9 and 9, and of 99, 3/7 and 3/7.
+    chunks = [Chunk(0, b"a", 1, 0, 500, 500, [0.8, 0.1, 0.9]), Chunk(1, b"b", 1, 0, 500, 500, [0.99, 0.3, 0.3])]
+    (first, second) = (math.log(4) + math.log(1 / 9) + math.log(9), math.log(99) + 2 * math.log(3 / 7))
+    fitted = FittedRecordScore(intercept=-1.0, slope=0.5, slope_per_log_frames=0.25)
+    write(tmp_path / "plain", shard_of(chunks))
+    write(tmp_path / "fitted", replace(shard_of(chunks), record_score=RecordScore(fitted)))
+    for folder, log_odds in (
+        ("plain", [value / math.sqrt(3) for value in (first, second)]),
+        ("fitted", [value / 3 * (0.5 + 0.25 * math.log(3)) - 1 for value in (first, second)]),
+    ):
+        rows = read_table(tmp_path / folder / "records.tsv")
+        for row, value in zip(rows, log_odds, strict=True):
+            assert float(row["virus_score"]) == pytest.approx(1 / (1 + math.exp(-value)), rel=1e-5)
+            assert row["call"] == ("virus" if value >= 0 else "others")
+        assert {float(row["mean_viral_score"]) for row in rows} == {0.6, 0.53}
+    assert [row["call"] for row in read_table(tmp_path / "fitted" / "records.tsv")] == ["others", "others"]
+
+
+def test_a_record_may_be_called_others_although_the_mean_of_its_frames_says_virus() -> None:
+    (record,) = summaries([Chunk(0, b"a", 1, 0, 500, 500, [0.75, 0.75, 0.05])])
+    assert record.mean > 0.5 and record.virus_score < 0.5 and not record.is_virus
 
 
 def test_names_of_input_files_are_quoted_like_ids(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from job import make_job
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.sizes import FittedRecordScore
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.run_report import accuracy_of_demonstration, log_text, run_report
 from virnucpro_tasks.reads.coverage import Coverage
@@ -36,10 +38,14 @@ def counts_of(*, short: int = 0, **records: int) -> ResultCounts:
     return counts
 
 
-def report_of(spec: JobSpec, counts: ResultCounts) -> dict[str, Any]:
+FITTED = RecordScore(FittedRecordScore(-0.25, 0.5, 1.5))
+
+
+def report_of(spec: JobSpec, counts: ResultCounts, rule: RecordScore = FITTED) -> dict[str, Any]:
     return run_report(
         spec,
         REAL,
+        rule,
         PLAN,
         counts,
         samples={},

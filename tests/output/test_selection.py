@@ -45,8 +45,8 @@ def test_other_scores_are_compared_as_they_are_written() -> None:
     (nearly,) = [record for record in selected(min_score=0.49) if record.record_id == b"nearly"]
     assert nearly.score == b"0.5"
     assert b"nearly" in ids(min_score=0.4999999999) and b"nearly" not in ids(min_score=0.5000001)
-    # 0.9 and 0.8 as float32 have a mean of 0.8500000238.
-    assert b"virus" in ids(min_score=0.85) and b"virus" not in ids(min_score=0.850001)
+    # Odds of 9 and 4: a probability of 0.9264865.
+    assert b"virus" in ids(min_score=0.926487) and b"virus" not in ids(min_score=0.926488)
 
 
 @pytest.mark.parametrize(

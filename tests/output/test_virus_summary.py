@@ -22,7 +22,8 @@ def test_records_called_virus_are_listed_in_the_columns_of_genomad(tmp_path: Pat
     write(tmp_path, shard_of(chunks[:1]), shard_of(chunks[1:]))
     assert [line.split("\t") for line in (tmp_path / "virus_summary.tsv").read_text().splitlines()] == [
         [*GENOMAD],
-        ["z", "950", *["NA"] * 4, "0.7292", *["NA"] * 4],
+        # Odds of 3, 1 and 15: the sum of the logarithms by the root of 3.
+        ["z", "950", *["NA"] * 4, f"{1 / (1 + 45 ** -(3**-0.5)):.4f}", *["NA"] * 4],
         ["a", "300", *["NA"] * 4, "0.5000", *["NA"] * 4],
     ]
 

@@ -81,7 +81,7 @@ def test_records_called_virus_are_there_as_in_the_inputs(
     for header, sequence, row in zip(lines[::2], lines[1::2], viruses, strict=True):
         description = row["description"].encode(errors="surrogateescape")
         assert description in header and len(sequence) == int(row["length"])
-        added = f" virus_score={row['mean_viral_score']} chunks={row['chunks']}"
+        added = f" virus_score={row['virus_score']} chunks={row['chunks']}"
         assert header.endswith(added.encode())
         is_fasta = row["input"] == str(inputs[0])
         assert sequence.endswith(b"ACGU") is is_fasta and sequence[:99].islower() is is_fasta
@@ -125,7 +125,7 @@ def test_cutoffs_of_the_job_choose_and_are_in_the_report(
     expected = [
         row["record_id"]
         for row in rows
-        if row["status"] == "scored" and float(row["mean_viral_score"]) >= 0.2 and int(row["length"]) >= 400
+        if row["status"] == "scored" and float(row["virus_score"]) >= 0.2 and int(row["length"]) >= 400
     ]
     assert len(headers(file.read_bytes())) == len(expected) > sum(row["call"] == "virus" for row in rows)
     default = make_job(settings, *inputs)

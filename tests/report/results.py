@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from output.tables import Chunk, shard_of, write
 
+from virnucpro_tasks.classifier.record_score import RecordScore
+from virnucpro_tasks.models.sizes import FittedRecordScore
+
 CHUNK = 500
+LIKE_ITS_FRAMES = RecordScore(FittedRecordScore(intercept=0, slope=1, slope_per_log_frames=0))
+"""A record whose frames are alike has their score."""
 
 
 def record(number: int, record_id: bytes, *scores: float | None, **changed: Any) -> list[Chunk]:
@@ -30,8 +36,9 @@ def record(number: int, record_id: bytes, *scores: float | None, **changed: Any)
 
 
 def write_tables(folder: Path, *records: list[Chunk]) -> Path:
-    """Write the result tables of some records into `folder`."""
-    write(folder, *([shard_of([chunk for chunks in records for chunk in chunks])] if records else []))
+    """Write the result tables of some records into `folder`, scored LIKE_ITS_FRAMES."""
+    shard = shard_of([chunk for chunks in records for chunk in chunks])
+    write(folder, *([replace(shard, record_score=LIKE_ITS_FRAMES)] if records else []))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Frame scores to a call for each chunk and for each record."""
+"""Frame scores to a call for each chunk, and to the sums that the score of a record is made of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from virnucpro_tasks.classifier.log_odds import frame_log_odds
+
 OTHERS, VIRUS = 0, 1
 """Columns of a score array: P(others), P(virus)."""
 
@@ -17,7 +19,7 @@ SUM_BITS = 40
 a record may be spread over any number of shards. An int64 holds the sum of 2**22 frames, more than a shard has."""
 
 CALLED_SCORE = 0.5
-"""Mean P(virus) from which a record is called virus."""
+"""P(virus) from which a record is called virus."""
 
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -29,13 +31,14 @@ class ChunkScores:
     """Scores of n chunks, gathered over their frames; a chunk without frames has zeros.
 
     `frames` (n,) int64; `highest_others` and `highest_virus` (n,) float32; `virus_sum` (n,) int64, the sum of
-    P(virus) over the frames in units of 2**-SUM_BITS.
+    P(virus) over the frames in units of 2**-SUM_BITS; `log_odds_sum` (n,) int64, that of their `frame_log_odds`.
     """
 
     frames: Integers
     highest_others: Floats
     highest_virus: Floats
     virus_sum: Integers
+    log_odds_sum: Integers
 
     @property
     def is_virus(self) -> Bools:
@@ -61,23 +64,15 @@ def chunk_scores(scores: Floats, counts: Integers) -> ChunkScores:
     filled = counts > 0
     starts = (np.cumsum(counts) - counts)[filled]
     highest = np.zeros((len(counts), 2), np.float32)
-    sums = np.zeros(len(counts), np.int64)
+    sums, log_odds = np.zeros((2, len(counts)), np.int64)
     if len(starts):
         highest[filled] = np.maximum.reduceat(scores, starts, axis=0)
         units = np.rint(np.ldexp(scores[:, VIRUS].astype(np.float64), SUM_BITS)).astype(np.int64)
         sums[filled] = np.add.reduceat(units, starts)
-    return ChunkScores(counts, highest[:, OTHERS], highest[:, VIRUS], sums)
+        log_odds[filled] = np.add.reduceat(frame_log_odds(scores[:, OTHERS], scores[:, VIRUS]), starts)
+    return ChunkScores(counts, highest[:, OTHERS], highest[:, VIRUS], sums, log_odds)
 
 
 def mean_virus_score(virus_sum: int, frames: int) -> float:
-    """Mean P(virus) of a record from its sum (units of 2**-SUM_BITS) over `frames` frames; NaN without frames."""
+    """Mean P(virus) from its sum (units of 2**-SUM_BITS) over `frames` frames; NaN without frames."""
     return math.ldexp(virus_sum / frames, -SUM_BITS) if frames else math.nan
-
-
-def record_is_virus(virus_sum: int, frames: int) -> bool:
-    """The call of a record: its mean P(virus) over all frames is at least CALLED_SCORE; false without frames.
-
-    Neither existing tool calls records. The mean is better on unseen species than the maximum, which grows with the
-    number of frames.
-    """
-    return frames > 0 and 2 * virus_sum >= frames << SUM_BITS

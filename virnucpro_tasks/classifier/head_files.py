@@ -11,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import HEAD_FILES, Bundle, BundleDescription
 from virnucpro_tasks.models.jsonfile import checked
@@ -38,15 +39,31 @@ class HeadFiles:
     @classmethod
     def read(cls, bundle: Bundle) -> HeadFiles:
         """Read both files; no other file of `bundle` needs to be there. Raises BundleError naming the one at fault."""
-        config, path = bundle.path / CONFIG_FILE, bundle.path / TENSORS_FILE
-        try:
-            configuration = json.loads(read_part(bundle, CONFIG_FILE))
-        except (ValueError, RecursionError) as error:
-            raise BundleError(f"it is not JSON ({error})", path=config, hint=_AGAIN) from None
-        kind = checked(configuration, HeadConfiguration, path=config, hint=_AGAIN).kind
+        path = bundle.path / TENSORS_FILE
+        configuration, checked_entries = _configuration(bundle)
         try:
             tensors = load(read_part(bundle, TENSORS_FILE))
         except SafetensorError as error:
             raise BundleError(f"damaged safetensors ({error})", path=path, hint="convert the bundle again") from None
         doubles = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
-        return cls(bundle.description, kind, configuration, doubles, path)
+        return cls(bundle.description, checked_entries.kind, configuration, doubles, path)
+
+
+def read_record_score(bundle: Bundle) -> RecordScore:
+    """The rule by which the head of `bundle` scores records; only bundle.json and head/config.json need to be there.
+
+    Raises BundleError for a file that was changed or has other values.
+    """
+    if not bundle.description.has_head:
+        return RecordScore()
+    return RecordScore(_configuration(bundle)[1].record_score)
+
+
+def _configuration(bundle: Bundle) -> tuple[dict[str, Any], HeadConfiguration]:
+    """All entries of head/config.json, and those that heads of every kind have."""
+    path = bundle.path / CONFIG_FILE
+    try:
+        entries = json.loads(read_part(bundle, CONFIG_FILE))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"it is not JSON ({error})", path=path, hint=_AGAIN) from None
+    return entries, checked(entries, HeadConfiguration, path=path, hint=_AGAIN)

@@ -58,9 +58,12 @@ def command(
         require_new_file(output, force=force)
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.output.extract import extract, find_inputs, open_results
+    from virnucpro_tasks.output.records import SCORE_COLUMN
 
     opened = open_results(results)
     sources = find_inputs(opened, inputs)
+    if opened.score != SCORE_COLUMN:
+        say(f"{opened.table} is of an earlier version: its scores are those of the column {opened.score}", quiet=quiet)
     require_kept([*(source.path for source in sources), *opened.files], [output])
     with _fasta(output) as write:
         found = extract(opened, sources, options.cutoffs, write)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from safetensors.numpy import save_file
 
 from virnucpro_tasks.heads.card import model_card
@@ -17,7 +18,7 @@ from virnucpro_tasks.heads.train import HeadKind, fit_head
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.sizes import CLASSES
+from virnucpro_tasks.models.sizes import CLASSES, FittedRecordScore
 from virnucpro_tasks.models.verification import verify_bundle
 from virnucpro_tasks.system.file_operations import link_or_copy, utf8_path
 from virnucpro_tasks.system.files import write_json
@@ -54,8 +55,7 @@ def fit_bundle(
     fitted = fit_head(examples, kind=request.kind, hidden=request.hidden, seed=request.seed, say=say)
     card = model_card(
         examples,
-        fitted.parts,
-        fitted.scores,
+        fitted,
         kind=request.kind,
         encoders=encoders,
         inputs=inputs,
@@ -64,13 +64,26 @@ def fit_bundle(
         intended_use=request.intended_use,
     )
     write_trained(
-        output, encoders, fitted.head, request, card=card, head_name=f"{request.kind}, {len(examples.ids)} records"
+        output,
+        encoders,
+        fitted.head,
+        fitted.record_score,
+        request,
+        card=card,
+        head_name=f"{request.kind}, {len(examples.ids)} records",
     )
     return card
 
 
 def write_trained(
-    output: Path, encoders: Bundle, head: HeadTensors, request: HeadRequest, *, card: dict[str, Any], head_name: str
+    output: Path,
+    encoders: Bundle,
+    head: HeadTensors,
+    record_score: FittedRecordScore,
+    request: HeadRequest,
+    *,
+    card: dict[str, Any],
+    head_name: str,
 ) -> Bundle:
     """Write the new folder `output`; files of the encoders are hard links where that is possible.
 
@@ -92,6 +105,7 @@ def write_trained(
                 "protein_width": description.protein_width,
                 "hidden": len(head.hidden),
                 "classes": list(CLASSES),
+                "record_score": msgspec.to_builtins(record_score),
             },
         )
         write_json(folder / CARD_FILE, card)

@@ -28,7 +28,7 @@ def calibrate(head: HeadTensors, examples: Examples) -> HeadTensors:
 
     log_odds = head.log_odds(examples.joined)
     virus = examples.virus
-    weights, observations = group_weights(examples)
+    weights, observations = group_weights(virus, examples.groups)
 
     def loss(parameters: NDArray[np.float64]) -> float:
         means = np.clip(examples.means(sigmoid(np.exp(parameters[0]) * log_odds + parameters[1])), 1e-9, 1 - 1e-9)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import msgspec
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.labels import TEST
 from virnucpro_tasks.heads.metrics import Metrics, by_length
+from virnucpro_tasks.heads.train import Fitted
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.card import encoder_weights
@@ -24,8 +25,7 @@ GROUPS_IN_CARD = 500
 
 def model_card(
     examples: Examples,
-    parts: Mapping[str, NDArray[np.int64]],
-    scores: NDArray[np.float64],
+    fitted: Fitted,
     *,
     kind: str,
     encoders: Bundle,
@@ -34,9 +34,9 @@ def model_card(
     seed: int,
     intended_use: str,
 ) -> dict[str, Any]:
-    """The card as plain values. `scores` (records,) are of all of `examples`; the figures are of the test part."""
-    test = parts[TEST]
-    virus = examples.virus
+    """The card as plain values. `fitted` scored all of `examples`; the figures are of the test part."""
+    parts, test = fitted.parts, fitted.parts[TEST]
+    scores, virus = fitted.scores, examples.virus
     description = encoders.description
     return {
         "intended_use": intended_use,
@@ -44,6 +44,11 @@ def model_card(
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("virnucpro-tasks"),
         "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},
+        "record_score": msgspec.to_builtins(fitted.record_score)
+        | {
+            "formula": RecordScore(fitted.record_score).formula,
+            "fitted_on": "the records of the part 'calibrate', classes and groups alike",
+        },
         "scores_are_right_for": "as many viruses as others",
         "encoders": {
             "nucleotide": description.nucleotide_model,
@@ -63,6 +68,7 @@ def model_card(
             for part, records in parts.items()
         },
         "unseen_groups": Metrics.of(scores[test], virus[test]).as_dict(),
+        "unseen_groups_by_mean_viral_score": Metrics.of(fitted.means[test], virus[test]).as_dict(),
         "unseen_groups_by_length": by_length(scores[test], virus[test], examples.lengths[test]),
         "test_groups": sorted({examples.labels[record].group for record in test})[:GROUPS_IN_CARD],
     }

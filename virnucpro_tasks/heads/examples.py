@@ -38,6 +38,16 @@ class Examples:
         return np.array([label.virus for label in self.labels], dtype=bool)
 
     @property
+    def groups(self) -> list[str]:
+        """The group of each record."""
+        return [label.group for label in self.labels]
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """The number of frames of each record."""
+        return np.bincount(self.record, minlength=len(self.ids))
+
+    @property
     def joined(self) -> NDArray[np.float32]:
         """(n, both widths), as a head takes them."""
         return np.concatenate([self.nucleotide, self.protein], axis=1)
@@ -58,8 +68,7 @@ class Examples:
 
     def means(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """The mean over its frames of a score by frame (n,): one number a record."""
-        counts = np.bincount(self.record, minlength=len(self.ids))
-        return np.bincount(self.record, weights=scores, minlength=len(self.ids)) / counts
+        return np.bincount(self.record, weights=scores, minlength=len(self.ids)) / self.frames
 
 
 def read_examples(job: Job, labels: Labels) -> Examples:

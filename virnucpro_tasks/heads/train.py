@@ -9,13 +9,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.heads.calibration import calibrate, sigmoid
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.labels import CALIBRATE, TRAIN, VALIDATION
 from virnucpro_tasks.heads.logistic import fit_logistic
 from virnucpro_tasks.heads.mlp import Epoch, fit_mlp
+from virnucpro_tasks.heads.record_calibration import cut_off, fit_record_score
 from virnucpro_tasks.heads.splits import split_records
 from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.models.sizes import FittedRecordScore
 
 
 class HeadKind(StrEnum):
@@ -27,10 +30,15 @@ class HeadKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A calibrated head, the parts of the records it was made with, and the score of each record."""
+    """A calibrated head, the parts of the records it was made with, and the scores of each record.
+
+    `means` are mean P(virus) over its frames, `scores` P(virus) of the record by `record_score`.
+    """
 
     head: HeadTensors
+    record_score: FittedRecordScore
     parts: dict[str, NDArray[np.int64]]
+    means: NDArray[np.float64]
     scores: NDArray[np.float64]
 
 
@@ -48,4 +56,11 @@ def fit_head(
     else:
         head = fit_logistic(train, validation)
     head = calibrate(head, examples.of(parts[CALIBRATE]))
-    return Fitted(head, parts, examples.means(sigmoid(head.log_odds(examples.joined))))
+    log_odds = head.log_odds(examples.joined)
+    means, frames = examples.means(cut_off(log_odds)), examples.frames
+    part = parts[CALIBRATE]
+    fitted = fit_record_score(
+        means[part], frames[part], examples.virus[part], [examples.groups[record] for record in part]
+    )
+    scores = sigmoid(RecordScore(fitted).of_means(means, frames))
+    return Fitted(head, fitted, parts, examples.means(sigmoid(log_odds)), scores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,17 +21,18 @@ def frame_weights(examples: Examples) -> NDArray[np.float64]:
     return weights / weights.mean()
 
 
-def group_weights(examples: Examples) -> tuple[NDArray[np.float64], int]:
+def group_weights(virus: NDArray[np.bool_], groups: Sequence[str]) -> tuple[NDArray[np.float64], int]:
     """Weights of records (n,), sum 1: equal sums for both classes, for the groups of a class, the records of a group.
 
-    Second, the number of observations: twice the groups of the class that has fewer.
+    `virus` and `groups` are by record. Second, the number of observations: twice the groups of the class that has
+    fewer.
     """
-    groups = np.unique([label.group for label in examples.labels], return_inverse=True)[1]
-    classes = examples.virus.astype(np.int64)
-    records = np.zeros((2, groups.max() + 1))
-    np.add.at(records, (classes, groups), 1)
+    numbers = np.unique(groups, return_inverse=True)[1]
+    classes = virus.astype(np.int64)
+    records = np.zeros((2, numbers.max() + 1))
+    np.add.at(records, (classes, numbers), 1)
     of_class = (records > 0).sum(axis=1)
-    return 0.5 / of_class[classes] / records[classes, groups], 2 * int(of_class.min())
+    return 0.5 / of_class[classes] / records[classes, numbers], 2 * int(of_class.min())
 
 
 def standardisation(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

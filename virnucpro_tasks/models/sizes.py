@@ -109,16 +109,34 @@ class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
         return shapes
 
 
+Finite = Annotated[float, Meta(ge=-1e6, le=1e6)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e6)]
+
+
+class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True):
+    """The values by which the log-odds of a record follow from the mean log-odds of its frames.
+
+    See `classifier.record_score.RecordScore`. A record must not become less of a virus by frames that say virus, so
+    both slopes are 0 or more.
+    """
+
+    intercept: Finite
+    slope: NotNegative
+    slope_per_log_frames: NotNegative
+
+
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The entries of head/config.json that heads of every kind have.
 
-    The published kind is left out of the file, so that a conversion gives the digest that it always gave.
+    The published kind is left out of the file, so that a conversion gives the digest that it always gave. Only a head
+    that `virnucpro train` fitted has values for the score of a record.
     """
 
     kind: str = PUBLISHED_KIND
     nucleotide_width: Width
     protein_width: Width
     classes: tuple[str, ...]
+    record_score: FittedRecordScore | None = None
 
     def __post_init__(self) -> None:
         if self.classes != CLASSES:

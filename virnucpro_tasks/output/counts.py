@@ -78,7 +78,9 @@ class ResultCounts:
         evidence = record.evidence or Evidence.LOW
         self.virus_bases += record.length
         self.virus_evidence[evidence] += 1
-        hit = Hit(shown(record.record_id), input_name, record.length, record.mean, record.scored_chunks, evidence)
+        hit = Hit(
+            shown(record.record_id), input_name, record.length, record.virus_score, record.scored_chunks, evidence
+        )
         if len(self.strongest) < STRONGEST_KEPT or hit.rank < self.strongest[-1].rank:
             self._keep_strongest([hit])
 

@@ -16,7 +16,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.output_options import Cutoffs
 from virnucpro_tasks.jobs.progress import Times
-from virnucpro_tasks.output.records import RECORDS
+from virnucpro_tasks.output.records import RECORDS, SCORE_COLUMN, score_column
 from virnucpro_tasks.output.selection import SelectedRecord, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
@@ -49,13 +49,14 @@ class Report(msgspec.Struct, frozen=True):
 class Results:
     """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not.
 
-    `files` are all that the job wrote.
+    `files` are all that the job wrote, `score` is the column of the table by which records are called.
     """
 
     table: Path
     files: Sequence[Path]
     inputs: Sequence[ReportedInput]
     others: Sequence[ReportedInput] = ()
+    score: str = SCORE_COLUMN
 
 
 def open_results(folder: Path) -> Results:
@@ -82,7 +83,9 @@ def open_results(folder: Path) -> Results:
         raise InputError("it is not as it was written", file=str(table), hint="copy the results again")
     inputs = [entry for entry in report.inputs if sample in ("", entry.sample)]
     files = [root / name for name in (*report.sha256, *report.times.sha256, COMMIT_MARK, LOG_FILE)]
-    return Results(table, files, inputs, [entry for entry in report.inputs if entry not in inputs])
+    with table.open("rb") as handle:
+        score = score_column(handle.readline().decode(errors="replace").split())
+    return Results(table, files, inputs, [entry for entry in report.inputs if entry not in inputs], score)
 
 
 def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]:
@@ -149,7 +152,7 @@ def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
     with table.open("rb") as handle, io.TextIOWrapper(handle, encoding="latin-1", newline="") as text:
         rows = csv.reader(text, delimiter="\t")
         header = next(rows, [])
-        names = ("record_id", "length", "status", "chunks", "scored_fraction", "mean_viral_score", "call")
+        names = ("record_id", "length", "status", "chunks", "scored_fraction", score_column(header), "call")
         if missing := [name for name in names if name not in header]:
             raise InputError(f"it has no column {missing[0]!r}", file=str(table))
         record_id, length, status, chunks, fraction, score, call = map(header.index, names)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from virnucpro_tasks.classifier.record_score import RecordLogOdds, joined_log_odds, records_log_odds
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
@@ -122,6 +123,11 @@ def scored_coverage() -> Any:
     return _field(_coverage, _joined_coverage)
 
 
+def log_odds_of_record() -> Any:
+    """A field with the RecordLogOdds of the scored frames."""
+    return _field(_log_odds, joined_log_odds)
+
+
 def gathered(kind: type[T], rows: ScoredRows) -> Iterable[T]:
     """The records of one shard in order, as instances of `kind`; of the first and the last it may hold a part only."""
     if not len(rows):
@@ -161,3 +167,9 @@ def _coverage(by: RecordRows) -> Iterable[Coverage]:
 def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:
     overlap = max(0, one.ends - other.begins) if NO_BOUND not in (one.ends, other.begins) else 0
     return Coverage(one.bases + other.bases - overlap, one.begins, other.ends)
+
+
+def _log_odds(by: RecordRows) -> Iterable[RecordLogOdds]:
+    found = by.rows.scores
+    frames, totals = (np.add.reduceat(values, by.firsts) for values in (found.frames, found.log_odds_sum))
+    return records_log_odds(by.rows.record_score, frames, totals)

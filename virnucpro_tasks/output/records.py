@@ -13,7 +13,8 @@ from operator import attrgetter
 from os import fsencode
 from typing import Any
 
-from virnucpro_tasks.classifier.consensus import mean_virus_score, record_is_virus
+from virnucpro_tasks.classifier.consensus import mean_virus_score
+from virnucpro_tasks.classifier.record_score import RecordLogOdds
 from virnucpro_tasks.output.evidence import Evidence, evidence_of
 from virnucpro_tasks.output.fields import (
     calls,
@@ -33,6 +34,7 @@ from virnucpro_tasks.output.merge_rules import (
     first_with,
     gathered,
     largest,
+    log_odds_of_record,
     merged,
     scored_coverage,
     summed,
@@ -40,6 +42,9 @@ from virnucpro_tasks.output.merge_rules import (
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.table import Column, TableStyle, table_of
 from virnucpro_tasks.reads.tables import Status
+
+SCORE_COLUMN, EARLIER_SCORE_COLUMN = "virus_score", "mean_viral_score"
+"""The column with the score that a record is called by, and the one of tables of versions before 0.6."""
 
 MATE_MEANING = "1 or 2 for the reads of a pair, which have one id; only there if the input has pairs"
 
@@ -68,6 +73,7 @@ class RecordSummary:
     virus_chunks: int = summed(lambda rows: rows.scores.is_virus)
     frames: int = summed(lambda rows: rows.scores.frames)
     virus_sum: int = summed(lambda rows: rows.scores.virus_sum)
+    score: RecordLogOdds = log_odds_of_record()
     highest: float = largest(lambda rows: rows.scores.highest_virus)
     coverage: Coverage = scored_coverage()
 
@@ -91,13 +97,18 @@ class RecordSummary:
         return mean_virus_score(self.virus_sum, self.frames)
 
     @property
+    def virus_score(self) -> float:
+        """P(virus) of the record; NaN if no frame is scored."""
+        return self.score.score
+
+    @property
     def is_virus(self) -> bool:
-        return record_is_virus(self.virus_sum, self.frames)
+        return self.score.is_virus
 
     @property
     def call(self) -> bool | None:
         """Whether the record is called a virus; None if it has no score."""
-        return self.is_virus if self.status == Status.SCORED else None
+        return self.is_virus if self.score.is_scored else None
 
     @property
     def evidence(self) -> Evidence | None:
@@ -178,8 +189,8 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     Column("virus_chunks", "scored chunks called virus", integers, _each("virus_chunks")),
     Column("scored_fraction", "share of the bases that lie in scored chunks", fractions, _each("scored_fraction")),
     Column("highest_viral_score", "highest P(virus) of any scored frame", scores, _each("highest_score")),
-    Column("mean_viral_score", "mean P(virus) of all scored frames", scores, _each("mean")),
-    Column("call", "`virus` if the mean is at least 0.5, else `others`", calls, _each("call")),
+    Column(EARLIER_SCORE_COLUMN, "mean P(virus) of all scored frames", scores, _each("mean")),
+    Column("call", "`virus` if `virus_score` is at least 0.5, else `others`", calls, _each("call")),
     Column(
         "reason",
         "why the record, or some of its chunks, has no score",
@@ -198,6 +209,12 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
         "evidence", "`high`, `medium` or `low`: how much of the record its score rests on", names, _each("evidence")
     ),
     Column(
+        SCORE_COLUMN,
+        "P(virus) of the record, from the log-odds of its scored frames and their number",
+        scores,
+        _each("virus_score"),
+    ),
+    Column(
         "partial_frame_chunks",
         "chunks without an open frame whose longest segment is scored; only there with `--coverage segments`",
         integers,
@@ -205,6 +222,12 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
         lambda style: style.has_segments,
     ),
 )
+
+
+def score_column(names: Sequence[str]) -> str:
+    """The name of the column with the score that records are called by, of those that a table has."""
+    return SCORE_COLUMN if SCORE_COLUMN in names else EARLIER_SCORE_COLUMN
+
 
 RECORDS = table_of(
     RECORD_COLUMNS, name="records.tsv", meaning="one row for every input record, in input order", is_joined=True

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.jobs.staging import StagedInput
@@ -39,6 +40,7 @@ SHORT_SHARE = 0.5
 def run_report(
     spec: JobSpec,
     description: BundleDescription,
+    record_score: RecordScore,
     plan: Plan,
     counts: ResultCounts,
     *,
@@ -63,7 +65,7 @@ def run_report(
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "incomplete": incomplete > 0,
         "demonstration": description.demonstration,
-        "warnings": warnings(spec, description, plan, counts, samples=samples) + left_out(spec, digests),
+        "warnings": warnings(spec, description, record_score, plan, counts, samples=samples) + left_out(spec, digests),
         "problems": counts.problems,
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
@@ -76,6 +78,7 @@ def run_report(
             "nucleotide": description.nucleotide_model,
             "protein": description.protein_model,
             "head": description.head,
+            "record_score": record_score.formula if description.has_head else None,
             "licences": description.licences,
         },
         "counts": {
@@ -178,6 +181,7 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
 def warnings(
     spec: JobSpec,
     description: BundleDescription,
+    record_score: RecordScore,
     plan: Plan,
     counts: ResultCounts,
     *,
@@ -204,6 +208,11 @@ def warnings(
     if spec.parameters.chunk_length != description.chunk_length:
         found.append(
             f"chunks are {spec.parameters.chunk_length} bases long, the head was trained on {description.chunk_length}"
+        )
+    if not record_score.is_fitted:
+        found.append(
+            "the head has no values for the score of a record: virus_score follows from the sum of the log-odds of its "
+            "frames by the root of their number, and is no calibrated probability"
         )
     scored = counts.records[Status.SCORED]
     if scored and counts.short_records > SHORT_SHARE * scored:

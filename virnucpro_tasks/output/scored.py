@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from virnucpro_tasks.classifier.consensus import ChunkScores, chunk_scores
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.output.fields import integers, scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
 from virnucpro_tasks.shards.engine_stats import EngineStats
@@ -30,7 +31,8 @@ class ScoredShard:
 
     `chunks` and `frames` are its tables, of which the second may lack the sequences; `scores` (frames, 2) float32 holds
     P(others), P(virus). `quarantined` (frames,) tells which frames could not be computed, and `reasons` why, by record
-    ordinal; a chunk with such a frame is quarantined. `stats` are of the engine that computed its vectors.
+    ordinal; a chunk with such a frame is quarantined. `stats` are of the engine that computed its vectors, and
+    `record_score` is the rule by which the head scores records.
     """
 
     chunks: pa.Table
@@ -39,6 +41,7 @@ class ScoredShard:
     quarantined: npt.NDArray[np.bool_]
     reasons: Mapping[int, str]
     stats: EngineStats = field(default_factory=EngineStats)
+    record_score: RecordScore = RecordScore()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class ScoredRows:
     `reasons` go with it. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
     `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
     of each scored frame to which row it belongs, its name and its scores. Segments are no frames here: `segment_rows`
-    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus).
+    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus). `record_score` is
+    that of the shard.
     """
 
     inputs: list[int]
@@ -72,6 +76,7 @@ class ScoredRows:
     frame_scores: npt.NDArray[np.float32]
     segment_rows: npt.NDArray[np.int64]
     segment_scores: npt.NDArray[np.float32]
+    record_score: RecordScore
 
     @classmethod
     def of(cls, shard: ScoredShard) -> ScoredRows:
@@ -113,6 +118,7 @@ class ScoredRows:
             frame_scores=frame_scores,
             segment_rows=frame_rows[segments],
             segment_scores=shard.scores[segments],
+            record_score=shard.record_score,
         )
 
     def __len__(self) -> int:

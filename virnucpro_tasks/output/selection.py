@@ -50,7 +50,7 @@ def selected_records(
     """The records within the cutoffs, numbered from `first_record` of the job."""
     may_be_others = cutoffs.min_score != CALLED_SCORE
     candidates = [record for record in records if (may_be_others and record.call is not None) or record.call]
-    written_scores = scores([record.mean for record in candidates])
+    written_scores = scores([record.virus_score for record in candidates])
     written_fractions = fractions([record.scored_fraction for record in candidates])
     return [
         SelectedRecord(record.ordinal - first_record, record.length, record.chunks, score, record.record_id)

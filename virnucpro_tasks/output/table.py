@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Generic, TypeVar
 
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.models.bundle import BundleDescription
@@ -36,7 +37,7 @@ class TableStyle:
     With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
     `prefix` begins the names of tables that say so. `inputs` hold the records, of which those within `cutoffs` are
-    handed on.
+    handed on. `record_score` is the rule by which the head scores records.
     """
 
     dialect: str
@@ -51,6 +52,7 @@ class TableStyle:
     prefix: str = ""
     inputs: Sequence[ReadInput] = ()
     cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
+    record_score: RecordScore = RecordScore()
 
     def file(self, name: str) -> str:
         """The place of the table `name` in the folder of results."""
@@ -72,7 +74,9 @@ class Column(Generic[Rows]):
     is_there: Callable[[TableStyle], bool] = lambda style: True
 
 
-def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[str, TableStyle]:
+def table_styles(
+    job: Job, plan: Plan, description: BundleDescription, record_score: RecordScore
+) -> dict[str, TableStyle]:
     """How the tables of each sample of a job are written; without a sample sheet there is one, without a name."""
     spec, inputs = job.spec, job.inputs
     facts = {sample: [plan.facts(ordinal) for ordinal in ordinals] for sample, ordinals in spec.samples.items()}
@@ -89,6 +93,7 @@ def table_styles(job: Job, plan: Plan, description: BundleDescription) -> dict[s
             prefix=spec.parameters.outputs.prefix,
             inputs=[inputs[ordinal] for ordinal in spec.samples[sample]],
             cutoffs=spec.parameters.outputs.cutoffs,
+            record_score=record_score,
             first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
         )
         for sample, found in facts.items()

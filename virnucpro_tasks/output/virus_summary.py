@@ -25,9 +25,9 @@ VIRUS_SUMMARY_COLUMNS: tuple[Column[Rows], ...] = (
     _absent("genetic_code"),
     Column(
         "virus_score",
-        "`mean_viral_score` of `records.tsv`, with four decimals",
+        "`virus_score` of `records.tsv`, with four decimals",
         fractions,
-        lambda records, _: [record.mean for record in records],
+        lambda records, _: [record.virus_score for record in records],
     ),
     _absent("fdr"),
     _absent("n_hallmarks"),

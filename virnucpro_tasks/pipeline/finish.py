@@ -22,7 +22,7 @@ from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.output.table import table_styles
 from virnucpro_tasks.output.tables import file_places
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
-from virnucpro_tasks.pipeline.score import job_description
+from virnucpro_tasks.pipeline.score import job_description, job_record_score
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.report.derived import write_derived
@@ -85,7 +85,8 @@ def _write_results(job: Job, plan: Plan, *, processes: int) -> None:
 def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     started = time.time()
     description = job_description(job)
-    styles = table_styles(job, plan, description)
+    rule = job_record_score(job, description)
+    styles = table_styles(job, plan, description, rule)
     samples = {}
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:
@@ -108,6 +109,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     report = run_report(
         job.spec,
         description,
+        rule,
         plan,
         counts,
         samples=samples,

@@ -11,6 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from virnucpro_tasks.classifier.head import Head, load_head
+from virnucpro_tasks.classifier.head_files import read_record_score
+from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
@@ -112,6 +114,11 @@ def job_head(job: Job, description: BundleDescription) -> Head | None:
     if not description.has_head:
         return None
     return _from_bundle(job, lambda: load_head(Bundle(job.paths.bundle, description)))
+
+
+def job_record_score(job: Job, description: BundleDescription) -> RecordScore:
+    """The rule by which the head in the folder of `job` scores records. Raises BundleError if it was changed."""
+    return _from_bundle(job, lambda: read_record_score(Bundle(job.paths.bundle, description)))
 
 
 def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:

@@ -43,13 +43,14 @@ class PartMaker:
         paths, entry = self.job.paths, self.plan.shards[number]
         chunks = read_table(paths.chunks(number), sha256=entry.chunks_sha256)
         frames = read_frame_places(paths.frames(number), sha256=entry.frames_sha256)
+        rule = self.styles[sample_of(self.job, chunks)].record_score
         if not entry.frames:
-            return ScoredShard(chunks, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {})
+            return ScoredShard(chunks, frames, np.zeros((0, 2), np.float32), np.zeros(0, bool), {}, record_score=rule)
         found = read_valid_scores(paths.scores(number), embedding_key(self.job, entry.digest))
         if found is None:
             raise DamagedError(paths.scores(number))
         reasons = self._reasons(number, frames) if found.quarantined.any() else {}
-        return ScoredShard(chunks, frames, found.scores, found.quarantined, reasons, found.stats)
+        return ScoredShard(chunks, frames, found.scores, found.quarantined, reasons, found.stats, rule)
 
     def _reasons(self, number: int, frames: pa.Table) -> dict[int, str]:
         ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))

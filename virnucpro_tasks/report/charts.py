@@ -21,6 +21,7 @@ def chart_data(content: ReportContent) -> dict[str, Any]:
     outputs = content.run.get("parameters", {}).get("outputs", {})
     cutoffs = outputs.get("cutoffs", {})
     return {
+        "scale": "score: P(virus) of the record" if records.has_record_score else "score: mean P(virus)",
         "cutoff": CALL_CUTOFF,
         "kept": {"score": cutoffs.get("min_score", CALL_CUTOFF), "length": cutoffs.get("min_length", 0)},
         "histogram": dict(zip(CALLS, records.sums.scores.tolist(), strict=True)),

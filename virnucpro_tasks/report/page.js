@@ -87,7 +87,7 @@
       words: (name, value) => `${name} ${value}`,
       anchor: "middle",
     });
-    label(svg, xs[1], ys[0] + 38, "score: mean P(virus)", "end");
+    label(svg, xs[1], ys[0] + 38, data.scale, "end");
     label(svg, 4, 12, "records");
   }
 

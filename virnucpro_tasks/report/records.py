@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.output.evidence import LEAST, Evidence
+from virnucpro_tasks.output.records import SCORE_COLUMN, score_column
 from virnucpro_tasks.reads.tables import Status
-from virnucpro_tasks.report.rows import PLACE, RECORD_FIELDS, BestRows, read_rows
+from virnucpro_tasks.report.rows import PLACE, RECORD_FIELDS, BestRows, column_names, read_rows
 
-SCORE = "mean_viral_score"
-"""The column of records.tsv that is a record's score."""
+SCORE = "score"
+"""The column of the score by which records are called: `score_column` says which."""
 
 SCORE_BINS = 20
 LENGTH_BINS_A_DECADE = 20
@@ -118,8 +119,8 @@ class Records:
 
     `rows` are all in input order if they are no more than MOST_ROWS, else the strongest and the doubtful ones.
     `strongest` are called virus, by evidence and score, with low evidence only if none has more; `doubtful` are called
-    virus with low evidence, by length, and none of the strongest. `has_evidence` is False for tables of earlier
-    versions, whose evidence follows the present rule.
+    virus with low evidence, by length, and none of the strongest. `has_evidence` and `has_record_score` are False for
+    tables of earlier versions, whose evidence follows the present rule, and whose scores are means over frames.
     """
 
     sums: RecordSums
@@ -127,6 +128,7 @@ class Records:
     strongest: list[RecordRow]
     doubtful: list[RecordRow]
     has_evidence: bool
+    has_record_score: bool
 
     @property
     def has_all_rows(self) -> bool:
@@ -142,8 +144,8 @@ def read_records(table: Path, *, most_shown: int) -> Records:
         [(LEVEL, "ascending"), (SCORE, "descending"), ("scored_chunks", "descending"), ("length", "descending")],
     )
     doubtful = BestRows(DOUBTFUL_ROWS + most_shown, [("length", "descending"), (SCORE, "descending")])
-    has_evidence = True
-    for rows in _with_level(table):
+    has_evidence, column = True, score_column(column_names(table))
+    for rows in _with_score(_with_level(table), column):
         _require_possible(rows, table)
         sums.add(rows)
         has_evidence = has_evidence and rows["evidence"].null_count == 0
@@ -158,7 +160,9 @@ def read_records(table: Path, *, most_shown: int) -> Records:
     low = [row for row in map(_row, doubtful.rows()) if row.place not in places][:DOUBTFUL_ROWS]
     everything = [_row(row) for row in first.rows()] if sums.total <= MOST_ROWS else []
     some = {row.place: row for row in (*best, *low)}
-    return Records(sums, everything or list(some.values()), shown, low[:most_shown], has_evidence)
+    return Records(
+        sums, everything or list(some.values()), shown, low[:most_shown], has_evidence, column == SCORE_COLUMN
+    )
 
 
 def _with_level(table: Path) -> Iterator[pa.Table]:
@@ -173,13 +177,20 @@ def _with_level(table: Path) -> Iterator[pa.Table]:
         yield rows.append_column(LEVEL, level)
 
 
+def _with_score(batches: Iterable[pa.Table], column: str) -> Iterator[pa.Table]:
+    """The rows with SCORE, which is `column`."""
+    for rows in batches:
+        yield rows.append_column(SCORE, rows[column])
+
+
 def _require_possible(rows: pa.Table, table: Path) -> None:
     """Raise InputError for rows that a job does not write."""
     is_called = _places(rows["call"], CALLS) < len(CALLS)
     is_right = _places(rows["status"], STATUSES) < len(STATUSES)
     is_right &= rows["length"].to_numpy() >= 0
     is_right &= _is_share(rows["scored_fraction"].to_numpy())
-    is_right &= ~is_called | (_is_share(rows[SCORE].to_numpy()) & (rows["chunks"].to_numpy() > 0))
+    has_scores = _is_share(rows[SCORE].to_numpy()) & _is_share(rows["mean_viral_score"].to_numpy())
+    is_right &= ~is_called | (has_scores & (rows["chunks"].to_numpy() > 0))
     if not is_right.all():
         raise InputError("it has values that no record has: it was changed", file=str(table))
 

@@ -42,6 +42,7 @@ RECORD_FIELDS: Mapping[str, pa.DataType] = {
     "reason": TEXT,
     "description": TEXT,
     "evidence": TEXT,
+    "virus_score": SCORE,
 }
 """The columns of records.tsv that the report shows."""
 
@@ -57,8 +58,17 @@ CHUNK_FIELDS: Mapping[str, pa.DataType] = {
 }
 """The columns of chunks.tsv that the report shows."""
 
-OPTIONAL = frozenset({"sample", "mate", "description", "evidence"})
+OPTIONAL = frozenset({"sample", "mate", "description", "evidence", "virus_score"})
 """Columns that some tables lack, those of earlier versions among them."""
+
+
+def column_names(table: Path) -> list[str]:
+    """The names in the first line of a table. Raises InputError for a file that is missing."""
+    try:
+        with table.open("rb") as handle:
+            return handle.readline().decode(errors="replace").rstrip("\n").split("\t")
+    except FileNotFoundError as error:
+        raise InputError(cause_of(error).words, file=str(table)) from None
 
 
 def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
@@ -68,8 +78,7 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
     """
     numbers = [name for name, kind in fields.items() if kind == NUMBER and name not in OPTIONAL]
     try:
-        with table.open("rb") as handle:
-            names = handle.readline().decode(errors="replace").rstrip("\n").split("\t")
+        names = column_names(table)
         if missing := [name for name in fields if name not in OPTIONAL and name not in names]:
             raise InputError(f"this is no table of results: it has no column {missing[0]}", file=str(table))
         with csv.open_csv(
@@ -85,8 +94,6 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
                 places = pa.array(np.arange(before + 1, before + 1 + batch.num_rows), NUMBER)
                 yield pa.Table.from_batches([batch]).append_column(PLACE, places)
                 before += batch.num_rows
-    except FileNotFoundError as error:
-        raise InputError(cause_of(error).words, file=str(table)) from None
     except pa.ArrowInvalid as error:
         raise InputError(f"this is no table of results: {error}", file=str(table)) from None
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virnucpro_tasks.classifier.record_score import RecordScore
+from virnucpro_tasks.heads.calibration import sigmoid
+from virnucpro_tasks.heads.metrics import calibration_error
+from virnucpro_tasks.heads.record_calibration import PRIOR_MEANS, cut_off, fit_record_score
+from virnucpro_tasks.models.sizes import FittedRecordScore
+
+TRUE = FittedRecordScore(intercept=0.4, slope=0.6, slope_per_log_frames=0.9)
+
+
+def records(number: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of log-odds, numbers of frames, and labels drawn with the probabilities of TRUE."""
+    random = np.random.default_rng(seed)
+    frames = random.integers(1, 60, number)
+    means = random.normal(0, 1, number)
+    virus = random.random(number) < sigmoid(RecordScore(TRUE).of_means(means, frames))
+    return means, frames, virus
+
+
+def groups_of(number: int) -> list[str]:
+    return [f"g{place}" for place in range(number)]
+
+
+def test_the_values_that_made_the_labels_are_found() -> None:
+    means, frames, virus = records(40_000, seed=1)
+    found = fit_record_score(means, frames, virus, groups_of(len(means)))
+    assert (found.slope, found.slope_per_log_frames) == pytest.approx((0.6, 0.9), abs=0.08)
+    # Weights make the classes alike: the intercept that they had is taken out.
+    share = virus.mean()
+    assert found.intercept == pytest.approx(0.4 - np.log(share / (1 - share)), abs=0.05)
+
+
+def test_scores_are_calibrated_on_other_records() -> None:
+    found = fit_record_score(*records(20_000, seed=2), groups_of(20_000))
+    means, frames, virus = records(20_000, seed=3)
+    scores = sigmoid(RecordScore(found).of_means(means, frames))
+    weights = np.where(virus, 0.5 / virus.mean(), 0.5 / (1 - virus).mean())
+    chosen = np.random.default_rng(4).choice(len(virus), len(virus), p=weights / weights.sum())
+    assert calibration_error(scores[chosen], virus[chosen]) < 0.02
+
+
+def test_few_groups_stay_near_the_mean_of_the_log_odds() -> None:
+    means, frames, virus = records(4_000, seed=5)
+    groups = [f"g{label}{place % 2}" for place, label in enumerate(virus)]
+    found = fit_record_score(means, frames, virus, groups)
+    many = fit_record_score(means, frames, virus, groups_of(len(means)))
+    away = [abs(np.array([it.slope, it.slope_per_log_frames]) - PRIOR_MEANS[1:]) for it in (found, many)]
+    assert (away[0] < 0.7 * away[1]).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_frames_that_say_virus_never_speak_against_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    virus = np.arange(30) % 2 == 0
+    found = fit_record_score(random.normal(0, 5, 30), random.integers(1, 99, 30), virus, groups_of(30))
+    assert found.slope >= 0 and found.slope_per_log_frames >= 0
+
+
+def test_records_of_a_group_count_as_one() -> None:
+    means, frames, virus = records(400, seed=6)
+    groups = groups_of(400)
+    once = fit_record_score(means, frames, virus, groups)
+    thrice = fit_record_score(*(np.repeat(values, 3) for values in (means, frames, virus)), np.repeat(groups, 3))
+    assert list(thrice.__struct_fields__) == list(once.__struct_fields__)
+    for name in once.__struct_fields__:
+        assert getattr(thrice, name) == pytest.approx(getattr(once, name), abs=1e-4)
+
+
+def test_log_odds_are_cut_off_as_in_results() -> None:
+    assert cut_off(np.array([-99.0, -3.0, 16.5])).tolist() == [-16, -3, 16]

@@ -1,0 +1,58 @@
+"""Calibration of the score of a record: of the records with a score of 0.8, about 80 % should be viruses.
+
+A logistic regression of the label on m and m·ln n, where m is the mean of the log-odds of a record's n frames. The part
+that calibrates the frames' scores serves here too: neither fit sees the records that trained the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virnucpro_tasks.classifier.log_odds import LARGEST_LOG_ODDS
+from virnucpro_tasks.classifier.record_score import log_counts
+from virnucpro_tasks.heads.weights import group_weights
+from virnucpro_tasks.models.sizes import FittedRecordScore
+
+PRIOR_MEANS = np.array([0.0, 1.0, 0.0])
+PRIOR_DEVIATIONS = np.array([0.5, 0.5, 0.5])
+"""Normal prior of intercept, slope and slope per logarithm of the number of frames: with few groups the score stays
+near the mean of the log-odds, which promises less than their sum.
+"""
+
+
+def cut_off(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds of frames (n,), cut off as in results."""
+    return np.clip(log_odds, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+
+
+def fit_record_score(
+    means: NDArray[np.float64], frames: NDArray[np.int64], virus: NDArray[np.bool_], groups: Sequence[str]
+) -> FittedRecordScore:
+    """The most probable values of the score of a record, from records with at least one frame each, (n,).
+
+    `means` are the mean log-odds of their frames, cut off by `cut_off`; `frames` how many these are. Weights are those
+    of `group_weights`: scores are probabilities where viruses are as frequent as others. The loss is convex, so that
+    there is one answer.
+    """
+    from scipy.optimize import minimize
+
+    weights, observations = group_weights(virus, groups)
+    features = np.stack([np.ones(len(means)), means, means * log_counts(frames)], axis=1)
+    signs = np.where(virus, 1.0, -1.0)
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = signs * (features @ values)
+        away = (values - PRIOR_MEANS) / PRIOR_DEVIATIONS
+        surprise = np.logaddexp(0, -margins)
+        slopes = -weights * signs * np.exp(-np.logaddexp(0, margins))
+        return (
+            float(observations * (weights @ surprise) + away @ away / 2),
+            observations * (slopes @ features) + away / PRIOR_DEVIATIONS,
+        )
+
+    bounds = [(None, None), (0, None), (0, None)]
+    found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
+    return FittedRecordScore(*(float(value) for value in found.x))
