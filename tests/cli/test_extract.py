@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from cli.conftest import Virnucpro
 from output.results_folder import make_results
+from output.tables import read_table
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
@@ -81,3 +85,19 @@ def test_nothing_is_replaced_unasked_and_neither_an_input_nor_the_table(
     assert there.read_text() == "mine"
     assert virnucpro("extract", results, tmp_path / "moved.fa", "-o", there, "--force").code == ExitCode.OK
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+
+
+def test_results_of_earlier_versions_are_taken_by_their_mean_and_that_is_said(
+    virnucpro: Virnucpro, finished: Job, tmp_path: Path
+) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(finished.paths.results, folder)
+    table = folder / "records.tsv"
+    table.write_bytes(b"".join(line.rsplit(b"\t", 1)[0] + b"\n" for line in table.read_bytes().splitlines()))
+    report = json.loads((folder / "run.json").read_text())
+    report["sha256"]["records.tsv"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    (folder / "run.json").write_text(json.dumps(report))
+    ended = virnucpro("extract", folder, "-o", "-", "--min-score", "0")
+    assert "of an earlier version: its scores are those of the column mean_viral_score" in " ".join(ended.err)
+    means = [row["mean_viral_score"] for row in read_table(table) if row["status"] == "scored"]
+    assert [line.split(" virus_score=")[1].split()[0] for line in ended.out if line.startswith(">")] == means
