@@ -16,6 +16,7 @@ from torch import float16
 from torch import save as torch_save
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.head_files import read_record_score
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.heads.bundles import HeadRequest, write_trained
 from virnucpro_tasks.heads.tensors import HeadTensors
@@ -23,8 +24,10 @@ from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, NO_HEAD, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.card import encoder_weights, weights_sha256
 from virnucpro_tasks.models.convert import convert_bundle
+from virnucpro_tasks.models.sizes import FittedRecordScore
 from virnucpro_tasks.models.verification import verify_bundle as verify
 
+RECORD_SCORE = FittedRecordScore(intercept=0.25, slope=1.5, slope_per_log_frames=0.5)
 REQUEST = HeadRequest(
     kind=HeadKind.LOGISTIC, hidden=1, seed=1, chunk_length=300, name="fitted", licence="MIT", intended_use="a test"
 )
@@ -57,7 +60,7 @@ def fitted(encoders: Bundle, tmp_path: Path) -> Bundle:
     }
     head = HeadTensors.linear(np.random.default_rng(1).standard_normal(HEAD.width), 0.5)
     card = {"head": {"chunk_length": 300}, "encoders": facts}
-    return write_trained(tmp_path / "fitted", encoders, head, REQUEST, card=card, head_name="logistic")
+    return write_trained(tmp_path / "fitted", encoders, head, RECORD_SCORE, REQUEST, card=card, head_name="logistic")
 
 
 @pytest.fixture
@@ -106,6 +109,7 @@ def test_a_head_goes_to_the_same_encoders_stored_otherwise(fitted: Bundle, conve
     vectors = np.random.default_rng(3).standard_normal((5, HEAD.width), dtype=np.float32)
     scores = [load_head(one).scores(vectors[:, :24], vectors[:, 24:]) for one in (moved, fitted)]
     np.testing.assert_array_equal(*scores)
+    assert read_record_score(moved).fitted == read_record_score(fitted).fitted == RECORD_SCORE
 
 
 def test_all_parts_may_come_from_bundles(fitted: Bundle, convert: Callable[..., Bundle]) -> None:

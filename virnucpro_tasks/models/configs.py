@@ -6,7 +6,14 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.jsonfile import read_struct
-from virnucpro_tasks.models.sizes import PUBLISHED_KIND, DnabertSizes, Esm2Sizes, HeadConfiguration, MlpConfiguration
+from virnucpro_tasks.models.sizes import (
+    PUBLISHED_KIND,
+    DnabertSizes,
+    Esm2Sizes,
+    FittedRecordScore,
+    HeadConfiguration,
+    MlpConfiguration,
+)
 
 CONFIG_FILE = "config.json"
 _AGAIN = "copy or convert the bundle again"
@@ -27,6 +34,12 @@ def check_configurations(folder: Path, *, nucleotide_width: int, protein_width: 
             read_struct(head, MlpConfiguration, hint=_AGAIN)
         _expect(head, "nucleotide_width", stated.nucleotide_width, nucleotide_width)
         _expect(head, "protein_width", stated.protein_width, protein_width)
+
+
+def fitted_record_score(head: Path) -> FittedRecordScore | None:
+    """The values for the score of a record that a head's folder holds, if it has any. Raises BundleError."""
+    file = head / CONFIG_FILE
+    return read_struct(file, HeadConfiguration, hint=_AGAIN).record_score if file.is_file() else None
 
 
 def _expect(file: Path, name: str, stated: int, expected: int) -> None:

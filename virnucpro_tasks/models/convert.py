@@ -30,6 +30,7 @@ from virnucpro_tasks.models.bundle import (
 )
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.card import Card, check_chunk_length, check_weights, encoder_weights, read_card, what_fits
+from virnucpro_tasks.models.configs import fitted_record_score
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle
@@ -119,6 +120,8 @@ def convert_bundle(
                 protein_width=esm2_sizes.width,
                 hidden=fitted.sizes.hidden,
                 classes=CLASSES,
+                # Only a head with a card was fitted here, and has a configuration of ours.
+                record_score=fitted_record_score(fitted.path) if card is not None else None,
             )
             _write_part(folder / "head", fitted.tensors, configuration, "fp32", fitted.path)
         if card is not None:
