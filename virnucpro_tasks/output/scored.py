@@ -52,8 +52,8 @@ class ScoredRows:
     `reasons` go with it. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
     `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
     of each scored frame to which row it belongs, its name and its scores. Segments are no frames here: `segment_rows`
-    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus). `record_score` is
-    that of the shard.
+    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus).
+    `record_score` is that of the shard.
     """
 
     inputs: list[int]
