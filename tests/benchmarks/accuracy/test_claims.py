@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.accuracy.claims import LEVEL, claim, scores_as_probabilities
+
+
+def calibrated(*, seed: int, count: int = 4_000) -> tuple[np.ndarray, np.ndarray]:
+    """Scores that are probabilities where viruses are half."""
+    random = np.random.default_rng(seed)
+    scores = random.uniform(0, 1, count)
+    return scores, random.random(count) < scores
+
+
+def test_running_means_over_the_ranking() -> None:
+    scores = np.array([0.2, 0.9, 0.5, 0.9])
+    np.testing.assert_allclose(scores_as_probabilities(scores), [1.5 / 4, 0.1, 0.7 / 3, 0.1])
+
+
+def test_calibrated_scores_claim_the_truth_where_viruses_are_half_and_not_where_they_are_few() -> None:
+    scores, virus = calibrated(seed=1)
+    half, few = (
+        claim(scores, virus, estimate=scores_as_probabilities, prevalence=share, seed=1) for share in (0.5, 0.05)
+    )
+    assert half.true_rate == pytest.approx(LEVEL, abs=0.02) and half.refused == 0
+    assert few.true_rate is not None and few.true_rate > 0.5
+    assert few.records == round((~virus).sum() / 0.95) and few.draws == 50
+
+
+def test_a_rate_that_knows_the_prevalence_is_true_there_too() -> None:
+    # Sharper scores than the uniform ones, of which hardly any is high enough where viruses are few.
+    random = np.random.default_rng(2)
+    scores = random.beta(0.2, 0.2, 8_000)
+    virus = random.random(8_000) < scores
+    prior = 0.05
+
+    def shifted(values: np.ndarray) -> np.ndarray:
+        viral, other = values * prior, (1 - values) * (1 - prior)
+        return scores_as_probabilities(viral / (viral + other))
+
+    found = claim(scores, virus, estimate=shifted, prevalence=prior, seed=1)
+    assert found.true_rate == pytest.approx(LEVEL, abs=0.05)
+
+
+def test_refusals_and_jobs_without_a_selection_are_counted() -> None:
+    scores, virus = calibrated(seed=3, count=200)
+    refused = claim(scores, virus, estimate=lambda _: None, prevalence=0.05, seed=1, draws=7)
+    assert (refused.refused, refused.true_rate, refused.recall, refused.selected) == (7, None, None, 0)
+    empty = claim(scores, virus, estimate=np.ones_like, prevalence=0.05, seed=1, draws=7)
+    assert (empty.refused, empty.true_rate, empty.recall) == (0, None, 0)
+    assert empty.as_dict()["true_rate"] is None and empty.as_dict()["claimed"] == 0.1
+
+
+def test_viruses_without_a_score_count_in_the_recall() -> None:
+    scores, virus = np.array([0.99] * 50 + [0.01] * 50), np.array([True] * 50 + [False] * 50)
+    scores[:25] = np.nan
+    found = claim(scores, virus, estimate=scores_as_probabilities, prevalence=0.5, seed=1)
+    assert found.recall == 0.5 and found.true_rate == 0
