@@ -11,71 +11,40 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.accuracy.answers import Answers
-from benchmarks.accuracy.claims import ESTIMATES, PREVALENCES, claim
-from benchmarks.accuracy.cut import Contig, Lengths, cut_contigs, write_contigs
+from benchmarks.accuracy.claims import ESTIMATES, OWN, PREVALENCES, claim, own_claim
+from benchmarks.accuracy.cut import Contig, cut_contigs, whole_records, write_contigs
 from benchmarks.accuracy.measures import rows
+from benchmarks.accuracy.options import parser
 from benchmarks.accuracy.parts import ALL, PAIRS
 from benchmarks.accuracy.picture import write_picture
-from benchmarks.accuracy.sources import Columns, read_kinds, read_sources
+from benchmarks.accuracy.sources import Columns, Source, read_kinds, read_sources
 from benchmarks.accuracy.splits import judged
 from benchmarks.accuracy.table import markdown, write_tsv
 from benchmarks.accuracy.tool_scores import ToolScores
 from benchmarks.accuracy.tools import READERS, Tool, other_tools, our_tools
 from virnucpro_tasks.errors import InputError, OutputError, VirnucproError
 from virnucpro_tasks.heads.baselines import LONGEST_OPEN_FRAME, baseline_scores
-from virnucpro_tasks.heads.cutoffs import DEFAULT_PREVALENCE
 from virnucpro_tasks.heads.metrics import THRESHOLD
 
-KINDS = Path(__file__).with_name("kinds.tsv")
 OURS = {"demonstration": "--bundle demo"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns an exit code of `virnucpro`."""
-    options = _parser().parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     try:
         _run(options)
     except VirnucproError as error:
         print(f"accuracy: error: {error}", file=sys.stderr)
         return int(error.exit_code)
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accuracy",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("fasta", nargs="+", type=Path, help="labelled sequences, FASTA or FASTQ, maybe compressed")
-    add("--labels", type=Path, action="append", required=True, help="table with id, label, group, …; may be repeated")
-    add("--output", type=Path, required=True, help="a new folder")
-    add("--group", default="group", metavar="COLUMN", help="column of groups; records of one are alike")
-    add("--group-without", default="", metavar="PATTERN", help="regular expression: what begins here is cut off groups")
-    add("--taxon", default="taxon", metavar="COLUMN", help="column of taxa, from which kinds follow")
-    add("--kinds", type=Path, default=KINDS, help="table with the columns taxon and kind")
-    add("--lengths", nargs="+", type=Lengths.parse, default=[Lengths.parse(text) for text in ("300-5000", "500")])
-    add("--count", type=int, default=1_200, help="contigs of each of --lengths, half of them viral")
-    add("--seed", type=int, default=1)
-    add("--genera", type=Path, help="judge these genera alone (a file, one a line)")
-    add("--not-genera", type=Path, help="judge none of these genera, such as those that a bundle learnt from")
-    add("--after", default="", metavar="DATE", help="judge records dated after this alone")
-    add("--ours", action="append", default=[], metavar="NAME=ARGUMENTS", help="of virnucpro predict; may be repeated")
-    add("--results", action="append", default=[], metavar="NAME=PROGRAM=PATH", help="results that are there already")
-    add("--genomad-database", type=Path)
-    add("--threads", type=int, default=2, help="for other tools")
-    add("--no-baselines", action="store_true")
-    add("--only-cut", action="store_true", help="write the contigs and stop")
-    add("--prevalence", type=float, default=DEFAULT_PREVALENCE, help="share of viruses for false discoveries")
-    return parser
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -91,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
         not_genera=_lines(options.not_genera) if options.not_genera else (),
         after=options.after,
     )
-    contigs = list(cut_contigs(sources, options.lengths, count=options.count, seed=options.seed))
+    contigs = whole_records(sources) if options.whole else list(_cut(sources, options))
     options.output.mkdir(parents=True)
     fasta, _ = write_contigs(options.output, contigs)
     print(f"{len(contigs)} contigs of {len({contig.source.group for contig in contigs})} groups in {fasta}")
@@ -109,6 +78,12 @@ def _run(options: argparse.Namespace) -> None:
     left_out = [tool for tool in tools if isinstance(tool, str)]
     _write(options.output, measured, claims, answers, left_out)
     print(markdown([row for row in measured if row["part"] in (ALL, *PAIRS)]), *left_out, sep="\nLeft out: ")
+
+
+def _cut(sources: Sequence[Source], options: argparse.Namespace) -> Iterator[Contig]:
+    return cut_contigs(
+        sources, options.lengths, count=options.count, seed=options.seed, viral_share=options.viral_share
+    )
 
 
 def _told(results: Sequence[str]) -> dict[str, ToolScores]:
@@ -153,7 +128,10 @@ def _baselines(contigs: Sequence[Contig], *, seed: int) -> dict[str, Answers]:
 
 
 def _claims(contigs: Sequence[Contig], answers: dict[str, Answers], *, seed: int) -> list[dict[str, Any]]:
-    """A row for each tool, range of lengths, way to a rate of false discoveries, and prevalence."""
+    """A row for each tool, range of lengths, way to a rate of false discoveries, and prevalence.
+
+    First comes the tool's own rate, if it tells one, at the share of viruses that there is.
+    """
     found = []
     for lengths in dict.fromkeys(contig.lengths for contig in contigs):
         chosen = np.array([contig.lengths == lengths for contig in contigs], dtype=bool)
@@ -161,10 +139,13 @@ def _claims(contigs: Sequence[Contig], answers: dict[str, Answers], *, seed: int
             if answer.only_ranks:
                 continue
             told = answer.part(chosen)
+            about = {"lengths": lengths, "tool": tool}
+            if not np.isnan(told.fdr).all():
+                found.append(about | {"estimate": OWN} | own_claim(told.fdr, told.virus).as_dict())
             for name, estimate in ESTIMATES.items():
                 for prevalence in PREVALENCES:
                     values = claim(told.scores, told.virus, estimate=estimate, prevalence=prevalence, seed=seed)
-                    found.append({"lengths": lengths, "tool": tool, "estimate": name} | values.as_dict())
+                    found.append(about | {"estimate": name} | values.as_dict())
     return found
 
 

@@ -16,6 +16,8 @@ Estimate = Callable[[Floats], Floats | None]
 PREVALENCES = (0.01, 0.05, 0.5)
 LEVEL = 0.10
 DRAWS = 50
+OWN = "the tool's own"
+"""Name of the rate that a tool tells with its scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,20 @@ def claim(
         selected=selected / kept if kept else 0.0,
         true_rate=1 - found / selected if selected else None,
         recall=found / wanted if wanted else None,
+    )
+
+
+def own_claim(fdr: Floats, virus: NDArray[np.bool_]) -> Claim:
+    """What the tool's own rates (n,), NaN where it tells none, turned out to be in the one job that there is."""
+    chosen = virus[np.nan_to_num(fdr, nan=np.inf) <= LEVEL]
+    return Claim(
+        prevalence=round(float(virus.mean()), 4),
+        records=len(virus),
+        draws=1,
+        refused=0,
+        selected=len(chosen),
+        true_rate=float(1 - chosen.mean()) if len(chosen) else None,
+        recall=float(chosen.sum() / virus.sum()) if virus.any() else None,
     )
 
 

@@ -20,6 +20,9 @@ from virnucpro_tasks.heads.strands import reverse_complement
 MOST_UNKNOWN = 0.02
 """Largest share of letters other than A, C, G and T in a contig."""
 
+WHOLE = "whole"
+"""Stands for a range of lengths where records are not cut."""
+
 _TRIES = 10_000
 _LENGTHS = re.compile(r"(\d+)(?:-(\d+))?")
 COLUMNS = ("id", "label", "group", "taxon", "kind", "lengths", "length", "source", "start", "end", "strand")
@@ -58,18 +61,28 @@ class Contig:
     sequence: bytes
 
 
-def cut_contigs(sources: Sequence[Source], lengths: Sequence[Lengths], *, count: int, seed: int) -> Iterator[Contig]:
-    """Yield `count` contigs of each range of lengths, others and viruses by turns.
+def cut_contigs(
+    sources: Sequence[Source], lengths: Sequence[Lengths], *, count: int, seed: int, viral_share: float = 0.5
+) -> Iterator[Contig]:
+    """Yield `count` contigs of each range of lengths, of which a share `viral_share`, evenly spread, is viral.
 
     The length is drawn first (log-uniform in its range), then a group of the class (each the same chance), a record of
     it and a start (all places of the group the same), and a strand. What is too short, or has too many unknown bases,
     is drawn again. Raises InputError if nothing of a class is long enough.
     """
-    for number, wanted in enumerate(lengths):
-        random = np.random.default_rng([seed, number])
+    for place, wanted in enumerate(lengths):
+        random = np.random.default_rng([seed, place])
         groups = {virus: _by_group(sources, virus=virus) for virus in (False, True)}
-        for place in range(count):
-            yield _cut(groups[place % 2 == 1], wanted, random, virus=place % 2 == 1, number=place + 1)
+        for number in range(1, count + 1):
+            virus = _viruses_among(number, viral_share) > _viruses_among(number - 1, viral_share)
+            yield _cut(groups[virus], wanted, random, virus=virus, number=number)
+
+
+def whole_records(sources: Sequence[Source]) -> list[Contig]:
+    """Each source as one contig with its id, for sequences that are contigs already."""
+    return [
+        Contig(source.record_id, WHOLE, source, 1, len(source.sequence), "+", source.sequence) for source in sources
+    ]
 
 
 def write_contigs(folder: Path, contigs: Sequence[Contig]) -> tuple[Path, Path]:
@@ -86,6 +99,11 @@ def write_contigs(folder: Path, contigs: Sequence[Contig]) -> tuple[Path, Path]:
             place = (len(contig.sequence), source.record_id, contig.start, contig.end, contig.strand)
             writer.writerow((*described, *place))
     return fasta, table
+
+
+def _viruses_among(contigs: int, share: float) -> int:
+    # The product of a share such as 0.1 may be just below a whole number.
+    return math.floor(contigs * share + 1e-9)
 
 
 def _by_group(sources: Sequence[Source], *, virus: bool) -> list[list[Source]]:

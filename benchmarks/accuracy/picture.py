@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,15 +18,19 @@ from virnucpro_tasks.heads.metrics import length_classes
 
 def write_picture(path: Path, rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Answers]) -> None:
     """Write an SVG. Parts with fewer than 20 contigs are left out; AUROC has its interval."""
-    figure = Figure(figsize=(13, 5), layout="constrained")
+    figure = Figure(figsize=(13, 5.5), layout="constrained")
     by_length, by_kind = figure.subplots(1, 2)
-    _draw_lengths(by_length, rows)
-    _draw_kinds(by_kind, answers)
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    colours = {tool: f"C{number}" for number, tool in enumerate(answers)}
+    _draw_lengths(by_length, rows, colours)
+    _draw_kinds(by_kind, {tool: told for tool, told in answers.items() if not told.only_ranks}, colours)
+    figure.legend(*by_length.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
+    # The names of its elements are random without a salt.
+    with rc_context({"svg.hashsalt": "accuracy"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def _draw_lengths(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A point with its interval for each tool, length class and range of lengths."""
+def _draw_lengths(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:
+    """Draw a point with its interval for each tool, length class and range of lengths."""
     lengths = [name for name, _ in length_classes(np.array([1, 500, 1_000, 3_000, 10_000]))]
     wanted = [row for row in rows if row["part"] in ("all", *lengths) and row["auroc"] is not None]
     names = list(dict.fromkeys(f"{row['lengths']}\n{row['part']}" for row in wanted))
@@ -37,17 +42,26 @@ def _draw_lengths(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         values = np.array([row["auroc"] for row in own])
         ends = np.array([row["auroc_95"] or (row["auroc"], row["auroc"]) for row in own]).reshape(-1, 2)
         errors = np.abs(ends.T - values)
-        axes.errorbar(np.array(places) + shift, values, errors, marker="o", linestyle="", capsize=2, label=tool)
+        axes.errorbar(
+            np.array(places) + shift,
+            values,
+            errors,
+            marker="o",
+            linestyle="",
+            capsize=2,
+            label=tool,
+            color=colours[tool],
+        )
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize="small")
     axes.axhline(0.5, color="gray", linestyle=":")
     axes.set(ylabel="AUROC, contigs without a score last", title="by length (bases)")
-    if tools:
-        axes.legend(fontsize="small")
 
 
-def _draw_kinds(axes: Axes, answers: Mapping[str, Answers]) -> None:
-    """A bar for each tool and kind: the share of its contigs that is called virus."""
-    first = next(iter(answers.values()))
+def _draw_kinds(axes: Axes, answers: Mapping[str, Answers], colours: Mapping[str, str]) -> None:
+    """Draw a bar for each tool and kind: the share of its contigs that is called virus."""
+    first = next(iter(answers.values()), None)
+    if first is None:
+        return
     classes = {contig.source.kind: contig.source.virus for contig in first.contigs}
     kinds = sorted(classes, key=lambda kind: (not classes[kind], kind))
     of_kind = {kind: np.array([contig.source.kind == kind for contig in first.contigs]) for kind in kinds}
@@ -55,7 +69,7 @@ def _draw_kinds(axes: Axes, answers: Mapping[str, Answers]) -> None:
     width = 0.8 / max(len(answers), 1)
     for number, (tool, told) in enumerate(answers.items()):
         shares = [told.calls[of_kind[kind]].mean() for kind in kinds]
-        axes.bar(np.arange(len(kinds)) + number * width - 0.4 + width / 2, shares, width, label=tool)
+        axes.bar(np.arange(len(kinds)) + number * width - 0.4 + width / 2, shares, width, color=colours[tool])
     labels = [f"{kind}\n({int(of_kind[kind].sum())}, {'virus' if classes[kind] else 'other'})" for kind in kinds]
     axes.set_xticks(range(len(kinds)), labels, rotation=45, ha="right", fontsize="small")
     axes.set(ylabel="share of contigs called virus", ylim=(0, 1), title="by kind (all contigs)")

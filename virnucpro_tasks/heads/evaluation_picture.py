@@ -23,6 +23,7 @@ def write_picture(
     diagram above the number of viruses and others in each tenth of the scale. One class, or no records, has no curve.
     """
     # Imported here: a client has no matplotlib.
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -30,7 +31,9 @@ def write_picture(
     _draw_curves(axes["roc"], found, baselines)
     _draw_reliability(axes["reliability"], axes["counts"], found)
     figure.suptitle(title)
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    # The names of its elements are random without a salt.
+    with rc_context({"svg.hashsalt": "evaluation"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def _draw_curves(axes: Any, found: ScoredRecords, baselines: Mapping[str, NDArray[np.float64]]) -> None:

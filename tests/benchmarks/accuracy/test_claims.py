@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.claims import LEVEL, claim, scores_as_probabilities
+from benchmarks.accuracy.claims import LEVEL, claim, own_claim, scores_as_probabilities
 
 
 def calibrated(*, seed: int, count: int = 4_000) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +50,14 @@ def test_refusals_and_jobs_without_a_selection_are_counted() -> None:
     empty = claim(scores, virus, estimate=np.ones_like, prevalence=0.05, seed=1, draws=7)
     assert (empty.refused, empty.true_rate, empty.recall) == (0, None, 0)
     assert empty.as_dict()["true_rate"] is None and empty.as_dict()["claimed"] == 0.1
+
+
+def test_the_rate_that_a_tool_tells_is_held_against_the_truth() -> None:
+    fdr = np.array([0.01, 0.05, 0.1, 0.2, np.nan, np.nan])
+    found = own_claim(fdr, np.array([True, False, True, True, True, False]))
+    assert (found.selected, found.true_rate, found.recall) == (3, pytest.approx(1 / 3), 0.5)
+    assert found.prevalence == pytest.approx(4 / 6, abs=1e-4)
+    assert own_claim(fdr[3:], np.array([True, True, False])).true_rate is None
 
 
 def test_viruses_without_a_score_count_in_the_recall() -> None:

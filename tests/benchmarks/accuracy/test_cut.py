@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.cut import Lengths, cut_contigs, write_contigs
+from benchmarks.accuracy.cut import Lengths, cut_contigs, whole_records, write_contigs
 from benchmarks.accuracy.sources import Source
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.heads.strands import reverse_complement
@@ -59,10 +59,23 @@ def test_lengths_are_log_uniform(sources: list[Source]) -> None:
     assert 0.44 < np.mean(np.array(lengths) < 600) < 0.56
 
 
+@pytest.mark.parametrize(("share", "viruses"), [(0.01, 3), (0.1, 30), (0.5, 150), (0.9, 270)])
+def test_the_share_of_viruses_is_as_asked(share: float, viruses: int, sources: list[Source]) -> None:
+    contigs = list(cut_contigs(sources, BOTH[1:], count=300, seed=1, viral_share=share))
+    assert sum(contig.source.virus for contig in contigs) == viruses
+    assert sum(contig.source.virus for contig in contigs[:100]) == viruses / 3
+
+
 @pytest.mark.parametrize("text", ["", "5k", "0", "500-300", "1-2-3"])
 def test_lengths_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="length"):
         Lengths.parse(text)
+
+
+def test_records_that_are_contigs_are_taken_whole(sources: list[Source]) -> None:
+    contigs = whole_records(sources[:3])
+    assert [(one.contig_id, one.sequence) for one in contigs] == [(s.record_id, s.sequence) for s in sources[:3]]
+    assert [(one.start, one.end) for one in contigs] == [(1, len(source.sequence)) for source in sources[:3]]
 
 
 def test_contigs_and_their_table_are_written(tmp_path: Path, sources: list[Source]) -> None:

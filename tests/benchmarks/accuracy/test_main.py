@@ -42,8 +42,8 @@ def test_results_that_are_there_are_judged_beside_baselines(
     assert "Left out: Jaeger: jaeger is not on PATH" in shown
     one, two = tmp_path / "one", tmp_path / "two"
     assert {path.name for path in one.iterdir()} == FILES | {"tools.json"}
-    # The same arguments give the same files; ids of elements in a picture are random.
-    for name in (FILES | {"tools.json"}) - {"accuracy.svg"}:
+    # The same arguments give the same files.
+    for name in FILES | {"tools.json"}:
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     with (one / "accuracy.tsv").open(newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
@@ -80,6 +80,11 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
 ) -> None:
     assert main(arguments(labelled, tmp_path / "out", *more)) == ExitCode.BAD_INPUT
     assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_records_that_are_contigs_are_not_cut(labelled: tuple[Path, Path], tmp_path: Path) -> None:
+    assert main(arguments(labelled, tmp_path / "out", "--whole", "--only-cut")) == ExitCode.OK
+    assert (tmp_path / "out" / "contigs.fasta").read_bytes() == labelled[0].read_bytes()
 
 
 def test_results_are_not_written_over(labelled: tuple[Path, Path], tmp_path: Path) -> None:
