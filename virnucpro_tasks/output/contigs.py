@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from virnucpro_tasks.classifier.contig_call import ContigCalls, ContigEvidence, contig_calls, contig_evidence
-from virnucpro_tasks.output.fields import SEPARATOR, csv_texts, decimals, integers, names
+from virnucpro_tasks.output.fields import csv_texts, decimals, integers, names
 from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import ScoredRows
@@ -129,20 +129,14 @@ CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
     ),
 )
 
-_ALL_ROWS = table_of(
+CONTIGS = table_of(
     CONTIG_COLUMNS,
     name="contigs.tsv",
     meaning="one row for every record with a scored chunk, called as the Broad Institute's pipeline does it, in "
     "natural order of ids",
     is_prefixed=True,
+    sort_keys=lambda called: natural_keys(called.contigs.ids),
 )
 
-
-def _contig_lines(called: CalledContigs, style: TableStyle) -> list[bytes]:
-    keyed = zip(natural_keys(called.contigs.ids), _ALL_ROWS.lines(called, style), strict=True)
-    return [key + SEPARATOR + line for key, line in keyed]
-
-
-CONTIGS = replace(_ALL_ROWS, lines=_contig_lines, is_sorted=lambda style: True, has_sort_key=True)
 
 CONTIG_FILES = SpanFiles((CONTIGS,), contigs_of, settled_contigs, CalledContigs.of)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
 
 from virnucpro_tasks.output.evidence import Evidence
 from virnucpro_tasks.output.records import RecordSummary
@@ -13,6 +15,16 @@ from virnucpro_tasks.reads.tables import Status
 
 PROBLEMS_KEPT = 10
 STRONGEST_KEPT = 5
+
+CHUNK_COUNTS = {
+    Status.SCORED: "scored_chunks",
+    Status.NO_OPEN_FRAME: "no_open_frame_chunks",
+    Status.QUARANTINED: "quarantined_chunks",
+    Status.PARTIAL_FRAME: "partial_frame_chunks",
+}
+"""Fields of a record with its numbers of chunks by status."""
+
+_EVIDENCE_RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +40,12 @@ class Hit:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Sorts the strongest first: those of the highest evidence, and of these the highest score."""
-        return list(Evidence).index(self.evidence), -self.virus_score
+        return rank_of(self.evidence, self.virus_score)
+
+
+def rank_of(evidence: Evidence, score: float) -> tuple[int, float]:
+    """The key that sorts the strongest first: those of the highest evidence, and of these the highest score."""
+    return _EVIDENCE_RANKS[evidence], -score
 
 
 @dataclass(slots=True)
@@ -55,33 +71,41 @@ class ResultCounts:
     strongest: list[Hit] = field(default_factory=list)
     called: Counter[Status] = field(default_factory=Counter)
 
-    def count_record(self, record: RecordSummary, *, input_name: str, chunk_length: int) -> None:
-        self.records[record.status] += 1
-        self.called[record.status] += record.call is not None
-        self.chunks[Status.SCORED] += record.scored_chunks
-        self.chunks[Status.NO_OPEN_FRAME] += record.no_open_frame_chunks
-        self.chunks[Status.QUARANTINED] += record.quarantined_chunks
-        if record.partial_frame_chunks:
-            self.chunks[Status.PARTIAL_FRAME] += record.partial_frame_chunks
-        self.frames += record.frames
-        self.virus_records += record.is_virus
-        self.virus_chunks += record.virus_chunks
-        self.short_records += record.status == Status.SCORED and 2 * record.length < chunk_length
-        self.bases += record.length
-        if record.is_virus:
-            self._count_virus(record, input_name=input_name)
-        is_problem = record.status == Status.INVALID or record.quarantined_chunks > 0
-        if is_problem and len(self.problems) < PROBLEMS_KEPT:
-            self.problems.append(f"{input_name}, record {shown(record.record_id)!r}: {record.note}")
+    def count_records(self, records: Sequence[RecordSummary], *, input_names: Sequence[str], chunk_length: int) -> None:
+        """Count records; `input_names` are by input ordinal, `chunk_length` is in bases."""
+        statuses = [record.status for record in records]
+        self.records.update(statuses)
+        self.called.update(status for status, record in zip(statuses, records, strict=True) if record.call is not None)
+        for status, field_name in CHUNK_COUNTS.items():
+            if number := _sum(field_name, records):
+                self.chunks[status] += number
+        self.frames += _sum("frames", records)
+        self.virus_chunks += _sum("virus_chunks", records)
+        self.bases += _sum("length", records)
+        self.short_records += sum(
+            2 * record.length < chunk_length and record.status == Status.SCORED for record in records
+        )
+        for record in records:
+            if record.is_virus:
+                self._count_virus(record, input_name=input_names[record.input_ordinal])
+        if len(self.problems) < PROBLEMS_KEPT:
+            self._tell_problems(records, input_names)
+
+    def _tell_problems(self, records: Iterable[RecordSummary], input_names: Sequence[str]) -> None:
+        found = (it for it in records if it.status == Status.INVALID or it.quarantined_chunks > 0)
+        for record in islice(found, PROBLEMS_KEPT - len(self.problems)):
+            name = input_names[record.input_ordinal]
+            self.problems.append(f"{name}, record {shown(record.record_id)!r}: {record.note}")
 
     def _count_virus(self, record: RecordSummary, *, input_name: str) -> None:
         evidence = record.evidence or Evidence.LOW
+        self.virus_records += 1
         self.virus_bases += record.length
         self.virus_evidence[evidence] += 1
-        hit = Hit(
-            shown(record.record_id), input_name, record.length, record.virus_score, record.scored_chunks, evidence
-        )
-        if len(self.strongest) < STRONGEST_KEPT or hit.rank < self.strongest[-1].rank:
+        rank = rank_of(evidence, record.virus_score)
+        if len(self.strongest) < STRONGEST_KEPT or rank < self.strongest[-1].rank:
+            name = shown(record.record_id)
+            hit = Hit(name, input_name, record.length, record.virus_score, record.scored_chunks, evidence)
             self._keep_strongest([hit])
 
     def _keep_strongest(self, hits: Iterable[Hit]) -> None:
@@ -110,3 +134,8 @@ class ResultCounts:
         self.virus_bases += others.virus_bases
         self.virus_evidence.update(others.virus_evidence)
         self._keep_strongest(others.strongest)
+
+
+def _sum(name: str, records: Iterable[RecordSummary]) -> int:
+    """The sum of a field over records."""
+    return sum(map(attrgetter(name), records))

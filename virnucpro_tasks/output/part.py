@@ -53,8 +53,7 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
 def written_records(records: Sequence[RecordSummary], style: TableStyle) -> tuple[Lines, ResultCounts]:
     """Lines of RECORD_TABLES for complete records, and how many there are of each kind."""
     counts = ResultCounts()
-    for record in records:
-        counts.count_record(record, input_name=style.input_names[record.input_ordinal], chunk_length=style.chunk_length)
+    counts.count_records(records, input_names=style.input_names, chunk_length=style.chunk_length)
     return merged_lines(table.part(records, style) for table in RECORD_TABLES), counts
 
 

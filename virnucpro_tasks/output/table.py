@@ -162,14 +162,30 @@ def _joined(lines: list[bytes], sample: str) -> list[bytes]:
 
 
 def table_of(
-    columns: tuple[Column[Rows], ...], *, name: str, meaning: str, is_joined: bool = False, is_prefixed: bool = False
+    columns: tuple[Column[Rows], ...],
+    *,
+    name: str,
+    meaning: str,
+    is_joined: bool = False,
+    is_prefixed: bool = False,
+    sort_keys: Callable[[Rows], Iterable[bytes]] | None = None,
 ) -> Table[Rows]:
-    """A tab-separated table with a line for each row."""
+    """A tab-separated table with a line for each row; with `sort_keys` in the order of these."""
 
     def header(style: TableStyle) -> bytes:
         return header_line([column.name for column in columns if column.is_there(style)])
 
     def lines(rows: Rows, style: TableStyle) -> list[bytes]:
-        return table_lines(*(column.write(column.values(rows, style)) for column in columns if column.is_there(style)))
+        written = (column.write(column.values(rows, style)) for column in columns if column.is_there(style))
+        return table_lines(*((sort_keys(rows),) if sort_keys else ()), *written)
 
-    return Table(name, meaning, header, lines, is_joined=is_joined, is_prefixed=is_prefixed)
+    return Table(
+        name,
+        meaning,
+        header,
+        lines,
+        is_sorted=lambda style: sort_keys is not None,
+        is_joined=is_joined,
+        has_sort_key=sort_keys is not None,
+        is_prefixed=is_prefixed,
+    )
