@@ -49,7 +49,8 @@ class ScoredRows:
     """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
     Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
-    `reasons` go with it. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
+    `reasons` go with it. `chunk_ids` are the names that the existing tools give to chunks: record id, `_chunk_`, number
+    from 1. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
     `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
     of each scored frame to which row it belongs, its name and its scores. Segments are no frames here: `segment_rows`
     (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus).
@@ -65,6 +66,7 @@ class ScoredRows:
     chunks: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+    chunk_ids: list[bytes]
     start_texts: list[bytes]
     end_texts: list[bytes]
     mean_texts: list[bytes]
@@ -95,18 +97,20 @@ class ScoredRows:
         for row in np.flatnonzero(is_quarantined).tolist():
             reasons[row] = shard.reasons.get(chunks["record_ordinal"][row].as_py(), UNKNOWN_REASON)
         frame_scores = shard.scores[usable]
+        ids, numbers = chunks["record_id"].to_pylist(), _integers(chunks["chunk"])
         starts, ends = _integers(chunks["start"]), _integers(chunks["end"])
         gathered = chunk_scores(frame_scores, np.where(is_quarantined | is_partial, 0, counts))
         return cls(
             inputs=chunks["input_ordinal"].to_pylist(),
             records=_integers(chunks["record_ordinal"]),
-            ids=chunks["record_id"].to_pylist(),
+            ids=ids,
             lengths=_integers(chunks["record_length"]),
             mates=_integers(chunks["mate"]),
             descriptions=chunks["description"].to_pylist(),
-            chunks=_integers(chunks["chunk"]),
+            chunks=numbers,
             starts=starts,
             ends=ends,
+            chunk_ids=[b"%b_chunk_%d" % pair for pair in zip(ids, numbers.tolist(), strict=True)],
             start_texts=integers(starts.tolist()),
             end_texts=integers(ends.tolist()),
             mean_texts=scores(gathered.means),
@@ -127,11 +131,6 @@ class ScoredRows:
     def is_status(self, status: Status) -> npt.NDArray[np.bool_]:
         """Mask of the rows that have `status`, bool (rows,)."""
         return self.status == STATUSES.index(status)
-
-    @property
-    def chunk_ids(self) -> list[bytes]:
-        """The ids that the existing tools give to chunks: record id, `_chunk_`, number from 1."""
-        return [b"%b_chunk_%d" % pair for pair in zip(self.ids, self.chunks.tolist(), strict=True)]
 
 
 def _integers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,14 @@ def arrays_digest(arrays: dict[str, np.ndarray], counters: dict[str, Any]) -> st
     Blocks are hashed by several threads, because a GPU waits for it between two shards.
     """
     digest = hashlib.sha256(json.dumps(counters, sort_keys=True).encode())
-    with ThreadPoolExecutor(DIGEST_THREADS) as threads:
+    is_small = all(array.nbytes <= DIGEST_BLOCK_BYTES for array in arrays.values())
+    # Starting threads takes longer than hashing the scores of a shard.
+    with nullcontext() if is_small else ThreadPoolExecutor(DIGEST_THREADS) as threads:
         for name, array in sorted(arrays.items()):
             content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
             blocks = np.split(content, range(DIGEST_BLOCK_BYTES, content.size, DIGEST_BLOCK_BYTES))
             digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-            digest.update(b"".join(threads.map(_sha256, blocks)))
+            digest.update(b"".join((threads.map if threads else map)(_sha256, blocks)))
     return digest.hexdigest()
 
 
