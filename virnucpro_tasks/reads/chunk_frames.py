@@ -20,10 +20,8 @@ PARTIAL_FRAME = "no frame without a stop codon: its longest segment is scored"
 
 
 _OPEN, _CLOSED, _WITHOUT_CODON, _PARTIAL = range(4)
-_STATUSES = pa.array(
-    [status.value for status in (Status.SCORED, Status.NO_OPEN_FRAME, Status.NO_OPEN_FRAME, Status.PARTIAL_FRAME)]
-)
-_REASONS = pa.array(["", NO_OPEN_FRAME, NO_CODON, PARTIAL_FRAME])
+_STATUSES = (Status.SCORED, Status.NO_OPEN_FRAME, Status.NO_OPEN_FRAME, Status.PARTIAL_FRAME)
+_REASONS = ("", NO_OPEN_FRAME, NO_CODON, PARTIAL_FRAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,9 @@ def chunk_frames(bases: bytes, starts: Int64Array, ends: Int64Array, *, coverage
             for strings, more in ((nucleotides, segments.nucleotides), (proteins, segments.proteins))
         )
     outcomes = pa.array(kinds)
-    return ChunkFrames(counts, _STATUSES.take(outcomes), _REASONS.take(outcomes), chunks, frames, nucleotides, proteins)
+    # Arrays of Arrow are made in calls alone: the first one of a process imports pandas, unless that is settled before.
+    statuses, reasons = (pa.array(map(str, texts)).take(outcomes) for texts in (_STATUSES, _REASONS))
+    return ChunkFrames(counts, statuses, reasons, chunks, frames, nucleotides, proteins)
 
 
 def _strings(ragged: Ragged) -> pa.Array:
