@@ -48,6 +48,7 @@ class Options(TypedDict, total=False):
     samples: Path | str
     expected_length: int
     min_length: int
+    coverage: str
     precision: str
     dialect: str
     strict: bool

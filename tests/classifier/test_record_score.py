@@ -8,9 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virnucpro_tasks.classifier.log_odds import LOG_ODDS_BITS, probability
-from virnucpro_tasks.classifier.record_score import RecordScore, joined_log_odds, log_counts, records_log_odds
-from virnucpro_tasks.models.sizes import FittedRecordScore
+from virnucpro_tasks.classifier.record_score import (
+    RecordLogOdds,
+    RecordScore,
+    SegmentSums,
+    joined_log_odds,
+    log_counts,
+    records_log_odds,
+)
+from virnucpro_tasks.models.sizes import FittedRecordScore, FittedSegments, FittedWithoutFrames
 
+SEGMENTS = FittedSegments(slope=0.75, intercept=-0.5, weight=0.25)
+WITHOUT = FittedWithoutFrames(intercept=-2.0, per_log_length=0.5)
+COVERED = RecordScore(FittedRecordScore(-0.25, 0.5, 1.5, segments=SEGMENTS, without_frames=WITHOUT))
 FITTED = RecordScore(FittedRecordScore(intercept=-0.25, slope=0.5, slope_per_log_frames=1.5))
 totals = st.integers(-(2**40), 2**40)
 parts = st.lists(st.tuples(st.integers(0, 300), totals), min_size=1, max_size=20)
@@ -82,6 +92,72 @@ def test_logarithms_are_those_of_python(counts: list[int]) -> None:
     assert log_counts(np.array(counts, np.int64)).tolist() == [math.log(count) for count in counts]
 
 
+covered_parts = st.lists(
+    st.tuples(st.integers(0, 30), totals, st.integers(0, 30), totals, st.sampled_from([0, 777])),
+    min_size=1,
+    max_size=12,
+)
+
+
+def covered(rows: list[tuple[int, ...]], rule: RecordScore = COVERED) -> list[RecordLogOdds]:
+    frames, sums, *others = np.array(rows, np.int64).T
+    return list(records_log_odds(rule, frames, sums, SegmentSums(*others)))
+
+
+@given(covered_parts)
+def test_a_segment_counts_as_its_weight_of_frames(rows: list[tuple[int, ...]]) -> None:
+    for (frames, total, segments, segment_total, length), found in zip(rows, covered(rows), strict=True):
+        weight = frames + 0.25 * segments
+        if weight:
+            counted = 0.75 * segment_total / 2**LOG_ODDS_BITS - 0.5 * segments
+            mean = (total / 2**LOG_ODDS_BITS + 0.25 * counted) / weight
+            expected = -0.25 + mean * (0.5 + 1.5 * math.log(max(weight, 1)))
+        else:
+            expected = -2.0 + 0.5 * math.log(length) if length else 0
+        assert found.log_odds == pytest.approx(expected, abs=1e-9)
+        assert found.is_scored == bool(weight or length)
+        assert math.isnan(found.score) != found.is_scored
+
+
+def test_exact_values() -> None:
+    one = 1 << LOG_ODDS_BITS
+    # Two frames of 1.5 and four segments of 2, each 0.75 * 2 - 0.5 = 1, weigh three frames: mean 4 / 3.
+    (found,) = covered([(2, 3 * one, 4, 8 * one, 900)])
+    assert found.log_odds == pytest.approx(-0.25 + 4 / 3 * (0.5 + 1.5 * math.log(3)), abs=1e-12)
+    # A single segment weighs less than a frame: its logarithm is that of 1.
+    (alone,) = covered([(0, 0, 1, 2 * one, 900)])
+    assert alone.log_odds == -0.25 + 1 * 0.5
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), totals), min_size=1, max_size=20))
+def test_without_segments_a_record_of_frames_has_the_score_that_it_has_by_frames(pairs: list[tuple[int, int]]) -> None:
+    values = [found.log_odds for found in covered([(*pair, 0, 0, 500) for pair in pairs])]
+    assert values == FITTED.log_odds(*arrays(pairs)).tolist()
+
+
+@given(covered_parts, st.sampled_from([COVERED, FITTED, RecordScore()]))
+def test_parts_with_segments_join_to_the_whole(rows: list[tuple[int, ...]], rule: RecordScore) -> None:
+    first, *others = covered(rows, rule)
+    for part in others:
+        first = joined_log_odds(first, part)
+    frames, sums, segments, segment_sums, lengths = np.array(rows, np.int64).T
+    whole = (frames.sum(), sums.sum(), segments.sum(), segment_sums.sum(), lengths.min())
+    assert [first] == covered([whole], rule)
+    assert covered(rows, rule) == [covered([row], rule)[0] for row in rows]
+
+
+def test_a_head_that_was_not_fitted_to_segments_does_not_count_them() -> None:
+    for rule in (FITTED, RecordScore(), COVERED.by_frames()):
+        (found,) = covered([(0, 0, 3, 1 << 33, 500)], rule)
+        assert not found.is_scored and not found.is_virus and math.isnan(found.score)
+    assert COVERED.by_frames() == FITTED
+    assert COVERED.has_segments and COVERED.has_lengths and not (FITTED.has_segments or FITTED.has_lengths)
+
+
 def test_the_rule_is_told_in_one_line() -> None:
     assert FITTED.formula == "-0.25 + mean log-odds of the scored frames * (0.5 + 1.5 * ln(frames))"
+    assert COVERED.formula == (
+        f"{FITTED.formula}; a segment with log-odds x counts as 0.25 frames with 0.75 * x + -0.5; "
+        "without any of both -2 + 0.5 * ln(bases)"
+    )
     assert "not calibrated" in RecordScore().formula

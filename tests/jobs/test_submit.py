@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from covered_bundle import BY_FRAMES, COVERED, bundle_with
 from job import SAMPLE, make_job, run_job
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.models.sizes import FittedRecordScore
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.files import file_sha256
 
@@ -63,3 +67,22 @@ def test_encoders_alone_score_nothing_and_embed_all(tmp_path: Path) -> None:
     assert "nothing is scored" in report["warnings"][0]
     assert sorted(file.name for file in job.paths.results.iterdir()) == ["run.json", "virnucpro.log"]
     assert job.paths.embedding(0).exists()
+
+
+@pytest.mark.parametrize("values", [None, BY_FRAMES])
+def test_segments_are_refused_where_the_head_was_not_fitted_to_them(
+    settings: Settings, tmp_path: Path, values: FittedRecordScore | None
+) -> None:
+    settings = replace(settings, bundle=str(bundle_with(tmp_path / "bundle", values)))
+    with pytest.raises(SettingsError, match="was not fitted to segments"):
+        make_job(settings, SAMPLE, coverage=Coverage.SEGMENTS)
+    assert not settings.store.exists()
+    # To fit a head, whose values come later.
+    job = make_job(settings, SAMPLE, coverage=Coverage.SEGMENTS, scored=False)
+    assert job.spec.parameters.coverage is Coverage.SEGMENTS
+
+
+def test_segments_are_taken_where_the_head_was_fitted_to_them(settings: Settings, tmp_path: Path) -> None:
+    settings = replace(settings, bundle=str(bundle_with(tmp_path / "bundle", COVERED)))
+    job = make_job(settings, SAMPLE, coverage=Coverage.SEGMENTS)
+    assert job.spec.parameters.for_results()["coverage"] == "segments"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from output.tables import Chunk, read_table, shard_of, write
 
 from virnucpro_tasks.classifier.record_score import RecordScore
-from virnucpro_tasks.models.sizes import FittedRecordScore
+from virnucpro_tasks.models.sizes import FittedRecordScore, FittedSegments, FittedWithoutFrames
 from virnucpro_tasks.output.records import RECORD_COLUMNS, RecordMerger, RecordSummary, record_summaries
-from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.reads.tables import Status
 
 STOPS = "no frame without a stop codon"
@@ -158,3 +158,87 @@ def test_a_record_may_be_called_others_although_the_mean_of_its_frames_says_viru
 def test_names_of_input_files_are_quoted_like_ids(tmp_path: Path) -> None:
     write(tmp_path, shard_of(TABLE_CHUNKS), input_names=["=a\tb\udcff.fasta"])
     assert read_table(tmp_path / "records.tsv")[0]["input"] == "=a\tb\udcff.fasta"
+
+
+COVERED = RecordScore(
+    FittedRecordScore(0.0, 1.0, 0.0, FittedSegments(0.5, 0.0, 0.5), FittedWithoutFrames(-math.log(500), 1.0))
+)
+CLOSED = ("no_open_frame", STOPS)
+PARTIAL = ("partial_frame", "segment")
+COVERED_CHUNKS = [
+    Chunk(0, b"both", 1, 0, 500, 900, [0.75]),
+    Chunk(0, b"both", 2, 400, 900, 900, [0.9], *PARTIAL),
+    Chunk(1, b"segments", 1, 0, 500, 900, [], *CLOSED),
+    Chunk(1, b"segments", 2, 400, 900, 900, [0.9], *PARTIAL),
+    Chunk(2, b"closed", 1, 0, 500, 1_000, [], *CLOSED),
+    Chunk(2, b"closed", 2, 500, 1_000, 1_000, [], *CLOSED),
+    Chunk(3, b"lost", 1, 0, 500, 1_000, [0.9], *PARTIAL, quarantined=True),
+    Chunk(3, b"lost", 2, 500, 1_000, 1_000, [], *CLOSED),
+    Chunk(4, b"partly", 1, 0, 500, 1_000, [0.25], *PARTIAL),
+    Chunk(4, b"partly", 2, 500, 1_000, 1_000, [0.9], *PARTIAL, quarantined=True),
+    Chunk(5, b"short", 0, 0, 0, 9, [], "too_short", "length 9"),
+]
+
+
+def covered(chunks: list[Chunk], rule: RecordScore = COVERED) -> ScoredShard:
+    return replace(shard_of(chunks, reason="killed"), record_score=rule)
+
+
+def test_records_are_scored_by_segments_where_a_job_is_covered_by_them(tmp_path: Path) -> None:
+    counts = write(tmp_path, covered(COVERED_CHUNKS), has_segments=True)
+    rows = {row["record_id"]: row for row in read_table(tmp_path / "records.tsv")}
+    assert [row["status"] for row in rows.values()] == [
+        "scored",
+        "partial_frame",
+        "no_open_frame",
+        "quarantined",
+        "partial_frame",
+        "too_short",
+    ]
+    scored = {name: float(row["virus_score"]) for name, row in rows.items() if row["virus_score"] != "NA"}
+    # Log-odds: ln 3 and, with half a frame's weight, half of ln 9; ln 3; ln 1000 less ln 500; half of -ln 3.
+    expected = {"both": 0.75, "segments": 0.75, "closed": 2 / 3, "partly": 1 / (1 + 3**0.5)}
+    assert scored == pytest.approx(expected, abs=1e-6)
+    assert {name: row["call"] for name, row in rows.items()} == {
+        "both": "virus", "segments": "virus", "closed": "virus", "lost": "NA", "partly": "others", "short": "NA"
+    }  # fmt: skip
+    assert [row["evidence"] for row in rows.values()] == ["low", "low", "low", "NA", "low", "NA"]
+    assert [row["partial_frame_chunks"] for row in rows.values()] == ["1", "1", "0", "0", "1", "0"]
+    assert [row["scored_chunks"] for row in rows.values()] == ["1", "0", "0", "0", "0", "0"]
+    assert rows["both"]["mean_viral_score"] == rows["both"]["highest_viral_score"] == "0.75"
+    for name in ("segments", "closed", "partly"):
+        assert {rows[name][of] for of in ("mean_viral_score", "highest_viral_score")} == {"NA"}
+    assert rows["segments"]["reason"] == "no open frame: the longest segments of 1 of 2 chunks are scored"
+    assert rows["partly"]["reason"].endswith("are scored; 1 quarantined: killed")
+    assert rows["both"]["reason"] == ""
+    assert counts.called == {"scored": 1, "partial_frame": 2, "no_open_frame": 1, "quarantined": 0, "too_short": 0}
+    assert (counts.virus_records, counts.chunks[Status.PARTIAL_FRAME], counts.frames) == (3, 3, 1)
+
+
+def test_segments_leave_the_tables_of_frames_as_they_are(tmp_path: Path) -> None:
+    alone = [
+        replace(chunk, virus=[], status="no_open_frame", quarantined=False)
+        if chunk.status == "partial_frame"
+        else chunk
+        for chunk in COVERED_CHUNKS
+    ]
+    write(tmp_path / "with", covered(COVERED_CHUNKS), has_segments=True)
+    write(tmp_path / "without", covered(alone, COVERED.by_frames()))
+    same = ("prediction_results.txt", "prediction_results_highestscore.csv", "contigs.tsv", "chunk_scores.bedgraph")
+    for name in (*same, "virus_regions.bed", "virus_regions.gff3"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+
+
+@pytest.mark.parametrize("rule", [COVERED, RecordScore()])
+def test_records_with_segments_do_not_depend_on_how_shards_are_cut(tmp_path: Path, rule: RecordScore) -> None:
+    write(tmp_path / "whole", covered(COVERED_CHUNKS, rule), has_segments=True)
+    write(tmp_path / "single", *(covered([chunk], rule) for chunk in COVERED_CHUNKS), has_segments=True)
+    for file in (tmp_path / "whole").iterdir():
+        assert file.read_bytes() == (tmp_path / "single" / file.name).read_bytes()
+
+
+def test_nothing_counts_that_the_head_was_not_fitted_to(tmp_path: Path) -> None:
+    write(tmp_path, covered(COVERED_CHUNKS, COVERED.by_frames()), has_segments=True)
+    rows = read_table(tmp_path / "records.tsv")
+    assert [row["call"] for row in rows] == ["virus", "NA", "NA", "NA", "NA", "NA"]
+    assert {row["virus_score"] for row in rows[1:]} == {"NA"}

@@ -2,18 +2,22 @@
 
 Frames of a record are no independent witnesses: their log-odds must not be added up as if they were, nor is their mean
 enough, since more frames tell more. So the mean is multiplied by a + b·ln n, whose values are fitted with the head.
+
+Where a job is covered by segments, those of chunks without an open frame are further witnesses, of their own
+reliability: a segment with the log-odds x counts as w frames with the log-odds s·x + t.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from virnucpro_tasks.classifier.log_odds import LOG_ODDS_BITS, probability
 from virnucpro_tasks.models.sizes import FittedRecordScore
@@ -23,11 +27,28 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentSums:
+    """What n records have besides open frames, (n,) int64 each.
+
+    `segments` is their number, `totals` the sum of their `frame_log_odds`. `lengths` are the bases of a record of which
+    nothing is missing: none of its chunks is quarantined; 0 of any other.
+    """
+
+    segments: Integers
+    totals: Integers
+    lengths: Integers
+
+
+@dataclass(frozen=True, slots=True)
 class RecordScore:
     """Rule by which the log-odds of a record follow from those of its frames; both logarithms are natural.
 
     With `fitted` values c + m·(a + b·ln n): m is the mean of n frames, c the `intercept`, a the `slope`, b the
     `slope_per_log_frames`. A head without them gives m·√n, the sum over √n, which nothing calibrates.
+
+    With fitted `segments` (s, t and w) m is the mean over frames and segments, these with the weight w and the values
+    s·x + t, and n the sum of all weights, of which the logarithm is taken as that of 1 if it is smaller. With values
+    for records `without_frames` or segments their log-odds are linear in the logarithm of their bases.
     """
 
     fitted: FittedRecordScore | None = None
@@ -45,70 +66,138 @@ class RecordScore:
         values = self.fitted
         return (
             f"{values.intercept:.6g} + mean log-odds of the scored frames * "
-            f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames))"
+            f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)){self._formula_of_others()}"
         )
 
-    def log_odds(self, frames: Integers, totals: Integers) -> Floats:
+    def _formula_of_others(self) -> str:
+        """What the formula says of records that have more, or less, than open frames."""
+        segments, without = (self.fitted.segments, self.fitted.without_frames) if self.fitted else (None, None)
+        text = ""
+        if segments is not None:
+            text += (
+                f"; a segment with log-odds x counts as {segments.weight:.6g} frames with "
+                f"{segments.slope:.6g} * x + {segments.intercept:.6g}"
+            )
+        if without is not None:
+            text += f"; without any of both {without.intercept:.6g} + {without.per_log_length:.6g} * ln(bases)"
+        return text
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether segments count."""
+        return self.fitted is not None and self.fitted.segments is not None
+
+    @property
+    def has_lengths(self) -> bool:
+        """Whether records without frames and segments have a score by their length."""
+        return self.fitted is not None and self.fitted.without_frames is not None
+
+    def by_frames(self) -> Self:
+        """The rule of a job that is scored by open frames alone."""
+        if self.fitted is None:
+            return self
+        return replace(self, fitted=structs.replace(self.fitted, segments=None, without_frames=None))
+
+    def log_odds(self, frames: Integers, totals: Integers, others: SegmentSums | None = None) -> Floats:
         """Log-odds of records from their numbers of `frames` and the sums of their `frame_log_odds`, (n,) each.
 
-        0 without frames. Each value is the same whatever other records are given.
+        `others` is what they have besides. 0 without anything that counts. Each value is the same whatever other
+        records are given.
         """
-        counts = np.maximum(frames, 1)
-        means = np.ldexp(totals.astype(np.float64), -LOG_ODDS_BITS) / counts
-        return np.where(frames > 0, self.of_means(means, counts), 0.0)
+        sums = np.ldexp(totals.astype(np.float64), -LOG_ODDS_BITS)
+        if others is None or self.fitted is None:
+            counts = np.maximum(frames, 1)
+            return np.where(frames > 0, self.of_means(sums / counts, counts), 0.0)
+        weights = frames.astype(np.float64)
+        if (segments := self.fitted.segments) is not None:
+            of_segments = np.ldexp(others.totals.astype(np.float64), -LOG_ODDS_BITS)
+            sums = sums + segments.weight * (segments.slope * of_segments + segments.intercept * others.segments)
+            weights = weights + segments.weight * others.segments
+        has_any = weights > 0
+        weights = np.where(has_any, weights, 1.0)
+        found = np.where(has_any, self.of_means(sums / weights, weights), 0.0)
+        if (without := self.fitted.without_frames) is not None:
+            by_length = without.intercept + without.per_log_length * log_counts(np.maximum(others.lengths, 1))
+            found = np.where(~has_any & (others.lengths > 0), by_length, found)
+        return found
 
-    def of_means(self, means: Floats, frames: Integers) -> Floats:
-        """Log-odds of records from the means over their `frames`, at least one, (n,) each."""
+    def of_means(self, means: Floats, frames: Integers | Floats) -> Floats:
+        """Log-odds of records from the means over their `frames`, at least one, or weights that stand for them, (n,)
+        each.
+        """
         if self.fitted is None:
             return means * np.sqrt(frames.astype(np.float64))
         return self.fitted.intercept + means * (
-            self.fitted.slope + self.fitted.slope_per_log_frames * log_counts(frames)
+            self.fitted.slope + self.fitted.slope_per_log_frames * log_counts(np.maximum(frames, 1))
         )
 
 
 class RecordLogOdds(NamedTuple):
     """The log-odds of a record, or of its part in one shard, by `rule`: of `frames` scored frames with the sum `total`
-    of their `frame_log_odds`; 0 without frames.
+    of their `frame_log_odds`; 0 without frames. `segments`, `segment_total` and `length` are those of `SegmentSums`.
     """
 
     rule: RecordScore
     frames: int
     total: int
     log_odds: float
+    segments: int = 0
+    segment_total: int = 0
+    length: int = 0
 
     @property
     def is_scored(self) -> bool:
-        return self.frames > 0
+        return (
+            self.frames > 0
+            or (self.segments > 0 and self.rule.has_segments)
+            or (self.length > 0 and self.rule.has_lengths)
+        )
 
     @property
     def score(self) -> float:
-        """P(virus) of the record; NaN without frames."""
+        """P(virus) of the record; NaN without anything that counts."""
         return probability(self.log_odds) if self.is_scored else math.nan
 
     @property
     def is_virus(self) -> bool:
-        """The call: P(virus) is at least one half, before it is rounded; false without frames."""
+        """The call: P(virus) is at least one half, before it is rounded; false without a score."""
         return self.is_scored and self.log_odds >= 0
 
 
-def records_log_odds(rule: RecordScore, frames: Integers, totals: Integers) -> Iterator[RecordLogOdds]:
-    """The log-odds of records from their numbers of frames and the sums over them, (n,) each."""
-    values = rule.log_odds(frames, totals).tolist()
-    return map(RecordLogOdds, repeat(rule), frames.tolist(), totals.tolist(), values)
+def records_log_odds(
+    rule: RecordScore, frames: Integers, totals: Integers, others: SegmentSums | None = None
+) -> Iterator[RecordLogOdds]:
+    """The log-odds of records from their numbers of frames and the sums over them, (n,) each, and what they have
+    besides, where that counts.
+    """
+    values = rule.log_odds(frames, totals, others).tolist()
+    found = (repeat(rule), frames.tolist(), totals.tolist(), values)
+    if others is None:
+        return map(RecordLogOdds, *found)
+    return map(RecordLogOdds, *found, others.segments.tolist(), others.totals.tolist(), others.lengths.tolist())
 
 
 def joined_log_odds(one: RecordLogOdds, other: RecordLogOdds) -> RecordLogOdds:
     """Those of two parts of a record together."""
-    frames, totals = (np.array([of(one) + of(other)]) for of in (lambda it: it.frames, lambda it: it.total))
-    (found,) = records_log_odds(one.rule, frames, totals)
+    frames, totals, segments, segment_totals, lengths = (
+        np.array([value])
+        for value in (
+            one.frames + other.frames,
+            one.total + other.total,
+            one.segments + other.segments,
+            one.segment_total + other.segment_total,
+            min(one.length, other.length),
+        )
+    )
+    (found,) = records_log_odds(one.rule, frames, totals, SegmentSums(segments, segment_totals, lengths))
     return found
 
 
-def log_counts(counts: Integers) -> Floats:
-    """Natural logarithms of whole numbers of at least 1, (n,), which do not depend on their places."""
+def log_counts(counts: Integers | Floats) -> Floats:
+    """Natural logarithms of numbers of at least 1, (n,), which do not depend on their places."""
     different, places = np.unique(counts, return_inverse=True)
     return _logarithms(different.tolist())[places]
 
 
-def _logarithms(counts: Iterable[int]) -> Floats:
+def _logarithms(counts: Iterable[float]) -> Floats:
     return np.array([math.log(count) for count in counts], np.float64)

@@ -13,6 +13,7 @@ from virnucpro_tasks.cli.one_shot import embed_here
 from virnucpro_tasks.cli.options import (
     PathType,
     bundle_option,
+    coverage_option,
     devices_option,
     engine_options,
     json_option,
@@ -28,6 +29,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.sequences import record_ids
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.extras import require_extra
@@ -42,6 +44,7 @@ labelled_options = stacked(
         help="Table with the columns id, label (virus or others), and maybe group, taxon, part; may be given again.",
     ),
     bundle_option,
+    coverage_option,
     click.option(
         "--work",
         type=PathType(path_type=Path),
@@ -68,6 +71,7 @@ class Labelled:
     labels: Labels
     settings: Settings
     bundle: Bundle
+    coverage: Coverage
     devices: str
     seed: int
     quiet: bool
@@ -80,6 +84,7 @@ class Labelled:
         inputs: tuple[Path, ...],
         tables: tuple[Path, ...],
         bundle: str | None,
+        coverage: Coverage,
         work: Path,
         devices: str,
         seed: int,
@@ -102,7 +107,7 @@ class Labelled:
         check_place(work)
         found = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
         say(bundle_line(found), quiet=quiet)
-        return cls(inputs, labels, settings, found, devices, seed, quiet)
+        return cls(inputs, labels, settings, found, coverage, devices, seed, quiet)
 
     def say(self, text: str) -> None:
         """Print a message for a person, unless the command is to be quiet."""
@@ -134,6 +139,7 @@ class Labelled:
             quiet=self.quiet,
             scored=scored,
             chunk_length=chunk_length,
+            coverage=self.coverage,
         )
 
 

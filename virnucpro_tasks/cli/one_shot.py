@@ -17,6 +17,7 @@ from virnucpro_tasks.jobs.output_options import TABLES_ONLY
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, job_progress
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.local_workers import LocalWorkers
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.file_operations import exists
@@ -97,6 +98,7 @@ def embed_here(
     quiet: bool,
     scored: bool,
     chunk_length: int | None = None,
+    coverage: Coverage = Coverage.FRAMES,
 ) -> Job:
     """A finished job over `inputs` that kept its vectors, run here unless an earlier command has done that.
 
@@ -113,6 +115,7 @@ def embed_here(
         keep_embeddings=True,
         priority=0,
         scored=scored,
+        coverage=coverage,
         outputs=TABLES_ONLY,
     )
     submission = deduplicate(settings.store, job)

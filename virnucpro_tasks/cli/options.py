@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions, output_options
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
 from virnucpro_tasks.system.devices import AUTO
 
@@ -86,6 +87,15 @@ broker_option = click.option("--broker-url", metavar="URL", help="URL of Redis, 
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
 deployment_options = stacked(store_option, broker_option)
 
+coverage_option = click.option(
+    "--coverage",
+    type=click.Choice([coverage.value for coverage in Coverage]),
+    default=Coverage.FRAMES.value,
+    show_default=True,
+    callback=lambda context, parameter, value: Coverage(value),
+    help="What stands for a chunk without an open frame: nothing, or its longest segment without a stop codon.",
+)
+
 devices_option = click.option(
     "-d",
     "--devices",
@@ -157,6 +167,7 @@ job_options = stacked(
     click.option(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the models; default: that of the bundle."
     ),
+    coverage_option,
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
     click.option("--allow-empty", is_flag=True, help="Give empty tables, not an error, if no input holds a record."),

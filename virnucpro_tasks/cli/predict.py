@@ -40,9 +40,10 @@ from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import RunReport, read_report
-from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.jobs.submit import require_coverage, submit
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.file_operations import exists
@@ -77,6 +78,7 @@ def command(
     sheet: Path | None,
     chunk_length: int | None,
     min_length: int | None,
+    coverage: Coverage,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -105,6 +107,7 @@ def command(
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
     load_head(bundle)
+    require_coverage(bundle, coverage)
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     make_folder(output)
@@ -125,6 +128,7 @@ def command(
                 keep_embeddings=keep_embeddings,
                 priority=0,
                 allow_empty=allow_empty,
+                coverage=coverage,
                 outputs=outputs,
             )
         job = deduplicate(settings.store, job).job

@@ -43,6 +43,7 @@ from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
+from virnucpro_tasks.reads.coverage import Coverage
 
 
 @click.command("submit")
@@ -72,6 +73,7 @@ def command(
     sheet: Path | None,
     chunk_length: int | None,
     min_length: int | None,
+    coverage: Coverage,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -120,6 +122,7 @@ def command(
             keep_embeddings=keep_embeddings,
             priority=priority,
             allow_empty=allow_empty,
+            coverage=coverage,
             outputs=outputs,
         )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)

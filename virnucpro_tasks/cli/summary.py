@@ -54,9 +54,13 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
         yield "strongest" if not place else "", f"{name}  score {hit.virus_score:.3f}  {hit.evidence} evidence"
     if low := counts.virus_evidence.get("low", 0):
         yield "doubtful", f"{low:,} of them on low evidence: {LOW_EVIDENCE}"
-    chunks = counts.chunks.scored + counts.chunks.no_open_frame + counts.chunks.quarantined
+    partial = counts.chunks.partial_frame
+    chunks = sum((counts.chunks.scored, counts.chunks.no_open_frame, counts.chunks.quarantined, partial))
+    if partial:
+        yield "segments", f"{counted(partial, 'chunk')} without an open frame scored by the longest segment"
     if closed := counts.chunks.no_open_frame:
-        without = f"{closed:,} of {counted(chunks, 'chunk')} ({closed / chunks:.0%}) without an open frame"
+        lacking = "an open frame or a segment" if partial else "an open frame"
+        without = f"{closed:,} of {counted(chunks, 'chunk')} ({closed / chunks:.0%}) without {lacking}"
         yield "unanswered", f"{without}: {NO_OPEN_FRAME}"
     seconds = report.times.seconds
     rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""

@@ -55,4 +55,4 @@ def fit_record_score(
 
     bounds = [(None, None), (0, None), (0, None)]
     found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
-    return FittedRecordScore(*(float(value) for value in found.x))
+    return FittedRecordScore(*found.x.tolist())

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.head_files import read_record_score
+from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
+from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
@@ -45,6 +48,8 @@ def submit(
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
     if scored or bundle.description.has_head:
         load_head(bundle)
+    if scored:
+        require_coverage(bundle, coverage)
     refuse_inputs(sources, strict=strict, allow_empty=allow_empty)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
@@ -62,6 +67,18 @@ def submit(
     return create_job(
         settings.store, sources, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty
     )
+
+
+def require_coverage(bundle: Bundle, coverage: Coverage) -> None:
+    """Raise SettingsError for a head that cannot score records by what is to stand for their chunks.
+
+    Raises BundleError for a head whose configuration was changed.
+    """
+    if coverage is Coverage.SEGMENTS and not read_record_score(bundle).has_segments:
+        raise SettingsError(
+            f"--coverage segments: the head of the bundle {bundle.description.name!r} was not fitted to segments",
+            hint="leave it out, or fit a head with 'virnucpro train --coverage segments'",
+        )
 
 
 def named_inputs(inputs: Iterable[Path | ReadInput]) -> list[ReadInput]:

@@ -113,16 +113,36 @@ Finite = Annotated[float, Meta(ge=-1e6, le=1e6)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e6)]
 
 
-class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True):
+class FittedSegments(Struct, frozen=True, forbid_unknown_fields=True):
+    """The values by which a segment counts in a record: log-odds x as `slope`·x + `intercept`, as `weight` frames."""
+
+    slope: NotNegative
+    intercept: Finite
+    weight: Annotated[float, Meta(gt=0, le=1e6)]
+
+
+class FittedWithoutFrames(Struct, frozen=True, forbid_unknown_fields=True):
+    """The values by which the log-odds of a record without any frame or segment follow from the natural logarithm of
+    its bases.
+    """
+
+    intercept: Finite
+    per_log_length: Finite
+
+
+class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The values by which the log-odds of a record follow from the mean log-odds of its frames.
 
     See `classifier.record_score.RecordScore`. A record must not become less of a virus by frames that say virus, so
-    both slopes are 0 or more.
+    both slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
+    records without any.
     """
 
     intercept: Finite
     slope: NotNegative
     slope_per_log_frames: NotNegative
+    segments: FittedSegments | None = None
+    without_frames: FittedWithoutFrames | None = None
 
 
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):

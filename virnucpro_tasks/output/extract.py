@@ -16,13 +16,13 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.output_options import Cutoffs
 from virnucpro_tasks.jobs.progress import Times
+from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.records import RECORDS, SCORE_COLUMN, score_column
 from virnucpro_tasks.output.selection import SelectedRecord, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.sources import is_compressed, open_input
-from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.system.file_operations import exists, persistently
 from virnucpro_tasks.system.files import READ_BLOCK_BYTES, decode, file_matches, file_sha256, read_object
 
@@ -152,12 +152,12 @@ def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
     with table.open("rb") as handle, io.TextIOWrapper(handle, encoding="latin-1", newline="") as text:
         rows = csv.reader(text, delimiter="\t")
         header = next(rows, [])
-        names = ("record_id", "length", "status", "chunks", "scored_fraction", score_column(header), "call")
+        names = ("record_id", "length", "chunks", "scored_fraction", score_column(header), "call")
         if missing := [name for name in names if name not in header]:
             raise InputError(f"it has no column {missing[0]!r}", file=str(table))
-        record_id, length, status, chunks, fraction, score, call = map(header.index, names)
+        record_id, length, chunks, fraction, score, call = map(header.index, names)
         for number, row in enumerate(rows):
-            if row[status] == Status.SCORED and is_selected(
+            if row[call] in CLASSES and is_selected(
                 cutoffs,
                 is_virus=row[call] == "virus",
                 score=row[score].encode(),

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.classifier.record_score import RecordLogOdds, joined_log_odds, records_log_odds
+from virnucpro_tasks.classifier.consensus import OTHERS, VIRUS
+from virnucpro_tasks.classifier.log_odds import frame_log_odds
+from virnucpro_tasks.classifier.record_score import RecordLogOdds, SegmentSums, joined_log_odds, records_log_odds
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
@@ -126,7 +128,7 @@ def scored_coverage() -> Any:
 
 
 def log_odds_of_record() -> Any:
-    """A field with the RecordLogOdds of the scored frames."""
+    """A field with the RecordLogOdds of the scored frames and, where they count, of segments and length."""
     return _field(_log_odds, joined_log_odds)
 
 
@@ -178,4 +180,16 @@ def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:
 def _log_odds(by: RecordRows) -> Iterable[RecordLogOdds]:
     found = by.rows.scores
     frames, totals = (np.add.reduceat(values, by.firsts) for values in (found.frames, found.log_odds_sum))
-    return records_log_odds(by.rows.record_score, frames, totals)
+    rule = by.rows.record_score
+    return records_log_odds(rule, frames, totals, _segment_sums(by) if rule.has_segments or rule.has_lengths else None)
+
+
+def _segment_sums(by: RecordRows) -> SegmentSums:
+    rows = by.rows
+    is_partial = rows.is_status(Status.PARTIAL_FRAME)
+    log_odds = np.zeros(len(rows), np.int64)
+    log_odds[rows.segment_rows] = frame_log_odds(rows.segment_scores[:, OTHERS], rows.segment_scores[:, VIRUS])
+    was_read = is_partial | rows.is_status(Status.SCORED) | rows.is_status(Status.NO_OPEN_FRAME)
+    segments, totals = (np.add.reduceat(values, by.firsts) for values in (is_partial.astype(np.int64), log_odds))
+    is_whole = np.logical_and.reduceat(was_read, by.firsts)
+    return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[by.firsts], 0))

@@ -98,7 +98,7 @@ class RecordSummary:
 
     @property
     def virus_score(self) -> float:
-        """P(virus) of the record; NaN if no frame is scored."""
+        """P(virus) of the record; NaN if it has no score."""
         return self.score.score
 
     @property
@@ -112,8 +112,8 @@ class RecordSummary:
 
     @property
     def evidence(self) -> Evidence | None:
-        """How much of the record the score rests on; None if it has no score."""
-        if self.status != Status.SCORED:
+        """How much of the record the score rests on; None if it has no score. Segments are no more than low."""
+        if not self.score.is_scored:
             return None
         return evidence_of(self.scored_chunks, self.scored_fraction)
 

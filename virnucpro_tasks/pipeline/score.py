@@ -17,6 +17,7 @@ from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
@@ -118,7 +119,8 @@ def job_head(job: Job, description: BundleDescription) -> Head | None:
 
 def job_record_score(job: Job, description: BundleDescription) -> RecordScore:
     """The rule by which the head in the folder of `job` scores records. Raises BundleError if it was changed."""
-    return _from_bundle(job, lambda: read_record_score(Bundle(job.paths.bundle, description)))
+    rule = _from_bundle(job, lambda: read_record_score(Bundle(job.paths.bundle, description)))
+    return rule if job.spec.parameters.coverage is Coverage.SEGMENTS else rule.by_frames()
 
 
 def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:

@@ -189,7 +189,9 @@ def _require_possible(rows: pa.Table, table: Path) -> None:
     is_right = _places(rows["status"], STATUSES) < len(STATUSES)
     is_right &= rows["length"].to_numpy() >= 0
     is_right &= _is_share(rows["scored_fraction"].to_numpy())
-    has_scores = _is_share(rows[SCORE].to_numpy()) & _is_share(rows["mean_viral_score"].to_numpy())
+    # A record that is called by segments has no mean over frames.
+    has_mean = _is_share(rows["mean_viral_score"].to_numpy()) | (rows["scored_chunks"].to_numpy() == 0)
+    has_scores = _is_share(rows[SCORE].to_numpy()) & has_mean
     is_right &= ~is_called | (has_scores & (rows["chunks"].to_numpy() > 0))
     if not is_right.all():
         raise InputError("it has values that no record has: it was changed", file=str(table))
