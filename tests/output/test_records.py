@@ -211,7 +211,7 @@ def test_records_are_scored_by_segments_where_a_job_is_covered_by_them(tmp_path:
     assert rows["segments"]["reason"] == "no open frame: the longest segments of 1 of 2 chunks are scored"
     assert rows["partly"]["reason"].endswith("are scored; 1 quarantined: killed")
     assert rows["both"]["reason"] == ""
-    assert counts.called == {"scored": 1, "partial_frame": 2, "no_open_frame": 1, "quarantined": 0, "too_short": 0}
+    assert +counts.called == {"scored": 1, "partial_frame": 2, "no_open_frame": 1}
     assert (counts.virus_records, counts.chunks[Status.PARTIAL_FRAME], counts.frames) == (3, 3, 1)
 
 
