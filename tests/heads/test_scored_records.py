@@ -1,10 +1,35 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from virnucpro_tasks.heads.labels import Label
-from virnucpro_tasks.heads.scored_records import ScoredRecords, score_column, score_of
+from virnucpro_tasks.heads import scored_records
+from virnucpro_tasks.heads.labels import Label, Labels
+from virnucpro_tasks.heads.scored_records import ScoredRecords, read_scored, score_column, score_of
+
+TABLE = """record_id\tinput\tlength\tstatus\tmean_viral_score\tvirus_score
+a\tx.fa\t500\tscored\t0.6\t0.9
+b\tx.fa\t400\tpartial_frame\tNA\t0.3
+c\ty.fa\t300\tno_open_frame\tNA\tNA
+d\ty.fa\t200\tscored\t0.2\t0.1
+"""
+
+
+def test_every_record_with_a_value_is_scored_whatever_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scored_records, "result_files", lambda _: [])
+    (tmp_path / "records.tsv").write_text(TABLE)
+    spec = SimpleNamespace(inputs=[SimpleNamespace(name="x.fa"), SimpleNamespace(name="y.fa")])
+    job: Any = SimpleNamespace(spec=spec, paths=SimpleNamespace(results=tmp_path))
+    found = read_scored(job, Labels({name: Label(virus=True, group=name, taxon="") for name in "abc"}))
+    assert (found.ids, found.places, found.unlabelled) == (["a", "b", "c"], [0, 1, 2], 1)
+    np.testing.assert_array_equal(found.scores, [0.9, 0.3, np.nan])
+    assert read_scored(job, Labels.by_file()).virus.tolist() == [True, True, False, False]
 
 
 def test_the_record_score_is_judged_where_there_is_one() -> None:
