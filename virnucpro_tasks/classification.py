@@ -67,6 +67,8 @@ class Options(TypedDict, total=False):
     min_score: float
     min_virus_length: int
     min_scored_fraction: float
+    max_fdr: float
+    prior: float
 
 
 def classify(

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from job import make_job
 
+from virnucpro_tasks.classifier.false_discoveries import NO_RATES, FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import JobSpec
@@ -41,11 +42,14 @@ def counts_of(*, short: int = 0, **records: int) -> ResultCounts:
 FITTED = RecordScore(FittedRecordScore(-0.25, 0.5, 1.5))
 
 
-def report_of(spec: JobSpec, counts: ResultCounts, rule: RecordScore = FITTED) -> dict[str, Any]:
+def report_of(
+    spec: JobSpec, counts: ResultCounts, rule: RecordScore = FITTED, rates: FalseDiscoveries = NO_RATES
+) -> dict[str, Any]:
     return run_report(
         spec,
         REAL,
         rule,
+        rates,
         PLAN,
         counts,
         samples={},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from output.tables import Chunk, shard_of
 
@@ -10,6 +12,9 @@ from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.output.records import RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.selection import SelectedRecord, selected_records
+from virnucpro_tasks.output.table import TableStyle
+
+STYLE = TableStyle("original", ["reads.fasta"], "model", 500, first_record=3)
 
 NEARLY = 0.49999997
 """A float32 below one half that is written as 0.5."""
@@ -29,7 +34,7 @@ RECORDS = [
 
 def selected(**cutoffs: float) -> list[SelectedRecord]:
     records: list[RecordSummary] = list(record_summaries(ScoredRows.of(shard_of(RECORDS))))
-    return selected_records(records, Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs), first_record=3)
+    return selected_records(records, replace(STYLE, cutoffs=Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs)))
 
 
 def ids(**cutoffs: float) -> list[bytes]:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from job import SAMPLE, embed, make_job
 
+from virnucpro_tasks.classifier.false_discoveries import NO_RATES
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job
@@ -41,9 +42,8 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parts_of(job: Job, *, processes: int) -> list[ShardPart]:
     plan = read_plan(job.paths.plan)
-    return list(
-        shard_parts(job, plan, table_styles(job, plan, job_description(job), RecordScore()), processes=processes)
-    )
+    styles = table_styles(job, plan, job_description(job), RecordScore(), NO_RATES)
+    return list(shard_parts(job, plan, styles, processes=processes))
 
 
 @pytest.mark.usefixtures("several")

@@ -12,7 +12,7 @@ import click
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType, cutoff_options
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
-from virnucpro_tasks.errors import OutputError, counted
+from virnucpro_tasks.errors import InputError, OutputError, counted
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, output_options
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.files import atomic_path
@@ -40,6 +40,7 @@ def command(
     min_score: float | None,
     min_virus_length: int | None,
     min_scored_fraction: float | None,
+    max_fdr: float | None,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -53,6 +54,7 @@ def command(
         min_score=min_score,
         min_length=min_virus_length,
         min_scored_fraction=min_scored_fraction,
+        max_fdr=max_fdr,
     )
     if output != STANDARD_OUTPUT:
         require_new_file(output, force=force)
@@ -62,13 +64,19 @@ def command(
 
     opened = open_results(results)
     sources = find_inputs(opened, inputs)
+    if max_fdr is not None and opened.no_rates:
+        raise InputError(
+            f"the results have no false-discovery rates: {opened.no_rates}", file=str(results), hint="give --min-score"
+        )
+    cutoffs = options.cutoffs_of(has_rates=not opened.no_rates)
     if opened.score != SCORE_COLUMN:
         say(f"{opened.table} is of an earlier version: its scores are those of the column {opened.score}", quiet=quiet)
     require_kept([*(source.path for source in sources), *opened.files], [output])
     with _fasta(output) as write:
-        found = extract(opened, sources, options.cutoffs, write)
+        found = extract(opened, sources, cutoffs, write)
     place = "" if output == STANDARD_OUTPUT else f": {output}"
-    say(f"{counted(found.records, 'record')}, {counted(found.bases, 'base')}{place}", quiet=quiet)
+    level = "" if cutoffs.max_fdr is None else f" up to a false-discovery rate of {cutoffs.max_fdr:.3g}"
+    say(f"{counted(found.records, 'record')}{level}, {counted(found.bases, 'base')}{place}", quiet=quiet)
 
 
 @contextmanager

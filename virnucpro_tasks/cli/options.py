@@ -136,6 +136,11 @@ def cutoff_options(*length_flags: str) -> Callable[[F], F]:
         click.option(
             "--min-scored-fraction", type=click.FloatRange(0, 1), help="Least share of their bases in scored chunks."
         ),
+        click.option(
+            "--max-fdr",
+            type=click.FloatRange(0, 1),
+            help="Highest false-discovery rate of these sequences; needs a head with calibrated scores of records.",
+        ),
     )
 
 
@@ -181,6 +186,11 @@ job_options = stacked(
     click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
     cutoff_options("--min-virus-length"),
+    click.option(
+        "--prior",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Share of viruses among the records, for false-discovery rates; default: estimated from the scores.",
+    ),
 )
 
 
@@ -193,6 +203,8 @@ def outputs_of(flags: dict[str, Any]) -> OutputOptions:
         min_score=flags.pop("min_score"),
         min_length=flags.pop("min_virus_length"),
         min_scored_fraction=flags.pop("min_scored_fraction"),
+        max_fdr=flags.pop("max_fdr"),
+        prior=flags.pop("prior"),
     )
 
 

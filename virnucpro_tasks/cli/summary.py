@@ -12,7 +12,7 @@ from virnucpro_tasks.cli.progress import clock_text
 from virnucpro_tasks.errors import counted, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions
-from virnucpro_tasks.jobs.progress import RunReport, read_report
+from virnucpro_tasks.jobs.progress import Rates, RunReport, read_report
 from virnucpro_tasks.system.file_operations import exists
 
 LABEL_CHARACTERS = 12
@@ -52,6 +52,11 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     for place, hit in enumerate(report.strongest):
         name = f"{cut_id(hit.record_id):<{width}}  {hit.length:>{digits},} bases"
         yield "strongest" if not place else "", f"{name}  score {hit.virus_score:.3f}  {hit.evidence} evidence"
+    if report.fdr.prior is not None:
+        share = f"{report.fdr.prior:.3g} of the records being viral, {_source(report.fdr)}"
+        yield "rates", f"of false discoveries, for {share}"
+    elif report.fdr.refusal:
+        yield "rates", f"of false discoveries: none, {report.fdr.refusal}"
     if low := counts.virus_evidence.get("low", 0):
         yield "doubtful", f"{low:,} of them on low evidence: {LOW_EVIDENCE}"
     partial = counts.chunks.partial_frame
@@ -74,21 +79,28 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     written = [place for place in report.sha256 if place.rpartition("/")[2] == sequences]
     if written:
         where = f"{sequences} in the folder of each sample" if len(written) > 1 else str(folder / written[0])
-        yield "sequences", printable(where) + _cutoffs_text(options)
+        yield "sequences", printable(where) + _cutoffs_text(options, has_rates=report.fdr.prior is not None)
     page = folder / file_name(REPORT_FILE, prefix=options.prefix)
     if exists(page):
         yield "report", printable(str(page))
 
 
-def _cutoffs_text(options: OutputOptions) -> str:
+def _source(rates: Rates) -> str:
+    return "as --prior says" if rates.prior_is == "given" else "estimated from the scores"
+
+
+def _cutoffs_text(options: OutputOptions, *, has_rates: bool) -> str:
     """The cutoffs of the sequences, if they are not those of the call."""
-    cutoffs = options.cutoffs
+    cutoffs = options.cutoffs_of(has_rates=has_rates)
     if cutoffs == PRESETS[DEFAULT_PRESET]:
         return ""
-    least = [f"a score of {cutoffs.min_score:g}"]
+    has_score = cutoffs.max_fdr is None or cutoffs.min_score > 0
+    least = [f"a score of {cutoffs.min_score:g}"] if has_score else []
     least += [counted(cutoffs.min_length, "base")] if cutoffs.min_length else []
     least += [f"{cutoffs.min_scored_fraction:.0%} of the bases scored"] if cutoffs.min_scored_fraction else []
-    return f": records with at least {', '.join(least)}"
+    limits = [] if cutoffs.max_fdr is None else [f"up to a false-discovery rate of {cutoffs.max_fdr:g}"]
+    limits += [f"with at least {', '.join(least)}"] if least else []
+    return f": records {', '.join(limits)}"
 
 
 def _devices(report: RunReport) -> str:

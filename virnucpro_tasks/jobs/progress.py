@@ -107,6 +107,14 @@ class Times(msgspec.Struct, frozen=True):
     workers: list[UsedWorker] = []
 
 
+class Rates(msgspec.Struct, frozen=True):
+    """The entry `fdr` of run.json: the share of viruses that false-discovery rates are for, or why there are none."""
+
+    refusal: str = ""
+    prior: float | None = None
+    prior_is: str | None = None
+
+
 class UsedParameters(msgspec.Struct, frozen=True):
     """The entry `parameters` of run.json."""
 
@@ -124,6 +132,7 @@ class RunReport(msgspec.Struct, frozen=True):
     sha256: dict[str, str]
     demonstration: bool = False
     strongest: list[StrongRecord] = []
+    fdr: Rates = Rates()
     parameters: UsedParameters = UsedParameters()
     times: Times = Times()
 

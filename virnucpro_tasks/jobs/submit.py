@@ -50,6 +50,8 @@ def submit(
         load_head(bundle)
     if scored:
         require_coverage(bundle, coverage)
+    if scored and (outputs.prior is not None or outputs.asks_for_rates):
+        _require_probabilities(bundle)
     refuse_inputs(sources, strict=strict, allow_empty=allow_empty)
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
@@ -78,6 +80,16 @@ def require_coverage(bundle: Bundle, coverage: Coverage) -> None:
         raise SettingsError(
             f"--coverage segments: the head of the bundle {bundle.description.name!r} was not fitted to segments",
             hint="leave it out, or fit a head with 'virnucpro train --coverage segments'",
+        )
+
+
+def _require_probabilities(bundle: Bundle) -> None:
+    """Raise SettingsError for a bundle whose scores of records allow no false-discovery rates."""
+    if not read_record_score(bundle).is_fitted:
+        raise SettingsError(
+            f"the bundle {bundle.description.name!r} gives no false-discovery rates: its head has no values for the "
+            "score of a record",
+            hint="choose by --min-score instead of --prior and --max-fdr, or fit a head with 'virnucpro train'",
         )
 
 

@@ -17,7 +17,8 @@ from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.output_options import Cutoffs
 from virnucpro_tasks.jobs.progress import Times
 from virnucpro_tasks.models.sizes import CLASSES
-from virnucpro_tasks.output.records import RECORDS, SCORE_COLUMN, score_column
+from virnucpro_tasks.output.fields import NOT_AVAILABLE
+from virnucpro_tasks.output.records import FALSE_DISCOVERY_COLUMN, RECORDS, SCORE_COLUMN, score_column
 from virnucpro_tasks.output.selection import SelectedRecord, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
@@ -37,11 +38,18 @@ class ReportedInput(msgspec.Struct, frozen=True):
     sample: str = ""
 
 
+class ReportedRates(msgspec.Struct, frozen=True):
+    """The entries of `fdr` in run.json that tell whether there are rates; results of earlier versions have none."""
+
+    refusal: str = "the results are of an earlier version"
+
+
 class Report(msgspec.Struct, frozen=True):
     """The entries of run.json that are needed to find the inputs and the files of results."""
 
     inputs: list[ReportedInput]
     sha256: dict[str, str]
+    fdr: ReportedRates = ReportedRates()
     times: Times = Times()
 
 
@@ -49,7 +57,8 @@ class Report(msgspec.Struct, frozen=True):
 class Results:
     """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not.
 
-    `files` are all that the job wrote, `score` is the column of the table by which records are called.
+    `files` are all that the job wrote, `score` is the column of the table by which records are called. `no_rates` tells
+    why the table has no false-discovery rates; it is empty if it has them.
     """
 
     table: Path
@@ -57,6 +66,7 @@ class Results:
     inputs: Sequence[ReportedInput]
     others: Sequence[ReportedInput] = ()
     score: str = SCORE_COLUMN
+    no_rates: str = ""
 
 
 def open_results(folder: Path) -> Results:
@@ -85,7 +95,9 @@ def open_results(folder: Path) -> Results:
     files = [root / name for name in (*report.sha256, *report.times.sha256, COMMIT_MARK, LOG_FILE)]
     with table.open("rb") as handle:
         score = score_column(handle.readline().decode(errors="replace").split())
-    return Results(table, files, inputs, [entry for entry in report.inputs if entry not in inputs], score)
+    return Results(
+        table, files, inputs, [entry for entry in report.inputs if entry not in inputs], score, report.fdr.refusal
+    )
 
 
 def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]:
@@ -156,6 +168,7 @@ def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
         if missing := [name for name in names if name not in header]:
             raise InputError(f"it has no column {missing[0]!r}", file=str(table))
         record_id, length, chunks, fraction, score, call = map(header.index, names)
+        rate = header.index(FALSE_DISCOVERY_COLUMN) if FALSE_DISCOVERY_COLUMN in header else None
         for number, row in enumerate(rows):
             if row[call] in CLASSES and is_selected(
                 cutoffs,
@@ -163,6 +176,7 @@ def selected_rows(table: Path, cutoffs: Cutoffs) -> Iterator[SelectedRecord]:
                 score=row[score].encode(),
                 length=int(row[length]),
                 scored_fraction=row[fraction].encode(),
+                fdr=NOT_AVAILABLE if rate is None else row[rate].encode(),
             ):
                 yield SelectedRecord(
                     number, int(row[length]), int(row[chunks]), row[score].encode(), row[record_id].encode("latin-1")

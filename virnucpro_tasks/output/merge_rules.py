@@ -19,7 +19,7 @@ import numpy.typing as npt
 from virnucpro_tasks.classifier.consensus import OTHERS, VIRUS
 from virnucpro_tasks.classifier.log_odds import frame_log_odds
 from virnucpro_tasks.classifier.record_score import RecordLogOdds, SegmentSums, joined_log_odds, records_log_odds
-from virnucpro_tasks.output.scored import STATUSES, ScoredRows
+from virnucpro_tasks.output.scored import STATUSES, ScoredNumbers, ScoredRows
 from virnucpro_tasks.reads.tables import Status
 
 T = TypeVar("T")
@@ -43,6 +43,11 @@ NO_BOUND = -1
 """Bound of a row that is not a scored chunk."""
 
 
+def first_rows(rows: ScoredNumbers) -> npt.NDArray[np.intp]:
+    """The first row of each record in `rows`, which must not be empty."""
+    return np.flatnonzero(np.diff(rows.records, prepend=rows.records[0] - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class RecordRows:
     """The chunk rows of one shard by record: those of record i are from row `firsts[i]` to `lasts[i]`, both (n,)."""
@@ -54,7 +59,7 @@ class RecordRows:
     @classmethod
     def of(cls, rows: ScoredRows) -> RecordRows:
         """`rows` must not be empty."""
-        firsts = np.flatnonzero(np.diff(rows.records, prepend=rows.records[0] - 1))
+        firsts = first_rows(rows)
         return cls(rows, firsts, np.append(firsts[1:], len(rows)) - 1)
 
 
@@ -178,18 +183,22 @@ def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:
 
 
 def _log_odds(by: RecordRows) -> Iterable[RecordLogOdds]:
-    found = by.rows.scores
-    frames, totals = (np.add.reduceat(values, by.firsts) for values in (found.frames, found.log_odds_sum))
-    rule = by.rows.record_score
-    return records_log_odds(rule, frames, totals, _segment_sums(by) if rule.has_segments or rule.has_lengths else None)
+    return log_odds_of(by.rows, by.firsts)
 
 
-def _segment_sums(by: RecordRows) -> SegmentSums:
-    rows = by.rows
+def log_odds_of(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> Iterable[RecordLogOdds]:
+    """The log-odds of the records that begin at the rows `firsts`."""
+    frames, totals = (np.add.reduceat(values, firsts) for values in (rows.scores.frames, rows.scores.log_odds_sum))
+    rule = rows.record_score
+    needs_segments = rule.has_segments or rule.has_lengths
+    return records_log_odds(rule, frames, totals, _segment_sums(rows, firsts) if needs_segments else None)
+
+
+def _segment_sums(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> SegmentSums:
     is_partial = rows.is_status(Status.PARTIAL_FRAME)
     log_odds = np.zeros(len(rows), np.int64)
     log_odds[rows.segment_rows] = frame_log_odds(rows.segment_scores[:, OTHERS], rows.segment_scores[:, VIRUS])
     was_read = is_partial | rows.is_status(Status.SCORED) | rows.is_status(Status.NO_OPEN_FRAME)
-    segments, totals = (np.add.reduceat(values, by.firsts) for values in (is_partial.astype(np.int64), log_odds))
-    is_whole = np.logical_and.reduceat(was_read, by.firsts)
-    return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[by.firsts], 0))
+    segments, totals = (np.add.reduceat(values, firsts) for values in (is_partial.astype(np.int64), log_odds))
+    is_whole = np.logical_and.reduceat(was_read, firsts)
+    return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[firsts], 0))

@@ -13,6 +13,8 @@ from operator import attrgetter
 from os import fsencode
 from typing import Any
 
+import numpy as np
+
 from virnucpro_tasks.classifier.consensus import mean_virus_score
 from virnucpro_tasks.classifier.record_score import RecordLogOdds
 from virnucpro_tasks.output.evidence import Evidence, evidence_of
@@ -45,6 +47,8 @@ from virnucpro_tasks.reads.tables import Status
 
 SCORE_COLUMN, EARLIER_SCORE_COLUMN = "virus_score", "mean_viral_score"
 """The column with the score that a record is called by, and the one of tables of versions before 0.6."""
+
+FALSE_DISCOVERY_COLUMN = "fdr"
 
 MATE_MEANING = "1 or 2 for the reads of a pair, which have one id; only there if the input has pairs"
 
@@ -164,6 +168,13 @@ def _each(name: str) -> Callable[[Sequence[RecordSummary], TableStyle], Iterable
     return lambda records, _: map(attrgetter(name), records)
 
 
+def false_discovery_rates(records: Sequence[RecordSummary], style: TableStyle) -> list[float]:
+    """The false-discovery rate of every record; NaN for one without a score, and where the job has no rates."""
+    rates = style.false_discoveries.of(np.array([record.score.log_odds for record in records], np.float64))
+    rates[[not record.score.is_scored for record in records]] = np.nan
+    return rates.tolist()
+
+
 def _inputs(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
     names = [fsencode(name) for name in style.input_names]
     return [names[record.input_ordinal] for record in records]
@@ -220,6 +231,12 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
         integers,
         _each("partial_frame_chunks"),
         lambda style: style.has_segments,
+    ),
+    Column(
+        FALSE_DISCOVERY_COLUMN,
+        "false-discovery rate up to this record: the share of others among the records that score as high or higher",
+        scores,
+        false_discovery_rates,
     ),
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.jobs.job import JobSpec
@@ -20,6 +21,7 @@ from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import Hit, ResultCounts
 from virnucpro_tasks.output.evidence import Evidence
+from virnucpro_tasks.output.rates_report import rates_report, unmet_rates
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.reads.coverage import Coverage
@@ -41,6 +43,7 @@ def run_report(
     spec: JobSpec,
     description: BundleDescription,
     record_score: RecordScore,
+    false_discoveries: FalseDiscoveries,
     plan: Plan,
     counts: ResultCounts,
     *,
@@ -65,7 +68,9 @@ def run_report(
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "incomplete": incomplete > 0,
         "demonstration": description.demonstration,
-        "warnings": warnings(spec, description, record_score, plan, counts, samples=samples) + left_out(spec, digests),
+        "warnings": warnings(spec, description, record_score, plan, counts, samples=samples)
+        + unmet_rates(spec, false_discoveries)
+        + left_out(spec, digests),
         "problems": counts.problems,
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
@@ -94,6 +99,7 @@ def run_report(
             "protein_tokens": plan.tokens,
             **_segment_counts(plan, spec.parameters.coverage),
         },
+        "fdr": rates_report(spec, false_discoveries),
         "strongest": [_hit_report(hit) for hit in counts.strongest],
         **(
             {"samples": {name: _sample_report(found, spec.parameters.coverage) for name, found in samples.items()}}
@@ -261,6 +267,7 @@ def log_text(report: dict[str, Any]) -> str:
     for section in ("parameters", "model"):
         facts = [f"{name}={value!r}" for name, value in report[section].items() if not isinstance(value, dict)]
         lines.append(f"{section} {' '.join(facts)}")
+    lines.append("fdr " + " ".join(f"{name}={value!r}" for name, value in report["fdr"].items()))
     for section in ("records", "chunks"):
         lines.append(f"{section} " + " ".join(f"{name}={value}" for name, value in report["counts"][section].items()))
     lines += [f"file name={name} sha256={digest}" for name, digest in report["sha256"].items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import compress
 
 import numpy as np
@@ -19,6 +19,9 @@ from virnucpro_tasks.shards.engine_stats import EngineStats
 
 STATUSES = tuple(Status)
 """A status as a number is its place here."""
+
+NUMBER_COLUMNS = ("record_ordinal", "record_length", "frames", "status")
+"""Columns of the chunk table that scores of records need."""
 
 UNKNOWN_REASON = "its reason is lost"
 
@@ -45,22 +48,80 @@ class ScoredShard:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredRows:
+class ScoredNumbers:
+    """What the score of a record is made of: n chunk rows of one shard, without their texts.
+
+    Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine. `scores`
+    holds scored frames only. Segments are no frames here: `segment_rows` (k,) int64 and `segment_scores` (k, 2) float32
+    tell of each scored one its row, and its P(others) and P(virus). `record_score` is that of the shard.
+
+    `rows_of_frames` (f,) int64 and `is_scored_frame` (f,) bool tell of each row of the frame table to which chunk row
+    it belongs, and whether it is a frame with a score.
+    """
+
+    records: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    status: npt.NDArray[np.int64]
+    scores: ChunkScores
+    segment_rows: npt.NDArray[np.int64]
+    segment_scores: npt.NDArray[np.float32]
+    record_score: RecordScore
+    rows_of_frames: npt.NDArray[np.int64]
+    is_scored_frame: npt.NDArray[np.bool_]
+
+    @classmethod
+    def gathered(
+        cls,
+        chunks: pa.Table,
+        scores: npt.NDArray[np.float32],
+        quarantined: npt.NDArray[np.bool_],
+        record_score: RecordScore,
+    ) -> ScoredNumbers:
+        """Gather `scores` (f, 2) by chunk; `chunks` needs to have the columns NUMBER_COLUMNS only.
+
+        A chunk with a frame that is `quarantined` (f,) is quarantined.
+        """
+        counts = _integers(chunks["frames"])
+        rows_of_frames = np.repeat(np.arange(len(counts)), counts)
+        is_quarantined = np.zeros(len(counts), bool)
+        is_quarantined[rows_of_frames[quarantined]] = True
+        status = _integers(pc.index_in(chunks["status"], pa.array([str(status) for status in STATUSES])))
+        is_partial = status == STATUSES.index(Status.PARTIAL_FRAME)
+        is_scored_frame = ~(is_quarantined | is_partial)[rows_of_frames]
+        segments = np.flatnonzero((is_partial & ~is_quarantined)[rows_of_frames])
+        status[is_quarantined] = STATUSES.index(Status.QUARANTINED)
+        return ScoredNumbers(
+            records=_integers(chunks["record_ordinal"]),
+            lengths=_integers(chunks["record_length"]),
+            status=status,
+            scores=chunk_scores(scores[is_scored_frame], np.where(is_quarantined | is_partial, 0, counts)),
+            segment_rows=rows_of_frames[segments],
+            segment_scores=scores[segments],
+            record_score=record_score,
+            rows_of_frames=rows_of_frames,
+            is_scored_frame=is_scored_frame,
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def is_status(self, status: Status) -> npt.NDArray[np.bool_]:
+        """Mask of the rows that have `status`, bool (rows,)."""
+        return self.status == STATUSES.index(status)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRows(ScoredNumbers):
     """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
-    Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine, and
-    `reasons` go with it. `chunk_ids` are the names that the existing tools give to chunks: record id, `_chunk_`, number
-    from 1. `start_texts`, `end_texts` and `mean_texts` are bounds and mean P(virus) as tables write them.
-    `scores` holds scored frames only; `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell
-    of each scored frame to which row it belongs, its name and its scores. Segments are no frames here: `segment_rows`
-    (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus).
-    `record_score` is that of the shard.
+    Further columns are as in the chunk table, `reasons` know of quarantine. `chunk_ids` are the names that the existing
+    tools give to chunks: record id, `_chunk_`, number from 1. `start_texts`, `end_texts` and `mean_texts` are bounds and
+    mean P(virus) as tables write them. `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell of each scored frame
+    to which row it belongs, its name and its scores.
     """
 
     inputs: list[int]
-    records: npt.NDArray[np.int64]
     ids: list[bytes]
-    lengths: npt.NDArray[np.int64]
     mates: npt.NDArray[np.int64]
     descriptions: list[bytes]
     chunks: npt.NDArray[np.int64]
@@ -70,67 +131,41 @@ class ScoredRows:
     start_texts: list[bytes]
     end_texts: list[bytes]
     mean_texts: list[bytes]
-    status: npt.NDArray[np.int64]
     reasons: list[str]
-    scores: ChunkScores
     frame_rows: list[int]
     frame_names: list[bytes]
     frame_scores: npt.NDArray[np.float32]
-    segment_rows: npt.NDArray[np.int64]
-    segment_scores: npt.NDArray[np.float32]
-    record_score: RecordScore
 
     @classmethod
     def of(cls, shard: ScoredShard) -> ScoredRows:
         """Take the columns out of the tables and gather the scores by chunk."""
         chunks = shard.chunks
-        counts = _integers(chunks["frames"])
-        frame_rows = np.repeat(np.arange(len(counts)), counts)
-        is_quarantined = np.zeros(len(counts), bool)
-        is_quarantined[frame_rows[shard.quarantined]] = True
-        status = _integers(pc.index_in(chunks["status"], pa.array([str(status) for status in STATUSES])))
-        is_partial = status == STATUSES.index(Status.PARTIAL_FRAME)
-        usable = ~(is_quarantined | is_partial)[frame_rows]
-        segments = np.flatnonzero((is_partial & ~is_quarantined)[frame_rows])
-        status[is_quarantined] = STATUSES.index(Status.QUARANTINED)
+        numbers = ScoredNumbers.gathered(chunks, shard.scores, shard.quarantined, shard.record_score)
         reasons = chunks["reason"].to_pylist()
-        for row in np.flatnonzero(is_quarantined).tolist():
+        for row in np.flatnonzero(numbers.is_status(Status.QUARANTINED)).tolist():
             reasons[row] = shard.reasons.get(chunks["record_ordinal"][row].as_py(), UNKNOWN_REASON)
-        frame_scores = shard.scores[usable]
-        ids, numbers = chunks["record_id"].to_pylist(), _integers(chunks["chunk"])
+        ids, chunk_numbers = chunks["record_id"].to_pylist(), _integers(chunks["chunk"])
         starts, ends = _integers(chunks["start"]), _integers(chunks["end"])
-        gathered = chunk_scores(frame_scores, np.where(is_quarantined | is_partial, 0, counts))
+        usable = numbers.is_scored_frame
         return cls(
+            **{entry.name: getattr(numbers, entry.name) for entry in fields(ScoredNumbers)},
             inputs=chunks["input_ordinal"].to_pylist(),
-            records=_integers(chunks["record_ordinal"]),
             ids=ids,
-            lengths=_integers(chunks["record_length"]),
             mates=_integers(chunks["mate"]),
             descriptions=chunks["description"].to_pylist(),
-            chunks=numbers,
+            chunks=chunk_numbers,
             starts=starts,
             ends=ends,
-            chunk_ids=[b"%b_chunk_%d" % pair for pair in zip(ids, numbers.tolist(), strict=True)],
+            chunk_ids=[b"%b_chunk_%d" % pair for pair in zip(ids, chunk_numbers.tolist(), strict=True)],
             start_texts=integers(starts.tolist()),
             end_texts=integers(ends.tolist()),
-            mean_texts=scores(gathered.means),
-            status=status,
+            mean_texts=scores(numbers.scores.means),
             reasons=reasons,
-            scores=gathered,
-            frame_rows=frame_rows[usable].tolist(),
+            frame_rows=numbers.rows_of_frames[usable].tolist(),
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
-            frame_scores=frame_scores,
-            segment_rows=frame_rows[segments],
-            segment_scores=shard.scores[segments],
-            record_score=shard.record_score,
+            frame_scores=shard.scores[usable],
         )
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def is_status(self, status: Status) -> npt.NDArray[np.bool_]:
-        """Mask of the rows that have `status`, bool (rows,)."""
-        return self.status == STATUSES.index(status)
 
 
 def _integers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:

@@ -71,7 +71,7 @@ def _selected_lines(records: Sequence[RecordSummary], style: TableStyle) -> list
     """The records to write, as lines for the process that reads the inputs; none where there are no inputs."""
     if not style.inputs:
         return []
-    selected = selected_records(records, style.cutoffs, first_record=style.first_record)
+    selected = selected_records(records, style)
     return [record.line for record in selected]
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Generic, TypeVar
 
+from virnucpro_tasks.classifier.false_discoveries import NO_RATES, FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
@@ -37,7 +38,8 @@ class TableStyle:
     With a sample sheet the tables of each `sample` are in a folder of that name, and records are numbered from its
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
     `prefix` begins the names of tables that say so. `inputs` hold the records, of which those within `cutoffs` are
-    handed on. `record_score` is the rule by which the head scores records.
+    handed on. `record_score` is the rule by which the head scores records, `false_discoveries` are the
+    rates of the job.
     """
 
     dialect: str
@@ -53,6 +55,7 @@ class TableStyle:
     inputs: Sequence[ReadInput] = ()
     cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
     record_score: RecordScore = RecordScore()
+    false_discoveries: FalseDiscoveries = NO_RATES
 
     def file(self, name: str) -> str:
         """The place of the table `name` in the folder of results."""
@@ -75,7 +78,11 @@ class Column(Generic[Rows]):
 
 
 def table_styles(
-    job: Job, plan: Plan, description: BundleDescription, record_score: RecordScore
+    job: Job,
+    plan: Plan,
+    description: BundleDescription,
+    record_score: RecordScore,
+    false_discoveries: FalseDiscoveries,
 ) -> dict[str, TableStyle]:
     """How the tables of each sample of a job are written; without a sample sheet there is one, without a name."""
     spec, inputs = job.spec, job.inputs
@@ -92,8 +99,9 @@ def table_styles(
             has_segments=spec.parameters.coverage is Coverage.SEGMENTS,
             prefix=spec.parameters.outputs.prefix,
             inputs=[inputs[ordinal] for ordinal in spec.samples[sample]],
-            cutoffs=spec.parameters.outputs.cutoffs,
+            cutoffs=spec.parameters.outputs.cutoffs_of(has_rates=false_discoveries.are_there),
             record_score=record_score,
+            false_discoveries=false_discoveries,
             first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
         )
         for sample, found in facts.items()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers
-from virnucpro_tasks.output.records import RecordSummary
+from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers, scores
+from virnucpro_tasks.output.records import RecordSummary, false_discovery_rates
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
 Rows = Sequence[RecordSummary]
@@ -29,7 +29,7 @@ VIRUS_SUMMARY_COLUMNS: tuple[Column[Rows], ...] = (
         fractions,
         lambda records, _: [record.virus_score for record in records],
     ),
-    _absent("fdr"),
+    Column("fdr", "`fdr` of `records.tsv`", scores, false_discovery_rates),
     _absent("n_hallmarks"),
     _absent("marker_enrichment"),
     _absent("taxonomy"),

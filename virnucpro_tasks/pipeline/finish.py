@@ -22,6 +22,7 @@ from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.output.table import table_styles
 from virnucpro_tasks.output.tables import file_places
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
+from virnucpro_tasks.pipeline.rank_records import job_false_discoveries
 from virnucpro_tasks.pipeline.score import job_description, job_record_score
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
@@ -86,7 +87,8 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     started = time.time()
     description = job_description(job)
     rule = job_record_score(job, description)
-    styles = table_styles(job, plan, description, rule)
+    rates = job_false_discoveries(job, plan, rule, processes=processes)
+    styles = table_styles(job, plan, description, rule, rates)
     samples = {}
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:
@@ -110,6 +112,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         job.spec,
         description,
         rule,
+        rates,
         plan,
         counts,
         samples=samples,

@@ -81,14 +81,21 @@ def score_shards(job: Job, plan: Plan, *, processes: int) -> list[int]:
 
 
 def over_shards(
-    function: Callable[[int], Result], job: Job, plan: Plan, numbers: Sequence[int], *, processes: int
+    function: Callable[[int], Result],
+    job: Job,
+    plan: Plan,
+    numbers: Sequence[int],
+    *,
+    processes: int,
+    frames_per_process: int | None = None,
 ) -> Generator[Result]:
     """Apply `function` to the shards `numbers` in order, with up to `processes` processes if their frames are many.
 
-    Raises what `function` raises, JobError if one of several processes is killed.
+    `frames_per_process` are worth the start of one, by default FRAMES_PER_PROCESS. Raises what `function` raises,
+    JobError if one of several processes is killed.
     """
     frames = sum(plan.shards[number].frames for number in numbers)
-    useful = min(processes, len(numbers), frames // FRAMES_PER_PROCESS)
+    useful = min(processes, len(numbers), frames // (frames_per_process or FRAMES_PER_PROCESS))
     if useful <= 1:
         yield from map(function, numbers)
         return

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from virnucpro_tasks.report.content import ReportContent
+from virnucpro_tasks.report.cutoffs import kept_cutoffs, kept_score
 from virnucpro_tasks.report.records import CALLS, LENGTH_BINS_A_DECADE, SCORE_BINS, RecordSums
 from virnucpro_tasks.report.timeline import timeline
 from virnucpro_tasks.report.tracks import Bar
@@ -18,12 +19,11 @@ CALL_CUTOFF = 0.5
 def chart_data(content: ReportContent) -> dict[str, Any]:
     """The numbers of all charts. Points are given if all records are shown, else a plane of counted cells."""
     records = content.records
-    outputs = content.run.get("parameters", {}).get("outputs", {})
-    cutoffs = outputs.get("cutoffs", {})
+    cutoffs = kept_cutoffs(content.run) or {}
     return {
         "scale": "score: P(virus) of the record" if records.has_record_score else "score: mean P(virus)",
         "cutoff": CALL_CUTOFF,
-        "kept": {"score": cutoffs.get("min_score", CALL_CUTOFF), "length": cutoffs.get("min_length", 0)},
+        "kept": {"score": kept_score(content.run, otherwise=CALL_CUTOFF), "length": cutoffs.get("min_length", 0)},
         "histogram": dict(zip(CALLS, records.sums.scores.tolist(), strict=True)),
         "points": [
             [row.place, row.length, row.score, int(row.call == "virus")]

@@ -19,6 +19,7 @@ from virnucpro_tasks.output.evidence import LEAST
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.report.charts import CALL_CUTOFF, chart_data
 from virnucpro_tasks.report.content import ReportContent
+from virnucpro_tasks.report.cutoffs import kept_cutoffs
 from virnucpro_tasks.report.records import CALLS, LENGTH_CLASSES, LEVELS, STATUSES
 from virnucpro_tasks.report.timeline import timeline
 from virnucpro_tasks.report.wording import TextBudget, duration, flat, moment, number, score, share
@@ -72,7 +73,8 @@ def report_page(content: ReportContent) -> str:
         unread_chunks=content.run["counts"]["chunks"].get("no_open_frame", 0),
         lanes=timeline(content.run),
         cutoff=CALL_CUTOFF,
-        kept=content.run["parameters"].get("outputs", {}).get("cutoffs"),
+        kept=kept_cutoffs(content.run),
+        rates=content.run.get("fdr"),
         sequences=next((file.place for file in content.files if file.meaning == VIRUS_SEQUENCES.meaning), ""),
         least={level.value: least for level, least in LEAST.items()},
         records=content.records,

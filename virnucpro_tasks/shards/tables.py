@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def read_frame_places(path: Path, *, sha256: str) -> pa.Table:
     schema = pa.schema([field for field in FRAME_SCHEMA if field.name not in SEQUENCES])
     table = _read(path, sha256, schema.names)
     if not table.schema.equals(schema):
+        raise DamagedError(path)
+    return table
+
+
+def read_columns(path: Path, names: Sequence[str], *, sha256: str) -> pa.Table:
+    """Read some columns of a chunk table, none of those that older tables lack; otherwise as `read_table`."""
+    table = _read(path, sha256, list(names))
+    if not table.schema.equals(pa.schema([CHUNK_SCHEMA.field(name) for name in names])):
         raise DamagedError(path)
     return table
 
