@@ -115,9 +115,9 @@ class ScoredRows(ScoredNumbers):
     """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
     Further columns are as in the chunk table, `reasons` know of quarantine. `chunk_ids` are the names that the existing
-    tools give to chunks: record id, `_chunk_`, number from 1. `start_texts`, `end_texts` and `mean_texts` are bounds and
-    mean P(virus) as tables write them. `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell of each scored frame
-    to which row it belongs, its name and its scores.
+    tools give to chunks: record id, `_chunk_`, number from 1. `start_texts`, `end_texts` and `mean_texts` are bounds
+    and mean P(virus) as tables write them. `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell of each scored
+    frame to which row it belongs, its name and its scores.
     """
 
     inputs: list[int]
@@ -165,7 +165,6 @@ class ScoredRows(ScoredNumbers):
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
             frame_scores=shard.scores[usable],
         )
-
 
 
 def _integers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
