@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from virnucpro_tasks.errors import SettingsError
-from virnucpro_tasks.jobs.output_options import PRESETS, OutputOptions, is_prefix, output_options
+from virnucpro_tasks.jobs.output_options import PRESETS, Cutoffs, OutputOptions, is_prefix, output_options
 
 
 def test_a_cutoff_replaces_that_of_the_preset() -> None:
@@ -22,6 +22,28 @@ def test_presets_are_ordered_from_strict_to_lax() -> None:
     for strict, middle, lax in zip(*cutoffs, strict=True):
         assert strict >= middle >= lax
     assert PRESETS["default"].min_score == 0.5
+
+
+def test_where_there_are_rates_a_preset_is_a_rate_alone() -> None:
+    levels = [output_options(preset=name).cutoffs_of(has_rates=True) for name in ("conservative", "default", "relaxed")]
+    assert levels == [Cutoffs(min_score=0.0, max_fdr=level) for level in (0.05, 0.1, 0.2)]
+    assert output_options(preset="relaxed").cutoffs_of(has_rates=False) == PRESETS["relaxed"]
+    assert not output_options(preset="relaxed").asks_for_rates
+
+
+def test_a_score_takes_the_place_of_the_rate_and_a_length_comes_to_it() -> None:
+    by_score = output_options(preset="conservative", min_score=0.9)
+    assert by_score.rate_cutoffs == by_score.cutoffs and not by_score.asks_for_rates
+    assert output_options(min_length=300).rate_cutoffs == Cutoffs(min_score=0.0, min_length=300, max_fdr=0.1)
+    both = output_options(min_score=0.9, max_fdr=0.01)
+    assert both.rate_cutoffs == Cutoffs(min_score=0.9, max_fdr=0.01) and both.asks_for_rates
+    assert both.cutoffs == Cutoffs(min_score=0.9)
+
+
+@pytest.mark.parametrize("given", [{"prior": 0.0}, {"prior": 1.0}, {"prior": float("nan")}, {"max_fdr": 1.5}])
+def test_a_share_or_a_rate_out_of_range_is_refused(given: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(given))):
+        output_options(**given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("prefix", ["", "S1_", "a.b-", "1"])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from output.tables import Chunk, shard_of
 
 from virnucpro_tasks.classifier.consensus import CALLED_SCORE
+from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
+from virnucpro_tasks.classifier.log_odds_bins import BINS
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
-from virnucpro_tasks.output.records import RecordSummary, record_summaries
+from virnucpro_tasks.output.fields import scores
+from virnucpro_tasks.output.records import RecordSummary, false_discovery_rates, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.selection import SelectedRecord, selected_records
 from virnucpro_tasks.output.table import TableStyle
@@ -67,6 +71,19 @@ def test_other_scores_are_compared_as_they_are_written() -> None:
 )
 def test_each_cutoff_is_a_least_value(cutoffs: dict[str, float], expected: list[bytes]) -> None:
     assert ids(**cutoffs) == expected
+
+
+def test_a_rate_is_compared_as_it_is_written_and_none_is_above_any() -> None:
+    rates = np.linspace(1, 0, BINS)
+    style = replace(STYLE, false_discoveries=FalseDiscoveries(None, rates))
+    records: list[RecordSummary] = list(record_summaries(ScoredRows.of(shard_of(RECORDS))))
+    written = dict(zip([one.record_id for one in records], scores(false_discovery_rates(records, style)), strict=True))
+    assert written[b"none"] == written[b"bad"] == b"NA"
+    for name in (b"virus", b"others"):
+        for rate, is_in in ((float(written[name]), True), (float(written[name]) - 1e-6, False)):
+            chosen = selected_records(records, replace(style, cutoffs=Cutoffs(min_score=0.0, max_fdr=rate)))
+            assert (name in [one.record_id for one in chosen]) == is_in
+    assert ids(min_score=0.0, max_fdr=1.0) == []
 
 
 def test_records_are_numbered_from_the_first_one() -> None:

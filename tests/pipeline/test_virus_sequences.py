@@ -119,6 +119,7 @@ def test_cutoffs_of_the_job_choose_and_are_in_the_report(
         "min_score": 0.2,
         "min_length": 400,
         "min_scored_fraction": options.cutoffs.min_scored_fraction,
+        "max_fdr": None,
     }
     assert "S1_virus.fasta.gz" in report["sha256"]
     rows = read_table(job.paths.results / "records.tsv")
