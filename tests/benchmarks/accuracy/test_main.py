@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,40 @@ def test_records_that_are_contigs_are_not_cut(labelled: tuple[Path, Path], tmp_p
 
 def test_results_are_not_written_over(labelled: tuple[Path, Path], tmp_path: Path) -> None:
     assert main(arguments(labelled, tmp_path)) == ExitCode.USAGE
+
+
+GENOMAD = """#!{python}
+import pathlib, sys
+assert sys.argv[1:3] == ["end-to-end", "--cleanup"] and sys.argv[-1] == "the database"
+contigs, folder = pathlib.Path(sys.argv[-3]), pathlib.Path(sys.argv[-2])
+names = [line[1:] for line in contigs.read_text().splitlines() if line.startswith(">")]
+(folder / "contigs_summary").mkdir(parents=True)
+(folder / "contigs_aggregated_classification").mkdir()
+scores = "".join(f"{{name}}\\t0.2\\t0.1\\t0.7\\n" for name in names)
+header = "seq_name\\tchromosome_score\\tplasmid_score\\tvirus_score\\n"
+table = "contigs_aggregated_classification/contigs_aggregated_classification.tsv"
+(folder / table).write_text(header + scores)
+called = "".join(f"{{name}}\\t0.7\\tNA\\n" for name in names[::2])
+(folder / "contigs_summary/contigs_virus_summary.tsv").write_text("seq_name\\tvirus_score\\tfdr\\n" + called)
+"""
+
+
+def test_another_tool_on_the_path_is_run(
+    labelled: tuple[Path, Path], told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "genomad").write_text(GENOMAD.format(python=sys.executable))
+    (programs / "genomad").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    given = ("--results", f"mine=virnucpro={told}", "--no-baselines", "--genomad-database", "the database")
+    assert main(arguments(labelled, tmp_path / "out", *given)) == ExitCode.OK
+    with (tmp_path / "out" / "accuracy.tsv").open(newline="") as handle:
+        rows = [row for row in csv.DictReader(handle, delimiter="\t") if row["tool"] == "geNomad"]
+    whole = rows[0]
+    assert (whole["part"], whole["scored"], whole["auroc"]) == ("all", "60", "0.5")
+    # It calls every second contig, and these are the others: the first contig is one.
+    assert (whole["recall_of_calls"], whole["false_positive_rate_of_calls"]) == ("0.0", "1.0")
 
 
 @pytest.mark.service
