@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from virnucpro_tasks.classifier.class_prior import ClassPrior, estimated_prior, given_prior
+from virnucpro_tasks.classifier.false_discoveries import false_discoveries
+from virnucpro_tasks.classifier.log_odds_bins import BINS, bins_of
+
 Floats = NDArray[np.float64]
-Estimate = Callable[[Floats], Floats | None]
-"""From the scores (m,) of a job, all numbers, the rate of false discoveries at each; None if that is refused."""
+Estimate = Callable[[Floats, float], Floats | None]
+"""From the scores (m,) of a job, all numbers, and the true share of viruses among them, which it may use or not, the
+rate of false discoveries at each score; None if that is refused.
+"""
 
 PREVALENCES = (0.01, 0.05, 0.5)
 LEVEL = 0.10
 DRAWS = 50
+_LAST_DIGIT = 1e-6
 OWN = "the tool's own"
 """Name of the rate that a tool tells with its scores."""
 
@@ -67,7 +74,7 @@ def claim(
             [random.choice(viruses, of_viruses, replace=False), random.choice(others, of_others, replace=False)]
         )
         job = job[~np.isnan(scores[job])]
-        rates = estimate(scores[job])
+        rates = estimate(scores[job], float(virus[job].mean()) if len(job) else 0.0)
         if rates is None:
             refused += 1
             continue
@@ -101,12 +108,46 @@ def own_claim(fdr: Floats, virus: NDArray[np.bool_]) -> Claim:
     )
 
 
-def scores_as_probabilities(scores: Floats) -> Floats:
-    """The running mean of 1 - score over the ranking, equal scores together: what is true if viruses are half."""
+def scores_as_probabilities(scores: Floats, share: float = 0.5) -> Floats:
+    """The running mean of 1 - score over the ranking, equal scores together: what is true if viruses are half.
+
+    The `share` is not used.
+    """
     different, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
     false = np.cumsum(((1 - different) * counts)[::-1]) / np.cumsum(counts[::-1])
     return false[::-1][places]
 
 
-ESTIMATES: Mapping[str, Estimate] = {"scores as probabilities": scores_as_probabilities}
-"""Ways to a rate from the scores of a job alone, by name."""
+def estimated_share(scores: Floats, share: float = 0.5) -> Floats | None:
+    """The rates that `virnucpro predict` gives, for the share of viruses that it estimates; `share` is not used."""
+    counts = _counts(scores)
+    return _rates(scores, counts, estimated_prior(counts))
+
+
+def stated_share(scores: Floats, share: float) -> Floats | None:
+    """The rates that `virnucpro predict --prior` gives for the true `share`; None without a virus among the scored."""
+    counts = _counts(scores)
+    return _rates(scores, counts, given_prior(counts, share)) if 0 < share < 1 else None
+
+
+def _counts(scores: Floats) -> NDArray[np.int64]:
+    return np.bincount(bins_of(_log_odds(scores)), minlength=BINS)
+
+
+def _rates(scores: Floats, counts: NDArray[np.int64], prior: ClassPrior) -> Floats | None:
+    found = false_discoveries(counts, prior)
+    return found.of(_log_odds(scores)) if found.are_there else None
+
+
+def _log_odds(scores: Floats) -> Floats:
+    """Log-odds of scores, which tables round to six digits: 0 and 1 are as far as half of the last digit tells."""
+    kept = np.clip(scores, _LAST_DIGIT / 2, 1 - _LAST_DIGIT / 2)
+    return np.log(kept) - np.log1p(-kept)
+
+
+ESTIMATES: Mapping[str, Estimate] = {
+    "estimated share": estimated_share,
+    "true share stated": stated_share,
+    "scores as probabilities": scores_as_probabilities,
+}
+"""Ways to a rate from the scores of a job, by name."""

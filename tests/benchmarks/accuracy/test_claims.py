@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.claims import LEVEL, claim, own_claim, scores_as_probabilities
+from benchmarks.accuracy.claims import LEVEL, claim, estimated_share, own_claim, scores_as_probabilities, stated_share
 
 
 def calibrated(*, seed: int, count: int = 4_000) -> tuple[np.ndarray, np.ndarray]:
@@ -28,26 +28,31 @@ def test_calibrated_scores_claim_the_truth_where_viruses_are_half_and_not_where_
     assert few.records == round((~virus).sum() / 0.95) and few.draws == 50
 
 
-def test_a_rate_that_knows_the_prevalence_is_true_there_too() -> None:
+def test_rates_for_the_share_of_viruses_are_true_where_they_are_few_too() -> None:
     # Sharper scores than the uniform ones, of which hardly any is high enough where viruses are few.
     random = np.random.default_rng(2)
     scores = random.beta(0.2, 0.2, 8_000)
     virus = random.random(8_000) < scores
-    prior = 0.05
+    for share in (0.05, 0.5):
+        for estimate in (stated_share, estimated_share):
+            found = claim(scores, virus, estimate=estimate, prevalence=share, seed=1)
+            assert found.true_rate == pytest.approx(LEVEL, abs=0.05) and found.refused < 25
+    naive = claim(scores, virus, estimate=scores_as_probabilities, prevalence=0.05, seed=1)
+    assert naive.true_rate is not None and naive.true_rate > LEVEL + 0.2
 
-    def shifted(values: np.ndarray) -> np.ndarray:
-        viral, other = values * prior, (1 - values) * (1 - prior)
-        return scores_as_probabilities(viral / (viral + other))
 
-    found = claim(scores, virus, estimate=shifted, prevalence=prior, seed=1)
-    assert found.true_rate == pytest.approx(LEVEL, abs=0.05)
+def test_a_share_that_cannot_be_told_is_refused() -> None:
+    scores, virus = calibrated(seed=1, count=300)
+    found = claim(scores, virus, estimate=estimated_share, prevalence=0.01, seed=1)
+    assert found.refused == found.draws
+    assert stated_share(scores[:10], 0.0) is None
 
 
 def test_refusals_and_jobs_without_a_selection_are_counted() -> None:
     scores, virus = calibrated(seed=3, count=200)
-    refused = claim(scores, virus, estimate=lambda _: None, prevalence=0.05, seed=1, draws=7)
+    refused = claim(scores, virus, estimate=lambda *_: None, prevalence=0.05, seed=1, draws=7)
     assert (refused.refused, refused.true_rate, refused.recall, refused.selected) == (7, None, None, 0)
-    empty = claim(scores, virus, estimate=np.ones_like, prevalence=0.05, seed=1, draws=7)
+    empty = claim(scores, virus, estimate=lambda scores, _: np.ones_like(scores), prevalence=0.05, seed=1, draws=7)
     assert (empty.refused, empty.true_rate, empty.recall) == (0, None, 0)
     assert empty.as_dict()["true_rate"] is None and empty.as_dict()["claimed"] == 0.1
 
