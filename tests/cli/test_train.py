@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from cli.conftest import Virnucpro
 from job import OTHERS, SAMPLE
@@ -29,7 +30,8 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     job = SimpleNamespace(spec=SimpleNamespace(parameters=SimpleNamespace(chunk_length=300), inputs=()))
     monkeypatch.setattr(Labelled, "check", lambda _: None)
     monkeypatch.setattr(Labelled, "embedded", lambda *_, **__: job)
-    monkeypatch.setattr(train, "read_examples", lambda *_: SimpleNamespace(ids=["a"] * 1_234, record=[0] * 5_678))
+    examples = SimpleNamespace(ids=["a"] * 1_234, frames=np.array([5_000, 678]), segments=np.array([0, 91]))
+    monkeypatch.setattr(train, "read_examples", lambda *_: examples)
     monkeypatch.setattr(train, "fit_bundle", fit_bundle)
     return made
 
@@ -48,6 +50,16 @@ def test_a_head_is_fitted_as_asked_and_its_epochs_are_printed(
         "epoch 3: training loss 0.2500, validation loss 0.5000",
         f"bundle {out} (DEMONSTRATION): AUROC 0.93 on 17 records of unseen groups",
     ]
+
+
+def test_a_head_is_fitted_to_segments_if_that_is_asked_for(
+    virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
+) -> None:
+    ended = virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "mine", "--coverage", "segments")
+    assert ended.code == ExitCode.OK
+    assert ended.err[1] == "1,234 records with 5,678 open frames and 91 segments: fitting a head"
+    assert virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "other").code == ExitCode.OK
+    assert [request.has_segments for request in requests] == [True, False]
 
 
 def test_json_prints_the_card_and_that_the_encoders_are_the_demonstration_s(

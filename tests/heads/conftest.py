@@ -35,6 +35,7 @@ def make_examples() -> Callable[..., Examples]:
             [f"r{number}" for number in range(len(labels))],
             random.integers(300, 5_000, len(labels)),
             labels,
+            np.zeros(len(record), bool),
         )
 
     return make

@@ -12,6 +12,7 @@ from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.labels import Label, Labels
 from virnucpro_tasks.heads.scored_records import read_scored
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -67,3 +68,38 @@ def test_scores_that_were_damaged_are_not_judged(job: Job, labels: Labels) -> No
     flip(job.paths.results / "records.tsv")
     with pytest.raises(DamagedError, match=r"records\.tsv is missing or damaged"):
         read_scored(job, labels)
+
+
+def test_segments_and_records_without_any_frame_are_read_where_a_job_is_covered(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "in.fasta"
+    partial = "TAA" + "CTAGCTAACGCTTAC" * 20 + "TAA" + "CTAGCTAACGCTTAC" * 2
+    records = {
+        "open": "ACGGCTGGTCTGGCA" * 20,
+        "closed": "CTAGCTAACGCTTACTAA" * 20,
+        "partial": partial,
+        "both": "ACGGCTGGTCTGGCA" * 70 + partial,
+        "short": "ACGT",
+    }
+    file.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records.items()))
+    labels = Labels({name: Label(virus=name != "open", group=name, taxon="") for name in records})
+    small = replace(settings, shard_tokens=1)
+    examples = {}
+    for coverage in Coverage:
+        job = make_job(small, file, keep_embeddings=True, coverage=coverage, scored=False)
+        run_job(job, small)
+        examples[coverage] = read_examples(job, labels)
+    alone, covered = examples[Coverage.FRAMES], examples[Coverage.SEGMENTS]
+    assert alone.ids == ["open", "both"] and not alone.is_segment.any()
+    assert covered.ids == ["open", "closed", "partial", "both"]
+    frames, segments = covered.frames.tolist(), covered.segments.tolist()
+    assert (frames[0], frames[1], frames[2]) == (int(alone.frames[0]), 0, 0) and frames[3] > 0
+    assert segments[:3] == [0, 0, 1] and segments[3] > 0
+    kept = covered.by_frames()
+    assert kept.ids == alone.ids and kept.record.tolist() == alone.record.tolist()
+    np.testing.assert_array_equal(kept.joined, alone.joined)
+    values = np.arange(len(covered.record), dtype=np.float64)
+    assert np.isnan(covered.means(values)).tolist() == [False, True, True, False]
+    total = covered.totals(values) + covered.segment_totals(values)
+    assert total.tolist() == [values[covered.record == record].sum() for record in range(4)]

@@ -36,6 +36,46 @@ def labelled(tmp_path: Path) -> tuple[Path, Path]:
     return fasta, table
 
 
+def test_a_head_that_is_fitted_to_segments_scores_by_them(
+    tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    random = np.random.default_rng(0)
+    fasta, table = tmp_path / "contigs.fasta", tmp_path / "labels.tsv"
+    with fasta.open("w") as sequences, table.open("w") as labels:
+        labels.write("id\tlabel\tgroup\n")
+        for number in range(8 * GROUPS):
+            virus = number % 2 == 0
+            # Every second of a class with so many stop codons that no frame of 450 bases is open.
+            rare = 0.02 if number // GROUPS % 2 else 0.12
+            shares = [0.48 - rare, 0.26, 0.26, rare] if virus else [0.36 - rare, 0.32, 0.32, rare]
+            sequence = "".join(random.choice(list("ACGT"), 450, p=shares))
+            sequences.write(f">r{number}\n{sequence}\n")
+            labels.write(f"r{number}\t{'virus' if virus else 'others'}\tg{number % GROUPS}\n")
+    cpu = ("--devices", "cpu", "--coverage", "segments")
+    common = (fasta, "--labels", table, "--bundle", "demo", "--work", tmp_path / "work", *cpu)
+    code, out, err = call("train", *common, "--output", tmp_path / "mine", "--head", "logistic", "--json")
+    assert code == 0, err
+    assert " segments: fitting a head" in err
+    card = json.loads(out)
+    config = json.loads((tmp_path / "mine" / "head" / "config.json").read_text())
+    assert config["record_score"]["segments"] == card["record_score"]["segments"]
+    covered = card["unseen_groups_covered_by_segments"]
+    assert covered["scored"] > card["unseen_groups"]["records"]
+
+    code, _, err = call("predict", fasta, "--bundle", tmp_path / "mine", *cpu, "--output", tmp_path / "out")
+    assert code == 0, err
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["parameters"]["coverage"] == "segments" and "a segment with log-odds" in run["model"]["record_score"]
+    assert run["counts"]["records"]["partial_frame"] == run["counts"]["segments"] > 10
+    assert "scored by the longest segment" in err
+
+    code, _, err = call("train", *common[:-1], "frames", "--output", tmp_path / "frames", "--head", "logistic")
+    assert code == 0, err
+    code, _, err = call("predict", fasta, "--bundle", tmp_path / "frames", *cpu, "--output", tmp_path / "refused")
+    assert code == 2 and "was not fitted to segments" in err
+    assert not (tmp_path / "refused").exists()
+
+
 def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
     labelled: tuple[Path, Path], tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:

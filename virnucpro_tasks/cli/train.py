@@ -16,6 +16,7 @@ from virnucpro_tasks.errors import OutputError, counted, printable
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.train import HeadKind
+from virnucpro_tasks.reads.coverage import Coverage
 
 HIDDEN = 512
 """Hidden units of the published classifiers."""
@@ -70,9 +71,10 @@ def command(
     labelled.check()
     job = labelled.embedded(scored=False, chunk_length=chunk_length)
     examples = read_examples(job, labelled.labels)
-    labelled.say(
-        f"{counted(len(examples.ids), 'record')} with {counted(len(examples.record), 'open frame')}: fitting a head"
-    )
+    has_segments = labelled.coverage is Coverage.SEGMENTS
+    found = [counted(int(examples.frames.sum()), "open frame")]
+    found += [counted(int(examples.segments.sum()), "segment")] if has_segments else []
+    labelled.say(f"{counted(len(examples.ids), 'record')} with {' and '.join(found)}: fitting a head")
     request = HeadRequest(
         kind=HeadKind(kind),
         hidden=hidden,
@@ -81,6 +83,7 @@ def command(
         name=name or printable(output.absolute().name),
         licence=licence,
         intended_use=intended_use,
+        has_segments=has_segments,
     )
     card = fit_bundle(
         output,

@@ -26,7 +26,10 @@ from virnucpro_tasks.system.files import write_json
 
 @dataclass(frozen=True, slots=True)
 class HeadRequest:
-    """The head to fit, and the texts of its bundle. `hidden` is for the MLP; `chunk_length` is in bases."""
+    """The head to fit, and the texts of its bundle. `hidden` is for the MLP; `chunk_length` is in bases.
+
+    `has_segments` says whether its score of records is also fitted to segments.
+    """
 
     kind: HeadKind
     hidden: int
@@ -36,6 +39,7 @@ class HeadRequest:
     licence: str
     intended_use: str
     demonstration: bool = False
+    has_segments: bool = False
 
 
 def fit_bundle(
@@ -52,7 +56,14 @@ def fit_bundle(
     Returns the card. Raises InputError if there are too few groups, BundleError if `encoders` are damaged, OutputError
     if `output` exists.
     """
-    fitted = fit_head(examples, kind=request.kind, hidden=request.hidden, seed=request.seed, say=say)
+    fitted = fit_head(
+        examples,
+        kind=request.kind,
+        hidden=request.hidden,
+        seed=request.seed,
+        has_segments=request.has_segments,
+        say=say,
+    )
     card = model_card(
         examples,
         fitted,

@@ -40,5 +40,6 @@ def calibrate(head: HeadTensors, examples: Examples) -> HeadTensors:
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-x)), without overflow."""
-    return np.exp(-np.logaddexp(0, -values))
+    """1 / (1 + exp(-x)), without overflow; NaN of NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.exp(-np.logaddexp(0, -values))

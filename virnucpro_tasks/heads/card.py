@@ -34,9 +34,11 @@ def model_card(
     seed: int,
     intended_use: str,
 ) -> dict[str, Any]:
-    """The card as plain values. `fitted` scored all of `examples`; the figures are of the test part."""
+    """The card as plain values. `fitted` scored `examples`; the figures are of the test part, by open frames alone, and
+    of a head that was fitted to segments also with these.
+    """
     parts, test = fitted.parts, fitted.parts[TEST]
-    scores, virus = fitted.scores, examples.virus
+    virus, by_frames = examples.virus, test[examples.frames[test] > 0]
     description = encoders.description
     return {
         "intended_use": intended_use,
@@ -67,8 +69,21 @@ def model_card(
             }
             for part, records in parts.items()
         },
-        "unseen_groups": Metrics.of(scores[test], virus[test]).as_dict(),
-        "unseen_groups_by_mean_viral_score": Metrics.of(fitted.means[test], virus[test]).as_dict(),
-        "unseen_groups_by_length": by_length(scores[test], virus[test], examples.lengths[test]),
+        "unseen_groups": Metrics.of(fitted.scores[by_frames], virus[by_frames]).as_dict(),
+        "unseen_groups_by_mean_viral_score": Metrics.of(fitted.means[by_frames], virus[by_frames]).as_dict(),
+        "unseen_groups_by_length": by_length(fitted.scores[by_frames], virus[by_frames], examples.lengths[by_frames]),
+        **_covered_figures(examples, fitted),
         "test_groups": sorted({examples.labels[record].group for record in test})[:GROUPS_IN_CARD],
+    }
+
+
+def _covered_figures(examples: Examples, fitted: Fitted) -> dict[str, Any]:
+    """Figures of all records that were cut, scored by segments too."""
+    if fitted.covered_scores is None:
+        return {}
+    test = fitted.parts[TEST]
+    scores, virus = fitted.covered_scores[test], examples.virus[test]
+    return {
+        "unseen_groups_covered_by_segments": Metrics.of(scores, virus).as_dict(),
+        "unseen_groups_covered_by_segments_by_length": by_length(scores, virus, examples.lengths[test]),
     }

@@ -29,17 +29,22 @@ def cut_off(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fit_record_score(
-    means: NDArray[np.float64], frames: NDArray[np.int64], virus: NDArray[np.bool_], groups: Sequence[str]
+    means: NDArray[np.float64],
+    frames: NDArray[np.int64],
+    virus: NDArray[np.bool_],
+    groups: Sequence[str],
+    *,
+    weighted: tuple[NDArray[np.float64], int] | None = None,
 ) -> FittedRecordScore:
     """The most probable values of the score of a record, from records with at least one frame each, (n,).
 
     `means` are the mean log-odds of their frames, cut off by `cut_off`; `frames` how many these are. Weights are those
-    of `group_weights`: scores are probabilities where viruses are as frequent as others. The loss is convex, so that
-    there is one answer.
+    of `group_weights`: scores are probabilities where viruses are as frequent as others. `weighted` are those of these
+    records among others that have no frames. The loss is convex, so that there is one answer.
     """
     from scipy.optimize import minimize
 
-    weights, observations = group_weights(virus, groups)
+    weights, observations = group_weights(virus, groups) if weighted is None else weighted
     features = np.stack([np.ones(len(means)), means, means * log_counts(frames)], axis=1)
     signs = np.where(virus, 1.0, -1.0)
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virnucpro_tasks.classifier.record_score import RecordScore
+from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.heads.calibration import calibrate, sigmoid
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.labels import CALIBRATE, TRAIN, VALIDATION
 from virnucpro_tasks.heads.logistic import fit_logistic
 from virnucpro_tasks.heads.mlp import Epoch, fit_mlp
 from virnucpro_tasks.heads.record_calibration import cut_off, fit_record_score
+from virnucpro_tasks.heads.segment_calibration import CoveredRecords, fit_covered
 from virnucpro_tasks.heads.splits import split_records
 from virnucpro_tasks.heads.tensors import HeadTensors
+from virnucpro_tasks.heads.weights import group_weights
 from virnucpro_tasks.models.sizes import FittedRecordScore
 
 
@@ -32,7 +34,9 @@ class HeadKind(StrEnum):
 class Fitted:
     """A calibrated head, the parts of the records it was made with, and the scores of each record.
 
-    `means` are mean P(virus) over its frames, `scores` P(virus) of the record by `record_score`.
+    `means` are mean P(virus) over its frames, `scores` P(virus) of the record by these alone, both NaN without any.
+    `covered_scores` are P(virus) by segments too, NaN for a record that has no score then either; None of a head that
+    was not fitted to segments.
     """
 
     head: HeadTensors
@@ -40,27 +44,69 @@ class Fitted:
     parts: dict[str, NDArray[np.int64]]
     means: NDArray[np.float64]
     scores: NDArray[np.float64]
+    covered_scores: NDArray[np.float64] | None = None
 
 
 def fit_head(
-    examples: Examples, *, kind: HeadKind, hidden: int, seed: int, say: Callable[[Epoch], None] = lambda _: None
+    examples: Examples,
+    *,
+    kind: HeadKind,
+    hidden: int,
+    seed: int,
+    has_segments: bool = False,
+    say: Callable[[Epoch], None] = lambda _: None,
 ) -> Fitted:
     """Fit on the training part, choose by the validation part, calibrate on a third; the test part is not used.
 
-    Raises InputError if there are too few groups.
+    The head is fitted to open frames alone, `has_segments` says whether its score of records is also to be fitted to
+    segments. Raises InputError if there are too few groups, or no segments where they are to be fitted to.
     """
     parts = split_records(examples.labels, seed=seed)
-    train, validation = examples.of(parts[TRAIN]), examples.of(parts[VALIDATION])
+    train, validation, calibration = (_with_frames(examples, parts, part) for part in (TRAIN, VALIDATION, CALIBRATE))
     if kind is HeadKind.MLP:
         head = fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
     else:
         head = fit_logistic(train, validation)
-    head = calibrate(head, examples.of(parts[CALIBRATE]))
+    head = calibrate(head, calibration)
     log_odds = head.log_odds(examples.joined)
-    means, frames = examples.means(cut_off(log_odds)), examples.frames
-    part = parts[CALIBRATE]
+    records = covered_records(examples, cut_off(log_odds))
+    some = records.of(parts[CALIBRATE])
+    with_frames = np.flatnonzero(some.frames)
+    weights, observations = group_weights(some.virus, some.groups)
     fitted = fit_record_score(
-        means[part], frames[part], examples.virus[part], [examples.groups[record] for record in part]
+        some.totals[with_frames] / some.frames[with_frames],
+        some.frames[with_frames],
+        some.virus[with_frames],
+        [some.groups[record] for record in with_frames.tolist()],
+        weighted=(weights[with_frames], observations),
     )
-    scores = sigmoid(RecordScore(fitted).of_means(means, frames))
-    return Fitted(head, fitted, parts, examples.means(sigmoid(log_odds)), scores)
+    means, scores = examples.means(sigmoid(log_odds)), sigmoid(records.log_odds(fitted))
+    if not has_segments:
+        return Fitted(head, fitted, parts, means, scores)
+    fitted = fit_covered(fitted, some)
+    return Fitted(head, fitted, parts, means, scores, sigmoid(records.log_odds(fitted)))
+
+
+def _with_frames(examples: Examples, parts: Mapping[str, NDArray[np.int64]], part: str) -> Examples:
+    """The records of a part that have open frames, with these alone. Raises InputError unless both classes have some."""
+    found = examples.of(parts[part]).by_frames()
+    if len(np.unique(found.virus)) < 2:
+        raise InputError(
+            f"the part {part!r} does not have records of both classes with an open frame",
+            file="the labelled records",
+            hint="give more records, or another --seed",
+        )
+    return found
+
+
+def covered_records(examples: Examples, log_odds: NDArray[np.float64]) -> CoveredRecords:
+    """The records of `examples` with the sums of `log_odds` (n,) of their frames and segments."""
+    return CoveredRecords(
+        frames=examples.frames,
+        totals=examples.totals(log_odds),
+        segments=examples.segments,
+        segment_totals=examples.segment_totals(log_odds),
+        lengths=examples.lengths,
+        virus=examples.virus,
+        groups=examples.groups,
+    )

@@ -57,6 +57,11 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: OutputOptions = ALL_FILES
     coverage: Coverage = Coverage.FRAMES
 
+    @property
+    def has_segments(self) -> bool:
+        """Whether segments stand for chunks without an open frame."""
+        return self.coverage is Coverage.SEGMENTS
+
     def for_results(self) -> dict[str, Any]:
         """The parameters that results depend on, as plain values."""
         return {name: msgspec.to_builtins(getattr(self, name)) for name in RESULT_PARAMETERS}

@@ -37,7 +37,7 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
     tokens = chunk_tokens(batch)
-    segments = pc.equal(batch.chunks["status"], Status.PARTIAL_FRAME.value).to_numpy()
+    segments = are_segments(batch.chunks)
     return ShardEntry(
         chunk_rows=batch.chunks.num_rows,
         frames=batch.frames.num_rows,
@@ -48,6 +48,11 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
         segments=int(segments.sum()),
         segment_tokens=int(tokens[segments].sum()),
     )
+
+
+def are_segments(chunks: pa.Table) -> np.ndarray:
+    """Whether the frame of each row of a chunk table is a segment, bool (chunk rows,)."""
+    return pc.equal(chunks["status"], Status.PARTIAL_FRAME.value).to_numpy()
 
 
 def frames_digest(frames: pa.Table) -> str:
