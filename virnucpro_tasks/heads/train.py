@@ -88,7 +88,7 @@ def fit_head(
 
 
 def _with_frames(examples: Examples, parts: Mapping[str, NDArray[np.int64]], part: str) -> Examples:
-    """The records of a part that have open frames, with these alone. Raises InputError unless both classes have some."""
+    """The records of a part with open frames, with these alone. Raises InputError unless both classes have some."""
     found = examples.of(parts[part]).by_frames()
     if len(np.unique(found.virus)) < 2:
         raise InputError(
