@@ -178,16 +178,17 @@ def measured(
     """The name of a side and what it used, `rounds` times each, in turn."""
     source = folder / "reads.fasta"
     write_records(source, size)
-    jobs = {}
-    for name, side in sides.items():
-        jobs[name], _ = child(side.tree, "--prepare", source, folder / name)
-    (_, *counted), (_, *others) = jobs.values()
-    if counted != others:
+    # Sides of one checkout finish the same job.
+    stores = {side.tree: folder / name for name, side in sides.items()}
+    prepared = {tree: child(tree, "--prepare", source, store)[0] for tree, store in stores.items()}
+    (counted, *others) = (words[1:] for words in prepared.values())
+    if any(other != counted for other in others):
         raise SystemExit(f"the sides cut {counted} and {others} chunks and frames")
     for number in range(rounds):
         # Whoever comes second finds warmer caches, so the order changes with each round.
         for name in sorted(sides, reverse=number % 2 == 0):
-            used = finish_alone(sides[name], folder / name, jobs[name][0], processes=processes)
+            tree = sides[name].tree
+            used = finish_alone(sides[name], stores[tree], prepared[tree][0], processes=processes)
             yield name, used | {"chunks": int(counted[0]), "frames": int(counted[1])}
 
 

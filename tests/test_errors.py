@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.errors import BundleError, InputError, JobError, SettingsError, VirnucproError, counted, printable
+from virnucpro_tasks.errors import (
+    BundleError,
+    InputError,
+    JobError,
+    SettingsError,
+    VirnucproError,
+    counted,
+    percent,
+    printable,
+)
 
 CLEAR_SCREEN = "\x1b[2J\x9b1m\r\n\x07"
 
@@ -44,3 +53,22 @@ def test_a_number_agrees_with_its_noun() -> None:
         "2 records",
         "1,234 records",
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "decimals", "text"),
+    [
+        (9_985, 10_000, 0, ">99%"),
+        (9_900, 10_000, 0, "99%"),
+        (10_000, 10_000, 0, "100%"),
+        (15, 10_000, 0, "<1%"),
+        (0, 10_000, 0, "0%"),
+        (9_985, 10_000, 1, "99.8%"),
+        (9_999, 10_000, 1, ">99.9%"),
+        (0.998, 1, 1, "99.8%"),
+        (1, 10_000, 1, "<0.1%"),
+        (1, 3, 1, "33.3%"),
+    ],
+)
+def test_a_part_is_neither_all_nor_nothing(part: float, whole: float, decimals: int, text: str) -> None:
+    assert percent(part, whole, decimals=decimals) == text

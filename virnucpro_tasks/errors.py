@@ -36,6 +36,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def percent(part: float, whole: float, *, decimals: int = 0, sign: str = "%") -> str:
+    """A part of a whole in percent: 100 only for all of it and 0 only for nothing, else at most `>99%`."""
+    least = 10.0**-decimals
+    if 0 < part < whole:
+        value = round(100 * part / whole, decimals)
+        if not least <= value <= 100 - least:
+            bound, relation = (least, "<") if value < least else (100 - least, ">")
+            return f"{relation}{bound:.{decimals}f}{sign}"
+    return f"{100 * part / whole:.{decimals}f}{sign}"
+
+
 def install_hint(extra: str) -> str:
     """The command that installs the packages of an extra; the package is on no registry."""
     return f"pip install '.[{extra}]' in a clone of the project, or with the path of its wheel for the dot"

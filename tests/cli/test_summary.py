@@ -71,12 +71,12 @@ def test_chunks_scored_by_segments_are_told_apart(tmp_path: Path) -> None:
         (
             ["virus.fasta.gz"],
             {"cutoffs": {"min_score": 0.7, "min_length": 500, "min_scored_fraction": 0.5}},
-            "{folder}/virus.fasta.gz: records with at least a score of 0.7, 500 bases, 50% of the bases scored",
+            "{folder}/virus.fasta.gz: those with at least a score of 0.7, 500 bases, 50% of the bases scored",
         ),
         (
             ["virus.fasta.gz"],
             {"cutoffs": {"min_score": 0}},
-            "{folder}/virus.fasta.gz: records with at least a score of 0",
+            "{folder}/virus.fasta.gz: those with at least a score of 0",
         ),
     ],
 )
@@ -86,6 +86,16 @@ def test_it_says_where_the_sequences_are_and_with_which_cutoffs(
     found = report(sha256=dict.fromkeys(["records.tsv", *places], ""), parameters={"outputs": options})
     lines = [" ".join(line.split()) for line in summary_lines(found, tmp_path)]
     assert lines[-1] == f"sequences {text}".format(folder=tmp_path)
+
+
+def test_it_says_how_many_sequences_there_are(tmp_path: Path) -> None:
+    found = report(sha256={"records.tsv": "", "virus.fasta.gz": ""}, counts=CONTENT["counts"] | {"sequences": 3})
+    assert " ".join(summary_lines(found, tmp_path)[-1].split()) == f"sequences 3 records in {tmp_path}/virus.fasta.gz"
+
+
+def test_a_share_of_nearly_all_bases_is_not_all(tmp_path: Path) -> None:
+    counts = CONTENT["counts"] | {"bases": 10_000, "virus_bases": 9_985}
+    assert summary_lines(report(counts=counts), tmp_path)[0].endswith("9,985 of 10,000 bases (>99%)")
 
 
 def test_what_there_is_not_has_no_line(tmp_path: Path) -> None:

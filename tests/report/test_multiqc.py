@@ -53,6 +53,13 @@ def test_records_called_without_an_open_frame_are_no_part_of_those_without_an_an
     assert row == {"records": 21, "virus": 4, "virus_percent": 22.22, "no_score_percent": 14.29}
 
 
+def test_a_percentage_is_neither_all_nor_nothing() -> None:
+    (row,) = statistics(report(counts=counts(1, scored=99_999, no_open_frame=1))).values()
+    assert (row["virus_percent"], row["no_score_percent"]) == (0.01, 0.01)
+    (row,) = statistics(report(counts=counts(99_998, scored=99_999))).values()
+    assert (row["virus_percent"], row["no_score_percent"]) == (99.99, 0.0)
+
+
 def test_each_sample_has_a_row_and_a_bar_in_the_order_of_the_sheet() -> None:
     samples = {"B": counts(1, scored=2), "A": counts(invalid=1, quarantined=3), "none": counts()}
     found = report(samples=samples)

@@ -49,6 +49,7 @@ def test_durations(seconds: float, text: str) -> None:
 def test_numbers() -> None:
     assert (number(1_234), score(0.12345), score(None)) == ("1,234", "0.123", "NA")
     assert (share(1, 3), share(0, 0)) == ("33.3 %", "–")
+    assert (share(99_999, 100_000), share(1, 100_000), share(0, 1)) == (">99.9 %", "<0.1 %", "0.0 %")
 
 
 def test_a_moment_is_in_utc_and_another_text_stays() -> None:

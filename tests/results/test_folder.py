@@ -150,6 +150,7 @@ def test_viral_sequences_are_those_of_the_input(finished: Path) -> None:
     found = list(results.viral_records())
     assert [record.id for record in found] == expected["record_id"].tolist() != []
     assert [len(record) for record in found] == expected["length"].tolist()
+    assert results.run["counts"]["sequences"] == len(found)
     text = SAMPLE.read_text()
     assert all(f">{record.description}\n" in text for record in found)
 

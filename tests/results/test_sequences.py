@@ -42,6 +42,11 @@ def test_they_are_written_as_they_were_in_the_input(file: Path, tmp_path: Path) 
     assert (tmp_path / "out.fasta").read_text() == ">NC_1 a phage virus_score=1 chunks=2\nACGTNacgu\n"
 
 
+def test_sequences_that_were_left_out_can_be_extracted(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="virnucpro extract RESULTS"):
+        list(read_sequences(tmp_path / "virus.fasta.gz"))
+
+
 def test_a_sequence_may_have_several_lines(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(b">a virus_score=1 chunks=1\r\nAC\r\nGT\r\n"))
     (record,) = read_sequences(tmp_path / "x.gz")

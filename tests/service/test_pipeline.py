@@ -30,15 +30,15 @@ def records_of(results: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(table, delimiter="\t"))
 
 
-def test_one_worker_two_workers_and_one_shot_give_the_same_bytes(
+def test_one_worker_four_workers_and_one_shot_give_the_same_bytes(
     deployment: Deployment, one_shot: Path, tmp_path: Path
 ) -> None:
-    # Given shards small enough that two workers share the job
+    # Given shards small enough that workers share the job
     deployment.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.1)
     deployment.start_workers("cpu")
     deployment.run("submit", str(SAMPLE), "--output", str(tmp_path / "one"))
-    # When a second supervisor joins with two more devices
-    deployment.start_workers("cpu,cpu")
+    # When a second supervisor joins with three more devices
+    deployment.start_workers("cpu,cpu,cpu")
     deployment.run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "many"))
     # Then the results are those of a run in one shot, and every record has its row in input order
     assert comparable(tmp_path / "one") == comparable(tmp_path / "many") == comparable(one_shot)

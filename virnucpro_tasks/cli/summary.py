@@ -9,7 +9,7 @@ from pathlib import Path
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.progress import clock_text
-from virnucpro_tasks.errors import counted, printable
+from virnucpro_tasks.errors import counted, percent, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions
 from virnucpro_tasks.jobs.progress import Rates, RunReport, read_report
@@ -44,7 +44,7 @@ def summary_lines(report: RunReport, folder: Path) -> list[str]:
 
 def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     counts, virus = report.counts, report.counts.virus_records
-    share = f" ({counts.virus_bases / counts.bases:.0%})" if virus else ""
+    share = f" ({percent(counts.virus_bases, counts.bases)})" if virus else ""
     of_bases = f"{counts.virus_bases:,} of {counted(counts.bases, 'base')}{share}"
     yield "viral", f"{virus:,} of {counted(report.record_counts()['all'], 'record')}, {of_bases}"
     width = max((len(cut_id(hit.record_id)) for hit in report.strongest), default=0)
@@ -65,7 +65,7 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
         yield "segments", f"{counted(partial, 'chunk')} without an open frame scored by the longest segment"
     if closed := counts.chunks.no_open_frame:
         lacking = "an open frame or a segment" if partial else "an open frame"
-        without = f"{closed:,} of {counted(chunks, 'chunk')} ({closed / chunks:.0%}) without {lacking}"
+        without = f"{closed:,} of {counted(chunks, 'chunk')} ({percent(closed, chunks)}) without {lacking}"
         yield "unanswered", f"{without}: {NO_OPEN_FRAME}"
     seconds = report.times.seconds
     rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""
@@ -79,7 +79,9 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     written = [place for place in report.sha256 if place.rpartition("/")[2] == sequences]
     if written:
         where = f"{sequences} in the folder of each sample" if len(written) > 1 else str(folder / written[0])
-        yield "sequences", printable(where) + _cutoffs_text(options, has_rates=report.fdr.prior is not None)
+        number = "" if counts.sequences is None else f"{counted(counts.sequences, 'record')} in "
+        cutoffs = _cutoffs_text(options, has_rates=report.fdr.prior is not None)
+        yield "sequences", number + printable(where) + cutoffs
     page = folder / file_name(REPORT_FILE, prefix=options.prefix)
     if exists(page):
         yield "report", printable(str(page))
@@ -100,7 +102,7 @@ def _cutoffs_text(options: OutputOptions, *, has_rates: bool) -> str:
     least += [f"{cutoffs.min_scored_fraction:.0%} of the bases scored"] if cutoffs.min_scored_fraction else []
     limits = [] if cutoffs.max_fdr is None else [f"up to a false-discovery rate of {cutoffs.max_fdr:g}"]
     limits += [f"with at least {', '.join(least)}"] if least else []
-    return f": records {', '.join(limits)}"
+    return f": those {', '.join(limits)}"
 
 
 def _devices(report: RunReport) -> str:

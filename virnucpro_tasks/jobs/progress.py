@@ -65,7 +65,8 @@ class ChunkCounts(msgspec.Struct, frozen=True):
 class Counts(msgspec.Struct, frozen=True):
     """The entry `counts` of run.json.
 
-    `called_records` are those with a call, by status; of a job without it all that are scored have one.
+    `sequences` are the records of virus.fasta.gz, None in those of earlier versions. `called_records` are those with a
+    call, by status; of a job without it all that are scored have one.
     """
 
     records: RecordCounts
@@ -74,6 +75,7 @@ class Counts(msgspec.Struct, frozen=True):
     bases: int = 0
     virus_bases: int = 0
     virus_evidence: dict[str, int] = {}
+    sequences: int | None = None
     called_records: dict[str, int] | None = None
     segments: int = 0
     segment_tokens: int = 0

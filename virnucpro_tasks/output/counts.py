@@ -56,6 +56,7 @@ class ResultCounts:
     `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
     are invalid or quarantined, each with its input, its id, escaped, and the reason. `bases` are of all records,
     `virus_bases` and `virus_evidence` of those called virus, of which `strongest` are the first STRONGEST_KEPT by rank.
+    `sequences` are records that virus.fasta.gz is to hold.
     """
 
     records: Counter[Status] = field(default_factory=Counter)
@@ -70,6 +71,7 @@ class ResultCounts:
     virus_evidence: Counter[Evidence] = field(default_factory=Counter)
     strongest: list[Hit] = field(default_factory=list)
     called: Counter[Status] = field(default_factory=Counter)
+    sequences: int = 0
 
     def count_records(self, records: Sequence[RecordSummary], *, input_names: Sequence[str], chunk_length: int) -> None:
         """Count records; `input_names` are by input ordinal, `chunk_length` is in bases."""
@@ -133,6 +135,7 @@ class ResultCounts:
         self.bases += others.bases
         self.virus_bases += others.virus_bases
         self.virus_evidence.update(others.virus_evidence)
+        self.sequences += others.sequences
         self._keep_strongest(others.strongest)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.output.fields import LINE_END
 from virnucpro_tasks.output.records import RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
+from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.output.spans import SpanPart
 from virnucpro_tasks.output.table import Lines, TableStyle
 from virnucpro_tasks.output.tables import RECORD_TABLES, SHARD_TABLES, SPAN_FILES
@@ -54,7 +56,9 @@ def written_records(records: Sequence[RecordSummary], style: TableStyle) -> tupl
     """Lines of RECORD_TABLES for complete records, and how many there are of each kind."""
     counts = ResultCounts()
     counts.count_records(records, input_names=style.input_names, chunk_length=style.chunk_length)
-    return merged_lines(table.part(records, style) for table in RECORD_TABLES), counts
+    lines = merged_lines(table.part(records, style) for table in RECORD_TABLES)
+    counts.sequences = sum(piece.count(LINE_END) for piece in lines.get(VIRUS_SEQUENCES.file(style), ()))
+    return lines, counts
 
 
 def merged_lines(parts: Iterable[Lines]) -> Lines:

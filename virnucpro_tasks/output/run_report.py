@@ -94,6 +94,7 @@ def run_report(
             "bases": counts.bases,
             "virus_bases": counts.virus_bases,
             "virus_evidence": {level.value: counts.virus_evidence[level] for level in Evidence},
+            "sequences": counts.sequences,
             "frames_scored": counts.frames,
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,

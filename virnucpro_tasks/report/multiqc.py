@@ -98,10 +98,16 @@ def _statistics(bar: Mapping[str, int]) -> dict[str, float]:
     records, scored = sum(bar.values()), bar["virus"] + bar["others"]
     found: dict[str, float] = {"records": records, "virus": bar["virus"]}
     if scored:
-        found["virus_percent"] = round(100 * bar["virus"] / scored, 2)
+        found["virus_percent"] = _percent(bar["virus"], scored)
     if records:
-        found["no_score_percent"] = round(100 * (records - scored) / records, 2)
+        found["no_score_percent"] = _percent(records - scored, records)
     return found
+
+
+def _percent(part: int, whole: int) -> float:
+    """A part of a whole in percent, with two decimals: 100 only for all of it, 0 only for nothing."""
+    value = round(100 * part / whole, 2)
+    return min(max(value, 0.01), 99.99) if 0 < part < whole else value
 
 
 def sample_name(report: Mapping[str, Any]) -> str:

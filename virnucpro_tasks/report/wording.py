@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from virnucpro_tasks.errors import printable
+from virnucpro_tasks.errors import percent, printable
 
 SHORT_LETTERS = 48
 """Letters of an id that are shown at once."""
@@ -56,7 +56,7 @@ def score(value: float | None) -> str:
 
 def share(part: float, whole: float) -> str:
     """A part of a whole in percent."""
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    return percent(part, whole, decimals=1, sign=" %") if whole else "–"
 
 
 def duration(seconds: float) -> str:

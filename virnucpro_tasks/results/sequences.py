@@ -15,6 +15,11 @@ from virnucpro_tasks.system.extras import require_extra
 if TYPE_CHECKING:
     from Bio.SeqRecord import SeqRecord
 
+MISSING_HINT = (
+    "`virnucpro extract RESULTS INPUTS -o FILE` writes the sequences from the tables and the inputs of the job"
+)
+"""How to get sequences that a job left out, because its inputs had gone."""
+
 _ADDED = re.compile(rb" virus_score=(\S+) chunks=(\d+)")
 """Pattern of the facts behind the header of the input."""
 
@@ -37,6 +42,8 @@ def read_sequences(file: Path) -> Iterator[SeqRecord]:
                 if header:
                     yield _record(header, b"".join(lines), file)
                 header, lines = line[1:].rstrip(b"\r\n"), []
+    except FileNotFoundError as error:
+        raise DamagedError(file, hint=MISSING_HINT) from error
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedError(file) from error
     if header:
