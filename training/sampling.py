@@ -1,4 +1,4 @@
-"""Open frames of random chunks, as the pipeline makes them, balanced by label, taxon and group."""
+"""Frames and segments of random chunks, as the pipeline makes them, balanced by label, organism, taxon and group."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpus import Corpus
+from training.organisms import SHARES, organism
 from virnucpro_tasks.reads.frames import OpenFrames, open_frames
+from virnucpro_tasks.reads.segments import longest_segments
+from virnucpro_tasks.reads.translation import Ragged
 
 CHUNK_LENGTH = 500
 FULL_SHARE = 0.6
 SHORTEST_CHUNK = 200
 """Of the chunks, FULL_SHARE have CHUNK_LENGTH bases, the others any length from SHORTEST_CHUNK on: the pipeline's last
 chunks and short contigs are such. The length is drawn before the record, so that it tells nothing of the label."""
+
+SEGMENT_SHARE = 0.3
+"""Share of the sequences of each label that are segments: the longest of a chunk without an open frame."""
 
 _BLOCK = 2048
 _TRIALS = 200
@@ -35,9 +41,10 @@ class Frames:
 class FrameSampler:
     """Endless frames of the records of one split; equal arguments give equal frames.
 
-    Labels alternate. A taxon's share grows with the square root of its bases, so does a group's within the taxon; in a
-    group bases are equal. One open frame is taken of a chunk. Taxa with few open frames are drawn so much more often
-    that their share of the frames is as said (up to 1 / _LEAST_YIELD times).
+    Labels alternate. A kind of organism has its share (SHARES); within it a taxon's share grows with the square root of
+    its bases, so does a group's within the taxon; in a group bases are equal. One open frame is taken of a chunk; of
+    SEGMENT_SHARE of the sequences it is the longest segment of a chunk without one. Taxa with few open frames are drawn
+    so much more often that their share of the frames is as said (up to 1 / _LEAST_YIELD times).
     """
 
     def __init__(self, corpus: Corpus, split: str, *, seed: int, stream: int = 0) -> None:
@@ -66,20 +73,39 @@ class FrameSampler:
             yield next(pools[True])
 
     def _of_label(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
+        pools = [self._of_frames(label), self._of_segments(label)]
+        while True:
+            yield next(pools[int(self._random.random() < SEGMENT_SHARE)])
+
+    def _of_frames(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
         while True:
             records = self._random.choice(self._records[label], size=_BLOCK, p=self._weights[label])
             opened = self._opened(records, self._random)
             chosen = _one_of_each_chunk(opened, self._random)
             nucleotides, proteins = opened.nucleotides, opened.proteins
             for frame in chosen.tolist():
-                yield (
-                    nucleotides.content[nucleotides.offsets[frame] : nucleotides.offsets[frame + 1]].decode(),
-                    proteins.content[proteins.offsets[frame] : proteins.offsets[frame + 1]].decode(),
-                    label,
-                    int(self._corpus.taxon[records[opened.chunks[frame]]]),
-                )
+                taxon = int(self._corpus.taxon[records[opened.chunks[frame]]])
+                yield _text(nucleotides, frame), _text(proteins, frame), label, taxon
+
+    def _of_segments(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
+        # Scarce in other taxa than open frames are.
+        weights = record_weights(self._corpus, self._records[label])
+        while True:
+            records = self._random.choice(self._records[label], size=_BLOCK, p=weights)
+            bases, starts, ends = self._pieces(records, self._random)
+            closed = np.flatnonzero(open_frames(bases, starts, ends).counts == 0)
+            found = longest_segments(bases, starts[closed], ends[closed])
+            for place, chunk in enumerate(closed[found.chunks].tolist()):
+                taxon = int(self._corpus.taxon[records[chunk]])
+                yield _text(found.nucleotides, place), _text(found.proteins, place), label, taxon
 
     def _opened(self, records: NDArray[np.int64], random: np.random.Generator) -> OpenFrames:
+        return open_frames(*self._pieces(records, random))
+
+    def _pieces(
+        self, records: NDArray[np.int64], random: np.random.Generator
+    ) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
+        """A chunk of each record: bases end to end, and where each chunk starts and ends."""
         full = random.random(len(records)) < FULL_SHARE
         lengths = np.where(full, CHUNK_LENGTH, random.integers(SHORTEST_CHUNK, CHUNK_LENGTH, len(records)))
         starts, ends = self._corpus.starts[records], self._corpus.ends[records]
@@ -88,7 +114,7 @@ class FrameSampler:
         first = starts + (random.random(len(records)) * (ends - starts - lengths + 1)).astype(np.int64)
         pieces = [self._corpus.letters[at : at + length] for at, length in zip(first, lengths, strict=True)]
         stops = np.cumsum(lengths)
-        return open_frames(b"".join(pieces), stops - lengths, stops)
+        return b"".join(pieces), stops - lengths, stops
 
     def _scarcity(self, records: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.float64]:
         """For each record: one over the share of chunks of its taxon that have an open frame."""
@@ -104,7 +130,10 @@ class FrameSampler:
 
 
 def record_weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability of each of `records`, all of one label; see FrameSampler."""
+    """Probability of each of `records`, all of one label; see FrameSampler.
+
+    Kinds of organism have their SHARES, as far as there are records of them.
+    """
     bases = corpus.lengths[records].astype(np.float64)
     taxa, groups = corpus.taxon[records], corpus.group[records]
     # A group may have records of two taxa: its part in each is a group of its own.
@@ -116,7 +145,17 @@ def record_weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.flo
     taxon_roots = np.bincount(pairs[0], weights=pair_roots)
     group_share = pair_roots / taxon_roots[pairs[0]]
     taxon_share = np.sqrt(taxon_bases) / np.sqrt(taxon_bases).sum()
-    return taxon_share[taxa] * group_share[pair_of] * bases / pair_bases[pair_of]
+    weights = taxon_share[taxa] * group_share[pair_of] * bases / pair_bases[pair_of]
+    virus = bool(corpus.virus[records[0]])
+    kinds = np.array([organism(corpus.taxa[taxon], virus=virus) for taxon in taxa])
+    for kind in np.unique(kinds):
+        inside = kinds == kind
+        weights[inside] *= SHARES[kind] / weights[inside].sum()
+    return weights / weights.sum()
+
+
+def _text(ragged: Ragged, place: int) -> str:
+    return ragged.content[ragged.offsets[place] : ragged.offsets[place + 1]].decode()
 
 
 def _one_of_each_chunk(opened: OpenFrames, random: np.random.Generator) -> NDArray[np.int64]:
