@@ -73,9 +73,10 @@ class FrameSampler:
             yield next(pools[True])
 
     def _of_label(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
-        pools = [self._of_frames(label), self._of_segments(label)]
+        frames, segments = self._of_frames(label), self._of_segments(label)
         while True:
-            yield next(pools[int(self._random.random() < SEGMENT_SHARE)])
+            segment = next(segments) if self._random.random() < SEGMENT_SHARE else None
+            yield next(frames) if segment is None else segment
 
     def _of_frames(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
         while True:
@@ -87,7 +88,8 @@ class FrameSampler:
                 taxon = int(self._corpus.taxon[records[opened.chunks[frame]]])
                 yield _text(nucleotides, frame), _text(proteins, frame), label, taxon
 
-    def _of_segments(self, label: bool) -> Iterator[tuple[str, str, bool, int]]:  # noqa: FBT001
+    def _of_segments(self, label: bool) -> Iterator[tuple[str, str, bool, int] | None]:  # noqa: FBT001
+        """Segments; None once for every draw of chunks among which there is none."""
         # Scarce in other taxa than open frames are.
         weights = record_weights(self._corpus, self._records[label])
         while True:
@@ -95,6 +97,8 @@ class FrameSampler:
             bases, starts, ends = self._pieces(records, self._random)
             closed = np.flatnonzero(open_frames(bases, starts, ends).counts == 0)
             found = longest_segments(bases, starts[closed], ends[closed])
+            if not len(found.chunks):
+                yield None
             for place, chunk in enumerate(closed[found.chunks].tolist()):
                 taxon = int(self._corpus.taxon[records[chunk]])
                 yield _text(found.nucleotides, place), _text(found.proteins, place), label, taxon

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from training.organisms import SHARES, Organism
 from training.sampling import CHUNK_LENGTH, FrameSampler, record_weights
 from training.splits import TRAIN, VALIDATION
+from virnucpro_tasks.reads.segments import SHORTEST_SEGMENT_RESIDUES
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
@@ -37,3 +42,28 @@ def test_a_group_counts_by_the_root_of_its_bases(corpus):
     weights = record_weights(corpus, records)
     np.testing.assert_allclose(weights.sum(), 1)
     np.testing.assert_allclose(weights, 1 / len(records))
+
+
+def test_kinds_of_organisms_have_their_shares(corpus):
+    records = corpus.members(TRAIN)
+    records = records[~corpus.virus[records]]
+    taxa = ["Bacteria", *["vertebrates"] * (len(corpus.taxa) - 1)]
+    mixed = replace(corpus, taxa=taxa, taxon=np.where(np.arange(len(corpus.taxon)) == records[0], 0, 1))
+    weights = record_weights(mixed, records)
+    bacterium, eukaryote = SHARES[Organism.BACTERIUM], SHARES[Organism.EUKARYOTE]
+    assert weights[0] == pytest.approx(bacterium / (bacterium + eukaryote))
+
+
+def test_some_sequences_are_segments_of_chunks_without_an_open_frame(corpus):
+    # Without stop codons there is none, and with random bases nearly every chunk is closed.
+    letters = np.random.default_rng(2).choice(np.frombuffer(b"ACG", np.uint8), (2, len(corpus.letters)))
+    letters[1] = np.random.default_rng(3).choice(np.frombuffer(b"ACGT", np.uint8), len(corpus.letters))
+    mixed = bytearray(letters[0].tobytes())
+    half = corpus.ends[5]
+    mixed[:half] = letters[1].tobytes()[:half]
+    shortest = {
+        name: min(map(len, FrameSampler(replace(corpus, letters=bytes(text)), TRAIN, seed=3).sample(300).proteins))
+        for name, text in {"open": letters[0].tobytes(), "mixed": mixed}.items()
+    }
+    assert shortest["open"] >= 200 // 3 - 1
+    assert SHORTEST_SEGMENT_RESIDUES <= shortest["mixed"] < 200 // 3 - 1
