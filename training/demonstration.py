@@ -21,6 +21,7 @@ from virnucpro_tasks.heads.examples import read_examples
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.models.locate import DEMONSTRATION, find_bundle
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 
 USE = (
@@ -47,12 +48,15 @@ def main() -> None:
     parser.add_argument("--contigs", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps the vectors")
     parser.add_argument("--output", type=Path, required=True, help="new folder")
+    parser.add_argument("--devices", default="cpu,cpu", help="as of predict; on GPUs the last bits differ")
     options = parser.parse_args()
     encoders = find_bundle(options.encoders)
     contigs = [options.contigs / f"{split}.fasta" for split in (TRAIN, VALIDATION, TEST)]
     labels = Labels.read(*(file.with_suffix(".labels.tsv") for file in contigs))
     settings = Settings(store=options.work, bundle=str(encoders.path))
-    job = embed_here(settings, tuple(contigs), devices="cpu,cpu", quiet=False, scored=False)
+    job = embed_here(
+        settings, tuple(contigs), devices=options.devices, quiet=False, scored=False, coverage=Coverage.SEGMENTS
+    )
     card = fit_bundle(options.output, encoders, read_examples(job, labels), REQUEST, inputs=job.spec.inputs, say=print)
     print(card["unseen_groups"])
 
