@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.accuracy.__main__ import main
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.heads import intervals
 
 FILES = {"contigs.fasta", "contigs.tsv", "accuracy.tsv", "accuracy.md", "accuracy.svg", "false_discoveries.tsv"}
 
@@ -17,6 +18,12 @@ def arguments(labelled: tuple[Path, Path], output: Path, *more: str) -> list[str
     fasta, table = labelled
     given = [str(fasta), "--labels", str(table), "--output", str(output), "--count", "60"]
     return [*given, "--lengths", "300-1200", "400", *more]
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals are not what is tested here, and take most of the time."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def told(labelled: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.Monkey
 def test_results_that_are_there_are_judged_beside_baselines(
     labelled: tuple[Path, Path], told: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    given = ("--results", f"mine=virnucpro={told}")
+    given = ("--results", f"mine=virnucpro={told}", "--lengths", "300-1200")
     for output in ("one", "two"):
         assert main(arguments(labelled, tmp_path / output, *given)) == ExitCode.OK
     shown = capsys.readouterr().out
