@@ -6,7 +6,7 @@ at random in place of those of a model. Both finish their jobs in turn, so that 
 busy for both. `in order` are processor seconds of the process that merges the parts of the shards, which does not get
 faster with more processes. Libraries are imported before the clock starts, as in a coordinator that has finished a job.
 
-    python benchmarks/finishing_outputs.py [BEFORE AFTER] [--rounds 3] [--processes N] [--output benchmarks/results]
+    python benchmarks/finishing_outputs.py [BEFORE AFTER | --searches] [--rounds 3] [--processes N]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ import numpy as np
 from fingerprint import fingerprint, write_result
 
 import virnucpro_tasks.pipeline.finish as pipeline_finish
+import virnucpro_tasks.pipeline.shard_parts as shard_parts
 from virnucpro_tasks.jobs.job import open_job
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.pipeline.split import split_files
@@ -63,12 +64,14 @@ class Size:
 SIZES = (Size(1_000, 300, 10_000), Size(100_000, 300, 3_000), Size(1_000_000, 300, 301))
 
 
-FINISH, FINISH_TABLES = "--finish", "--finish-tables"
+FINISH, FINISH_TABLES, FINISH_SEARCHING = "--finish", "--finish-tables", "--finish-searching"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A checkout that finishes jobs, with all its files by the word FINISH, or with tables alone."""
+    """A checkout that finishes jobs: with all its files by the word FINISH, by FINISH_TABLES with tables alone, and by
+    FINISH_SEARCHING with all, but with Python's own number of searches for cycles of objects.
+    """
 
     tree: Path
     word: str = FINISH
@@ -116,12 +119,19 @@ def leave_out_other_outputs() -> None:
     pipeline_finish.write_derived = lambda folder, report: None
 
 
-def finish(store: Path, job_id: str, processes: int, *, only_tables: bool) -> None:
+def search_often() -> None:
+    """Let this process search for cycles of objects as often as Python does by itself."""
+    shard_parts.rare_collections = pipeline_finish.rare_collections = nullcontext
+
+
+def finish(store: Path, job_id: str, processes: int, word: str) -> None:
     """Finish the job; prints its seconds, and the processor seconds of this process and of its children."""
     # As in a coordinator.
     settle_without_pandas()
-    if only_tables:
+    if word == FINISH_TABLES:
         leave_out_other_outputs()
+    elif word == FINISH_SEARCHING:
+        search_often()
     with suppress(ImportError):  # an older checkout
         importlib.import_module("virnucpro_tasks.report.derived")
     job = open_job(store, job_id)
@@ -197,9 +207,12 @@ def main() -> None:
     parser.add_argument("before", type=Path, nargs="?")
     parser.add_argument("after", type=Path, nargs="?")
     parser.add_argument("--prepare", nargs=2, metavar=("READS", "STORE"), help=argparse.SUPPRESS)
-    for word in (FINISH, FINISH_TABLES):
+    for word in (FINISH, FINISH_TABLES, FINISH_SEARCHING):
         parser.add_argument(word, nargs=3, metavar=("STORE", "JOB", "PROCESSES"), help=argparse.SUPPRESS)
     parser.add_argument("--records", type=int, nargs="*", help="sizes to measure, of those there are")
+    parser.add_argument(
+        "--searches", action="store_true", help="compare searching for cycles of objects often and rarely, not files"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
@@ -207,15 +220,16 @@ def main() -> None:
     if options.prepare:
         prepare(*map(Path, options.prepare))
         return
-    if finished := options.finish or options.finish_tables:
-        store, job_id, processes = finished
-        finish(Path(store), job_id, int(processes), only_tables=options.finish_tables is not None)
-        return
+    for word in (FINISH, FINISH_TABLES, FINISH_SEARCHING):
+        if finished := getattr(options, word.removeprefix("--").replace("-", "_")):
+            store, job_id, processes = finished
+            finish(Path(store), job_id, int(processes), word)
+            return
     if options.before:
         sides = {"before": Side(options.before.resolve()), "after": Side(options.after.resolve())}
     else:
         here = Path(__file__).resolve().parent.parent
-        sides = {"before": Side(here, FINISH_TABLES), "after": Side(here)}
+        sides = {"before": Side(here, FINISH_SEARCHING if options.searches else FINISH_TABLES), "after": Side(here)}
     results, rows = [], []
     for size in SIZES:
         if options.records and size.records not in options.records:
@@ -248,7 +262,7 @@ def main() -> None:
             )
         )
     write_result(
-        options.output / "finishing_outputs",
+        options.output / ("rare_collections" if options.searches else "finishing_outputs"),
         {"machine": fingerprint(), "processes": options.processes, "sizes": results},
         rows=rows,
         header=(
