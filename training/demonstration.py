@@ -39,6 +39,7 @@ REQUEST = HeadRequest(
     licence=LICENCE,
     intended_use=USE,
     demonstration=True,
+    has_segments=True,
 )
 
 
