@@ -183,6 +183,7 @@ job_options = stacked(
         help="Keep the vectors of all sequences; 'predict' puts them into OUTPUT/embeddings.",
     ),
     click.option("--shard-tokens", type=click.IntRange(min=1), help="ESM-2 tokens in one shard."),
+    click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute and write nothing."),
     click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
     cutoff_options("--min-virus-length"),

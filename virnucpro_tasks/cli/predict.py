@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
@@ -83,6 +84,7 @@ def command(
     allow_empty: bool,
     incomplete_ok: bool,
     keep_embeddings: bool,
+    dry_run: bool,
     output: Path,
     devices: str,
     force: bool,
@@ -103,6 +105,18 @@ def command(
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
         check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
+    if dry_run:
+        tell_cost(
+            sources,
+            locate_bundle(settings.bundle),
+            chunk_length=chunk_length,
+            min_length=min_length,
+            strict=strict,
+            allow_empty=allow_empty,
+            coverage=coverage,
+            as_json=as_json,
+        )
+        return ExitCode.OK
     check_engine(settings, devices=devices, precision=precision)
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.

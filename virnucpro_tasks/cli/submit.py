@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
+from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
@@ -78,6 +79,7 @@ def command(
     allow_empty: bool,
     incomplete_ok: bool,
     keep_embeddings: bool,
+    dry_run: bool,
     priority: int,
     wait: bool,
     output: Path | None,
@@ -108,6 +110,18 @@ def command(
         require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
     with offering_empty_tables():
         check_inputs(sources, strict=strict, allow_empty=allow_empty)
+    if dry_run:
+        tell_cost(
+            sources,
+            locate_bundle(settings.bundle),
+            chunk_length=chunk_length,
+            min_length=min_length,
+            strict=strict,
+            allow_empty=allow_empty,
+            coverage=coverage,
+            as_json=as_json,
+        )
+        return ExitCode.OK
     app = app_of(settings)
     check_redis(app)
     warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
