@@ -11,6 +11,7 @@ from virnucpro_tasks.cli import labelled as module
 from virnucpro_tasks.cli.labelled import Labelled
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import BackendError, InputError
+from virnucpro_tasks.reads.coverage import Coverage
 
 
 def labelled(*inputs: Path, **changed: Any) -> Labelled:
@@ -18,6 +19,7 @@ def labelled(*inputs: Path, **changed: Any) -> Labelled:
     arguments: dict[str, Any] = {
         "tables": (),
         "bundle": "demo",
+        "coverage": Coverage.FRAMES,
         "work": Path("work"),
         "devices": "cpu",
         "seed": 1,
@@ -53,7 +55,10 @@ def test_it_is_embedded_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -
     read.embedded(scored=False, chunk_length=300)
     ((settings, inputs), named) = asked[0]
     assert (settings.token_budget, inputs) == (99, (SAMPLE, OTHERS))
-    assert named == {"devices": "cpu", "quiet": True, "scored": False, "chunk_length": 300}
+    expected = {"devices": "cpu", "quiet": True, "scored": False, "chunk_length": 300, "coverage": Coverage.FRAMES}
+    assert named == expected
+    labelled(SAMPLE, OTHERS, coverage=Coverage.SEGMENTS).embedded(scored=True)
+    assert asked[1][1]["coverage"] is Coverage.SEGMENTS
 
 
 def test_without_the_packages_of_training_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
