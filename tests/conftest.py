@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,6 +19,9 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
+
+SHARED_DEPLOYMENT = "serving"
+"""The fixture of service tests that is a deployment for all of them."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -36,8 +41,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     urgent: dict[Path, int] = {}
     for item in items:
         marks = sum(item.get_closest_marker(name) is not None for name in ("service", "slow"))
+        marks += 2 * _uses_shared_deployment(item.path)
         urgent[item.path] = max(marks, urgent.get(item.path, 0))
     items.sort(key=lambda item: -urgent[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, all files whose tests share one deployment go to one process: it is started once."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadDeployments(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return SHARED_DEPLOYMENT if _uses_shared_deployment(config.rootpath / file) else file
+
+    return LoadDeployments(config, log)
+
+
+@cache
+def _uses_shared_deployment(file: Path) -> bool:
+    return f"{SHARED_DEPLOYMENT}: Deployment" in file.read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from job import make_job, run_job
 from service.deployment import SAMPLE, Deployment, comparable
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.cli.main import main
+from virnucpro_tasks.cli.results import copy_results
+from virnucpro_tasks.settings import Settings
 
 
 @pytest.fixture
@@ -28,14 +31,18 @@ def broker(server: Path, tmp_path: Path) -> Iterator[EmbeddedBroker]:
 
 
 @pytest.fixture(scope="module")
-def quiet(
-    request: pytest.FixtureRequest, serving: Deployment, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, bytes]:
-    """What the sample gives undisturbed, with the SETTINGS and the FLAGS of the module."""
-    out = tmp_path_factory.mktemp("quiet") / "out"
-    client = replace(serving, settings=settings_of(request))
-    client.run("submit", str(SAMPLE), *getattr(request.module, "FLAGS", ()), "--force-new", "--output", str(out))
-    return comparable(out)
+def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the sample gives with the FLAGS of the module, computed in this process without a queue."""
+    flags = getattr(request.module, "FLAGS", ())
+    given = {flag: int(value) for flag, value in zip(flags[::2], flags[1::2], strict=True)}
+    folder = tmp_path_factory.mktemp("quiet")
+    settings = Settings(store=folder / "store", bundle="demo")
+    settings = replace(settings, shard_tokens=given.pop("--shard-tokens", settings.shard_tokens))
+    job = make_job(settings, SAMPLE, chunk_length=given.pop("--expected-length", None))
+    assert not given
+    run_job(job, settings)
+    copy_results(job, folder / "out", force=False)
+    return comparable(folder / "out")
 
 
 def settings_of(request: pytest.FixtureRequest) -> dict[str, str]:

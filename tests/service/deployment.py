@@ -28,8 +28,8 @@ COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 SHARD_TOKENS = "500"
 """The sample makes 12 shards."""
 
-MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "1")
-"""Flags with which the sample makes 128 shards: enough to catch a job half way."""
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "200")
+"""Flags with which the sample makes 54 shards: enough to harm a job half way."""
 
 PATIENCE_SECONDS = 300.0
 """No measure of anything: a machine with ten times more to do than cores still gets there in that time."""
@@ -51,8 +51,11 @@ def command(environment: Mapping[str, str]) -> list[str]:
     return [str(faulty_python()), *COMMAND[1:]] if "TEST_FAULTS" in environment else COMMAND
 
 
-def slow_shards(seconds: float) -> dict[str, str]:
-    """What a worker needs in its environment to take so long for a shard, without computing more."""
+def slow_shards(seconds: float | Path) -> dict[str, str]:
+    """What a worker needs in its environment to take so long for a shard, without computing more.
+
+    A file with the seconds may be changed while it runs.
+    """
     return fault_variables("none") | {"TEST_SLOW_SECONDS": str(seconds)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import MANY_SHARDS, SAMPLE, Deployment, wait_until
+from service.deployment import SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.keys import LIVE_QUEUES, waiting_gauge
 from virnucpro_tasks.models.locate import demo_bundle
@@ -15,6 +15,7 @@ from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
 
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "1")
 COPIES = 12
 SHARDS_A_COPY = 128
 """Of the sample, with MANY_SHARDS."""

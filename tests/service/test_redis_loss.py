@@ -73,10 +73,10 @@ def emptied(broker: EmbeddedBroker) -> None:
 
 PHASES: dict[str, Callable[[Path], bool]] = {
     "splitting": lambda job: any((job / "shards").glob("[0-9]*")),
-    "embedding": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 20,
-    "finishing": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 120 or (job / "run.json").exists(),
+    "embedding": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 10,
+    "finishing": lambda job: len(list((job / "embeddings").glob("[0-9]*"))) > 50 or (job / "run.json").exists(),
 }
-"""When the phase has begun; the sample makes 128 shards."""
+"""When the phase has begun; the sample makes 54 shards."""
 
 
 @pytest.mark.parametrize("phase", PHASES)

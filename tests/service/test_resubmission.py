@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service.deployment import MANY_SHARDS, SAMPLE, Deployment, attempts_begun, comparable, wait_until
+from service.deployment import SAMPLE, Deployment, attempts_begun, comparable, wait_until
 
 pytestmark = pytest.mark.service
+
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "100")
+"""90 shards: enough to be cancelled half way."""
 
 
 def attempts(serving: Deployment, job_id: str) -> int:

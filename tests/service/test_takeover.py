@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,9 +22,26 @@ LEASE_SECONDS = 1.0
 SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": str(LEASE_SECONDS)}
 
 
-def slow(deployment: Deployment, seconds: float) -> None:
-    """Shards take so long for the workers that are started from now on."""
-    deployment.settings |= slow_shards(seconds)
+@pytest.fixture(scope="module")
+def own_broker(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("redis"), server=server) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pair(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Two workers that several tests share; how long a shard takes them is in a file."""
+    folder = tmp_path_factory.mktemp("pair")
+    (folder / "slow").write_text("0")
+    settings = SETTINGS | slow_shards(folder / "slow")
+    with Deployment(folder, own_broker.url, settings=settings) as started:
+        started.start_workers("cpu,cpu")
+        yield started
+
+
+def slow(pair: Deployment, seconds: float) -> None:
+    """Shards that are begun from now on take so long."""
+    (pair.folder / "slow").write_text(str(seconds))
 
 
 def submitted(deployment: Deployment) -> tuple[str, Path]:
@@ -42,33 +60,30 @@ def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
     return comparable(deployment.folder / job_id)
 
 
-def test_a_shard_of_a_dozen_leases_runs_once(deployment: Deployment, quiet: dict[str, bytes]) -> None:
-    slow(deployment, 12 * LEASE_SECONDS)
-    deployment.start_workers("cpu,cpu")
-    job_id, attempts = submitted(deployment)
-    assert results_of(deployment, job_id) == quiet
+def test_a_shard_of_a_dozen_leases_runs_once(pair: Deployment, quiet: dict[str, bytes]) -> None:
+    slow(pair, 12 * LEASE_SECONDS)
+    job_id, attempts = submitted(pair)
+    assert results_of(pair, job_id) == quiet
     assert len(starts(attempts)) == 1
 
 
 def test_a_shard_runs_once_though_redis_is_restarted_meanwhile(
-    deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes]
+    pair: Deployment, own_broker: EmbeddedBroker, quiet: dict[str, bytes]
 ) -> None:
-    slow(deployment, 12 * LEASE_SECONDS)
-    deployment.start_workers("cpu,cpu")
-    job_id, attempts = submitted(deployment)
+    slow(pair, 12 * LEASE_SECONDS)
+    job_id, attempts = submitted(pair)
     wait_until(lambda: starts(attempts))
-    broker.restart()
-    assert results_of(deployment, job_id) == quiet
+    own_broker.restart()
+    assert results_of(pair, job_id) == quiet
     assert len(starts(attempts)) == 1
 
 
 def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
-    deployment: Deployment, quiet: dict[str, bytes]
+    pair: Deployment, quiet: dict[str, bytes]
 ) -> None:
     # Given a worker that stands still in the middle of a shard, until another one has begun it
-    slow(deployment, 5 * LEASE_SECONDS)
-    deployment.start_workers("cpu,cpu")
-    job_id, attempts = submitted(deployment)
+    slow(pair, 5 * LEASE_SECONDS)
+    job_id, attempts = submitted(pair)
     wait_until(lambda: starts(attempts))
     (first,) = starts(attempts)
     stopped = [psutil.Process(first.pid), psutil.Process(first.parent)]
@@ -79,8 +94,8 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     for process in stopped:
         process.resume()
     # Then it notices, says so and stops, and the results are those of a quiet run
-    wait_until(lambda: "which has its message now" in deployment.worker_log())
-    assert results_of(deployment, job_id) == quiet
+    wait_until(lambda: "which has its message now" in pair.worker_log())
+    assert results_of(pair, job_id) == quiet
     events = read_events(attempts)
     assert [event.pid for event in events if isinstance(event, HandedBack)] == [first.pid]
     assert len(starts(attempts)) == 2
@@ -91,8 +106,8 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     os.kill(second.parent, signal.SIGSTOP)
     os.kill(second.pid, signal.SIGSTOP)
     try:
-        job_id, attempts = submitted(deployment)
-        assert results_of(deployment, job_id) == quiet
+        job_id, attempts = submitted(pair)
+        assert results_of(pair, job_id) == quiet
         assert starts(attempts)[-1].pid == first.pid
     finally:
         os.kill(second.pid, signal.SIGCONT)
@@ -103,7 +118,7 @@ def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmle
     deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
     # Given a worker behind a network that is cut while it computes
-    slow(deployment, 5 * LEASE_SECONDS)
+    deployment.settings |= slow_shards(5 * LEASE_SECONDS)
     with Network(broker.socket, tmp_path) as network:
         deployment.broker_url = network.url
         deployment.start_workers("cpu")

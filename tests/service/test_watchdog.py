@@ -9,15 +9,24 @@ from pathlib import Path
 
 import pytest
 import redis
-from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, attempts_begun, comparable, wait_until
+from service.deployment import (
+    COMMAND,
+    MANY_SHARDS,
+    PATIENCE_SECONDS,
+    SAMPLE,
+    Deployment,
+    attempts_begun,
+    comparable,
+    slow_shards,
+    wait_until,
+)
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.keys import UNACKED, coordinator_queue, priority_lists
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-FLAGS = ("--expected-length", "150", "--shard-tokens", "100")
-"""90 shards: enough to lose a job half way."""
+FLAGS = MANY_SHARDS
 
 SETTINGS = {"VIRNUCPRO_LEASE_SECONDS": "2", "VIRNUCPRO_WATCH_SECONDS": "1"}
 
@@ -76,9 +85,11 @@ def test_a_job_that_was_lost_before_it_was_split_is_done(
 def test_a_job_that_was_lost_while_it_was_embedded_goes_on(
     deployment: Deployment, broker: EmbeddedBroker, quiet: dict[str, bytes], harm: Callable[[EmbeddedBroker], None]
 ) -> None:
+    # Slow enough that it is lost before it is done
+    deployment.settings |= slow_shards(0.05)
     deployment.start_workers("cpu")
     job = deployment.store / "jobs" / deployment.run("submit", str(SAMPLE), *FLAGS).strip()
-    wait_until(lambda: len(list((job / "embeddings").glob("[0-9]*"))) > 20)
+    wait_until(lambda: len(list((job / "embeddings").glob("[0-9]*"))) > 10)
     harm(broker)
     finished = attempts_of_finished(job)
     assert_it_ends(deployment, job, quiet)

@@ -64,7 +64,7 @@ def poison(encoder_module):
                         damaged_result.append(index)
             if damaged_result:
                 raise encoder_module.NonFiniteError(self.name, damaged_result)
-        delay_seconds = float(os.environ.get("TEST_SLOW_SECONDS", "0"))
+        delay_seconds = slow_seconds()
         if delay_seconds and self.name == "esm2" and tokens.lengths.size > 1:
             time.sleep(delay_seconds)
         return encode(self, tokens, should_stop=should_stop, tell_share=tell_share)
@@ -73,9 +73,19 @@ def poison(encoder_module):
 
 
 def active_faults():
-    """TEST_FAULTS: names with commas between them, or the path of a file of these, which may change meanwhile."""
-    named = os.environ["TEST_FAULTS"]
-    return (Path(named).read_text() if Path(named).is_absolute() else named).split(",")
+    """TEST_FAULTS: names with commas between them."""
+    return asked("TEST_FAULTS").split(",")
+
+
+def slow_seconds():
+    """TEST_SLOW_SECONDS: what a shard takes longer."""
+    return float(asked("TEST_SLOW_SECONDS", "0"))
+
+
+def asked(name, default=""):
+    """A variable, or what is in the file that it names, which may change meanwhile."""
+    value = os.environ.get(name, default)
+    return Path(value).read_text() if Path(value).is_absolute() else value
 
 
 def strike(fault):
