@@ -30,6 +30,9 @@ from service.deployment import (
 
 pytestmark = pytest.mark.service
 
+FLAGS = ("--shard-tokens", SHARD_TOKENS)
+"""Of the undisturbed run that others are compared with."""
+
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Deployment]:
@@ -84,11 +87,10 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
-    here: Deployment, tmp_path: Path, number: signal.Signals
+    here: Deployment, quiet: dict[str, bytes], tmp_path: Path, number: signal.Signals
 ) -> None:
     here.settings["VIRNUCPRO_SHARD_TOKENS"] = SHARD_TOKENS
     arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
-    here.run(*arguments, str(tmp_path / "quiet"))
     process = subprocess.Popen(
         [*command(slow_shards(0.3)), *arguments, str(tmp_path / "out")],
         env=here.environment | slow_shards(0.3),
@@ -109,7 +111,7 @@ def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
     done = {file.name: file.stat().st_mtime_ns for file in (attempts.parent / "embeddings").iterdir()}
     assert done
     here.run(*arguments, str(tmp_path / "out"))
-    assert comparable(tmp_path / "out") == comparable(tmp_path / "quiet")
+    assert comparable(tmp_path / "out") == quiet
     assert not (tmp_path / "out" / ".virnucpro-work").exists()
 
 
