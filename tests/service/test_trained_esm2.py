@@ -22,7 +22,7 @@ LONGEST = 2_500
 """Characters of a record of the FASTA file."""
 
 FAR_ABOVE_CHANCE = 0.8
-"""Measured 0.93 on the 38 records of the test part; their standard error is 0.04."""
+"""Measured 0.88 on the 44 records of the test part; their standard error is 0.05."""
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_trained_weights_tell_viruses_from_others(
     with (tmp_path / "calls/records.tsv").open(newline="") as handle:
         scored = [row for row in csv.DictReader(handle, delimiter="\t") if row["status"] == "scored"]
     assert len(scored) == found["records"]
-    means = [(float(row["mean_viral_score"]), tested[row["record_id"]]) for row in scored]
-    viruses, others = ([score for score, virus in means if virus == kind] for kind in (True, False))
+    known = [(float(row["virus_score"]), tested[row["record_id"]]) for row in scored]
+    viruses, others = ([score for score, virus in known if virus == kind] for kind in (True, False))
     ranked = sum((virus > other) + 0.5 * (virus == other) for virus in viruses for other in others)
     # The calls of the pipeline are those that the card was measured on.
     assert ranked / (len(viruses) * len(others)) == pytest.approx(found["auroc"], abs=2e-3)
