@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from virnucpro_tasks.classifier.log_odds import LOG_ODDS_BITS, probability
 from virnucpro_tasks.classifier.record_score import (
@@ -152,6 +153,19 @@ def test_a_head_that_was_not_fitted_to_segments_does_not_count_them() -> None:
         assert not found.is_scored and not found.is_virus and math.isnan(found.score)
     assert COVERED.by_frames() == FITTED
     assert COVERED.has_segments and COVERED.has_lengths and not (FITTED.has_segments or FITTED.has_lengths)
+
+
+def test_an_uncertain_fit_divides_log_odds_and_changes_no_call() -> None:
+    spread = np.array([[0.3, 0.1, 0.0], [0.1, 0.2, -0.05], [0.0, -0.05, 0.1]])
+    covariance = tuple(spread[np.triu_indices(3)].tolist())
+    rule = RecordScore(structs.replace(FITTED.fitted, covariance=covariance))
+    frames, means = np.array([1, 3, 40]), np.array([2.5, -1.0, 0.25])
+    plain = FITTED.of_means(means, frames)
+    for place, (frame, mean) in enumerate(zip(frames, means, strict=True)):
+        row = np.array([1, mean, mean * math.log(frame)])
+        expected = plain[place] / math.sqrt(1 + math.pi / 8 * (row @ spread @ row))
+        assert rule.of_means(means, frames)[place] == pytest.approx(expected, rel=1e-12)
+    assert "variance of the fit" in rule.formula
 
 
 def test_the_rule_is_told_in_one_line() -> None:

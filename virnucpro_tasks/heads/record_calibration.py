@@ -60,4 +60,20 @@ def fit_record_score(
 
     bounds = [(None, None), (0, None), (0, None)]
     found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
-    return FittedRecordScore(*found.x.tolist())
+    intercept, slope, growth = found.x.tolist()
+    covariance = _covariance(features, observations * weights, found.x)
+    return FittedRecordScore(intercept, slope, growth, covariance=covariance)
+
+
+def _covariance(
+    features: NDArray[np.float64], weights: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[float, float, float, float, float, float]:
+    """The covariance of the values, by the curvature of the loss at its minimum (Laplace): the upper half by rows.
+
+    As many observations count as in the fit, so that records of one group do not pretend to be independent.
+    """
+    scores = np.exp(-np.logaddexp(0, -features @ values))
+    curvature = (features * (weights * scores * (1 - scores))[:, None]).T @ features
+    found = np.linalg.inv(curvature + np.diag(PRIOR_DEVIATIONS**-2.0))
+    one, one_slope, one_growth, slope, slope_growth, growth = found[np.triu_indices(3)].tolist()
+    return one, one_slope, one_growth, slope, slope_growth, growth

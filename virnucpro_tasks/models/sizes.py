@@ -136,6 +136,9 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     See `classifier.record_score.RecordScore`. A record must not become less of a virus by frames that say virus, so
     both slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
     records without any.
+
+    `covariance` tells how uncertain the fit left intercept, slope and slope per logarithm: the rows of the upper half
+    of their covariance matrix, one after another.
     """
 
     intercept: Finite
@@ -143,6 +146,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     slope_per_log_frames: NotNegative
     segments: FittedSegments | None = None
     without_frames: FittedWithoutFrames | None = None
+    covariance: tuple[Finite, Finite, Finite, Finite, Finite, Finite] | None = None
 
 
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
