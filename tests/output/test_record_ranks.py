@@ -7,10 +7,12 @@ import pytest
 from output.random_jobs import random_chunks, random_cuts
 from output.tables import Chunk, shard_of
 
+from virnucpro_tasks.classifier.class_prior import estimated_prior, given_prior
+from virnucpro_tasks.classifier.false_discoveries import false_discoveries
 from virnucpro_tasks.classifier.log_odds_bins import BINS, bins_of
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.models.sizes import FittedRecordScore
-from virnucpro_tasks.output.record_ranks import ranked_records, ranked_shard
+from virnucpro_tasks.output.record_ranks import ranked_records, ranked_shard, rates_of
 from virnucpro_tasks.output.records import RecordMerger, record_summaries
 from virnucpro_tasks.output.scored import NUMBER_COLUMNS, ScoredNumbers, ScoredRows, ScoredShard
 
@@ -38,6 +40,16 @@ def test_counts_are_those_of_the_written_records_however_shards_are_cut(seed: in
     np.testing.assert_array_equal(counted([chunks]), expected)
     np.testing.assert_array_equal(counted(random_cuts(chunks, seed)), expected)
     np.testing.assert_array_equal(counted([[chunk] for chunk in chunks]), expected)
+
+
+@pytest.mark.parametrize("share", [0.25, None])
+def test_rates_are_for_the_share_that_is_given_or_estimated(share: float | None) -> None:
+    shards = [ranked_shard(numbers_of(shard_of(random_chunks(seed, records=200)))) for seed in (1, 2)]
+    found = rates_of(shards, share=share)
+    counts = ranked_records(shards)
+    prior = given_prior(counts, 0.25) if share else estimated_prior(counts)
+    assert found.prior == prior and not prior.refusal and found.rates is not None
+    np.testing.assert_array_equal(found.rates, false_discoveries(counts, prior).rates)
 
 
 def test_records_without_a_score_are_not_counted() -> None:

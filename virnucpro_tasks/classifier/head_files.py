@@ -49,14 +49,16 @@ class HeadFiles:
         return cls(bundle.description, checked_entries.kind, configuration, doubles, path)
 
 
-def read_record_score(bundle: Bundle) -> RecordScore:
+def read_record_score(bundle: Bundle, *, with_segments: bool = True) -> RecordScore:
     """The rule by which the head of `bundle` scores records; only bundle.json and head/config.json need to be there.
 
-    Raises BundleError for a file that was changed or has other values.
+    `with_segments` false gives the rule of a job that is scored by open frames alone. Raises BundleError for a file
+    that was changed or has other values.
     """
     if not bundle.description.has_head:
         return RecordScore()
-    return RecordScore(_configuration(bundle)[1].record_score)
+    rule = RecordScore(_configuration(bundle)[1].record_score)
+    return rule if with_segments else rule.by_frames()
 
 
 def _configuration(bundle: Bundle) -> tuple[dict[str, Any], HeadConfiguration]:

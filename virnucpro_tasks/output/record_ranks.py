@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from virnucpro_tasks.classifier.class_prior import estimated_prior, given_prior
+from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries, false_discoveries
 from virnucpro_tasks.classifier.log_odds_bins import BINS, Integers, bins_of
 from virnucpro_tasks.classifier.record_score import RecordLogOdds, joined_log_odds
 from virnucpro_tasks.output.merge_rules import first_rows, log_odds_of
@@ -64,3 +66,9 @@ def ranked_records(shards: Iterable[RankedShard]) -> Integers:
             open_record = edge
     count(open_record)
     return counts
+
+
+def rates_of(shards: Iterable[RankedShard], *, share: float | None) -> FalseDiscoveries:
+    """The false-discovery rates of a job from its shards in order, for this share of viruses; None is estimated."""
+    counts = ranked_records(shards)
+    return false_discoveries(counts, estimated_prior(counts) if share is None else given_prior(counts, share))

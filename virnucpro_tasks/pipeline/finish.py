@@ -12,22 +12,21 @@ from pathlib import Path
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.results import has_complete_results
-from virnucpro_tasks.jobs.timeline import shard_timeline
 from virnucpro_tasks.jobs.vectors import vector_files
-from virnucpro_tasks.jobs.worker_records import embedded_shards, worker_report
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.part import ShardPart
 from virnucpro_tasks.output.results import count_embedded, write_results, write_samples, write_summary
 from virnucpro_tasks.output.run_report import log_text, run_report
 from virnucpro_tasks.output.table import table_styles
 from virnucpro_tasks.output.tables import file_places
+from virnucpro_tasks.output.work_report import work_report
 from virnucpro_tasks.paths import COMMIT_MARK, FINISHING, LOG_FILE
 from virnucpro_tasks.pipeline.rank_records import job_false_discoveries
 from virnucpro_tasks.pipeline.score import job_description, job_record_score
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
 from virnucpro_tasks.report.derived import write_derived
-from virnucpro_tasks.shards.engine_stats import EngineStats, engine_report
+from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.system.collector import rare_collections
 from virnucpro_tasks.system.file_operations import (
@@ -105,9 +104,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
             counts = ResultCounts.total(samples.values())
     # By their names: a listing may lack a file, or have those of other programs.
     digests = _digests(directory, file_places(prefix=job.spec.parameters.outputs.prefix, samples=samples))
-    engine = engine_report(stats)
-    embedded = embedded_shards(job.paths, plan.to_embed)
-    tokens = [entry.tokens for entry in plan.shards]
+    work = work_report(job, plan, stats)
     report = run_report(
         job.spec,
         description,
@@ -116,11 +113,11 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         plan,
         counts,
         samples=samples,
-        engine=engine,
+        engine=work.engine,
         digests=digests,
         started_at=started,
-        workers=worker_report(embedded, tokens),
-        timeline=shard_timeline(embedded, tokens),
+        workers=work.workers,
+        timeline=work.timeline,
     )
     if description.has_head:
         write_derived(directory, report)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from virnucpro_tasks.classifier.class_prior import estimated_prior, given_prior
-from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries, false_discoveries
+from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import DamagedError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key
-from virnucpro_tasks.output.record_ranks import RankedShard, ranked_records, ranked_shard
+from virnucpro_tasks.output.record_ranks import RankedShard, ranked_shard, rates_of
 from virnucpro_tasks.output.scored import NUMBER_COLUMNS, ScoredNumbers
 from virnucpro_tasks.pipeline.score import over_shards
 from virnucpro_tasks.shards.plan import Plan
@@ -52,13 +51,11 @@ def job_false_discoveries(job: Job, plan: Plan, rule: RecordScore, *, processes:
 
     Raises DamagedError for files that were changed, JobError if one of several processes is killed.
     """
-    if not rule.is_fitted:
+    if rule.fitted is None:
         return FalseDiscoveries(refusal=NOT_FITTED)
     ranker = ShardRanker(job, plan, rule)
     numbers = range(len(plan.shards))
     with closing(
         over_shards(ranker.ranked, job, plan, numbers, processes=processes, frames_per_process=FRAMES_PER_PROCESS)
     ) as shards:
-        counts = ranked_records(shards)
-    share = job.spec.parameters.outputs.prior
-    return false_discoveries(counts, estimated_prior(counts) if share is None else given_prior(counts, share))
+        return rates_of(shards, share=job.spec.parameters.outputs.prior)

@@ -126,8 +126,9 @@ def job_head(job: Job, description: BundleDescription) -> Head | None:
 
 def job_record_score(job: Job, description: BundleDescription) -> RecordScore:
     """The rule by which the head in the folder of `job` scores records. Raises BundleError if it was changed."""
-    rule = _from_bundle(job, lambda: read_record_score(Bundle(job.paths.bundle, description)))
-    return rule if job.spec.parameters.coverage is Coverage.SEGMENTS else rule.by_frames()
+    bundle = Bundle(job.paths.bundle, description)
+    with_segments = job.spec.parameters.coverage is Coverage.SEGMENTS
+    return _from_bundle(job, lambda: read_record_score(bundle, with_segments=with_segments))
 
 
 def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:
