@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 from output.tables import Chunk
@@ -32,6 +33,17 @@ def random_cuts(chunks: list[Chunk], seed: int) -> list[list[Chunk]]:
     source = random.Random(seed)
     cuts = sorted(source.sample(range(1, len(chunks)), source.randint(0, len(chunks) - 1)))
     return [chunks[first:last] for first, last in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]
+
+
+def with_segments(chunks: list[Chunk], seed: int) -> list[Chunk]:
+    """The same rows with a segment for half of the chunks without an open frame, and for some that had one."""
+    source = random.Random(seed)
+    found = []
+    for chunk in chunks:
+        if source.random() < (0.3 if chunk.virus else 0.5):
+            chunk = replace(chunk, virus=[source.random()], status="partial_frame", reason="a segment")
+        found.append(chunk)
+    return found
 
 
 def _outcome(source: random.Random, is_virus: bool) -> dict:

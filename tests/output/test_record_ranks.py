@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from output.random_jobs import random_chunks, random_cuts
+from output.random_jobs import random_chunks, random_cuts, with_segments
 from output.tables import Chunk, shard_of
 
 from virnucpro_tasks.classifier.class_prior import estimated_prior, given_prior
 from virnucpro_tasks.classifier.false_discoveries import false_discoveries
 from virnucpro_tasks.classifier.log_odds_bins import BINS, bins_of
 from virnucpro_tasks.classifier.record_score import RecordScore
-from virnucpro_tasks.models.sizes import FittedRecordScore
+from virnucpro_tasks.models.sizes import FittedRecordScore, FittedSegments, FittedWithoutFrames
 from virnucpro_tasks.output.record_ranks import ranked_records, ranked_shard, rates_of
 from virnucpro_tasks.output.records import RecordMerger, record_summaries
 from virnucpro_tasks.output.scored import NUMBER_COLUMNS, ScoredNumbers, ScoredRows, ScoredShard
@@ -19,27 +19,33 @@ from virnucpro_tasks.output.scored import NUMBER_COLUMNS, ScoredNumbers, ScoredR
 FITTED = RecordScore(FittedRecordScore(intercept=-0.25, slope=0.5, slope_per_log_frames=1.5))
 
 
-def numbers_of(shard: ScoredShard) -> ScoredNumbers:
+COVERED = RecordScore(
+    FittedRecordScore(-0.25, 0.5, 1.5, FittedSegments(0.75, -0.5, 0.25), FittedWithoutFrames(-2.0, 0.5))
+)
+
+
+def numbers_of(shard: ScoredShard, rule: RecordScore = FITTED) -> ScoredNumbers:
     """As finishing reads them: without the columns of texts."""
-    return ScoredNumbers.gathered(shard.chunks.select(NUMBER_COLUMNS), shard.scores, shard.quarantined, FITTED)
+    return ScoredNumbers.gathered(shard.chunks.select(NUMBER_COLUMNS), shard.scores, shard.quarantined, rule)
 
 
-def counted(parts: list[list[Chunk]]) -> np.ndarray:
-    return ranked_records(ranked_shard(numbers_of(shard_of(part))) for part in parts)
+def counted(parts: list[list[Chunk]], rule: RecordScore = FITTED) -> np.ndarray:
+    return ranked_records(ranked_shard(numbers_of(shard_of(part), rule)) for part in parts)
 
 
+@pytest.mark.parametrize("rule", [FITTED, COVERED], ids=["frames", "segments"])
 @pytest.mark.parametrize("seed", range(20))
-def test_counts_are_those_of_the_written_records_however_shards_are_cut(seed: int) -> None:
-    chunks = random_chunks(seed)
+def test_counts_are_those_of_the_written_records_however_shards_are_cut(seed: int, rule: RecordScore) -> None:
+    chunks = random_chunks(seed) if rule is FITTED else with_segments(random_chunks(seed), seed)
     merger = RecordMerger()
-    rows = ScoredRows.of(replace(shard_of(chunks), record_score=FITTED))
+    rows = ScoredRows.of(replace(shard_of(chunks), record_score=rule))
     records = [*merger.add(record_summaries(rows)), *merger.end()]
     values = np.array([record.score.log_odds for record in records if record.score.is_scored])
     expected = np.bincount(bins_of(values), minlength=BINS)
     assert expected.sum() > 0
-    np.testing.assert_array_equal(counted([chunks]), expected)
-    np.testing.assert_array_equal(counted(random_cuts(chunks, seed)), expected)
-    np.testing.assert_array_equal(counted([[chunk] for chunk in chunks]), expected)
+    np.testing.assert_array_equal(counted([chunks], rule), expected)
+    np.testing.assert_array_equal(counted(random_cuts(chunks, seed), rule), expected)
+    np.testing.assert_array_equal(counted([[chunk] for chunk in chunks], rule), expected)
 
 
 @pytest.mark.parametrize("share", [0.25, None])

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from output.random_jobs import random_chunks, random_cuts, with_segments
 from output.tables import Chunk, shard_of, write
+from output.test_record_ranks import COVERED
 
 from virnucpro_tasks.reads.tables import Status
 
@@ -63,3 +67,22 @@ def test_no_shards_give_headers(tmp_path: Path) -> None:
         "chunk_scores.bedgraph": 0,
         "virus.fasta.gz": 0,
     }
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_tables_of_frames_do_not_know_of_segments_and_no_table_of_cuts(tmp_path: Path, seed: int) -> None:
+    chunks = with_segments(random_chunks(seed), seed)
+    nothing = {"virus": [], "status": "no_open_frame", "quarantined": False}
+    closed = [replace(chunk, **nothing) if chunk.status == "partial_frame" else chunk for chunk in chunks]
+    shards = {"whole": [chunks], "cut": random_cuts(chunks, seed), "single": [[chunk] for chunk in chunks]}
+    for name, parts in shards.items():
+        write(tmp_path / name, *(replace(shard_of(part), record_score=COVERED) for part in parts), has_segments=True)
+    write(tmp_path / "frames", replace(shard_of(closed), record_score=COVERED.by_frames()))
+    for file in (tmp_path / "whole").iterdir():
+        assert (
+            file.read_bytes()
+            == (tmp_path / "cut" / file.name).read_bytes()
+            == (tmp_path / "single" / file.name).read_bytes()
+        )
+    for name in ("prediction_results.txt", "prediction_results_highestscore.csv", "contigs.tsv", "virus_regions.bed"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "frames" / name).read_bytes()
