@@ -101,3 +101,39 @@ def test_results_of_earlier_versions_are_taken_by_their_mean_and_that_is_said(
     assert "of an earlier version: its scores are those of the column mean_viral_score" in " ".join(ended.err)
     means = [row["mean_viral_score"] for row in read_table(table) if row["status"] == "scored"]
     assert [line.split(" virus_score=")[1].split()[0] for line in ended.out if line.startswith(">")] == means
+
+
+def test_a_rate_of_results_without_rates_is_refused_and_why(
+    virnucpro: Virnucpro, finished: Job, results: Path, tmp_path: Path
+) -> None:
+    refusal = json.loads((finished.paths.results / "run.json").read_text())["fdr"]["refusal"]
+    assert refusal
+    for folder, reason in ((finished.paths.results, refusal), (results, "of an earlier version")):
+        refused = virnucpro("extract", folder, "-o", tmp_path / "x.fasta", "--max-fdr", "0.1")
+        assert refused.code == ExitCode.BAD_INPUT and not (tmp_path / "x.fasta").exists()
+        told = " ".join(refused.err)
+        assert "the results have no false-discovery rates: " in told and reason in told
+
+
+def test_where_there_are_rates_the_preset_is_one_and_is_said(
+    virnucpro: Virnucpro, results: Path, tmp_path: Path
+) -> None:
+    table = results / "records.tsv"
+    header, *lines = table.read_text().splitlines()
+    assert header.endswith("\tfdr")
+    rates = [line.rsplit("\t", 1)[0] + f"\t{rate}" for line, rate in zip(lines, (0.04, 0.3, 0.15), strict=True)]
+    table.write_text("\n".join([header, *rates, ""]))
+    report = json.loads((results / "run.json").read_text())
+    report["sha256"]["records.tsv"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    report["fdr"] = {"refusal": "", "prior": 0.2, "prior_is": "given"}
+    (results / "run.json").write_text(json.dumps(report))
+    for cutoffs, ids, told in (
+        ([], "a", "1 record up to a false-discovery rate of 0.1, 4 bases"),
+        (["--preset", "relaxed"], "ac", "2 records up to a false-discovery rate of 0.2, 10 bases"),
+        (["--max-fdr", "0.3"], "abc", "3 records up to a false-discovery rate of 0.3, 12 bases"),
+        (["--max-fdr", "0.3", "--min-length", "5"], "c", "1 record up to a false-discovery rate of 0.3, 6 bases"),
+        (["--min-score", "0.5"], "ac", "2 records, 10 bases"),
+    ):
+        ended = virnucpro("extract", results, "-o", "-", *cutoffs)
+        assert "".join(line[1] for line in ended.out if line.startswith(">")) == ids
+        assert ended.err == [told]

@@ -98,6 +98,31 @@ def test_a_share_of_nearly_all_bases_is_not_all(tmp_path: Path) -> None:
     assert summary_lines(report(counts=counts), tmp_path)[0].endswith("9,985 of 10,000 bases (>99%)")
 
 
+@pytest.mark.parametrize(
+    ("fdr", "line", "cutoffs"),
+    [
+        (
+            {"refusal": "", "prior": 0.0523, "prior_is": "estimated"},
+            "rates of false discoveries, for 0.0523 of the records being viral, estimated from the scores",
+            ": those up to a false-discovery rate of 0.1",
+        ),
+        (
+            {"refusal": "", "prior": 0.5, "prior_is": "given"},
+            "rates of false discoveries, for 0.5 of the records being viral, as --prior says",
+            ": those up to a false-discovery rate of 0.1",
+        ),
+        ({"refusal": "too few", "prior": None, "prior_is": None}, "rates of false discoveries: none, too few", ""),
+    ],
+)
+def test_it_says_for_which_share_rates_are_or_why_there_are_none(
+    tmp_path: Path, fdr: dict[str, Any], line: str, cutoffs: str
+) -> None:
+    found = report(fdr=fdr, sha256={"records.tsv": "", "virus.fasta.gz": ""})
+    lines = [" ".join(text.split()) for text in summary_lines(found, tmp_path)]
+    assert lines[3] == line
+    assert lines[-1] == f"sequences {tmp_path / 'virus.fasta.gz'}{cutoffs}"
+
+
 def test_what_there_is_not_has_no_line(tmp_path: Path) -> None:
     counts = CONTENT["counts"] | {"virus_records": 0, "virus_bases": 0, "virus_evidence": {}, "chunks": {"scored": 9}}
     found = summary_lines(report(counts=counts, strongest=[]), tmp_path)

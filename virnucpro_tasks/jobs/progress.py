@@ -43,14 +43,14 @@ FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 class RecordCounts(msgspec.Struct, frozen=True):
-    """Numbers of records by status."""
+    """Numbers of records by status; `partial_frame` is None for a job that is scored by open frames alone."""
 
     invalid: int
     quarantined: int
     scored: int = 0
     no_open_frame: int = 0
     too_short: int = 0
-    partial_frame: int = 0
+    partial_frame: int | None = None
 
 
 class ChunkCounts(msgspec.Struct, frozen=True):
@@ -150,7 +150,8 @@ class RunReport(msgspec.Struct, frozen=True):
 
     def record_counts(self) -> dict[str, Any]:
         """The numbers of records: all of them, by status and by call. Plain values for JSON."""
-        by_status = msgspec.structs.asdict(self.counts.records)
+        counts = msgspec.structs.asdict(self.counts.records)
+        by_status = {status: number for status, number in counts.items() if number is not None}
         virus = self.virus_records
         calls = None if virus is None else {"virus": virus, "others": self.counts.called - virus}
         return {"all": sum(by_status.values()), "by_status": by_status, "by_call": calls}
