@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hypothesis
 import pytest
 import redis
 from needs import missing, trained_esm2_file
@@ -27,8 +28,13 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """Modules and collected tests are no garbage: they are looked through as rarely as in a worker."""
+    """Modules and collected tests are no garbage: they are looked through as rarely as in a worker.
+
+    An example that takes long on a machine with much to do is no fault.
+    """
     gc.set_threshold(COLLECTION_THRESHOLD)
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:
