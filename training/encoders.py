@@ -19,11 +19,11 @@ from virnucpro_tasks.models.bundle import NO_HEAD, Bundle, describe_bundle, read
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.system.files import write_json
 
-PARTS = ("dnabert-s", "esm2")
 NAME = "demonstration"
 CHUNK_LENGTH = 500
-KEPT = "last"
-"""A file of training.pretrain has three sets of weights; these are of the end of training."""
+KEPT = {"dnabert-s": "best", "esm2": "last"}
+"""A file of training.pretrain has three sets of weights: those kept had the best AUROC on contigs of the validation
+groups, or are of the end of training."""
 
 LICENCE = "MIT, trained by this project"
 
@@ -35,12 +35,12 @@ def write_encoders(output: Path, *, weights: Path, tokenizer: Path) -> Bundle:
     """
     widths = {}
     with new_folder(output) as folder:
-        for part in PARTS:
+        for part, kept in KEPT.items():
             content = torch.load(weights / f"{part}.pt", weights_only=True)
             (folder / part).mkdir()
             encoder = {
                 name.removeprefix("encoder."): value.contiguous()
-                for name, value in content[KEPT].items()
+                for name, value in content[kept].items()
                 if name.startswith("encoder.")
             }
             save_file(encoder, folder / part / "model.safetensors")
@@ -58,7 +58,7 @@ def write_encoders(output: Path, *, weights: Path, tokenizer: Path) -> Bundle:
             head=NO_HEAD,
             nucleotide_width=widths["dnabert-s"],
             protein_width=widths["esm2"],
-            licences=dict.fromkeys(PARTS, LICENCE),
+            licences=dict.fromkeys(KEPT, LICENCE),
         )
     return read_bundle(output)
 
