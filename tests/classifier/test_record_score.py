@@ -155,17 +155,15 @@ def test_a_head_that_was_not_fitted_to_segments_does_not_count_them() -> None:
     assert COVERED.has_segments and COVERED.has_lengths and not (FITTED.has_segments or FITTED.has_lengths)
 
 
-def test_an_uncertain_fit_divides_log_odds_and_changes_no_call() -> None:
-    spread = np.array([[0.3, 0.1, 0.0], [0.1, 0.2, -0.05], [0.0, -0.05, 0.1]])
-    covariance = tuple(spread[np.triu_indices(3)].tolist())
-    rule = RecordScore(structs.replace(FITTED.fitted, covariance=covariance))
+def test_an_uncertain_fit_divides_log_odds_and_keeps_their_order() -> None:
+    rule = RecordScore(structs.replace(FITTED.fitted, scale_variance=0.2))
     frames, means = np.array([1, 3, 40]), np.array([2.5, -1.0, 0.25])
     plain = FITTED.of_means(means, frames)
-    for place, (frame, mean) in enumerate(zip(frames, means, strict=True)):
-        row = np.array([1, mean, mean * math.log(frame)])
-        expected = plain[place] / math.sqrt(1 + math.pi / 8 * (row @ spread @ row))
+    for place, value in enumerate(plain.tolist()):
+        expected = value / math.sqrt(1 + math.pi / 8 * 0.2 * value**2)
         assert rule.of_means(means, frames)[place] == pytest.approx(expected, rel=1e-12)
-    assert "variance of the fit" in rule.formula
+    assert (np.argsort(rule.of_means(means, frames)) == np.argsort(plain)).all()
+    assert "0.2 * z^2" in rule.formula
 
 
 def test_the_rule_is_told_in_one_line() -> None:

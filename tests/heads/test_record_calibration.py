@@ -9,7 +9,7 @@ from msgspec import structs
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.heads.calibration import sigmoid
 from virnucpro_tasks.heads.metrics import calibration_error
-from virnucpro_tasks.heads.record_calibration import PRIOR_DEVIATIONS, PRIOR_MEANS, cut_off, fit_record_score
+from virnucpro_tasks.heads.record_calibration import PRIOR_MEANS, cut_off, fit_record_score
 from virnucpro_tasks.heads.weights import group_weights
 from virnucpro_tasks.models.sizes import FittedRecordScore
 
@@ -78,32 +78,30 @@ def test_records_of_a_group_count_as_one() -> None:
 def test_few_groups_promise_less_and_call_the_same() -> None:
     means, frames, virus = records(4_000, seed=7)
     few = fit_record_score(means, frames, virus, [f"g{label}{place % 8}" for place, label in enumerate(virus)])
-    sure = structs.replace(few, covariance=None)
+    sure = structs.replace(few, scale_variance=0.0)
     promised, plain = (RecordScore(values).of_means(means, frames) for values in (few, sure))
     assert (np.sign(promised) == np.sign(plain)).all() and (abs(promised) < abs(plain)).all()
     # However strong the evidence, the promise has an end.
     assert RecordScore(few).of_means(np.array([1e3]), np.array([8]))[0] < 10
     many = fit_record_score(means, frames, virus, groups_of(len(means)))
-    assert many.covariance is not None and few.covariance is not None
-    assert all(many.covariance[place] < 0.3 * few.covariance[place] for place in (0, 3, 5))
+    assert 0 < many.scale_variance < 0.3 * few.scale_variance
+    order = np.argsort(plain)
+    assert (np.diff(promised[order]) >= 0).all()
 
 
-def test_the_covariance_is_the_inverse_of_the_curvature_of_the_loss() -> None:
+def test_the_variance_of_the_scale_is_the_inverse_of_the_curvature_of_the_loss() -> None:
     means, frames, virus = records(300, seed=8)
     found = fit_record_score(means, frames, virus, groups_of(300))
     weights, observations = group_weights(virus, groups_of(300))
-    features = np.stack([np.ones(300), means, means * np.log(frames)], axis=1)
+    log_odds = RecordScore(structs.replace(found, scale_variance=0.0)).of_means(means, frames)
     signs = np.where(virus, 1, -1)
 
-    def slope(values: np.ndarray) -> np.ndarray:
-        lost = -weights * signs / (1 + np.exp(signs * (features @ values)))
-        return observations * (lost @ features) + (values - PRIOR_MEANS) / PRIOR_DEVIATIONS**2
+    def loss(factor: float) -> float:
+        return observations * (weights @ np.log1p(np.exp(-signs * factor * log_odds))) + (factor - 1) ** 2 / 2 / 0.25
 
-    best, step = np.array([found.intercept, found.slope, found.slope_per_log_frames]), 1e-5
-    assert abs(slope(best)).max() < 1e-2
-    curvature = np.array([(slope(best + step * one) - slope(best - step * one)) / (2 * step) for one in np.eye(3)])
-    assert found.covariance is not None
-    np.testing.assert_allclose(found.covariance, np.linalg.inv(curvature)[np.triu_indices(3)], rtol=1e-4, atol=1e-8)
+    step = 1e-3
+    curvature = (loss(1 + step) - 2 * loss(1) + loss(1 - step)) / step**2
+    assert found.scale_variance == pytest.approx(1 / curvature, rel=1e-4)
 
 
 def test_log_odds_are_cut_off_as_in_results() -> None:

@@ -46,10 +46,10 @@ class RecordScore:
     With `fitted` values c + m·(a + b·ln n): m is the mean of n frames, c the `intercept`, a the `slope`, b the
     `slope_per_log_frames`. A head without them gives m·√n, the sum over √n, which nothing calibrates.
 
-    Values of a fit to few groups are uncertain, and so are the log-odds, with a variance v by the `covariance` of the
-    values. The probability that is expected over all values that go with the data has, nearly, the log-odds divided by
-    √(1 + π·v/8) (MacKay 1992, The evidence framework applied to classification networks, equation 9). So far from what
-    was seen, scores promise less. Calls do not change.
+    Values of a fit to few groups are uncertain: the log-odds z may be too large or too small by a factor, with the
+    variance v, the `scale_variance`, around 1. The probability that is expected over all such factors has, nearly, the
+    log-odds z / √(1 + π·v·z²/8) (MacKay 1992, The evidence framework applied to classification networks, equation 9).
+    So the surest records promise less; neither calls nor the order of records change.
 
     With fitted `segments` (s, t and w) m is the mean over frames and segments, these with the weight w and the values
     s·x + t, and n the sum of all weights, of which the logarithm is taken as that of 1 if it is smaller. With values
@@ -69,10 +69,11 @@ class RecordScore:
         if self.fitted is None:
             return "sum of the log-odds of the scored frames / sqrt(frames), not calibrated"
         values = self.fitted
+        promise = f"; z of it all as z / sqrt(1 + pi/8 * {values.scale_variance:.6g} * z^2)"
         return (
             f"{values.intercept:.6g} + mean log-odds of the scored frames * "
             f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)){self._formula_of_others()}"
-            f"{'' if values.covariance is None else '; divided by sqrt(1 + pi/8 * variance of the fit)'}"
+            f"{promise if values.scale_variance else ''}"
         )
 
     def _formula_of_others(self) -> str:
@@ -135,9 +136,7 @@ class RecordScore:
             return means * np.sqrt(frames.astype(np.float64))
         logarithms = log_counts(np.maximum(frames, 1))
         found = self.fitted.intercept + means * (self.fitted.slope + self.fitted.slope_per_log_frames * logarithms)
-        if self.fitted.covariance is None:
-            return found
-        return found / np.sqrt(1 + np.pi / 8 * _variances(self.fitted.covariance, means, logarithms))
+        return found / np.sqrt(1 + np.pi / 8 * self.fitted.scale_variance * np.square(found))
 
 
 class RecordLogOdds(NamedTuple):
@@ -199,14 +198,6 @@ def joined_log_odds(one: RecordLogOdds, other: RecordLogOdds) -> RecordLogOdds:
     )
     (found,) = records_log_odds(one.rule, frames, totals, SegmentSums(segments, segment_totals, lengths))
     return found
-
-
-def _variances(covariance: tuple[float, ...], means: Floats, logarithms: Floats) -> Floats:
-    """The variance of log-odds that are linear in 1, the means, and these times the logarithms."""
-    one, one_slope, one_growth, slope, slope_growth, growth = covariance
-    of_slopes = slope + logarithms * (2 * slope_growth + logarithms * growth)
-    variances = one + means * (2 * (one_slope + logarithms * one_growth) + means * of_slopes)
-    return np.maximum(variances, 0.0)
 
 
 def log_counts(counts: Integers | Floats) -> Floats:

@@ -22,6 +22,9 @@ PRIOR_DEVIATIONS = np.array([0.5, 0.5, 0.5])
 near the mean of the log-odds, which promises less than their sum.
 """
 
+SCALE_DEVIATION = 0.5
+"""Standard deviation of the normal prior of a factor of all log-odds, around 1."""
+
 
 def cut_off(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds of frames (n,), cut off as in results."""
@@ -61,19 +64,15 @@ def fit_record_score(
     bounds = [(None, None), (0, None), (0, None)]
     found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
     intercept, slope, growth = found.x.tolist()
-    covariance = _covariance(features, observations * weights, found.x)
-    return FittedRecordScore(intercept, slope, growth, covariance=covariance)
+    variance = _scale_variance(features @ found.x, observations * weights)
+    return FittedRecordScore(intercept, slope, growth, scale_variance=variance)
 
 
-def _covariance(
-    features: NDArray[np.float64], weights: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[float, float, float, float, float, float]:
-    """The covariance of the values, by the curvature of the loss at its minimum (Laplace): the upper half by rows.
+def _scale_variance(log_odds: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """The variance of a factor of fitted `log_odds` (n,), by the curvature of the loss at the factor 1 (Laplace).
 
     As many observations count as in the fit, so that records of one group do not pretend to be independent.
     """
-    scores = np.exp(-np.logaddexp(0, -features @ values))
-    curvature = (features * (weights * scores * (1 - scores))[:, None]).T @ features
-    found = np.linalg.inv(curvature + np.diag(PRIOR_DEVIATIONS**-2.0))
-    one, one_slope, one_growth, slope, slope_growth, growth = found[np.triu_indices(3)].tolist()
-    return one, one_slope, one_growth, slope, slope_growth, growth
+    scores = np.exp(-np.logaddexp(0, -log_odds))
+    information = weights @ (scores * (1 - scores) * np.square(log_odds))
+    return float(1 / (information + SCALE_DEVIATION**-2))

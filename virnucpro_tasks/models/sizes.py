@@ -137,8 +137,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     both slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
     records without any.
 
-    `covariance` tells how uncertain the fit left intercept, slope and slope per logarithm: the rows of the upper half
-    of their covariance matrix, one after another.
+    `scale_variance` is the variance of a factor of the log-odds around 1, as uncertain as the fit left it.
     """
 
     intercept: Finite
@@ -146,7 +145,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     slope_per_log_frames: NotNegative
     segments: FittedSegments | None = None
     without_frames: FittedWithoutFrames | None = None
-    covariance: tuple[Finite, Finite, Finite, Finite, Finite, Finite] | None = None
+    scale_variance: NotNegative = 0.0
 
 
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
