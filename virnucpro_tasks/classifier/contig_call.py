@@ -126,7 +126,7 @@ def contig_evidence(
 
 
 def _masks(others: npt.NDArray[np.float64], virus: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.bool_]]:
-    """Which chunks are confident viral, which confident non-viral, and which ambiguous."""
+    """Masks of the chunks that are confident viral, confident non-viral, and ambiguous."""
     yield (virus > CONFIDENT_ABOVE) & (others < OPPOSING_BELOW)
     yield (others > CONFIDENT_ABOVE) & (virus < OPPOSING_BELOW)
     yield (virus > AMBIGUOUS_ABOVE) & (others > AMBIGUOUS_ABOVE)

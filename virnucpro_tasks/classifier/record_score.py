@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SegmentSums:
-    """What n records have besides open frames, (n,) int64 each.
+    """Segments and lengths of n records, (n,) int64 each: evidence besides open frames.
 
     `segments` is their number, `totals` the sum of their `frame_log_odds`. `lengths` are the bases of a record of which
     nothing is missing: none of its chunks is quarantined; 0 of any other.
@@ -77,7 +77,7 @@ class RecordScore:
         )
 
     def _formula_of_others(self) -> str:
-        """What the formula says of records that have more, or less, than open frames."""
+        """The part of the formula for records with segments, or without frames."""
         segments, without = (self.fitted.segments, self.fitted.without_frames) if self.fitted else (None, None)
         text = ""
         if segments is not None:

@@ -1,4 +1,4 @@
-"""What a job would cost, in a few lines: for `--dry-run` of `predict` and `submit`."""
+"""Prints the cost of a job that is not run: `--dry-run` of `predict` and `submit`."""
 
 from __future__ import annotations
 

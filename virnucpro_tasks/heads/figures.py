@@ -15,10 +15,10 @@ from virnucpro_tasks.heads.metrics import THRESHOLD, Metrics, length_classes
 from virnucpro_tasks.heads.scored_records import ScoredRecords
 
 FEWEST_RECORDS = 20
-"""Of fewer records no figure is given."""
+"""Least number of records for a figure."""
 
 FEW_GROUPS = 10
-"""Of a class with fewer groups a warning is given: its figures may be those of a few organisms."""
+"""Number of groups of a class below which a warning is given: its figures may be those of a few organisms."""
 
 
 def figures(found: ScoredRecords, *, seed: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def figures(found: ScoredRecords, *, seed: int) -> dict[str, Any]:
 
 
 def without_figures(found: ScoredRecords, reason: str) -> dict[str, Any]:
-    """What `figures` gives where it gives no figure: the numbers of records, and the reason."""
+    """The numbers of records, the reason, and None for every figure of `figures`."""
     numbers = {
         "records": len(found.labels),
         "viruses": int(found.virus.sum()),
@@ -84,7 +84,7 @@ def by_taxon(found: ScoredRecords, *, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def by_group(found: ScoredRecords, *, seed: int) -> dict[str, Any]:
-    """What share of the records is called virus, by class with each group counting the same, and by larger group.
+    """Share of the records called virus, by class with each group counting the same, and by larger group.
 
     `viruses` and `others` have the number of groups and the mean over them with its interval; `groups` has those with
     FEWEST_RECORDS or more, and `smaller_groups` is how many others there are.

@@ -16,7 +16,7 @@ from virnucpro_tasks.shards.tables import are_segments
 
 @dataclass(slots=True)
 class Cost:
-    """What a job has to compute: `records`, their `bases`, `chunks` by status, open `frames` and the ESM-2 `tokens` of
+    """The amount of work of a job: `records`, their `bases`, `chunks` by status, open `frames` and the ESM-2 `tokens` of
     these. `segments` and `segment_tokens` are added where it is covered by segments.
     """
 

@@ -49,7 +49,7 @@ class ScoredShard:
 
 @dataclass(frozen=True, slots=True)
 class ScoredNumbers:
-    """What the score of a record is made of: n chunk rows of one shard, without their texts.
+    """The numbers behind scores of records: n chunk rows of one shard, without their texts.
 
     Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine. `scores`
     holds scored frames only. Segments are no frames here: `segment_rows` (k,) int64 and `segment_scores` (k, 2) float32

@@ -1,4 +1,4 @@
-"""What computing a job took: counters of the engine, workers, and when each shard was computed."""
+"""Report of the computing of a job: counters of the engine, workers, and when each shard was computed."""
 
 from __future__ import annotations
 

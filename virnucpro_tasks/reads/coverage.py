@@ -1,4 +1,4 @@
-"""What stands for the chunks of a record. In a file of its own, because clients name it and need no tables."""
+"""Choice of the sequences that stand for chunks. Clients name it, and need no tables for that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Coverage(StrEnum):
-    """What stands for a chunk: its open frames alone, or its longest segment where it has none."""
+    """Sequences that stand for a chunk: its open frames alone, or its longest segment where it has none."""
 
     FRAMES = "frames"
     SEGMENTS = "segments"
