@@ -16,7 +16,7 @@ from virnucpro_tasks.shards.tables import are_segments
 
 @dataclass(slots=True)
 class Cost:
-    """The amount of work of a job: `records`, their `bases`, `chunks` by status, open `frames` and their ESM-2 `tokens`.
+    """The work of a job: `records`, their `bases`, `chunks` by status, open `frames` and their ESM-2 `tokens`.
 
     `segments` and `segment_tokens` are added where it is covered by segments.
     """
