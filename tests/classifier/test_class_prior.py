@@ -8,7 +8,7 @@ from classifier.calibrated import calibrated, counts_of
 from scipy.optimize import minimize_scalar
 
 from virnucpro_tasks.classifier.class_prior import LEAST_RECORDS, estimated_prior, given_prior
-from virnucpro_tasks.classifier.log_odds_bins import BINS, bin_log_odds
+from virnucpro_tasks.classifier.log_odds_bins import bin_log_odds
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.5, 0.9])
@@ -43,7 +43,8 @@ def test_few_records_have_no_estimate() -> None:
     found = estimated_prior(counts_of(log_odds))
     assert math.isnan(found.share) and found.refusal == f"199 records have a score; at least {LEAST_RECORDS} are needed"
     assert not estimated_prior(counts_of(calibrated(LEAST_RECORDS, 0.5)[0])).refusal
-    assert estimated_prior(np.zeros(BINS, np.int64)).refusal.startswith("0 records")
+    for number, begins in ((0, "0 records have a score"), (1, "1 record has a score")):
+        assert estimated_prior(counts_of(log_odds[:number])).refusal.startswith(begins)
 
 
 @pytest.mark.parametrize(("share", "name"), [(0.0, "virus"), (1.0, "other record")])

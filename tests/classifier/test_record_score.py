@@ -94,7 +94,9 @@ def test_logarithms_are_those_of_python(counts: list[int]) -> None:
 
 
 covered_parts = st.lists(
-    st.tuples(st.integers(0, 30), totals, st.integers(0, 30), totals, st.sampled_from([0, 777])),
+    st.tuples(
+        st.integers(0, 30), totals, st.integers(0, 30), totals, st.sampled_from([0, 777]), st.sampled_from([0, 2])
+    ),
     min_size=1,
     max_size=12,
 )
@@ -107,32 +109,32 @@ def covered(rows: list[tuple[int, ...]], rule: RecordScore = COVERED) -> list[Re
 
 @given(covered_parts)
 def test_a_segment_counts_as_its_weight_of_frames(rows: list[tuple[int, ...]]) -> None:
-    for (frames, total, segments, segment_total, length), found in zip(rows, covered(rows), strict=True):
+    for (frames, total, segments, segment_total, length, closed), found in zip(rows, covered(rows), strict=True):
         weight = frames + 0.25 * segments
         if weight:
             counted = 0.75 * segment_total / 2**LOG_ODDS_BITS - 0.5 * segments
             mean = (total / 2**LOG_ODDS_BITS + 0.25 * counted) / weight
             expected = -0.25 + mean * (0.5 + 1.5 * math.log(max(weight, 1)))
         else:
-            expected = -2.0 + 0.5 * math.log(length) if length else 0
+            expected = -2.0 + 0.5 * math.log(length) if length and closed else 0
         assert found.log_odds == pytest.approx(expected, abs=1e-9)
-        assert found.is_scored == bool(weight or length)
+        assert found.is_scored == bool(weight or (length and closed))
         assert math.isnan(found.score) != found.is_scored
 
 
 def test_exact_values() -> None:
     one = 1 << LOG_ODDS_BITS
     # Two frames of 1.5 and four segments of 2, each 0.75 * 2 - 0.5 = 1, weigh three frames: mean 4 / 3.
-    (found,) = covered([(2, 3 * one, 4, 8 * one, 900)])
+    (found,) = covered([(2, 3 * one, 4, 8 * one, 900, 0)])
     assert found.log_odds == pytest.approx(-0.25 + 4 / 3 * (0.5 + 1.5 * math.log(3)), abs=1e-12)
     # A single segment weighs less than a frame: its logarithm is that of 1.
-    (alone,) = covered([(0, 0, 1, 2 * one, 900)])
+    (alone,) = covered([(0, 0, 1, 2 * one, 900, 1)])
     assert alone.log_odds == -0.25 + 1 * 0.5
 
 
 @given(st.lists(st.tuples(st.integers(1, 300), totals), min_size=1, max_size=20))
 def test_without_segments_a_record_of_frames_has_the_score_that_it_has_by_frames(pairs: list[tuple[int, int]]) -> None:
-    values = [found.log_odds for found in covered([(*pair, 0, 0, 500) for pair in pairs])]
+    values = [found.log_odds for found in covered([(*pair, 0, 0, 500, 0) for pair in pairs])]
     assert values == FITTED.log_odds(*arrays(pairs)).tolist()
 
 
@@ -141,18 +143,26 @@ def test_parts_with_segments_join_to_the_whole(rows: list[tuple[int, ...]], rule
     first, *others = covered(rows, rule)
     for part in others:
         first = joined_log_odds(first, part)
-    frames, sums, segments, segment_sums, lengths = np.array(rows, np.int64).T
-    whole = (frames.sum(), sums.sum(), segments.sum(), segment_sums.sum(), lengths.min())
+    frames, sums, segments, segment_sums, lengths, closed = np.array(rows, np.int64).T
+    whole = (frames.sum(), sums.sum(), segments.sum(), segment_sums.sum(), lengths.min(), closed.sum())
     assert [first] == covered([whole], rule)
     assert covered(rows, rule) == [covered([row], rule)[0] for row in rows]
 
 
 def test_a_head_that_was_not_fitted_to_segments_does_not_count_them() -> None:
     for rule in (FITTED, RecordScore(), COVERED.by_frames()):
-        (found,) = covered([(0, 0, 3, 1 << 33, 500)], rule)
+        (found,) = covered([(0, 0, 3, 1 << 33, 500, 1)], rule)
         assert not found.is_scored and not found.is_virus and math.isnan(found.score)
     assert COVERED.by_frames() == FITTED
     assert COVERED.has_segments and COVERED.has_lengths and not (FITTED.has_segments or FITTED.has_lengths)
+
+
+def test_a_record_without_any_codon_has_no_score_by_its_length() -> None:
+    read, unread = covered([(0, 0, 0, 0, 900, 2), (0, 0, 0, 0, 900, 0)])
+    assert read.log_odds == pytest.approx(-2.0 + 0.5 * math.log(900), abs=1e-12) and read.is_virus
+    assert math.isnan(unread.score) and not unread.is_scored and not unread.is_virus
+    # A shard that holds nothing but ambiguous letters of a record does not take its score away.
+    assert joined_log_odds(unread, read) == read
 
 
 def test_an_uncertain_fit_divides_log_odds_and_keeps_their_order() -> None:

@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import Virnucpro
 
 from virnucpro_tasks.cli.main import COMMANDS, cli
-from virnucpro_tasks.cli.options import DurationType, settings_of, stacked
+from virnucpro_tasks.cli.options import DurationType, NumberRange, settings_of, stacked
 
 
 def commands() -> dict[str, click.Command]:
@@ -49,6 +49,25 @@ def test_one_flag_means_one_thing_in_all_commands() -> None:
                 meant.setdefault(parameter.opts[-1], set()).add(parameter.help or "")
     for flag in ("--store", "--broker-url", "--bundle", "--attention", "--json", "--quiet", "--token-budget"):
         assert len(meant[flag]) == 1, meant[flag]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_number_is_refused_that_is_none_or_has_no_end(name: str) -> None:
+    for parameter in commands()[name].params:
+        for text in ("nan", "inf", "-inf") if isinstance(parameter.type, click.types.FloatParamType) else ():
+            with pytest.raises(click.BadParameter, match=r"not in the range|no number in a range"):
+                parameter.type.convert(text, parameter, None)
+
+
+def test_options_with_a_number_in_a_range_are_known() -> None:
+    found = {
+        parameter.opts[-1]
+        for command in commands().values()
+        for parameter in command.params
+        if isinstance(parameter.type, NumberRange)
+    }
+    assert found == {"--min-score", "--min-scored-fraction", "--max-fdr", "--prior", "--prevalence", "--grace-seconds"}
+    assert NumberRange(0, 1).convert("0.25", None, None) == 0.25
 
 
 def test_stacked_options_are_listed_in_order() -> None:

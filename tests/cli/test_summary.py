@@ -52,14 +52,17 @@ def test_the_summary_says_what_was_found_how_sure_it_is_and_what_was_not_answere
 
 
 def test_chunks_scored_by_segments_are_told_apart(tmp_path: Path) -> None:
-    chunks = {"scored": 140, "no_open_frame": 110, "partial_frame": 98}
-    lines = [
-        " ".join(line.split())
-        for line in summary_lines(report(counts=CONTENT["counts"] | {"chunks": chunks}), tmp_path)
-    ]
+    def lines_of(chunks: dict[str, int]) -> list[str]:
+        found = report(counts=CONTENT["counts"] | {"chunks": chunks}, parameters={"coverage": "segments"})
+        return [" ".join(line.split()) for line in summary_lines(found, tmp_path)]
+
+    lines = lines_of({"scored": 140, "no_open_frame": 110, "partial_frame": 98})
     assert "segments 98 chunks without an open frame scored by the longest segment" in lines
     (unanswered,) = (line for line in lines if line.startswith("unanswered"))
     assert unanswered.startswith("unanswered 110 of 348 chunks (32%) without an open frame or a segment: ")
+    without_any = lines_of({"scored": 140, "no_open_frame": 208})
+    assert not any(line.startswith("segments") for line in without_any)
+    assert any(" 208 of 348 chunks (60%) without an open frame or a segment: " in line for line in without_any)
 
 
 @pytest.mark.parametrize(

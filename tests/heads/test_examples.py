@@ -81,6 +81,7 @@ def test_segments_and_records_without_any_frame_are_read_where_a_job_is_covered(
         "partial": partial,
         "both": "ACGGCTGGTCTGGCA" * 70 + partial,
         "short": "ACGT",
+        "unread": "N" * 600,
     }
     file.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records.items()))
     labels = Labels({name: Label(virus=name != "open", group=name, taxon="") for name in records})

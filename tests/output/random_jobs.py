@@ -9,6 +9,7 @@ import numpy as np
 from output.tables import Chunk
 
 from virnucpro_tasks.reads.chunks import all_chunk_bounds
+from virnucpro_tasks.reads.tables import NO_CODON
 
 CHUNK_LENGTH = 10
 
@@ -49,7 +50,7 @@ def with_segments(chunks: list[Chunk], seed: int) -> list[Chunk]:
 def _outcome(source: random.Random, is_virus: bool) -> dict:
     kind = source.random()
     if kind < 0.1:
-        return {"status": "no_open_frame", "reason": "no frame without a stop codon"}
+        return {"status": "no_open_frame", "reason": NO_CODON if kind < 0.04 else "no frame without a stop codon"}
     lowest = 0.5 if is_virus and kind < 0.8 else 0.0
     virus = [source.uniform(lowest, 1) for _ in range(source.randint(1, 6))]
     return {"virus": virus, "quarantined": 0.1 <= kind < 0.15}

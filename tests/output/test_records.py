@@ -14,7 +14,7 @@ from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.models.sizes import FittedRecordScore, FittedSegments, FittedWithoutFrames
 from virnucpro_tasks.output.records import RECORD_COLUMNS, RecordMerger, RecordSummary, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
-from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.reads.tables import NO_CODON, Status
 
 STOPS = "no frame without a stop codon"
 
@@ -165,6 +165,7 @@ COVERED = RecordScore(
 )
 CLOSED = ("no_open_frame", STOPS)
 PARTIAL = ("partial_frame", "segment")
+UNREAD = ("no_open_frame", NO_CODON)
 COVERED_CHUNKS = [
     Chunk(0, b"both", 1, 0, 500, 900, [0.75]),
     Chunk(0, b"both", 2, 400, 900, 900, [0.9], *PARTIAL),
@@ -177,6 +178,10 @@ COVERED_CHUNKS = [
     Chunk(4, b"partly", 1, 0, 500, 1_000, [0.25], *PARTIAL),
     Chunk(4, b"partly", 2, 500, 1_000, 1_000, [0.9], *PARTIAL, quarantined=True),
     Chunk(5, b"short", 0, 0, 0, 9, [], "too_short", "length 9"),
+    Chunk(6, b"unread", 1, 0, 500, 1_000, [], *UNREAD),
+    Chunk(6, b"unread", 2, 500, 1_000, 1_000, [], *UNREAD),
+    Chunk(7, b"half", 1, 0, 500, 1_000, [], *UNREAD),
+    Chunk(7, b"half", 2, 500, 1_000, 1_000, [], *CLOSED),
 ]
 
 
@@ -194,25 +199,39 @@ def test_records_are_scored_by_segments_where_a_job_is_covered_by_them(tmp_path:
         "quarantined",
         "partial_frame",
         "too_short",
+        "no_open_frame",
+        "no_open_frame",
     ]
     scored = {name: float(row["virus_score"]) for name, row in rows.items() if row["virus_score"] != "NA"}
     # Log-odds: ln 3 and, with half a frame's weight, half of ln 9; ln 3; ln 1000 less ln 500; half of -ln 3.
-    expected = {"both": 0.75, "segments": 0.75, "closed": 2 / 3, "partly": 1 / (1 + 3**0.5)}
+    expected = {"both": 0.75, "segments": 0.75, "closed": 2 / 3, "partly": 1 / (1 + 3**0.5), "half": 2 / 3}
     assert scored == pytest.approx(expected, abs=1e-6)
     assert {name: row["call"] for name, row in rows.items()} == {
-        "both": "virus", "segments": "virus", "closed": "virus", "lost": "NA", "partly": "others", "short": "NA"
+        "both": "virus", "segments": "virus", "closed": "virus", "lost": "NA", "partly": "others", "short": "NA",
+        "unread": "NA", "half": "virus",
     }  # fmt: skip
-    assert [row["evidence"] for row in rows.values()] == ["low", "low", "low", "NA", "low", "NA"]
-    assert [row["partial_frame_chunks"] for row in rows.values()] == ["1", "1", "0", "0", "1", "0"]
-    assert [row["scored_chunks"] for row in rows.values()] == ["1", "0", "0", "0", "0", "0"]
+    assert [row["evidence"] for row in rows.values()] == ["low", "low", "low", "NA", "low", "NA", "NA", "low"]
+    assert [row["partial_frame_chunks"] for row in rows.values()] == ["1", "1", "0", "0", "1", "0", "0", "0"]
+    assert [row["scored_chunks"] for row in rows.values()] == ["1", "0", "0", "0", "0", "0", "0", "0"]
     assert rows["both"]["mean_viral_score"] == rows["both"]["highest_viral_score"] == "0.75"
     for name in ("segments", "closed", "partly"):
         assert {rows[name][of] for of in ("mean_viral_score", "highest_viral_score")} == {"NA"}
     assert rows["segments"]["reason"] == "no open frame: the longest segments of 1 of 2 chunks are scored"
     assert rows["partly"]["reason"].endswith("are scored; 1 quarantined: killed")
     assert rows["both"]["reason"] == ""
-    assert +counts.called == {"scored": 1, "partial_frame": 2, "no_open_frame": 1}
-    assert (counts.virus_records, counts.chunks[Status.PARTIAL_FRAME], counts.frames) == (3, 3, 1)
+    assert +counts.called == {"scored": 1, "partial_frame": 2, "no_open_frame": 2}
+    assert (counts.virus_records, counts.chunks[Status.PARTIAL_FRAME], counts.frames) == (4, 3, 1)
+
+
+def test_a_short_record_with_a_score_counts_as_short_whatever_the_score_is_from(tmp_path: Path) -> None:
+    chunks = [
+        Chunk(place, b"%d" % place, 1, 0, length, length, [0.75] * (status != "no_open_frame"), status, reason)
+        for place, (status, reason, length) in enumerate(
+            [("scored", "", 249), (*PARTIAL, 249), (*CLOSED, 249), (*UNREAD, 249), ("scored", "", 250), (*PARTIAL, 250)]
+        )
+    ]
+    counts = write(tmp_path, covered(chunks), has_segments=True)
+    assert (counts.short_records, counts.answered) == (3, 5)
 
 
 def test_segments_leave_the_tables_of_frames_as_they_are(tmp_path: Path) -> None:
@@ -240,5 +259,5 @@ def test_records_with_segments_do_not_depend_on_how_shards_are_cut(tmp_path: Pat
 def test_nothing_counts_that_the_head_was_not_fitted_to(tmp_path: Path) -> None:
     write(tmp_path, covered(COVERED_CHUNKS, COVERED.by_frames()), has_segments=True)
     rows = read_table(tmp_path / "records.tsv")
-    assert [row["call"] for row in rows] == ["virus", "NA", "NA", "NA", "NA", "NA"]
+    assert [row["call"] for row in rows] == ["virus", *["NA"] * 7]
     assert {row["virus_score"] for row in rows[1:]} == {"NA"}

@@ -117,6 +117,10 @@ def test_what_lies_outside_the_training_is_warned_about(spec: JobSpec) -> None:
     (warning,) = report_of(spec, counts_of(scored=10, short=6))["warnings"]
     assert "known to be poor on reads of 150" in warning and "demonstration" not in warning
     assert "6 of 10 scored records are shorter than half a chunk of 500 bases" in warning
+    covered = counts_of(scored=2, partial_frame=7, no_open_frame=3, short=6)
+    covered.called.update({Status.SCORED: 2, Status.PARTIAL_FRAME: 7, Status.NO_OPEN_FRAME: 2})
+    (warning,) = report_of(spec, covered)["warnings"]
+    assert warning.startswith("6 of 11 scored records are shorter")
     other = msgspec.structs.replace(spec, parameters=msgspec.structs.replace(spec.parameters, chunk_length=300))
     (warning,) = report_of(other, counts_of(scored=10))["warnings"]
     assert warning == "chunks are 300 bases long, the head was trained on 500"

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from virnucpro_tasks.reads.chunk_frames import NO_CODON, NO_OPEN_FRAME, PARTIAL_FRAME, chunk_frames
+from virnucpro_tasks.reads.chunk_frames import NO_OPEN_FRAME, PARTIAL_FRAME, chunk_frames
 from virnucpro_tasks.reads.coverage import Coverage
-from virnucpro_tasks.reads.tables import FRAME_NAMES
+from virnucpro_tasks.reads.tables import FRAME_NAMES, NO_CODON
 
 OPEN = b"ACG" * 60
 STOPPED = b"TAAATAGATAGCTATTTATCTATTTA" * 6

@@ -9,9 +9,9 @@ from reads.reading import read_files
 from reads.test_nasty import REFUSED, STATUSES
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.reads.chunk_frames import NO_CODON
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.segments import SHORTEST_SEGMENT_RESIDUES
+from virnucpro_tasks.reads.tables import NO_CODON
 
 OUTCOME = ("frames", "status", "reason")
 

@@ -59,9 +59,8 @@ def estimated_prior(counts: Integers) -> ClassPrior:
     """
     records = int(counts.sum())
     if records < LEAST_RECORDS:
-        return ClassPrior(
-            records, math.nan, refusal=f"{records:,} records have a score; at least {LEAST_RECORDS} are needed"
-        )
+        have = "1 record has" if records == 1 else f"{records:,} records have"
+        return ClassPrior(records, math.nan, refusal=f"{have} a score; at least {LEAST_RECORDS} are needed")
     filled = np.flatnonzero(counts)
     odds, numbers = bin_odds()[filled], counts[filled].astype(np.float64)
     share = 0.5

@@ -31,12 +31,19 @@ class SegmentSums:
     """Segments and lengths of n records, (n,) int64 each: evidence besides open frames.
 
     `segments` is their number, `totals` the sum of their `frame_log_odds`. `lengths` are the bases of a record of which
-    nothing is missing: none of its chunks is quarantined; 0 of any other.
+    nothing is missing: none of its chunks is quarantined; 0 of any other. `closed` is the number of chunks that are
+    closed by stop codons and have no segment: a record without codons tells nothing, whatever its length.
     """
 
     segments: Integers
     totals: Integers
     lengths: Integers
+    closed: Integers
+
+    @property
+    def have_length(self) -> npt.NDArray[np.bool_]:
+        """Whether the length of a record may stand for it, where it has no frames and no segments."""
+        return (self.lengths > 0) & (self.closed > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class RecordScore:
         found = np.where(has_any, self.of_means(sums / weights, weights), 0.0)
         if (without := self.fitted.without_frames) is not None:
             by_length = without.intercept + without.per_log_length * log_counts(np.maximum(others.lengths, 1))
-            found = np.where(~has_any & (others.lengths > 0), by_length, found)
+            found = np.where(~has_any & others.have_length, by_length, found)
         return found
 
     def of_means(self, means: Floats, frames: Integers | Floats) -> Floats:
@@ -141,7 +148,7 @@ class RecordScore:
 
 class RecordLogOdds(NamedTuple):
     """The log-odds of a record, or of its part in one shard, by `rule`: of `frames` scored frames with the sum `total`
-    of their `frame_log_odds`; 0 without frames. `segments`, `segment_total` and `length` are those of `SegmentSums`.
+    of their `frame_log_odds`; 0 without frames. The others are those of `SegmentSums`.
     """
 
     rule: RecordScore
@@ -151,13 +158,14 @@ class RecordLogOdds(NamedTuple):
     segments: int = 0
     segment_total: int = 0
     length: int = 0
+    closed: int = 0
 
     @property
     def is_scored(self) -> bool:
         return (
             self.frames > 0
             or (self.segments > 0 and self.rule.has_segments)
-            or (self.length > 0 and self.rule.has_lengths)
+            or (self.length > 0 and self.closed > 0 and self.rule.has_lengths)
         )
 
     @property
@@ -181,12 +189,13 @@ def records_log_odds(
     found = (repeat(rule), frames.tolist(), totals.tolist(), values)
     if others is None:
         return map(RecordLogOdds, *found)
-    return map(RecordLogOdds, *found, others.segments.tolist(), others.totals.tolist(), others.lengths.tolist())
+    columns = (others.segments, others.totals, others.lengths, others.closed)
+    return map(RecordLogOdds, *found, *(column.tolist() for column in columns))
 
 
 def joined_log_odds(one: RecordLogOdds, other: RecordLogOdds) -> RecordLogOdds:
     """Those of two parts of a record together."""
-    frames, totals, segments, segment_totals, lengths = (
+    frames, totals, segments, segment_totals, lengths, closed = (
         np.array([value])
         for value in (
             one.frames + other.frames,
@@ -194,9 +203,10 @@ def joined_log_odds(one: RecordLogOdds, other: RecordLogOdds) -> RecordLogOdds:
             one.segments + other.segments,
             one.segment_total + other.segment_total,
             min(one.length, other.length),
+            one.closed + other.closed,
         )
     )
-    (found,) = records_log_odds(one.rule, frames, totals, SegmentSums(segments, segment_totals, lengths))
+    (found,) = records_log_odds(one.rule, frames, totals, SegmentSums(segments, segment_totals, lengths, closed))
     return found
 
 

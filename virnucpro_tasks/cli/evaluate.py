@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.cli.options import NumberRange, PathType
 from virnucpro_tasks.cli.preflight import check_place
 from virnucpro_tasks.errors import InputError, OutputError
 from virnucpro_tasks.heads.baselines import baseline_scores
@@ -35,22 +34,14 @@ OTHER_STRANDS = "reverse_complements.fasta"
 """Its name is a part of what an earlier job is found by."""
 
 
-def _number(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    """Refuse NaN, which is in no range and which click lets pass."""
-    if math.isnan(value):
-        raise click.BadParameter("nan is no number", context, parameter)
-    return value
-
-
 @click.command("evaluate")
 @click.option("-o", "--output", type=PathType(path_type=Path), required=True, help="Folder for the report.")
 @click.option("-f", "--force", is_flag=True, help="Replace a report in --output.")
 @click.option(
     "--prevalence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     default=DEFAULT_PREVALENCE,
     show_default=True,
-    callback=_number,
     help="Share of viruses for which rates of false discoveries are said.",
 )
 @click.option(

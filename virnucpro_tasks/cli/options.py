@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,16 @@ class PathType(click.Path):
         if value == "":
             self.fail("the path is empty: is a variable not set?", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class NumberRange(click.FloatRange):
+    """A number in a range. NaN is in none, but click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number in a range.", param, ctx)
+        return number
 
 
 class DurationType(click.ParamType):
@@ -126,7 +137,7 @@ def cutoff_options(*length_flags: str) -> Callable[[F], F]:
             type=click.Choice(list(PRESETS)),
             help="Cutoffs of the sequences in virus.fasta.gz; the options that follow replace one of them.",
         ),
-        click.option("--min-score", type=click.FloatRange(0, 1), help="Least score of these sequences."),
+        click.option("--min-score", type=NumberRange(0, 1), help="Least score of these sequences."),
         click.option(
             *length_flags,
             "min_virus_length",
@@ -134,11 +145,11 @@ def cutoff_options(*length_flags: str) -> Callable[[F], F]:
             help="Least length of these sequences, in bases.",
         ),
         click.option(
-            "--min-scored-fraction", type=click.FloatRange(0, 1), help="Least share of their bases in scored chunks."
+            "--min-scored-fraction", type=NumberRange(0, 1), help="Least share of their bases in scored chunks."
         ),
         click.option(
             "--max-fdr",
-            type=click.FloatRange(0, 1),
+            type=NumberRange(0, 1),
             help="Highest false-discovery rate of these sequences; needs a head with calibrated scores of records.",
         ),
     )
@@ -189,7 +200,7 @@ job_options = stacked(
     cutoff_options("--min-virus-length"),
     click.option(
         "--prior",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=NumberRange(0, 1, min_open=True, max_open=True),
         help="Share of viruses among the records, for false-discovery rates; default: estimated from the scores.",
     ),
 )

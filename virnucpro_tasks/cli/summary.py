@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import counted, percent, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions
 from virnucpro_tasks.jobs.progress import Rates, RunReport, read_report
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.system.file_operations import exists
 
 LABEL_CHARACTERS = 12
@@ -64,7 +65,7 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     if partial:
         yield "segments", f"{counted(partial, 'chunk')} without an open frame scored by the longest segment"
     if closed := counts.chunks.no_open_frame:
-        lacking = "an open frame or a segment" if partial else "an open frame"
+        lacking = "an open frame or a segment" if report.parameters.coverage is Coverage.SEGMENTS else "an open frame"
         without = f"{closed:,} of {counted(chunks, 'chunk')} ({percent(closed, chunks)}) without {lacking}"
         yield "unanswered", f"{without}: {NO_OPEN_FRAME}"
     seconds = report.times.seconds

@@ -10,6 +10,7 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.options import (
+    NumberRange,
     PathType,
     bundle_option,
     deployment_options,
@@ -19,6 +20,7 @@ from virnucpro_tasks.cli.options import (
 )
 from virnucpro_tasks.cli.preflight import check_engine
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.settings import MOST
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import NONE
 from virnucpro_tasks.system.extras import require_extra
@@ -39,7 +41,7 @@ WORKER_MODULE = "virnucpro_workers"
 @click.option("--name", help="Host part of the worker names, unique in one Redis; default: the name of this host.")
 @click.option(
     "--grace-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(0, MOST, min_open=True),
     help="Time from the first signal until everything is killed; default: soft_shutdown_seconds plus 15.",
 )
 @click.option("--run-dir", type=PathType(path_type=Path), help="Folder of the heartbeat files, for a health probe.")

@@ -15,7 +15,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.results import damaged_result
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.shards.plan import read_plan
-from virnucpro_tasks.shards.tables import are_segments, read_table
+from virnucpro_tasks.shards.tables import are_segments, have_codons, read_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,8 @@ class Examples:
 def read_examples(job: Job, labels: Labels) -> Examples:
     """The examples of a finished job that kept its vectors.
 
-    If it is covered by segments, records without any frame or segment are among them, unless they were not cut.
+    If it is covered by segments, records without any frame or segment are among them, unless they were not cut or have
+    no unambiguous codon.
 
     Raises InputError if a record with open frames has no label, or if one of the classes is missing; DamagedError if
     a file of the job was changed.
@@ -135,7 +136,7 @@ def read_examples(job: Job, labels: Labels) -> Examples:
                     label = Label(virus=False, group="", taxon="")
                 facts[ordinal] = (text, length, label)
         ordinals, counts = chunks["record_ordinal"].to_numpy(), chunks["frames"].to_numpy()
-        cut.append(ordinals[chunks["chunk"].to_numpy() > 0])
+        cut.append(ordinals[(chunks["chunk"].to_numpy() > 0) & have_codons(chunks)])
         with_frames.append(ordinals[counts > 0])
         if not entry.frames:
             continue

@@ -74,7 +74,7 @@ class CoveredRecords:
     def log_odds(self, values: FittedRecordScore) -> Floats:
         """Log-odds of the records by these values, as in results; NaN for one that they do not score."""
         rule = RecordScore(values)
-        others = SegmentSums(self.segments, _units(self.segment_totals), self.lengths)
+        others = SegmentSums(self.segments, _units(self.segment_totals), self.lengths, self.is_closed.astype(np.int64))
         found = rule.log_odds(self.frames, _units(self.totals), others)
         counts = self.frames + rule.has_segments * self.segments
         return np.where((counts > 0) | rule.has_lengths, found, np.nan)

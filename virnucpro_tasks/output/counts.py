@@ -53,8 +53,8 @@ class ResultCounts:
     """Counts over the tables. `records` and `chunks` count by status; `virus_records` are called virus.
 
     `called` counts by status the records that have a call.
-    `short_records` are scored but shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records that
-    are invalid or quarantined, each with its input, its id, escaped, and the reason. `bases` are of all records,
+    `short_records` have a score but are shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records
+    that are invalid or quarantined, each with its input, its id, escaped, and the reason. `bases` are of all records,
     `virus_bases` and `virus_evidence` of those called virus, of which `strongest` are the first STRONGEST_KEPT by rank.
     `sequences` are records that virus.fasta.gz is to hold.
     """
@@ -73,6 +73,11 @@ class ResultCounts:
     called: Counter[Status] = field(default_factory=Counter)
     sequences: int = 0
 
+    @property
+    def answered(self) -> int:
+        """Records with a score, be it by segments or by their length alone."""
+        return self.records[Status.SCORED] + self.called[Status.PARTIAL_FRAME] + self.called[Status.NO_OPEN_FRAME]
+
     def count_records(self, records: Sequence[RecordSummary], *, input_names: Sequence[str], chunk_length: int) -> None:
         """Count records; `input_names` are by input ordinal, `chunk_length` is in bases."""
         statuses = [record.status for record in records]
@@ -84,9 +89,7 @@ class ResultCounts:
         self.frames += _sum("frames", records)
         self.virus_chunks += _sum("virus_chunks", records)
         self.bases += _sum("length", records)
-        self.short_records += sum(
-            2 * record.length < chunk_length and record.status == Status.SCORED for record in records
-        )
+        self.short_records += sum(2 * record.length < chunk_length and record.score.is_scored for record in records)
         for record in records:
             if record.is_virus:
                 self._count_virus(record, input_name=input_names[record.input_ordinal])

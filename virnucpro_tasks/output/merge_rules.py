@@ -195,10 +195,12 @@ def log_odds_of(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> Iterable[R
 
 
 def _segment_sums(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> SegmentSums:
-    is_partial = rows.is_status(Status.PARTIAL_FRAME)
+    is_partial, has_no_frame = rows.is_status(Status.PARTIAL_FRAME), rows.is_status(Status.NO_OPEN_FRAME)
     log_odds = np.zeros(len(rows), np.int64)
     log_odds[rows.segment_rows] = frame_log_odds(rows.segment_scores[:, OTHERS], rows.segment_scores[:, VIRUS])
-    was_read = is_partial | rows.is_status(Status.SCORED) | rows.is_status(Status.NO_OPEN_FRAME)
-    segments, totals = (np.add.reduceat(values, firsts) for values in (is_partial.astype(np.int64), log_odds))
-    is_whole = np.logical_and.reduceat(was_read, firsts)
-    return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[firsts], 0))
+    segments, totals, closed = (
+        np.add.reduceat(values.astype(np.int64), firsts)
+        for values in (is_partial, log_odds, has_no_frame & rows.has_codon)
+    )
+    is_whole = np.logical_and.reduceat(is_partial | has_no_frame | rows.is_status(Status.SCORED), firsts)
+    return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[firsts], 0), closed)

@@ -12,7 +12,7 @@ from virnucpro_tasks.jobs.output_options import FALSE_DISCOVERY_LEVELS
 def rates_report(spec: JobSpec, found: FalseDiscoveries) -> dict[str, Any]:
     """How the false-discovery rates were found: the share of viruses that they are for, and from where it is.
 
-    `levels` has the least virus_score up to the rates of presets and of the user, None if no record has it. `refusal`
+    `levels` has the least virus_score up to the rates of presets and of the user, None if no score has it. `refusal`
     is empty, or tells why there are no rates.
     """
     asked = [rate for rate in (spec.parameters.outputs.rate_cutoffs.max_fdr,) if rate is not None]

@@ -162,7 +162,7 @@ def _sample_report(counts: ResultCounts, coverage: Coverage) -> dict[str, Any]:
 def summary(counts: ResultCounts, description: BundleDescription) -> str:
     """One sentence: how many records became what."""
     more = {status: counts.called[status] for status in (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME)}
-    scored, virus = counts.records[Status.SCORED] + sum(more.values()), counts.virus_records
+    scored, virus = counts.answered, counts.virus_records
     scored_text = f"scored ({virus:,} virus, {scored - virus:,} others)" if description.has_head else "embedded"
     parts = [f"{scored:,} {scored_text}"]
     alone = zip(more.values(), ("segments", "length"), strict=True)
@@ -221,7 +221,7 @@ def warnings(
             "the head has no values for the score of a record: virus_score follows from the sum of the log-odds of its "
             "frames by the root of their number, and is no calibrated probability"
         )
-    scored = counts.records[Status.SCORED]
+    scored = counts.answered
     if scored and counts.short_records > SHORT_SHARE * scored:
         found.append(
             f"{counts.short_records:,} of {scored:,} scored records are shorter than half a chunk of "

@@ -16,11 +16,12 @@ from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.output.fields import integers, scores
 from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
 from virnucpro_tasks.shards.engine_stats import EngineStats
+from virnucpro_tasks.shards.tables import have_codons
 
 STATUSES = tuple(Status)
 """A status as a number is its place here."""
 
-NUMBER_COLUMNS = ("record_ordinal", "record_length", "frames", "status")
+NUMBER_COLUMNS = ("record_ordinal", "record_length", "frames", "status", "reason")
 """Columns of the chunk table that scores of records need."""
 
 UNKNOWN_REASON = "its reason is lost"
@@ -51,9 +52,10 @@ class ScoredShard:
 class ScoredNumbers:
     """The numbers behind scores of records: n chunk rows of one shard, without their texts.
 
-    Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine. `scores`
-    holds scored frames only. Segments are no frames here: `segment_rows` (k,) int64 and `segment_scores` (k, 2) float32
-    tell of each scored one its row, and its P(others) and P(virus). `record_score` is that of the shard.
+    Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine.
+    `has_codon` (n,) bool is false for a chunk without an unambiguous codon. `scores` holds scored frames only. Segments
+    are no frames here: `segment_rows` (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row,
+    and its P(others) and P(virus). `record_score` is that of the shard.
 
     `rows_of_frames` (f,) int64 and `is_scored_frame` (f,) bool tell of each row of the frame table to which chunk row
     it belongs, and whether it is a frame with a score.
@@ -62,6 +64,7 @@ class ScoredNumbers:
     records: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     status: npt.NDArray[np.int64]
+    has_codon: npt.NDArray[np.bool_]
     scores: ChunkScores
     segment_rows: npt.NDArray[np.int64]
     segment_scores: npt.NDArray[np.float32]
@@ -94,6 +97,7 @@ class ScoredNumbers:
             records=_integers(chunks["record_ordinal"]),
             lengths=_integers(chunks["record_length"]),
             status=status,
+            has_codon=have_codons(chunks),
             scores=chunk_scores(scores[is_scored_frame], np.where(is_quarantined | is_partial, 0, counts)),
             segment_rows=rows_of_frames[segments],
             segment_scores=scores[segments],

@@ -11,10 +11,9 @@ import pyarrow as pa
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.frames import open_frames
 from virnucpro_tasks.reads.segments import longest_segments
-from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.reads.tables import NO_CODON, Status
 from virnucpro_tasks.reads.translation import Int64Array, Ragged
 
-NO_CODON = "no unambiguous codon"
 NO_OPEN_FRAME = "no frame without a stop codon"
 PARTIAL_FRAME = "no frame without a stop codon: its longest segment is scored"
 

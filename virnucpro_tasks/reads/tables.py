@@ -19,6 +19,10 @@ class Status(StrEnum):
     PARTIAL_FRAME = "partial_frame"
 
 
+NO_CODON = "no unambiguous codon"
+"""The reason of a chunk that tells nothing, not even that stop codons close it."""
+
+
 #: One row per chunk, in input order. A record without chunks (too_short, invalid) has one row with chunk 0, start 0
 #: and end 0. `status` is SCORED if it has open frames, even before they are embedded and scored. A chunk for which a
 #: segment of a frame stands is PARTIAL_FRAME: it has one row in the frame table, with the segment and its frame.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
+from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, NO_CODON, FrameBatch, Status
 from virnucpro_tasks.shards.cut import chunk_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 from virnucpro_tasks.system.file_operations import persistently, read_bytes, utf8_path
@@ -53,6 +53,11 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
 def are_segments(chunks: pa.Table) -> np.ndarray:
     """Whether the frame of each row of a chunk table is a segment, bool (chunk rows,)."""
     return pc.equal(chunks["status"], Status.PARTIAL_FRAME.value).to_numpy()
+
+
+def have_codons(chunks: pa.Table) -> np.ndarray:
+    """Whether each row of a chunk table has an unambiguous codon, bool (chunk rows,); true also without a chunk."""
+    return pc.not_equal(chunks["reason"], NO_CODON).to_numpy()
 
 
 def frames_digest(frames: pa.Table) -> str:
