@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 
 SHARED_DEPLOYMENT = "serving"
@@ -77,6 +79,16 @@ def digests_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """A folder of digests of the tests' own, for the processes that they start too."""
     with mock.patch.dict(os.environ, {CACHE_VARIABLE: str(tmp_path_factory.mktemp("cache"))}):
         yield
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """Handlers of signals as they were: after an interruption they are ignored, also by whatever is started later."""
+    before = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) != handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

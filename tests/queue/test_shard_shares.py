@@ -54,6 +54,22 @@ def test_the_share_of_a_shard_is_written_while_it_is_computed_and_expires(client
 
 
 @pytest.mark.service
+def test_a_share_that_is_told_while_another_is_written_is_written_next(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = ShareWriter._put
+
+    def put_and_tell(writer: ShareWriter, key: str, shard: int, share: float) -> None:
+        put(writer, key, shard, share)
+        tell(max(share, 0.5))
+
+    monkeypatch.setattr(ShareWriter, "_put", put_and_tell)
+    with ShareWriter(client, seconds=0.01).writing("job", 3) as tell:
+        tell(0.25)
+        soon(lambda: shares_of(client, "job") == {3: 0.5})
+
+
+@pytest.mark.service
 def test_a_shard_that_starts_again_never_goes_back(client: redis.Redis) -> None:
     with ShareWriter(client, seconds=0.01).writing("job", 0) as tell:
         tell(0.6)

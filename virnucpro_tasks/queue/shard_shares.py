@@ -74,9 +74,10 @@ class ShareWriter:
             with suppress(RedisError, OSError, ValueError):
                 if written is None:
                     written = self._before(key, shard)
-                if told.share > written:
-                    self._put(key, shard, told.share)
-                    written = told.share
+                # Taken once: the next one may be told while this one is written.
+                if (share := told.share) > written:
+                    self._put(key, shard, share)
+                    written = share
         if written is not None and told.share == 1:
             with suppress(RedisError, OSError):
                 self._put(key, shard, 1.0)
