@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 from needs import browser_program, missing
 from report.conftest import HOSTILE_IDS, PREFIX
+from report.results import record, write_tables
+from report.test_cutoffs import RATES, run_of
+
+from virnucpro_tasks.report.content import read_content
+from virnucpro_tasks.report.page import report_page
 
 NARROW_PIXELS = 390
 THEMES = ("light", "dark")
@@ -207,3 +212,14 @@ def test_charts_are_drawn_and_have_a_text(visit: Visit) -> None:
         assert charts.nth(place).get_attribute("role") == "img"
         assert charts.nth(place).get_attribute("aria-label")
         assert charts.nth(place).locator("svg rect, svg path, svg circle").count() > 0
+
+
+def test_a_cutoff_that_follows_from_a_rate_is_told_in_three_digits(browser: Any, tmp_path: Path) -> None:
+    run = run_of(RATES | {"levels": {"0.05": 0.642432}})
+    page = tmp_path / "report.html"
+    page.write_text(report_page(read_content(write_tables(tmp_path, record(0, b"a", 0.9)), run)))
+    visit = Visit(browser.new_page(), page.as_uri())
+    label = visit.page.locator("[data-chart=histogram] text", has_text="to FASTA")
+    assert label.evaluate("found => found.firstChild.textContent") == "to FASTA 0.642"
+    assert "sequences are written from 0.642432" in (label.text_content() or "")
+    assert visit.events == []

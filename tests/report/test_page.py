@@ -178,6 +178,14 @@ def test_the_file_of_sequences_is_named_if_it_is_there(tmp_path: Path, name: str
     assert named == ([name] if name else [])
 
 
+def test_what_a_score_is_made_of_depends_on_the_coverage(tmp_path: Path) -> None:
+    counts = run_json()["counts"]
+    alone, covered = "its scored frames and their number, is", "its scored frames and segments and their number, is"
+    assert alone in page_of(tmp_path / "frames", record(0, b"a", 0.9))
+    html = page_of(tmp_path / "segments", record(0, b"a", 0.9), counts=counts | {"called_records": {}, "segments": 0})
+    assert covered in html and alone not in html
+
+
 def test_a_page_is_known_by_its_head(tmp_path: Path) -> None:
     page, other = tmp_path / "page.html", tmp_path / "other.html"
     page.write_text(page_of(tmp_path, record(0, b"a", 0.75)))

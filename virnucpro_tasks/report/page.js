@@ -84,7 +84,7 @@
     cutoffs(svg, {
       across: (value, number) => [x(value), ys[0], x(value), ys[1] - 8 - 14 * number],
       place: (value, number) => [x(value), ys[1] - 12 - 14 * number],
-      words: (name, value) => `${name} ${value}`,
+      words: (name, value) => `${name} ${Number(value.toPrecision(3))}`,
       anchor: "middle",
     });
     label(svg, xs[1], ys[0] + 38, data.scale, "end");
