@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from virnucpro_tasks.errors import SettingsError
-from virnucpro_tasks.jobs.output_options import PRESETS, Cutoffs, OutputOptions, is_prefix, output_options
+from virnucpro_tasks.jobs.output_options import (
+    FALSE_DISCOVERY_LEVELS,
+    PRESETS,
+    Cutoffs,
+    OutputOptions,
+    is_prefix,
+    output_options,
+)
 
 
 def test_a_cutoff_replaces_that_of_the_preset() -> None:
@@ -38,6 +45,13 @@ def test_a_score_takes_the_place_of_the_rate_and_a_length_comes_to_it() -> None:
     both = output_options(min_score=0.9, max_fdr=0.01)
     assert both.rate_cutoffs == Cutoffs(min_score=0.9, max_fdr=0.01) and both.asks_for_rates
     assert both.cutoffs == Cutoffs(min_score=0.9)
+
+
+@pytest.mark.parametrize("preset", FALSE_DISCOVERY_LEVELS)
+def test_a_rate_is_asked_for_also_if_it_is_that_of_the_preset(preset: str) -> None:
+    given = output_options(preset=preset, max_fdr=FALSE_DISCOVERY_LEVELS[preset])
+    assert given.asks_for_rates
+    assert given == msgspec.structs.replace(output_options(preset=preset), asks_for_rates=True)
 
 
 @pytest.mark.parametrize("given", [{"prior": 0.0}, {"prior": 1.0}, {"prior": float("nan")}, {"max_fdr": 1.5}])

@@ -116,7 +116,7 @@ def test_a_head_without_values_gives_no_rates(settings: Settings, tmp_path: Path
     report = report_of(finished(plain))
     assert "no calibrated probabilities" in report["fdr"]["refusal"]
     assert any("no calibrated probability" in warning for warning in report["warnings"])
-    for outputs in ({"prior": 0.1}, {"max_fdr": 0.01}):
+    for outputs in ({"prior": 0.1}, {"max_fdr": 0.01}, {"max_fdr": 0.1}):
         with pytest.raises(SettingsError, match="gives no false-discovery rates"):
             make_job(plain, SAMPLE, outputs=output_options(**outputs))
 

@@ -64,7 +64,7 @@ class NumberRange(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
-            self.fail(f"{value!r} is no number in a range.", param, ctx)
+            self.fail(f"{value!r} is not a number.", param, ctx)
         return number
 
 

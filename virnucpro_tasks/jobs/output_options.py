@@ -50,7 +50,7 @@ class OutputOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `prefix` stands before the names of these files; without `report` there is no report.html. `preset` is the name of
     the preset that `cutoffs` come from, with other values where the user gave some; `rate_cutoffs` take their place if
     the job has false-discovery rates. `prior` is the share of viruses that these rates are for, None if it is to be
-    estimated.
+    estimated. `asks_for_rates` says that the user gave a rate, be it that of the preset: `cutoffs` do not stand for it.
     """
 
     prefix: str = ""
@@ -59,17 +59,11 @@ class OutputOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
     rate_cutoffs: Cutoffs = Cutoffs(min_score=0.0, max_fdr=FALSE_DISCOVERY_LEVELS[DEFAULT_PRESET])
     prior: float | None = None
+    asks_for_rates: bool = False
 
     def cutoffs_of(self, *, has_rates: bool) -> Cutoffs:
         """The cutoffs of a job with or without false-discovery rates."""
         return self.rate_cutoffs if has_rates else self.cutoffs
-
-    @property
-    def asks_for_rates(self) -> bool:
-        """Whether the user gave a rate that is not the one of the preset, so that the preset's cutoffs do not stand for
-        it.
-        """
-        return self.rate_cutoffs.max_fdr not in (None, FALSE_DISCOVERY_LEVELS.get(self.preset))
 
 
 ALL_FILES = OutputOptions()
@@ -121,4 +115,4 @@ def output_options(
     by_score = msgspec.structs.replace(PRESETS[preset], **chosen)
     if min_score is not None and max_fdr is None:
         by_rate = by_score
-    return OutputOptions(prefix, report, preset, by_score, by_rate, prior)
+    return OutputOptions(prefix, report, preset, by_score, by_rate, prior, asks_for_rates=max_fdr is not None)
