@@ -61,6 +61,7 @@ def test_the_values_that_made_the_labels_are_found() -> None:
     at_reference = found.without_frames.intercept + found.without_frames.per_log_length * np.log(1_000)
     assert at_reference == pytest.approx(2.1 - 0.4 * np.log(1_000) - shift, abs=0.12)
     assert found.without_frames.per_log_length == pytest.approx(-0.4, abs=0.1)
+    assert found.without_frames.longest == some.lengths[some.is_closed].max()
 
 
 def test_records_are_calibrated_whatever_they_are_scored_by() -> None:

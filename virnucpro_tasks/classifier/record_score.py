@@ -60,7 +60,8 @@ class RecordScore:
 
     With fitted `segments` (s, t and w) m is the mean over frames and segments, these with the weight w and the values
     s·x + t, and n the sum of all weights, of which the logarithm is taken as that of 1 if it is smaller. With values
-    for records `without_frames` or segments their log-odds are linear in the logarithm of their bases.
+    for records `without_frames` or segments their log-odds are linear in the logarithm of their bases, of which no more
+    count than the longest that was fitted has.
     """
 
     fitted: FittedRecordScore | None = None
@@ -94,6 +95,7 @@ class RecordScore:
             )
         if without is not None:
             text += f"; without any of both {without.intercept:.6g} + {without.per_log_length:.6g} * ln(bases)"
+            text += "" if without.longest is None else f" for up to {without.longest} bases"
         return text
 
     @property
@@ -131,7 +133,8 @@ class RecordScore:
         weights = np.where(has_any, weights, 1.0)
         found = np.where(has_any, self.of_means(sums / weights, weights), 0.0)
         if (without := self.fitted.without_frames) is not None:
-            by_length = without.intercept + without.per_log_length * log_counts(np.maximum(others.lengths, 1))
+            lengths = np.clip(others.lengths, 1, without.longest)
+            by_length = without.intercept + without.per_log_length * log_counts(lengths)
             found = np.where(~has_any & others.have_length, by_length, found)
         return found
 

@@ -123,7 +123,8 @@ def fit_without_frames(records: CoveredRecords) -> FittedWithoutFrames | None:
         lambda parameters: parameters[0] + parameters[1] * relative, records, chosen, LENGTH_DEVIATIONS
     )
     at_reference, change = found.tolist()
-    return FittedWithoutFrames(at_reference - change * float(np.log(REFERENCE_LENGTH)), change)
+    intercept = at_reference - change * float(np.log(REFERENCE_LENGTH))
+    return FittedWithoutFrames(intercept, change, longest=int(some.lengths.max()))
 
 
 def _most_probable(

@@ -121,13 +121,14 @@ class FittedSegments(Struct, frozen=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(gt=0, le=1e6)]
 
 
-class FittedWithoutFrames(Struct, frozen=True, forbid_unknown_fields=True):
+class FittedWithoutFrames(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The values by which the log-odds of a record without any frame or segment follow from the natural logarithm of
-    its bases.
+    its bases, of which no more than the `longest` that was fitted count.
     """
 
     intercept: Finite
     per_log_length: Finite
+    longest: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
