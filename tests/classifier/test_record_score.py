@@ -179,7 +179,7 @@ def test_an_uncertain_fit_divides_log_odds_and_keeps_their_order() -> None:
 def test_a_record_longer_than_any_that_was_fitted_counts_as_the_longest() -> None:
     bounded = RecordScore(structs.replace(COVERED.fitted, without_frames=structs.replace(WITHOUT, longest=2_000)))
     none, lengths = np.zeros(3, np.int64), np.array([500, 2_000, 1_000_000])
-    found = bounded.log_odds(none, none, SegmentSums(none, none, lengths))
+    found = bounded.log_odds(none, none, SegmentSums(none, none, lengths, none + 1))
     assert found.tolist() == pytest.approx([-2 + 0.5 * math.log(500)] + [-2 + 0.5 * math.log(2_000)] * 2)
     assert "up to 2000 bases" in bounded.formula
 
