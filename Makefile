@@ -17,16 +17,17 @@ demo: $(VENV)/worker
 	rm -rf demo-results
 	$(BIN)/virnucpro predict examples/sample.fasta --bundle demo --devices cpu --output demo-results
 	@echo; cut -f 2,3 examples/labels.tsv | paste - demo-results/records.tsv | cut -f 1,3,6,15,16
-	@echo; echo "On contigs of viruses it never saw, this tiny model ranks 90 of 100 pairs of a virus and another right (AUROC"
-	@echo "0.90; 4-mers 0.74 to 0.83; docs/demonstration.md). None of these five viruses was in its training set."
+	@echo; echo "On contigs of groups it never saw, this tiny model ranks 90 of 100 pairs of a virus and another right (AUROC 0.90"
+	@echo "with --coverage segments; 4-mers 0.68; docs/demonstration.md). None of these five viruses was in its training set."
 
 # Beside each other: linters need only a part of the environment, and a core is free while pip installs the rest.
 test: $(VENV)/lint
 	@$(MAKE) --no-print-directory -j 2 lint pytest
 
-# One thread in each process: those of several processes on the same cores would wait for each other actively.
+# One thread in each process: those of several processes on the same cores would wait for each other actively. More
+# processes than cores, because service tests mostly wait for their workers.
 pytest: $(VENV)/compiled
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 # Slow: the service tests twenty times, and a million inputs for all that reads bytes.
 flaky: $(VENV)/dev
