@@ -20,6 +20,7 @@ from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system import interruption
 from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 
@@ -82,13 +83,17 @@ def digests_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(autouse=True)
-def signals_as_before() -> Iterator[None]:
-    """Handlers of signals as they were: after an interruption they are ignored, also by whatever is started later."""
+def interruptions_end_with_their_test() -> Iterator[None]:
+    """Handlers of signals as they were, and no interruption remembered.
+
+    After one, signals are ignored, also by whatever is started later, and whoever waits in a loop ends.
+    """
     before = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGINT)}
     yield
     for number, handler in before.items():
         if signal.getsignal(number) != handler:
             signal.signal(number, handler)
+    interruption._received.clear()
 
 
 @pytest.fixture(scope="session")
