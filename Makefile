@@ -24,10 +24,9 @@ demo: $(VENV)/worker
 test: $(VENV)/lint
 	@$(MAKE) --no-print-directory -j 2 lint pytest
 
-# One thread in each process: those of several processes on the same cores would wait for each other actively. More
-# processes than cores, because service tests mostly wait for their workers.
+# One thread in each process: those of several processes on the same cores would wait for each other actively.
 pytest: $(VENV)/compiled
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Slow: the service tests twenty times, and a million inputs for all that reads bytes.
 flaky: $(VENV)/dev
