@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.app.utils import Settings as Configuration
 from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
@@ -29,10 +30,38 @@ CONNECT_SECONDS = 5.0
 
 
 class Loader(AppLoader):
-    """Imports the modules of tasks as Python does; Celery's own loader puts the current folder first."""
+    """Imports the modules of tasks as Python does; Celery's own loader puts the current folder first.
+
+    It reads no configuration but that of `make_app`, whatever module CELERY_CONFIG_MODULE names.
+    """
+
+    def read_configuration(self, env: str = "") -> dict[str, Any]:
+        return {}
 
     def import_from_cwd(self, module: str, imp: Callable[..., Any] | None = None, package: str | None = None) -> Any:
         return (imp or self.import_module)(module, package=package)
+
+
+class OwnConfiguration(Configuration):
+    """The configuration of `make_app`: Celery's own prefers the variables CELERY_BROKER_URL, CELERY_RESULT_BACKEND and
+    others, which in a shell or a container are those of another application.
+    """
+
+    @property
+    def broker_url(self) -> str:
+        return self.first("broker_url")
+
+    @property
+    def broker_read_url(self) -> str:
+        return self.broker_url
+
+    @property
+    def broker_write_url(self) -> str:
+        return self.broker_url
+
+    @property
+    def result_backend(self) -> str:
+        return self.first("result_backend")
 
 
 class VirnucproApp(Celery):
@@ -47,6 +76,15 @@ class VirnucproApp(Celery):
     settings: Settings
     shard_worker: ShardWorker
     on_lost_child: Callable[[], None] | None = None
+
+    @property
+    def conf(self) -> OwnConfiguration:
+        """The configuration; what variables of other applications say is no part of it."""
+        conf = super().conf
+        if type(conf) is Configuration:
+            # An attribute of a configuration is an entry of it.
+            object.__setattr__(conf, "__class__", OwnConfiguration)
+        return conf
 
     @cached_property
     def share_writer(self) -> ShareWriter:
