@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from virnucpro_tasks.broker_url import check_broker_url, masked_url
+from virnucpro_tasks.earlier_variables import EARLIER_VARIABLES, earlier_settings
 from virnucpro_tasks.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
@@ -44,7 +45,7 @@ RESUME, REPEAT = "resume", "repeat"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
-_PATHS = ("store", "bundle", "downloads")
+_PATHS = ("store", "bundle", "bundle_300", "bundle_500", "downloads")
 _AS_WRITTEN = (*_PATHS, "owner")
 """Settings whose values may begin or end with a space."""
 
@@ -69,6 +70,8 @@ class Settings:
     store: Path = _setting(Path("virnucpro-store"), "folder of all jobs; shared by client and workers")
     broker_url: str = _setting("redis://127.0.0.1:6379/0", "Redis, as Celery writes it; holds queues and results")
     bundle: str | None = _setting(None, "folder of the model bundle, or 'demo' for the shipped demonstration")
+    bundle_300: str | None = _setting(None, "the bundle of --model-type 300; if not given 'bundle', if that is one")
+    bundle_500: str | None = _setting(None, "the bundle of --model-type 500; if not given 'bundle', if that is one")
     downloads: str | None = _setting(
         None, "folder of what 'models pull' fetches; if not given virnucpro/downloads in XDG_CACHE_HOME"
     )
@@ -147,17 +150,17 @@ def load_settings(
     """Merge the settings of all sources; a flag that is None was not given.
 
     `file` is TOML or YAML (by suffix), by default the one that VIRNUCPRO_CONFIG names, if any. An empty variable counts
-    as not set, and those of `service_variables` are ignored. Raises SettingsError naming the source of an unknown or
-    bad value.
+    as not set, those of `service_variables` are ignored, and what variables of earlier versions stand for counts least.
+    Raises SettingsError naming the source of an unknown or bad value.
     """
     environment = os.environ if environment is None else environment
     if file is None and environment.get(CONFIG_VARIABLE):
         file = Path(_with_home(environment[CONFIG_VARIABLE]))
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(earlier_settings(environment))
     if file is not None:
         for name, value in _read_file(file).items():
             values[name] = _converted(name, value, source=str(file))
-    ignored = {*_NO_SETTINGS, *service_variables(environment)}
+    ignored = {*_NO_SETTINGS, *EARLIER_VARIABLES, *service_variables(environment)}
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
