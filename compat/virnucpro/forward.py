@@ -1,0 +1,57 @@
+"""Calling `virnucpro` with another command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import click
+
+from virnucpro_tasks.cli.main import main
+
+
+def virnucpro(arguments: Sequence[str]) -> int:
+    """Run `virnucpro` with `arguments` in this process; returns its exit code."""
+    sys.argv = ["virnucpro", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """What `parser` knows of `arguments`, wherever it stands, and the options of `virnucpro predict` among them.
+
+    argparse itself would take the value of an option that it does not know for a file.
+    """
+    own = {flag: action.nargs != 0 for action in parser._actions for flag in action.option_strings}
+    others = _options_of_predict()
+    known: list[str] = []
+    passed: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            known += [word, *words]
+        elif word == "-" or not word.startswith("-"):
+            known.append(word)
+        else:
+            flag, equals, _ = word.partition("=")
+            place = known if flag in own else passed
+            place.append(word)
+            if not equals and own.get(flag, others.get(flag, False)):
+                place += [value for value in [next(words, None)] if value is not None]
+    return parser.parse_args(known), passed
+
+
+def _options_of_predict() -> dict[str, bool]:
+    """The options of `virnucpro predict`, and whether each takes a value."""
+    from virnucpro_tasks.cli.predict import command
+
+    return {
+        flag: not (parameter.is_flag or parameter.count)
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+    }
