@@ -18,7 +18,7 @@ from virnucpro_tasks.embed.attention import AttentionRequirements, resolve_backe
 from virnucpro_tasks.embed.backends import AUTO, FP8_ATTENTION, SDPA, TRITON
 from virnucpro_tasks.embed.calibration import zero_means
 from virnucpro_tasks.embed.dnabert_s import DnabertS
-from virnucpro_tasks.embed.encoder import Encoder, PackedModel
+from virnucpro_tasks.embed.encoder import DeviceMemoryError, Encoder, PackedModel
 from virnucpro_tasks.embed.engine import DTYPES, EngineOptions, available_device, fused, require_fp8
 from virnucpro_tasks.embed.esm2 import Esm2
 from virnucpro_tasks.embed.rotary import inverse_frequencies
@@ -94,6 +94,38 @@ def bench(models: Sequence[str], *, device: str, precision: str, attention: str 
                 peak_bytes=peak,
             )
         del encoder
+
+
+@dataclass(frozen=True, slots=True)
+class PackRate:
+    """The speed of a model with packs of `tokens` tokens; `peak_bytes` is device memory, 0 on a CPU."""
+
+    tokens: int
+    tokens_per_second: float
+    sequences_per_second: float
+    peak_bytes: int
+
+
+def pack_rates(
+    model: str, budgets: Sequence[int], *, sequence_tokens: int, device: str, precision: str, attention: str = AUTO
+) -> Iterator[PackRate]:
+    """Measure `model`, as `bench` names it, with packs of each size in `budgets` (tokens), in order.
+
+    Sequences have `sequence_tokens` tokens. Ends early when a pack does not fit into the memory of the device. Raises
+    as `bench` does.
+    """
+    require_published([model])
+    torch_device = available_device(device)
+    encoder, _ = _encoder(model, torch_device, precision, attention)
+    for budget in budgets:
+        encoder.token_budget = budget
+        try:
+            rate, _, peak = _rate(encoder, min(sequence_tokens, budget), torch_device)
+        except DeviceMemoryError:
+            return
+        if encoder.token_budget < budget:
+            return
+        yield PackRate(budget, rate, rate / min(sequence_tokens, budget), peak)
 
 
 def matrix_ceiling(device: torch.device, dtype: torch.dtype) -> float:

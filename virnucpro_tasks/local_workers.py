@@ -69,6 +69,7 @@ class LocalWorkers:
         self.have_work = True
         """Whether the workers may hold a part of a job; if not, none of them is waited for on exit."""
         self._working: set[str] = set()
+        self._log_told = 0
 
     @property
     def log(self) -> Path:
@@ -82,7 +83,7 @@ class LocalWorkers:
         self._reader, notes_fd = pipe()
         try:
             with open_to_append(self.log) as log:
-                self._log_start = log.tell()
+                self._log_start = self._log_told = log.tell()
                 self._process = spawn(
                     isolated_command(
                         *(WORKER_MODULE, "--devices", self._devices, *self._flags),
@@ -127,6 +128,17 @@ class LocalWorkers:
             if told < len(STILL_LOADING_SECONDS) and now - since >= STILL_LOADING_SECONDS[told]:
                 self._loading_told[worker] = told + 1
                 yield f"{worker} has been loading for {now - since:.0f} s"
+
+    def log_lines(self) -> list[str]:
+        """The whole lines that the workers have logged since the last call; none if the log cannot be read."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(self._log_told)
+                whole = log.read().rpartition(b"\n")[0]
+        except OSError:
+            return []
+        self._log_told += len(whole) + 1 if whole else 0
+        return whole.decode(errors="replace").splitlines()
 
     def loading_seconds(self) -> float | None:
         """For how long workers have been loading, as of the last `news`; None if one computes, or none loads."""

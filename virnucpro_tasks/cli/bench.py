@@ -68,7 +68,7 @@ def command(
     require_published(names)
     limit_cores(settings.threads)
     require_extra("worker")
-    slot = _one_device(settings, device, precision=precision)
+    slot = one_device(settings, device, precision=precision)
     os.environ |= device_environment(slot)
     # Imported here: it loads torch.
     from virnucpro_tasks.bench import bench
@@ -85,7 +85,7 @@ def command(
         click.echo("\t".join(_fields(measured)))
 
 
-def _one_device(settings: Settings, device: str, *, precision: str) -> DeviceSlot:
+def one_device(settings: Settings, device: str, *, precision: str) -> DeviceSlot:
     """The device that is measured; of several GPUs called `gpu`, `cuda` or `auto` the first."""
     slots = check_engine(settings, devices=device, precision=precision)
     if "," in device:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +42,8 @@ from virnucpro_tasks.system.host import (
 )
 
 GIGABYTE = 1e9
+PROGRAM = "virnucpro"
+COMPAT_DISTRIBUTION = "virnucpro-compat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,32 @@ def _packages(_: Settings) -> str:
     return ", ".join(found)
 
 
+def _names(_: Settings) -> str:
+    """Whether `virnucpro` is this program in the shell, and what else has that name in Python."""
+    own = Path(sys.executable).parent / PROGRAM
+    found = shutil.which(PROGRAM)
+    if found is not None and exists(own) and not own.samefile(found):
+        raise VirnucproError(
+            f"'{PROGRAM}' in the shell is {found}, not {own}", hint=f"call {own} or {PROGRAM}-tasks, or change PATH"
+        )
+    package = _package_of_others()
+    if package is not None:
+        return f"the Python package {PROGRAM} is that of {package}, which 'python -m {PROGRAM}' runs"
+    return f"'{PROGRAM}' is {found or 'not in PATH'}"
+
+
+def _package_of_others() -> str | None:
+    """Where the Python package of the short name is from; None if there is none, or it is the one that hands on."""
+    with suppress(PackageNotFoundError):
+        version(COMPAT_DISTRIBUTION)
+        return None
+    # Looked for, and not imported.
+    spec = PathFinder.find_spec(PROGRAM)
+    if spec is None:
+        return None
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), "another folder")
+
+
 def _host(_: Settings) -> str:
     require_semaphores()
     here = memory()
@@ -204,6 +233,7 @@ def _workers(settings: Settings) -> str:
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
+    "names": _names,
     "host": _host,
     "store": _store,
     "file system of the store": _file_system,
@@ -212,5 +242,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "redis": _redis,
     "workers": _workers,
 }
-ONE_SHOT_ONLY = frozenset({"embedded server"})
-"""Checks of what only 'virnucpro predict' needs."""
+ONE_SHOT_ONLY = frozenset({"embedded server", "names"})
+"""Checks of what only 'virnucpro predict' needs, or only whoever types a command."""

@@ -28,6 +28,7 @@ def follow(
     *,
     lease_seconds: float,
     quiet: bool = False,
+    shows_progress: bool = True,
     tells_end: bool = True,
     timeout_seconds: float | None = None,
     check: Callable[[], None] | None = None,
@@ -36,16 +37,16 @@ def follow(
     glance_seconds: float | None = None,
     last_news: Callable[[Progress], Iterable[str]] | None = None,
 ) -> Progress:
-    """Show progress on standard error until the job is final or the time is over; returns the last snapshot.
+    """Follow the job until it is final or the time is over; returns the last snapshot.
 
-    With `tells_end` its message at the end is printed. `check` is called with every snapshot and may raise to end the
-    waiting; the lines of `news` are printed before it. `wait` says what the job waits for. A job that is not final
-    after `timeout_seconds` has the exit code TIMED_OUT; the lines of `last_news` are printed then. `glance_seconds` is
-    that of `wait_for`.
+    With `shows_progress` its progress is shown on standard error, and with `tells_end` its message at the end. `check`
+    is called with every snapshot and may raise to end the waiting; the lines of `news` are printed before it. `wait`
+    says what the job waits for. A job that is not final after `timeout_seconds` has the exit code TIMED_OUT; the lines
+    of `last_news` are printed then. `glance_seconds` is that of `wait_for`.
     """
     until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     progress, trouble = None, ""
-    with progress_display(quiet=quiet) as show:
+    with progress_display(quiet=quiet or not shows_progress) as show:
         for progress in wait_for(app, job, lease_seconds=lease_seconds, glance_seconds=glance_seconds):
             raise_if_interrupted()
             lines = list(news(progress)) if news is not None else []

@@ -18,8 +18,11 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.complaint import complain
+from virnucpro_tasks.cli.earlier_exit_codes import ExitCodes, exit_codes_option
 from virnucpro_tasks.cli.interrupted import interruption
+from virnucpro_tasks.cli.log_file import close_log, log, open_log
 from virnucpro_tasks.cli.terminal_text import fitted
+from virnucpro_tasks.earlier_variables import earlier_warnings
 from virnucpro_tasks.errors import ExitCode, SettingsError, VirnucproError
 from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
@@ -55,7 +58,19 @@ COMMANDS = {
 }
 """The commands and what --help says of them. Each is the function `command` in the module of its name."""
 
-MODULES = {"list": "list_jobs"}
+EARLIER_COMMANDS = {
+    "utils": "List devices, check FASTA, make a settings file, check .pt files.",
+    "benchmark": "Compare speed and memory of this host; as 'bench'.",
+    "profile": "Find the size of a batch that is fastest on a device.",
+}
+"""The commands of earlier versions that have no other name here."""
+
+MODULES = {
+    "list": "list_jobs",
+    "utils": "earlier_utils",
+    "benchmark": "earlier_benchmark",
+    "profile": "earlier_profile",
+}
 """Modules whose name is not that of their command."""
 
 HOW_TO_GO_ON = {
@@ -76,10 +91,10 @@ class LazyGroup(click.Group):
     """Imports the module of a command when the command is used, so that `--help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *EARLIER_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         if cmd_name not in FITTING_COMMANDS:
             # NumPy's BLAS starts a thread for each core when it is imported, more than some hosts allow.
@@ -99,25 +114,42 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Commands of earlier versions"):
+            formatter.write_dl(list(EARLIER_COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="virnucpro-tasks", prog_name=PROGRAM)
 @click.option(
+    "-c",
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Settings file, TOML or YAML.",
 )
-def cli(config: Path | None) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Show the log of workers, in all detail.")
+@click.option("-q", "--quiet", "silent", is_flag=True, help="Print errors and results only.")
+@click.option("-l", "--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append messages to this file.")
+@exit_codes_option("Exit codes of this version, or of the earlier package.")
+def cli(config: Path | None, *, verbose: bool, silent: bool, log_file: Path | None) -> None:
     """Tell which reads and contigs are viral.
 
     Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
     """
+    if log_file is not None:
+        open_log(log_file)
     if names := service_variables(os.environ):
         text = (
             f"ignored {', '.join(sorted(names))}: Kubernetes or Docker sets them for a service of this name, they are"
         )
-        click.echo(fitted(f"virnucpro: warning: {text} no settings", sys.stderr), err=True)
+        _warn(f"{text} no settings", silent=silent)
+    for line in earlier_warnings(os.environ):
+        _warn(line, silent=silent)
+
+
+def _warn(text: str, *, silent: bool) -> None:
+    log(text, level="WARNING")
+    if not silent:
+        click.echo(fitted(f"{PROGRAM}: warning: {text}", sys.stderr), err=True)
 
 
 def main(*, tell: Callable[[VirnucproError], None] | None = None) -> None:
@@ -126,12 +158,13 @@ def main(*, tell: Callable[[VirnucproError], None] | None = None) -> None:
     Errors meant for a user are given to `tell`, if there is one, instead of being printed.
     """
     tell = tell or _print
+    codes, code = ExitCodes(), 0
     leave_out_current_folder()
     forget_foreign_variables()
     protect_streams(output_is_product=True)
     catch_ending_signals()
     try:
-        code = cli.main(prog_name=PROGRAM, standalone_mode=False)
+        code = cli.main(prog_name=PROGRAM, standalone_mode=False, obj=codes)
         code = code if isinstance(code, int) else ExitCode.OK
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
@@ -141,7 +174,7 @@ def main(*, tell: Callable[[VirnucproError], None] | None = None) -> None:
         code = error.exit_code
     except click.ClickException as error:
         tell(SettingsError(_usage_message(error)))
-        code = ExitCode(error.exit_code)
+        code = error.exit_code
     except VirnucproError as error:
         tell(error)
         code = error.exit_code
@@ -156,7 +189,8 @@ def main(*, tell: Callable[[VirnucproError], None] | None = None) -> None:
             f"unexpected {type(error).__name__}: {error} (please report it; {TRACEBACK_VARIABLE}=1 shows where)",
             ExitCode.UNEXPECTED,
         )
-    sys.exit(int(code))
+    close_log()
+    sys.exit(codes.of(code))
 
 
 def _usage_message(error: click.ClickException) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from virnucpro_tasks.cli.log_file import has_log, log
 from virnucpro_tasks.cli.terminal_text import fitted
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, printable
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
 if TYPE_CHECKING:
@@ -54,14 +55,48 @@ def printing_above(line: RedrawnLine) -> Iterator[None]:
 
 
 def say(text: str, *, quiet: bool = False, hanging: int = 0) -> None:
-    """Print a message for a person on standard error, unless `quiet`; on a terminal as `print_text` does."""
-    if quiet:
+    """Print a message for a person on standard error, unless `quiet` or the global --quiet is given; on a terminal as
+    `print_text` does. It is logged in any case.
+    """
+    log(text, level="WARNING" if text.startswith("warning: ") else "INFO")
+    if quiet or is_silent():
         return
     for line in _redrawn:
         line.clear()
     click.echo(fitted(text, sys.stderr, hanging=hanging), err=True)
     for line in _redrawn:
         line.draw()
+
+
+def is_silent() -> bool:
+    """Whether the global --quiet was given."""
+    return _is_given("silent")
+
+
+def is_verbose() -> bool:
+    """Whether the global --verbose was given."""
+    return _is_given("verbose")
+
+
+def _is_given(flag: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get(flag))
+
+
+def wants_details() -> bool:
+    """Whether somebody reads what `tell_detail` tells."""
+    return is_verbose() or has_log()
+
+
+def tell_detail(line: str) -> None:
+    """Log a line of a worker's log; with the global --verbose it is also printed on standard error."""
+    log(line, level="DEBUG")
+    if is_verbose():
+        for redrawn in _redrawn:
+            redrawn.clear()
+        click.echo(printable(line), err=True)
+        for redrawn in _redrawn:
+            redrawn.draw()
 
 
 def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> None:

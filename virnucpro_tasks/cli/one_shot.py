@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.cli.messages import say, warn_of_empty_inputs
+from virnucpro_tasks.cli.messages import say, tell_detail, wants_details, warn_of_empty_inputs
 from virnucpro_tasks.errors import ExitCode, JobError, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job, remove_job
@@ -27,7 +27,7 @@ GLANCE_SECONDS = 0.02
 """So soon after the end of the job the command goes on; a look at its folder takes microseconds."""
 
 
-def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Progress:
+def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool, shows_progress: bool = True) -> Progress:
     """Run `job` on `devices` until it is final, and show its progress unless `quiet`; returns the last snapshot.
 
     A finished job is not run again. How it ended is for the caller to say.
@@ -40,13 +40,19 @@ def run_here(settings: Settings, job: Job, *, devices: str, quiet: bool) -> Prog
         with LocalWorkers(settings, devices=devices, most_devices=most_shards(job)) as workers:
             # Until the job is queued, and when its results are complete, they need not be waited for.
             workers.have_work = False
-            progress = _follow_here(settings, job, broker, workers, quiet=quiet)
+            progress = _follow_here(settings, job, broker, workers, quiet=quiet, shows_progress=shows_progress)
             workers.have_work = progress.state is not JobState.DONE
             return progress
 
 
 def _follow_here(
-    settings: Settings, job: Job, broker: EmbeddedBroker, workers: LocalWorkers, *, quiet: bool
+    settings: Settings,
+    job: Job,
+    broker: EmbeddedBroker,
+    workers: LocalWorkers,
+    *,
+    quiet: bool,
+    shows_progress: bool,
 ) -> Progress:
     """Queue `job` and show its progress until it is final."""
     # Imported here: Redis and the workers start meanwhile.
@@ -71,15 +77,28 @@ def _follow_here(
             job,
             lease_seconds=settings.lease_seconds,
             quiet=quiet,
+            shows_progress=shows_progress,
             tells_end=False,
             check=check,
-            news=lambda progress: workers.news(),
+            news=lambda progress: _news(workers),
             wait=lambda progress: wait_here(progress, workers.loading_seconds()),
             glance_seconds=GLANCE_SECONDS,
         )
-    except KeyboardInterrupt:
+    except BaseException as error:
+        for line in workers.log_lines() if wants_details() else []:
+            tell_detail(line)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         say("stopping the workers, which takes seconds", quiet=quiet)
         raise
+
+
+def _news(workers: LocalWorkers) -> Iterator[str]:
+    """What the workers tell; their log goes to whoever asked for it by --log-file or --verbose."""
+    if wants_details():
+        for line in workers.log_lines():
+            tell_detail(line)
+    yield from workers.news()
 
 
 def wait_here(progress: Progress, loading_seconds: float | None) -> Wait | None:

@@ -109,7 +109,9 @@ coverage_option = click.option(
 
 devices_option = click.option(
     "-d",
+    "--device",
     "--devices",
+    "devices",
     default=AUTO,
     show_default=True,
     help="auto, cpu, gpu (all GPUs), or a list: 0,1 or gpu:0,cpu.",
@@ -221,5 +223,10 @@ def outputs_of(flags: dict[str, Any]) -> OutputOptions:
 
 
 def settings_of(context: click.Context, **flags: Any) -> Settings:
-    """Settings from the file of the global --config, the environment, and the flags that were given."""
-    return load_settings(file=context.find_root().params.get("config"), flags=flags)
+    """Settings from the file of the global --config, the environment, and the flags that were given.
+
+    With the global --verbose all is logged.
+    """
+    asked = context.find_root().params
+    level = {"log_level": "DEBUG"} if asked.get("verbose") else {}
+    return load_settings(file=asked.get("config"), flags=level | flags)

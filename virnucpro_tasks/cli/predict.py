@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,11 @@ import click
 
 from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.cli.dry_run import tell_cost
+from virnucpro_tasks.cli.earlier_layout import put_classic_files, require_free_layout
+from virnucpro_tasks.cli.earlier_meaning import run_of
+from virnucpro_tasks.cli.earlier_models import chosen_bundle
+from virnucpro_tasks.cli.earlier_options import EarlierOptionsCommand, earlier_options
+from virnucpro_tasks.cli.finished import finished_before
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
@@ -35,7 +42,7 @@ from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_plac
 from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.cli.summary import say_summary
-from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
+from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work, start_over
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import deduplicate
@@ -51,9 +58,10 @@ from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.run_lock import RunLock, lock_files, make_folder
 
 GO_ON = "the same command, given again, goes on from the shards that are finished"
+RESUME = "the same command with --resume goes on from the shards that are finished"
 
 
-@click.command("predict")
+@click.command("predict", cls=EarlierOptionsCommand)
 @job_options
 @click.option(
     "-o",
@@ -61,14 +69,14 @@ GO_ON = "the same command, given again, goes on from the shards that are finishe
     "--output-dir",
     "output",
     type=PathType(path_type=Path),
-    required=True,
-    help="Folder for the results.",
+    help="Folder for the results; default: NAME_predictions, NAME being that of the input without its ending.",
 )
 @devices_option
-@click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
+@click.option("-f", "--force", is_flag=True, help="Start over, and replace result files in --output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @engine_options
 @json_option
+@earlier_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -85,22 +93,44 @@ def command(
     incomplete_ok: bool,
     keep_embeddings: bool,
     dry_run: bool,
-    output: Path,
+    output: Path | None,
     devices: str,
     force: bool,
     quiet: bool,
     as_json: bool,
+    earlier: Mapping[str, Any],
     **flags: Any,
 ) -> int:
     """Classify INPUTS (FASTA, FASTQ or BAM, plain or compressed) with a private Redis and private workers."""
-    work = output / WORK_FOLDER
     outputs = outputs_of(flags)
-    settings = settings_of(context, **flags, store=work)
+    asked = run_of(
+        earlier,
+        flags,
+        inputs=[*inputs, *more_inputs],
+        output=output,
+        devices=devices,
+        quiet=quiet,
+        keep_embeddings=keep_embeddings,
+        force=force,
+    )
+    output, devices, quiet, keep_embeddings = asked.output, asked.devices, asked.quiet, asked.keeps_embeddings
+    settings = settings_of(context, **flags, store=output / WORK_FOLDER)
     limit_cores(settings.threads)
     require_extra("worker")
-    require_free(output, force=force)
+    require_free(output, force=force or asked.resumes)
     check_place(output)
-    _require_no_file_yet(output, force=force, prefix=outputs.prefix)
+    _require_no_file_yet(output, force=force or asked.resumes, prefix=outputs.prefix)
+    if asked.merged is not None and not other_inputs(output):
+        require_free_layout(asked.merged, force=force or asked.resumes)
+    bundle_name = chosen_bundle(
+        settings,
+        given=flags["bundle"],
+        model_type=earlier["earlier_model_type"],
+        model_path=earlier["earlier_model_path"],
+        chunk_length=chunk_length,
+        quiet=quiet,
+    )
+    settings = replace(settings, bundle=bundle_name)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
@@ -125,11 +155,14 @@ def command(
     say(bundle_line(bundle), quiet=quiet)
     warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     make_folder(output)
-    with saying_how_to_go_on(GO_ON), RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock:
+    with (
+        saying_how_to_go_on(RESUME if asked.starts_over else GO_ON),
+        RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock,
+    ):
         # Another run may have ended just before.
-        require_free(output, force=force)
+        require_free(output, force=force or asked.resumes)
         open_work(output)
-        if not other_inputs(output):
+        if not other_inputs(output) and not (asked.resumes and exists(output / COMMIT_MARK)):
             require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
         say_if_terminal_is_read([*inputs, *more_inputs], quiet=quiet)
         with offering_empty_tables():
@@ -145,12 +178,16 @@ def command(
                 coverage=coverage,
                 outputs=outputs,
             )
-        job = deduplicate(settings.store, job).job
+        if asked.resumes and not force and (code := finished_before(job, output, quiet=quiet)) is not None:
+            return code
+        job = start_over(job) if asked.starts_over else deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
         results: RunReport | None = None
-        progress = run_here(settings, job, devices=devices, quiet=quiet)
+        progress = run_here(settings, job, devices=devices, quiet=quiet, shows_progress=asked.shows_progress)
         if exists(job.paths.run):
+            if asked.merged is not None:
+                put_classic_files(job.paths.results, asked.merged, force=force)
             embeddings = output / EMBEDDINGS_FOLDER if keep_embeddings else None
             copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
             results = read_report(output / COMMIT_MARK)

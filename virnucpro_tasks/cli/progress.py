@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.messages import is_silent, say
 from virnucpro_tasks.cli.rate import Rate, RateMeter
 from virnucpro_tasks.cli.terminal_text import columns
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
@@ -128,7 +128,7 @@ def clock_text(seconds: float) -> str:
 @contextmanager
 def progress_display(*, quiet: bool = False) -> Iterator[Show]:
     """A function that shows a snapshot: in one redrawn line if standard error is a terminal that can do that."""
-    if quiet:
+    if quiet or is_silent():
         yield lambda progress, wait=None: None
         return
     # Without TERM nobody knows what the terminal can do.

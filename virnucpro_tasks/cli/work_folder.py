@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, OutputError
+from virnucpro_tasks.jobs.deduplicate import content_key, replace_submission
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover, remove_run_folders, remove_unfinished
 from virnucpro_tasks.local_workers import LOG_FILE
@@ -41,6 +42,19 @@ def other_inputs(output: Path, job: Job | None = None) -> list[str]:
             with suppress(JobError):
                 names.append(open_job(output / WORK_FOLDER, job_id).spec.inputs[0].name)
     return names
+
+
+def start_over(job: Job) -> Job:
+    """`job`, which no earlier one takes the place of: those in its work folder that do the same are removed."""
+    key = content_key(job.spec)
+    for job_id in job_ids(job.paths.store):
+        if job_id != job.job_id:
+            with suppress(JobError):
+                older = open_job(job.paths.store, job_id)
+                if content_key(older.spec) == key:
+                    remove_job(older, force=True)
+    replace_submission(job.paths.store, job)
+    return job
 
 
 def remove_work(job: Job) -> None:

@@ -1,0 +1,233 @@
+"""`virnucpro benchmark` of earlier versions: speed, memory and scaling of the models on this host, as files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.errors import BackendError, InputError, SettingsError
+from virnucpro_tasks.settings import load_settings
+from virnucpro_tasks.system.extras import require_extra
+from virnucpro_tasks.system.files import write_bytes
+from virnucpro_tasks.system.gpus import list_gpus
+from virnucpro_tasks.system.isolation import child_environment, isolated_command
+
+SPEED, SCALING, ALL = "throughput", "scaling", "all"
+SUITES = {
+    SCALING: SCALING,
+    SPEED: SPEED,
+    "memory": SPEED,
+    "equivalence": "",
+    "v2-validation": "",
+    "v2-scaling": SCALING,
+    "v2-throughput": SPEED,
+    "v1-comparison": "",
+    ALL: ALL,
+}
+"""The suites of earlier versions, and what is measured for them; those without are comparisons of results."""
+
+DATA_SIZES = ("tiny", "small", "medium", "large")
+LEAST_SPEEDUP = 0.8
+"""The least share of the sum of all GPUs that they reach beside each other: 1.6 times on two, as before."""
+
+LEAST_OF_BEFORE = 0.9
+"""The least share of the speed in --compare-to; two runs differ by some percent."""
+
+GPU_MODELS, CPU_MODELS = "3B,dnabert-s", "8M,dnabert-s"
+COMPARE_HINT = "'virnucpro parity' compares results with an independent reference"
+
+
+class EarlierCode(IntEnum):
+    """The exit codes of this command; they are the same with and without --exit-codes old."""
+
+    MET = 0
+    NOT_MET = 1
+    COULD_NOT_RUN = 2
+
+
+Bench = Callable[[Sequence[str], str], list[list[dict[str, Any]]]]
+
+
+@click.command("benchmark")
+@click.option("--suite", type=click.Choice(list(SUITES)), default=ALL, show_default=True, help="The suite to run.")
+@click.option("--data-size", type=click.Choice(DATA_SIZES), help="No effect any more: packs are always full.")
+@click.option("--gpus", help="GPUs as a list, such as 0,1; default: all, or the processor if there is none.")
+@click.option(
+    "-o",
+    "--output-dir",
+    type=PathType(path_type=Path),
+    default=Path("tests/reports"),
+    show_default=True,
+    help="Folder for the report, as .json and .md.",
+)
+@click.option(
+    "--compare-to", type=PathType(path_type=Path, exists=True, dir_okay=False), help="An earlier .json of this command."
+)
+@click.option("--vanilla-baseline", is_flag=True, help="No effect any more: 'virnucpro parity' has the reference.")
+@click.option("--quick", is_flag=True, help="Measure the smallest model alone, and scaling if there are GPUs.")
+@click.option("--models", help="Models as 'bench' names them; default: 3B,dnabert-s, without a GPU 8M,dnabert-s.")
+def command(
+    *,
+    suite: str,
+    data_size: str | None,
+    gpus: str | None,
+    output_dir: Path,
+    compare_to: Path | None,
+    vanilla_baseline: bool,
+    quick: bool,
+    models: str | None,
+) -> int:
+    """Measure speed and memory of the models on each GPU, then on all beside each other, and write a report.
+
+    Exits with 0 if all is as fast as it should be, 1 if not, 2 if the suite cannot be measured here.
+    """
+    for given, line in (
+        (data_size, "--data-size has no effect any more: packs are always full"),
+        (vanilla_baseline, f"--vanilla-baseline has no effect any more: {COMPARE_HINT}"),
+    ):
+        if given:
+            say(line)
+    wanted = SUITES[suite]
+    if not wanted:
+        say(f"suite {suite} compares results: {COMPARE_HINT}")
+        return EarlierCode.COULD_NOT_RUN
+    before = None if compare_to is None else rows_of(compare_to)
+    require_extra("worker")
+    devices = devices_of(gpus)
+    if quick and len(devices) > 1:
+        wanted = SCALING
+    if wanted == SCALING and len(devices) < 2:
+        say("suite scaling needs two GPUs or more")
+        return EarlierCode.COULD_NOT_RUN
+    chosen = models or ("8M" if quick else CPU_MODELS if devices == ["cpu"] else GPU_MODELS)
+    report = measure(devices, chosen, scaling=wanted != SPEED and len(devices) > 1, bench=bench_processes)
+    report["failures"] = failures(report, before)
+    name = f"benchmark_{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for ending, text in ((".json", json.dumps(report, indent=2) + "\n"), (".md", as_markdown(report))):
+        write_bytes(output_dir / f"{name}{ending}", text.encode())
+    click.echo(as_markdown(report), nl=False)
+    say(f"the report is in {output_dir / name}.json and .md")
+    return EarlierCode.NOT_MET if report["failures"] else EarlierCode.MET
+
+
+def devices_of(gpus: str | None) -> list[str]:
+    """The devices to measure, as 'bench' names them. Raises SettingsError for what is no list of GPUs."""
+    if gpus is None:
+        found = list_gpus() or ()
+        return [str(place) for place in range(len(found))] or ["cpu"]
+    words = [word.strip() for word in gpus.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in words) or len(set(words)) < len(words):
+        raise SettingsError(f"--gpus {gpus!r:.80} is not a list of GPUs", hint="write numbers, as 0 or 0,1")
+    return words
+
+
+def measure(devices: Sequence[str], models: str, *, scaling: bool, bench: Bench) -> dict[str, Any]:
+    """The rows of `virnucpro bench` of each device alone, and with `scaling` of all beside each other."""
+    rows = []
+    for device in devices:
+        say(f"measuring {models} on {device}")
+        rows += [row | {"device": device} for found in bench([device], models) for row in found]
+    report: dict[str, Any] = {"devices": list(devices), "models": models, "alone": rows, "scaling": []}
+    if scaling:
+        say(f"measuring {models} on {', '.join(devices)} beside each other")
+        together = [row for found in bench(devices, models) for row in found]
+        for key in dict.fromkeys((row["model"], row["sequence"]) for row in rows):
+            alone, beside = (
+                sum(row["tokens_per_second"] for row in some if (row["model"], row["sequence"]) == key)
+                for some in (rows, together)
+            )
+            report["scaling"].append(
+                {
+                    "model": key[0],
+                    "sequence": key[1],
+                    "share_of_sum": beside / alone,
+                    "speedup": beside / alone * len(devices),
+                }
+            )
+    return report
+
+
+def bench_processes(devices: Sequence[str], models: str) -> list[list[dict[str, Any]]]:
+    """What `virnucpro bench` gives on each device, in processes that run at the same time. Raises BackendError."""
+    environment = child_environment(load_settings())
+    processes = [
+        subprocess.Popen(
+            isolated_command("virnucpro_tasks.cli.main", "bench", "--json", "--device", device, "--models", models),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for device in devices
+    ]
+    found = []
+    try:
+        for device, process in zip(devices, processes, strict=True):
+            out, errors = process.communicate()
+            if process.returncode:
+                reason = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+                raise BackendError(f"{device} cannot be measured: {reason[-1].removeprefix('virnucpro: error: ')}")
+            found.append(json.loads(out))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    return found
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """The rows of an earlier report. Raises InputError for any other file."""
+    try:
+        rows = json.loads(file.read_bytes())["alone"]
+        for row in rows:
+            _ = (row["model"], row["sequence"], row["device"], float(row["tokens_per_second"]))
+        return list(rows)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("it is no report of 'virnucpro benchmark'", file=str(file)) from None
+
+
+def failures(report: dict[str, Any], before: list[dict[str, Any]] | None) -> list[str]:
+    """What is slower than it should be, in words."""
+    found = [
+        f"{row['model']}, {row['sequence']}: all GPUs reach {row['share_of_sum']:.2f} of their sum, not {LEAST_SPEEDUP}"
+        for row in report["scaling"]
+        if row["share_of_sum"] < LEAST_SPEEDUP
+    ]
+    rates = {(row["model"], row["sequence"], row["device"]): row["tokens_per_second"] for row in report["alone"]}
+    for row in before or ():
+        rate = rates.get((row["model"], row["sequence"], row["device"]))
+        if rate is not None and rate < LEAST_OF_BEFORE * row["tokens_per_second"]:
+            share = rate / row["tokens_per_second"]
+            found.append(f"{row['model']}, {row['sequence']}, {row['device']}: {share:.2f} of the speed before")
+    return found
+
+
+def as_markdown(report: dict[str, Any]) -> str:
+    """The report for a person."""
+    lines = [
+        "| device | model | sequence | tokens/s | sequences/s | peak, GB |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in report["alone"]:
+        cells = [row["device"], row["model"], row["sequence"], f"{row['tokens_per_second']:,.0f}"]
+        cells += [
+            f"{row['sequences_per_second']:,.1f}",
+            f"{row['peak_bytes'] / 1e9:.1f}" if row["peak_bytes"] else "NA",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        f"\n{row['model']}, {row['sequence']}: {row['speedup']:.2f} times as fast on all GPUs"
+        for row in report["scaling"]
+    ]
+    lines += [f"\nnot met: {failure}" for failure in report["failures"]]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,102 @@
+"""The bundle that --model-type and --model-path of earlier versions name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.errors import BackendError, BundleError, SettingsError, install_hint
+from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.settings import Settings
+
+CUSTOM = "custom"
+PUBLISHED_LENGTHS = ("300", "500")
+
+
+def chosen_bundle(
+    settings: Settings,
+    *,
+    given: str | None,
+    model_type: str | None,
+    model_path: Path | None,
+    chunk_length: int | None,
+    quiet: bool,
+) -> str | None:
+    """The bundle of a run, as the setting `bundle` names it; None if there is none.
+
+    `given` is the value of --bundle, which counts most; `model_path` a bundle, or a classifier for the models of the
+    bundle that would be used without it. Raises SettingsError for what contradicts itself, BundleError.
+    """
+    if model_type == CUSTOM and model_path is None:
+        raise SettingsError(
+            "--model-type custom needs --model-path", hint="give a bundle, or a classifier such as x.pth"
+        )
+    if model_path is not None and model_path.is_dir():
+        if given is not None:
+            raise SettingsError(
+                f"--bundle {given} and --model-path {model_path} are two bundles", hint="give one of them"
+            )
+        return _checked(str(model_path), model_type)
+    if model_path is not None:
+        # The bundles of both lengths have the same models; only their heads differ.
+        encoders = given or settings.bundle or settings.bundle_500 or settings.bundle_300
+        return _with_head(locate_bundle(encoders), model_path, model_type, chunk_length, quiet=quiet)
+    if given is not None:
+        return _checked(given, model_type)
+    found = _by_type(settings, model_type)
+    if found is None and model_type in PUBLISHED_LENGTHS:
+        raise SettingsError(
+            f"no bundle is set for --model-type {model_type}",
+            hint=f"set VIRNUCPRO_BUNDLE_{model_type} or bundle_{model_type} in the settings file to the bundle that "
+            f"'virnucpro models convert --head {model_type}_model.pth' makes",
+        )
+    return found
+
+
+def _by_type(settings: Settings, model_type: str | None) -> str | None:
+    """The bundle that the settings have for a model type; without a type `bundle`, or else that of the default, 500."""
+    if model_type not in PUBLISHED_LENGTHS:
+        return settings.bundle or settings.bundle_500 or settings.bundle_300
+    if named := {"300": settings.bundle_300, "500": settings.bundle_500}[model_type]:
+        return _checked(named, model_type)
+    if settings.bundle and locate_bundle(settings.bundle).description.chunk_length == int(model_type):
+        return settings.bundle
+    return None
+
+
+def _checked(name: str, model_type: str | None) -> str:
+    """`name`, if its head is of the model type. Raises SettingsError, BundleError."""
+    if model_type in PUBLISHED_LENGTHS:
+        trained = locate_bundle(name).description.chunk_length
+        if trained != int(model_type):
+            raise SettingsError(
+                f"the head of the bundle {name} was trained on chunks of {trained} bases, and --model-type is "
+                f"{model_type}",
+                hint="leave --model-type away, or give another bundle",
+            )
+    return name
+
+
+def _with_head(encoders: Bundle, head: Path, model_type: str | None, chunk_length: int | None, *, quiet: bool) -> str:
+    try:
+        # Imported here: it loads torch.
+        from virnucpro_tasks.models.with_head import bundle_with_head, trained_length
+    except ImportError as error:
+        raise BackendError(f"--model-path needs {error.name}", hint=install_hint("worker")) from None
+    by_name, by_type = trained_length(head), int(model_type) if model_type in PUBLISHED_LENGTHS else None
+    if by_name is not None and by_type is not None and by_name != by_type:
+        raise SettingsError(
+            f"by its name {head} was trained on chunks of {by_name} bases, and --model-type is {model_type}",
+            hint="leave --model-type away, or use 'custom'",
+        )
+    length = by_name or by_type or chunk_length
+    if length is None:
+        raise BundleError(
+            "how long were the chunks that it was trained on?",
+            path=head,
+            hint="give --expected-length, 300 or 500 as published",
+        )
+    bundle = bundle_with_head(encoders, head, chunk_length=length)
+    say(f"the classifier {head} is used with the models of {encoders.path}: bundle {bundle.path}", quiet=quiet)
+    return str(bundle.path)
