@@ -39,7 +39,7 @@ def test_values_are_converted_to_the_type_of_their_setting(tmp_path: Path) -> No
 def test_a_value_of_nothing_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("bundle:\n")
-    with pytest.raises(SettingsError, match=r"settings\.yaml: bundle has no value"):
+    with pytest.raises(SettingsError, match=r"settings\.yaml, line 1: bundle has no value"):
         load_settings(file=file, environment={})
 
 
@@ -195,5 +195,5 @@ def test_the_home_folder_is_put_for_a_tilde(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_and_an_endless_file_are_no_settings_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
         load_settings(file=tmp_path, environment={})
-    with pytest.raises(SettingsError, match="larger than 1 MiB"):
+    with pytest.raises(SettingsError, match="larger than 64 KiB"):
         load_settings(file=Path("/dev/zero"), environment={})

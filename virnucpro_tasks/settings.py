@@ -11,8 +11,10 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from virnucpro_tasks.broker_url import check_broker_url, masked_url
+from virnucpro_tasks.earlier_keys import nearest
 from virnucpro_tasks.earlier_variables import EARLIER_VARIABLES, earlier_settings
 from virnucpro_tasks.errors import SettingsError
+from virnucpro_tasks.settings_file import SettingsFile, read_settings_file
 
 ENVIRONMENT_PREFIX = "VIRNUCPRO_"
 CONFIG_VARIABLE = "VIRNUCPRO_CONFIG"
@@ -31,7 +33,6 @@ MOST = 1_000_000_000
 """Limit of numbers of tokens and of seconds (30 years); no job needs more."""
 
 MOST_CORES = 4_096
-MOST_FILE_BYTES = 1 << 20
 MOST_FINISHING_PROCESSES = 64
 """Limit of the default of `finishing_processes`. Each process takes up to 300 MB, and one process writes for all."""
 
@@ -143,23 +144,24 @@ class Settings:
 
 def load_settings(
     *,
-    file: Path | None = None,
+    file: Path | SettingsFile | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Merge the settings of all sources; a flag that is None was not given.
 
-    `file` is TOML or YAML (by suffix), by default the one that VIRNUCPRO_CONFIG names, if any. An empty variable counts
-    as not set, those of `service_variables` are ignored, and what variables of earlier versions stand for counts least.
-    Raises SettingsError naming the source of an unknown or bad value.
+    `file` is TOML or YAML (by suffix) or read already, by default the one that VIRNUCPRO_CONFIG names, if any. An empty
+    variable counts as not set, those of `service_variables` are ignored, and what variables of earlier versions stand
+    for counts least. Raises SettingsError naming the source of an unknown or bad value.
     """
     environment = os.environ if environment is None else environment
-    if file is None and environment.get(CONFIG_VARIABLE):
-        file = Path(_with_home(environment[CONFIG_VARIABLE]))
+    if file is None:
+        file = named_file(environment)
     values: dict[str, Any] = dict(earlier_settings(environment))
     if file is not None:
-        for name, value in _read_file(file).items():
-            values[name] = _converted(name, value, source=str(file))
+        read = settings_file(file) if isinstance(file, Path) else file
+        for name, value in read.settings.items():
+            values[name] = _converted(name, value, source=read.where(name))
     ignored = {*_NO_SETTINGS, *EARLIER_VARIABLES, *service_variables(environment)}
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
@@ -176,37 +178,18 @@ def service_variables(environment: Mapping[str, str]) -> list[str]:
     return [name for name, value in environment.items() if _SERVICE_VARIABLE.fullmatch(f"{name}={value}")]
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def named_file(environment: Mapping[str, str]) -> Path | None:
+    """The settings file that VIRNUCPRO_CONFIG names, if any. Raises SettingsError for a missing home folder."""
+    name = environment.get(CONFIG_VARIABLE)
     try:
-        with file.open("rb") as handle:
-            content = handle.read(MOST_FILE_BYTES + 1)
-        if len(content) > MOST_FILE_BYTES:
-            raise SettingsError(f"settings file {file} is larger than {MOST_FILE_BYTES >> 20} MiB")
-        table = _parsed(content.decode("utf-8-sig"), is_toml=file.suffix == ".toml")
-    except OSError as error:
-        raise SettingsError(f"settings file {file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"settings file {file} cannot be read: {' '.join(str(error).split())}") from None
-    if table is None:
-        return {}
-    if not isinstance(table, dict):
-        raise SettingsError(f"settings file {file} is not a table of names and values")
-    return table
+        return Path(_with_home(name)) if name else None
+    except ValueError as error:
+        raise SettingsError(f"environment variable {CONFIG_VARIABLE}: {name!r:.80}: {error}") from None
 
 
-def _parsed(text: str, *, is_toml: bool) -> Any:
-    """The content of a settings file. Raises ValueError, or RecursionError."""
-    # Imported here: most commands, and all workers, read no settings file.
-    if is_toml:
-        import tomllib
-
-        return tomllib.loads(text)
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+def settings_file(path: Path) -> SettingsFile:
+    """Read a settings file. Raises SettingsError naming file, line and key."""
+    return read_settings_file(path, known=list(get_type_hints(Settings)))
 
 
 def _converted(name: Any, value: Any, *, source: str) -> Any:
@@ -214,10 +197,10 @@ def _converted(name: Any, value: Any, *, source: str) -> Any:
 
     hints = get_type_hints(Settings)
     if name not in hints:
-        as_variable = source.startswith("environment variable")
-        raise SettingsError(
-            f"{source}: there is no setting {name!r}", hint=_nearest(str(name), list(hints), as_variable=as_variable)
-        )
+        prefix = ENVIRONMENT_PREFIX if source.startswith("environment variable") else ""
+        known = {prefix + (known.upper() if prefix else known) for known in hints}
+        near = nearest(prefix + (str(name).upper() if prefix else str(name)), sorted(known))
+        raise SettingsError(f"{source}: there is no setting {name!r}", hint=near)
     kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])
     if value is None:
         raise SettingsError(f"{source}: {name} has no value", hint="give one, or remove the line")
@@ -244,15 +227,6 @@ def _with_home(path: str | Path) -> str | Path:
     except RuntimeError:
         raise ValueError("there is no such home folder") from None
     return expanded if isinstance(path, Path) else str(expanded)
-
-
-def _nearest(name: str, known: list[str], *, as_variable: bool) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    if not near:
-        return f"known: {', '.join(sorted(known))}"
-    return f"did you mean {ENVIRONMENT_PREFIX + near[0].upper() if as_variable else near[0]}?"
 
 
 def _check_number(name: str, value: float, *, least: float, most: float, above: bool, help: str) -> None:

@@ -38,3 +38,67 @@ def test_show_hides_the_password(virnucpro: Virnucpro, monkeypatch: pytest.Monke
     assert ended.code == ExitCode.OK
     assert "secret" not in "\n".join(ended.out)
     assert json.loads("\n".join(ended.out))["token_budget"] == 99
+
+
+EARLIER = "device:\n  default: cpu\nprediction:\n  batch_size: 5\n"
+
+
+def test_convert_prints_ours_and_says_what_has_no_effect(virnucpro: Virnucpro, tmp_path: Path) -> None:
+    file, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    file.write_text(EARLIER)
+    ended = virnucpro("config", "convert", file)
+    assert ended.code == ExitCode.OK
+    assert ended.out == [
+        "# Made by 'virnucpro config convert' from old.yaml.",
+        "predict:",
+        "  devices: cpu  # was device.default",
+        "",
+        "# Without effect any more:",
+        "# prediction.batch_size: 5",
+        "#     scores do not depend on a batch",
+    ]
+    assert virnucpro("config", "convert", file, "-o", new).code == ExitCode.OK
+    assert new.read_text().splitlines() == ended.out
+    assert virnucpro("--config", new, "config", "show").err == []
+
+
+def test_convert_replaces_nothing_unasked(virnucpro: Virnucpro, tmp_path: Path) -> None:
+    file, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    file.write_text(EARLIER)
+    new.write_text("mine")
+    ended = virnucpro("config", "convert", file, "-o", new)
+    assert ended.code == ExitCode.USAGE and "exists already" in ended.err[-1]
+    assert new.read_text() == "mine"
+    assert "exists already" in virnucpro("config", "convert", file, "-o", file).err[-1]
+    assert "where a result of this name goes" in virnucpro("config", "convert", file, "-o", file, "-f").err[-1]
+    assert virnucpro("config", "convert", file, "-o", new, "--force").code == ExitCode.OK
+    assert file.read_text() == EARLIER and "devices: cpu" in new.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("predict: {devics: cpu}", "line 1: predict has no option 'devics' (did you mean devices?)"),
+        ("predikt: {devices: cpu}", "line 1: there is no setting and no command 'predikt' (did you mean predict?)"),
+        ("predict:\n  bundle: demo", "line 2: bundle is a setting (write 'bundle:' at the top level)"),
+        ("submit:\n  priority: high", "line 2: 'high' is not a valid integer range: submit.priority"),
+        ("submit:\n  priority: 1000", "line 2: 1000 is not in the range"),
+        ("predict:\n  strict: often", "line 2: 'often' is not true or false: predict.strict"),
+        ("predict:\n  coverage: off", "line 2: False is not a text or a number: predict.coverage (a word such as"),
+        ("predict:\n  input: [a, [b]]", "line 2: ['b'] is not a list of texts: predict.input"),
+        ("predict:\n  output: {a: b}", "line 2: {'a': 'b'} is not a text or a number: predict.output"),
+        ("predict:\n  output: ~", "line 2: None is not a text or a number: predict.output"),
+        ("predict:\n  output: a\n  output-dir: b", "line 3: --output-dir is given twice"),
+        ("models: {convert: {hed: x}}", "models.convert has no option 'hed' (did you mean head?)"),
+        ("models: {pul: {force: true}}", "models has no option 'pul' (did you mean pull?)"),
+        ("models: {convert: 5}", "5 is not a table of options: models.convert"),
+        ("submit:\n  timeout: 0", "line 2: '0' is no time of more than 0"),
+        ("submit:\n  min_score: .nan", "line 2: 'nan' is not a number"),
+    ],
+)
+def test_options_in_a_file_are_checked(text: str, message: str, virnucpro: Virnucpro, tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+    ended = virnucpro("--config", file, "config", "show")
+    assert ended.code == ExitCode.USAGE
+    assert f"{file}, {message}" in ended.err[-1] or (f"{file}" in ended.err[-1] and message in ended.err[-1])

@@ -24,7 +24,7 @@ from virnucpro_tasks.cli.log_file import close_log, log, open_log
 from virnucpro_tasks.cli.terminal_text import fitted
 from virnucpro_tasks.earlier_variables import earlier_warnings
 from virnucpro_tasks.errors import ExitCode, SettingsError, VirnucproError
-from virnucpro_tasks.settings import TRACEBACK_VARIABLE, service_variables
+from virnucpro_tasks.settings import CONFIG_VARIABLE, TRACEBACK_VARIABLE, service_variables
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.interruption import catch_ending_signals
 from virnucpro_tasks.system.isolation import forget_foreign_variables
@@ -54,7 +54,7 @@ COMMANDS = {
     "bench": "Measure the speed of the models on this host.",
     "chaos": "Inject faults into a private instance and compare results.",
     "doctor": "Check this installation and deployment.",
-    "config": "Show the effective settings.",
+    "config": "Show the effective settings; convert a settings file.",
 }
 """The commands and what --help says of them. Each is the function `command` in the module of its name."""
 
@@ -130,7 +130,8 @@ class LazyGroup(click.Group):
 @click.option("-q", "--quiet", "silent", is_flag=True, help="Print errors and results only.")
 @click.option("-l", "--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append messages to this file.")
 @exit_codes_option("Exit codes of this version, or of the earlier package.")
-def cli(config: Path | None, *, verbose: bool, silent: bool, log_file: Path | None) -> None:
+@click.pass_context
+def cli(context: click.Context, /, config: Path | None, *, verbose: bool, silent: bool, log_file: Path | None) -> None:
     """Tell which reads and contigs are viral.
 
     Settings come from --config, VIRNUCPRO_* variables and flags; a flag counts most. See 'virnucpro config show'.
@@ -144,6 +145,12 @@ def cli(config: Path | None, *, verbose: bool, silent: bool, log_file: Path | No
         _warn(f"{text} no settings", silent=silent)
     for line in earlier_warnings(os.environ):
         _warn(line, silent=silent)
+    # The commands of 'config' look at a file themselves, also at one with faults.
+    if (config is not None or os.environ.get(CONFIG_VARIABLE)) and context.invoked_subcommand != "config":
+        # Imported here: most commands read no settings file.
+        from virnucpro_tasks.cli.config_file import use_file
+
+        use_file(context, config)
 
 
 def _warn(text: str, *, silent: bool) -> None:

@@ -10,10 +10,15 @@ from typing import Any, TypeVar
 
 import click
 
+from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions, output_options
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
+from virnucpro_tasks.settings_file import SettingsFile
 from virnucpro_tasks.system.devices import AUTO
+
+SETTINGS_FILE = "virnucpro.settings_file"
+"""The key of the settings file that was read, in what click keeps for a command line."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -225,8 +230,11 @@ def outputs_of(flags: dict[str, Any]) -> OutputOptions:
 def settings_of(context: click.Context, **flags: Any) -> Settings:
     """Settings from the file of the global --config, the environment, and the flags that were given.
 
-    With the global --verbose all is logged.
+    Says, unless the command is quiet, which keys of the file have no effect. With the global --verbose all is logged.
     """
-    asked = context.find_root().params
-    level = {"log_level": "DEBUG"} if asked.get("verbose") else {}
-    return load_settings(file=asked.get("config"), flags=level | flags)
+    root = context.find_root()
+    file: SettingsFile | None = context.meta.get(SETTINGS_FILE)
+    if file is not None and file.warning:
+        say(f"warning: {file.warning}", quiet=bool(context.params.get("quiet")))
+    level = {"log_level": "DEBUG"} if root.params.get("verbose") else {}
+    return load_settings(file=file or root.params.get("config"), flags=level | flags)

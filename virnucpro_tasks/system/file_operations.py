@@ -19,6 +19,7 @@ from errno import (
     EAGAIN,
     EBADF,
     EBUSY,
+    EEXIST,
     EINTR,
     EINVAL,
     EISDIR,
@@ -210,6 +211,23 @@ def _is_same(before: os.stat_result, final: Path) -> bool:
     except OSError:
         return False
     return now.st_ino == before.st_ino or (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def rename_new(source: Path, final: Path) -> None:
+    """Give a file the name `final`; the old name is left for the caller to remove. Raises FileExistsError.
+
+    By a hard link, which never replaces a file; where there are none, by renaming after a look.
+    """
+    try:
+        os.link(source, final)
+    except FileExistsError:
+        # NFS says so too if it did it, and its answer was lost.
+        if not (persistently(lambda: final.lstat()).st_ino == source.lstat().st_ino and source.lstat().st_nlink > 1):
+            raise
+    except OSError:
+        if os.path.lexists(final):
+            raise FileExistsError(EEXIST, os.strerror(EEXIST), str(final)) from None
+        rename_over(source, final)
 
 
 def publish_once(source: Path, final: Path) -> None:

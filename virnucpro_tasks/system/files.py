@@ -27,6 +27,7 @@ from virnucpro_tasks.system.file_operations import (
     persistently,
     publish_once,
     read_bytes,
+    rename_new,
     rename_over,
     set_mode,
     sync,
@@ -46,12 +47,13 @@ T = TypeVar("T")
 
 
 @contextmanager
-def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
+def atomic_path(final: Path, *, durable: bool = True, replace: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `final`; on success fsync it and rename it to `final`.
 
     With `durable=False` nothing is synced: if the host crashes soon after, `final` may be empty. The caller writes and
     closes the temporary file, which exists and is empty, or replaces it. The mode of `final` is 0666 less the umask.
-    On an exception the temporary file is removed and `final` is untouched. With two writers the last rename wins.
+    On an exception the temporary file is removed and `final` is untouched. With two writers the last rename wins;
+    without `replace` the first, and the other gets FileExistsError.
     """
     temporary = temporary_beside(final)
     try:
@@ -63,7 +65,10 @@ def atomic_path(final: Path, *, durable: bool = True) -> Iterator[Path]:
             set_mode(handle.fileno(), stat.S_IMODE(mode))
             if durable:
                 fsync(handle.fileno())
-        rename_over(temporary, final)
+        if replace:
+            rename_over(temporary, final)
+        else:
+            rename_new(temporary, final)
         if durable:
             sync(final.parent)
     finally:
