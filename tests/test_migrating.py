@@ -10,6 +10,7 @@ import click
 import pytest
 
 from virnucpro_tasks.cli.main import COMMANDS, cli
+from virnucpro_tasks.earlier_keys import EARLIER_KEYS
 from virnucpro_tasks.output.tables import FILES
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, Settings
 
@@ -96,7 +97,8 @@ def is_there(quoted: str) -> bool:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_the_page_has_the_table(section: str) -> None:
-    assert f"\n## {section}\n\n| before | here | what it means here, and what is better | test |\n" in PAGE
+    text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    assert "\n| before | here | what it means here, and what is better | test |\n" in text
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.before}")
@@ -113,3 +115,10 @@ def test_a_row_names_what_is_there_and_its_test(row: Row) -> None:
 def test_nothing_is_listed_twice() -> None:
     named = [(row.section, row.before) for row in ROWS]
     assert sorted(set(named)) == sorted(named)
+
+
+def test_every_key_of_earlier_files_is_listed() -> None:
+    listed = [row.before.strip("`") for row in rows("YAML keys")]
+    assert [key for key in listed if "." in key or key == "version"] == [key.key for key in EARLIER_KEYS]
+    for key, row in zip(EARLIER_KEYS, rows("YAML keys"), strict=False):
+        assert (row.here == "none") == bool(key.reason), key.key
