@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import hypothesis
@@ -23,6 +23,9 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system import interruption
 from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
+
+if TYPE_CHECKING:
+    from earlier.folders import Computed, Folder
 
 SHARED_DEPLOYMENT = "serving"
 """The fixture of service tests that is a deployment for all of them."""
@@ -137,3 +140,26 @@ def broker(shared_broker: EmbeddedBroker) -> EmbeddedBroker:
     """A private server with nothing in it."""
     redis.Redis(unix_socket_path=str(shared_broker.socket)).flushall()
     return shared_broker
+
+
+@pytest.fixture(scope="session")
+def earlier_run(tmp_path_factory: pytest.TempPathFactory) -> Computed:
+    """One computed run, from which the folders of the earlier tools are made."""
+    # Imported here: it loads torch.
+    from earlier.folders import computed, random_records
+
+    folder = tmp_path_factory.mktemp("computed")
+    return computed(Settings(store=folder / "store", bundle="demo"), random_records(folder / "reads.fa"))
+
+
+@pytest.fixture
+def folder_of(earlier_run: Computed, tmp_path: Path) -> Callable[..., Folder]:
+    """The finished folder of an earlier tool, by the name of the tool."""
+    from earlier.folders import Folder
+
+    def make(tool: str, **options: bool) -> Folder:
+        folder = Folder(tmp_path / tool, earlier_run, tool, **options)
+        folder.stage_files()
+        return folder
+
+    return make

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "classifier": SAID_ONCE | {"classifier", "models"},
     "jobs": SAID_ONCE | {"jobs", "classifier", "models", "reads", "shards"},
     "recovery": SAID_ONCE | {"recovery", "jobs", "reads", "shards"},
+    "earlier": SAID_ONCE | {"earlier", "models", "reads", "shards", "jobs"},
     "heads": SAID_ONCE | {"heads", "classifier", "models", "shards", "jobs"},
     "output": SAID_ONCE | {"output", "classifier", "reads", "shards", "models", "jobs"},
     "report": SAID_ONCE | {"report", "output", "reads", "models", "jobs"},

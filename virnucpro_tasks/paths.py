@@ -12,6 +12,7 @@
 | attempts/{stage}.jsonl           | split_job, finish_job | the job's; attempts at splitting and finishing   |
 | workers/{process}.jsonl          | embed_shard           | the job's; who embedded which shards             |
 | embeddings/{n}.safetensors       | embed_shard           | until finished, unless keep_embeddings           |
+| imported/{kind}.vectors, .index  | client                | until finished; vectors of an earlier tool       |
 | scores/{n}.safetensors           | embed_shard           | until finished; without it finishing scores      |
 | quarantine/{n}.json              | embed_shard           | the job's; records without vectors, and why      |
 | failed.json                      | any task              | until `resume`; why the job failed               |
@@ -164,6 +165,10 @@ class JobPaths:
 
     def embedding(self, shard: int) -> Path:
         return self.embeddings / f"{shard:06d}.safetensors"
+
+    @property
+    def imported(self) -> Path:
+        return self.root / "imported"
 
     @property
     def kept_scores(self) -> Path:

@@ -40,6 +40,8 @@ def content_key(spec: JobSpec) -> str:
         "bundle": spec.bundle_digest,
         "version": spec.version,
     }
+    if spec.imported is not None:
+        facts["imported"] = spec.imported.digest
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

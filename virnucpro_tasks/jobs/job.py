@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ import msgspec
 
 from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
 from virnucpro_tasks.jobs.check_inputs import mark_empty
+from virnucpro_tasks.jobs.imported import ImportedWork
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
@@ -68,7 +69,10 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of job.json, which is never changed. `owner` is the user in whose name the job was submitted."""
+    """The content of job.json, which is never changed.
+
+    `owner` is the user in whose name the job was submitted, `imported` what it has taken over from an earlier tool.
+    """
 
     job_id: str
     created_at: str
@@ -77,6 +81,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle_digest: str
     version: str
     owner: str = ""
+    imported: ImportedWork | None = None
 
     @property
     def input_bytes(self) -> int:
@@ -96,6 +101,10 @@ class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     message: str
     exit_code: int
+
+
+Importer = Callable[[Path, Sequence[ReadInput]], ImportedWork]
+"""Writes vectors of an earlier tool for staged inputs into an empty folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +142,12 @@ def create_job(
     *,
     owner: str,
     allow_empty: bool = False,
+    importer: Importer | None = None,
 ) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
-    With `allow_empty` none of the inputs needs to hold a record: the tables of such a job have only their header.
-    Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
+    The `importer` takes vectors over from an earlier tool. With `allow_empty` none of the inputs needs to hold a
+    record: the tables of such a job have only their header. Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
     that it is none of sequences, StoreError if the store cannot be written. On any error the folder is removed.
     """
     parts = {name: read_part(bundle, name) for name in (HEAD_FILES if bundle.description.has_head else ())}
@@ -146,14 +156,20 @@ def create_job(
     paths = JobPaths(temporary_beside(final.root))
     try:
         paths.make_folders()
+        staged = mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict, allow_empty=allow_empty)
+        imported = None
+        if importer is not None and not all(entry.empty for entry in staged):
+            make_folder(paths.imported)
+            imported = importer(paths.imported, [entry.at(paths.input(n)) for n, entry in enumerate(staged)])
         spec = JobSpec(
             job_id=final.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs=mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict, allow_empty=allow_empty),
+            inputs=staged,
             parameters=parameters,
             bundle_digest=bundle.digest,
             version=version("virnucpro-tasks"),
             owner=owner,
+            imported=imported,
         )
         make_folder(paths.bundle / "head")
         write_json(paths.bundle / DESCRIPTION_FILE, msgspec.structs.asdict(bundle.description))

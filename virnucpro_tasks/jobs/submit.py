@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from virnucpro_tasks.classifier.head import load_head
@@ -12,7 +12,7 @@ from virnucpro_tasks.classifier.head_files import read_record_score
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import require_inputs
-from virnucpro_tasks.jobs.job import Job, JobParameters, create_job
+from virnucpro_tasks.jobs.job import Importer, Job, JobParameters, create_job
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
@@ -35,12 +35,14 @@ def submit(
     allow_empty: bool = False,
     coverage: Coverage = Coverage.FRAMES,
     outputs: OutputOptions = ALL_FILES,
+    importing: Callable[[JobParameters, Bundle], Importer] | None = None,
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
     Inputs of a sample sheet come as `read_sample_sheet` gives them, all others as paths.
 
-    With `scored` false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
+    `importing` gives what takes vectors over from an earlier tool. With `scored` false the bundle needs no head.
+    Raises BundleError, InputError, SettingsError or StoreError.
     """
     sources = named_inputs(inputs)
     require_inputs([source.path for source in sources])
@@ -67,7 +69,13 @@ def submit(
         coverage=coverage,
     )
     return create_job(
-        settings.store, sources, parameters, bundle, owner=settings.owner or login_name(), allow_empty=allow_empty
+        settings.store,
+        sources,
+        parameters,
+        bundle,
+        owner=settings.owner or login_name(),
+        allow_empty=allow_empty,
+        importer=None if importing is None else importing(parameters, bundle),
     )
 
 

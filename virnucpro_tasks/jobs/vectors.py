@@ -13,8 +13,14 @@ from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
-    """The key that the vectors of a shard carry: the shard's digest, the bundle and the precision."""
-    return EmbeddingKey(shard_digest, job.spec.bundle_digest, job.spec.parameters.precision)
+    """The key that the vectors of a shard carry: the shard's digest, the bundle and the precision.
+
+    Vectors that were taken over from an earlier tool count as a precision of their own.
+    """
+    precision, imported = job.spec.parameters.precision, job.spec.imported
+    if imported is not None:
+        precision = f"{precision}, {imported.digest} imported"
+    return EmbeddingKey(shard_digest, job.spec.bundle_digest, precision)
 
 
 def vector_files(job: Job) -> list[Path]:

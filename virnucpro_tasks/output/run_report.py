@@ -26,6 +26,7 @@ from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.tables import Status
+from virnucpro_tasks.shards.engine_stats import IMPORT_COUNTERS
 from virnucpro_tasks.shards.plan import Plan
 
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
@@ -70,7 +71,8 @@ def run_report(
         "demonstration": description.demonstration,
         "warnings": warnings(spec, description, record_score, plan, counts, samples=samples)
         + unmet_rates(spec, false_discoveries)
-        + left_out(spec, digests),
+        + left_out(spec, digests)
+        + imported_warnings(spec, engine),
         "problems": counts.problems,
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
@@ -107,6 +109,7 @@ def run_report(
             if samples
             else {}
         ),
+        **({} if spec.imported is None else {"imported": spec.imported.report()}),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
         "sha256": digests,
@@ -232,6 +235,25 @@ def warnings(
     return found
 
 
+def imported_warnings(spec: JobSpec, engine: Mapping[str, Any]) -> list[str]:
+    """Warnings of vectors that were taken over from an earlier tool."""
+    if spec.imported is None or not engine.get("imported", 0) + engine.get("refused", 0):
+        return []
+    found, own = [], spec.parameters.precision
+    for kind, precisions in spec.imported.precisions.items():
+        if others := [precision for precision in precisions if precision != own]:
+            found.append(
+                f"mixed precision: {kind} vectors of {spec.imported.folder} were computed in {' and '.join(others)}, "
+                f"all others in {own}"
+            )
+    if refused := engine["refused"]:
+        found.append(
+            f"{counted(refused, 'vector')} of {spec.imported.folder} were computed anew: others of the same files "
+            "differ from what the models of this job give"
+        )
+    return found
+
+
 def left_out(spec: JobSpec, places: Container[str]) -> list[str]:
     """Warnings of sequences that are not among the `places` of written files, where a table of records is."""
     folders = [f"{sample}/" if sample else "" for sample in spec.samples]
@@ -268,6 +290,13 @@ def log_text(report: dict[str, Any]) -> str:
     for section in ("parameters", "model"):
         facts = [f"{name}={value!r}" for name, value in report[section].items() if not isinstance(value, dict)]
         lines.append(f"{section} {' '.join(facts)}")
+    if "imported" in report:
+        imported = {
+            "folder": repr(report["imported"]["folder"]),
+            "tool": repr(report["imported"]["tool"]),
+            **{name: report["engine"].get(name, 0) for name in IMPORT_COUNTERS},
+        }
+        lines.append("imported " + " ".join(f"{name}={value}" for name, value in imported.items()))
     lines.append("fdr " + " ".join(f"{name}={value!r}" for name, value in report["fdr"].items()))
     for section in ("records", "chunks"):
         lines.append(f"{section} " + " ".join(f"{name}={value}" for name, value in report["counts"][section].items()))

@@ -22,6 +22,7 @@ from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.jobs.worker_records import WorkerFacts, WorkerRecord
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.pipeline.imported_vectors import Imports
 from virnucpro_tasks.pipeline.load_engine import device_name, load_engine
 from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
 from virnucpro_tasks.pipeline.shard_state import ShardState
@@ -243,11 +244,13 @@ def _compute(
     Only an attempt at the whole shard tells its share: what a diagnosis computes is computed again.
     """
     frames = shard.frames_of(probe)
+    imports = Imports.of(shard.job)
     if probe.name == PIECES:
-        return embed_parts(engine, frames, should_stop, shard.records_of(probe), without=probe.culprits)
+        parts = shard.records_of(probe)
+        return embed_parts(engine, frames, should_stop, parts, without=probe.culprits, imports=imports)
     if probe.is_diagnostic:
-        return embed_frames(engine, frames, should_stop)
-    return embed_frames(engine, frames, should_stop, without=probe.culprits, tell_share=tell_share)
+        return embed_frames(engine, frames, should_stop, imports=imports)
+    return embed_frames(engine, frames, should_stop, without=probe.culprits, tell_share=tell_share, imports=imports)
 
 
 def _should_stop(job: Job, takeover: TakeoverCheck) -> bool:

@@ -168,3 +168,5 @@ def _commit(job: Job) -> None:
     with suppress(OSError):
         for file in scores if keep else scores + vectors:
             file.unlink(missing_ok=True)
+        if job.spec.imported is not None:
+            remove_tree(job.paths.imported)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from virnucpro_tasks.pipeline.imported_vectors import Imports, embed_sequences
 from virnucpro_tasks.recovery.attempt import RecordsAtFaultError
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
@@ -23,12 +24,14 @@ def embed_frames(
     *,
     without: Collection[int] = (),
     tell_share: Callable[[float], None] | None = None,
+    imports: Imports | None = None,
 ) -> ShardVectors | None:
     """Pooled vectors of a frame table, each distinct sequence computed once; None if `should_stop` said so meanwhile.
 
     Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: all others are
     packed as with them, so that their vectors are the same to the last bit. `tell_share` is called with the share of
-    the work that is done. Raises RecordsAtFaultError for records whose vectors are not finite.
+    the work that is done; `imports` are vectors that need not be computed. Raises RecordsAtFaultError for
+    records whose vectors are not finite.
     """
     from virnucpro_tasks.embed.engine import EmbeddingStopped, NonFiniteError
 
@@ -38,9 +41,11 @@ def embed_frames(
     # A sequence that another record has too was computed without harm for that one.
     masked = [sorted(set(row[left_out].tolist()) - set(row[~left_out].tolist())) for row in rows]
     try:
-        embedded = engine.embed(
+        embedded = embed_sequences(
+            engine,
             sequences[0].dictionary.to_pylist(),
             sequences[1].dictionary.to_pylist(),
+            imports,
             should_stop=should_stop,
             masked_nucleotides=masked[0],
             masked_proteins=masked[1],
@@ -71,6 +76,7 @@ def embed_parts(
     parts: Sequence[Collection[int]],
     *,
     without: Collection[int],
+    imports: Imports | None = None,
 ) -> ShardVectors | None:
     """`embed_frames` of each of `parts` (record ordinals) by itself, joined; all other frames have no vector."""
     ordinals = frames["record_ordinal"].to_numpy()
@@ -78,7 +84,7 @@ def embed_parts(
     found: list[ShardVectors] = []
     for part in parts:
         chosen = np.flatnonzero(np.isin(ordinals, list(part)) & ~np.isin(ordinals, list(without)))
-        vectors = embed_frames(engine, frames.take(chosen), should_stop)
+        vectors = embed_frames(engine, frames.take(chosen), should_stop, imports=imports)
         if vectors is None:
             return None
         whole.nucleotide_row[chosen] = vectors.nucleotide_row + sum(len(one.nucleotide) for one in found)

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+IMPORT_COUNTERS = ("imported", "compared", "refused")
+"""Counters that only jobs with vectors of an earlier tool report."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
@@ -14,7 +17,8 @@ class EngineStats:
 
     `recomputed_packs` overflowed in half precision and were computed again in FP32; `out_of_memory` packs were too
     large for the device and halved; `capacity` is the number of tokens that all packs could hold; `attention` names
-    the attention backend of each model.
+    the attention backend of each model. `imported` vectors of an earlier tool were used; `compared` ones were computed
+    anew to compare, and for `refused` ones that is why they were not used.
     """
 
     packs: int = 0
@@ -23,6 +27,9 @@ class EngineStats:
     tokens: int = 0
     capacity: int = 0
     attention: dict[str, str] = field(default_factory=dict)
+    imported: int = 0
+    compared: int = 0
+    refused: int = 0
 
     def __add__(self, other: EngineStats) -> Self:
         return type(self)(
@@ -32,6 +39,9 @@ class EngineStats:
             tokens=self.tokens + other.tokens,
             capacity=self.capacity + other.capacity,
             attention=other.attention | self.attention,
+            imported=self.imported + other.imported,
+            compared=self.compared + other.compared,
+            refused=self.refused + other.refused,
         )
 
     @property
@@ -50,6 +60,9 @@ def engine_report(shards: Iterable[EngineStats]) -> dict[str, Any]:
             attention.setdefault(model, Counter())[backend] += 1
     counts = asdict(total)
     del counts["attention"]
+    if not total.imported + total.compared + total.refused:
+        for name in IMPORT_COUNTERS:
+            del counts[name]
     return counts | {
         "token_fill": None if total.token_fill is None else round(total.token_fill, 4),
         "shards_by_attention": {model: dict(sorted(counts.items())) for model, counts in sorted(attention.items())},

@@ -10,6 +10,7 @@ EXTRAS = {
     "worker": ("torch", "tokenizers"),
     "train": ("sklearn", "matplotlib"),
     "xlsx": ("xlsxwriter",),
+    "hdf5": ("h5py",),
     "pandas": ("pandas",),
     "biopython": ("Bio",),
 }

@@ -1,0 +1,132 @@
+"""Jobs that take over vectors of an earlier tool: what is computed, compared and refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from earlier.folders import Computed, Folder
+from job import make_job, run_job, vectors_of
+
+from virnucpro_tasks.earlier.importing import importing
+from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.jobs.deduplicate import content_key
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.vectors import read_shard_vectors
+from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.plan import read_plan
+
+FolderOf = Callable[..., Folder]
+
+
+@pytest.fixture
+def imported(earlier_run: Computed, settings: Settings) -> Callable[[Path], Job]:
+    """A finished job over the input of the run, which took over what is in a folder; its vectors are true."""
+
+    def run_with(folder: Path) -> Job:
+        job = make_job(settings, earlier_run.input, keep_embeddings=True, importing=importing(folder))
+        run_job(job, settings)
+        vectors = vectors_of(job)
+        for own, row, true in (
+            (vectors.nucleotide, vectors.nucleotide_row, earlier_run.nucleotide),
+            (vectors.protein, vectors.protein_row, earlier_run.protein),
+        ):
+            assert np.abs(own[row] - true).max() < 2e-3
+        return job
+
+    return run_with
+
+
+def report_of(job: Job) -> dict:
+    return json.loads(job.paths.run.read_bytes())
+
+
+def test_vectors_that_were_taken_over_are_not_computed(
+    imported: Callable, folder_of: FolderOf, earlier_run: Computed, settings: Settings
+) -> None:
+    job = imported(folder_of("original").root)
+    report = report_of(job)
+    wanted = sum(report["imported"]["wanted"].values())
+    assert report["engine"]["imported"] + report["engine"]["compared"] == wanted
+    assert report["engine"]["refused"] == 0 and report["engine"]["imported"] > 0.7 * wanted
+    plain = make_job(settings, earlier_run.input)
+    run_job(plain, settings)
+    others = report_of(plain)
+    assert report["engine"]["tokens"] < 0.3 * others["engine"]["tokens"]
+    assert "imported" not in others and not {"imported", "compared", "refused"} & set(others["engine"])
+    assert not [warning for warning in report["warnings"] if "mixed precision" in warning]
+    assert content_key(job.spec) != content_key(plain.spec)
+    # The vectors of one are none of the other: they may differ in the last digits.
+    plan = read_plan(job.paths.plan)
+    assert read_shard_vectors(replace(job, spec=plain.spec), plan, 0) is None
+    assert not job.paths.imported.exists()
+    assert f"imported folder='{folder_of('original').root}'" in (job.paths.results / "virnucpro.log").read_text()
+
+
+def test_results_of_mixed_precision_say_so(imported: Callable, folder_of: FolderOf) -> None:
+    job = imported(folder_of("v2").root)
+    (warning,) = (text for text in report_of(job)["warnings"] if "mixed precision" in text)
+    assert warning.startswith("mixed precision: protein vectors of ")
+    assert warning.endswith("were computed in fp16, all others in fp32")
+    assert warning in (job.paths.results / "virnucpro.log").read_text()
+
+
+@pytest.mark.parametrize("fault", ["another model", "another run", "scrambled"])
+def test_a_file_with_wrong_vectors_is_refused_as_a_whole(imported: Callable, folder_of: FolderOf, fault: str) -> None:
+    folder = folder_of("v1")
+    for name in ("nucleotide", "protein"):
+        for file in (folder.root / f"reads_{name}").glob("*.pt"):
+            file.unlink()
+    wrong = folder.root / "reads_merged" / "output_1_merged.pt"
+    content = torch.load(wrong)
+    vectors = content["data"]
+    if fault == "another model":
+        vectors = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(1))
+    elif fault == "another run":
+        # The ids are those of this run, the vectors those of other sequences.
+        vectors = vectors.flip(0)
+    else:
+        half = len(vectors) // 2
+        vectors = torch.cat([vectors[:half].roll(1, 0), vectors[half:]])
+    torch.save(content | {"data": vectors}, wrong)
+    report = report_of(imported(folder.root))
+    assert report["engine"]["refused"] > 0 and report["engine"]["imported"] > 0
+    assert any("were computed anew: others of the same files differ" in text for text in report["warnings"])
+
+
+def test_vectors_that_are_lost_or_changed_on_the_disk_are_computed(
+    folder_of: FolderOf, earlier_run: Computed, settings: Settings
+) -> None:
+    def job_with(spoil: Callable[[Job], object]) -> dict:
+        job = make_job(settings, earlier_run.input, importing=importing(folder_of("v1").root))
+        spoil(job)
+        run_job(job, settings)
+        return report_of(job)["engine"]
+
+    whole = job_with(lambda job: None)
+    assert "imported" not in job_with(lambda job: (job.paths.imported / "protein.index").unlink())
+
+    def flip(job: Job) -> None:
+        file = job.paths.imported / "protein.vectors"
+        content = bytearray(file.read_bytes())
+        content[1_000] ^= 1
+        file.write_bytes(content)
+
+    flipped = job_with(flip)
+    assert flipped["imported"] + flipped["compared"] == whole["imported"] + whole["compared"] - 1
+
+
+def test_an_empty_folder_and_another_chunk_length_are_refused(
+    earlier_run: Computed, settings: Settings, tmp_path: Path, folder_of: FolderOf
+) -> None:
+    with pytest.raises(InputError, match="no folder of the original tool"):
+        importing(tmp_path)
+    folder = folder_of("v1")
+    with pytest.raises(InputError, match="chunks of 500 bases, this one is to cut 300"):
+        make_job(settings, earlier_run.input, chunk_length=300, importing=importing(folder.root))
+    assert not list((settings.store / "jobs").glob("*"))

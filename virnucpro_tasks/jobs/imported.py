@@ -1,0 +1,82 @@
+"""What a job has taken over from the work of an earlier tool: the part of job.json that says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from virnucpro_tasks.errors import counted
+from virnucpro_tasks.shards.kinds import KINDS
+
+
+class ImportedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file of the earlier tool, as far as it holds vectors of one kind.
+
+    `vectors` is how many it holds, `taken` how many of them were taken over, `discarded` how many were not, by reason.
+    `precision` is that in which they were computed. `compared` is the share of them that workers compute anew to
+    compare. `unusable` says why nothing of the file is used.
+    """
+
+    file: str
+    kind: str = ""
+    precision: str = ""
+    vectors: int = 0
+    taken: int = 0
+    discarded: dict[str, int] = {}
+    compared: float = 0.0
+    unusable: str = ""
+
+
+class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The vectors in the folder imported/ of a job.
+
+    `tool` made the `folder` they come from; `digests` of their index by kind stand for all of them. Of the `wanted`
+    distinct sequences of the input `found` have a vector, both by kind.
+    """
+
+    folder: str
+    tool: str
+    sources: tuple[ImportedSource, ...]
+    digests: dict[str, str]
+    wanted: dict[str, int]
+    found: dict[str, int]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what results depend on."""
+        facts = [self.digests, [[source.precision, source.compared] for source in self.sources]]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def precisions(self) -> dict[str, list[str]]:
+        """The precisions in which the vectors that were taken over were computed, by kind."""
+        return {
+            kind: sorted({source.precision for source in self.sources if source.kind == kind and source.taken})
+            for kind in KINDS
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was taken over."""
+        return not any(self.found.values())
+
+    def report(self) -> dict[str, Any]:
+        """The section `imported` of run.json."""
+        return msgspec.to_builtins(self) | {"precisions": self.precisions, "digest": self.digest}
+
+    def lines(self) -> list[str]:
+        """What was taken over and what was not, as lines for a person."""
+        found = [
+            f"{self.found[kind]:,} of {counted(self.wanted[kind], f'{kind} vector')} taken over"
+            + (f", computed in {' and '.join(self.precisions[kind])}" if self.precisions[kind] else "")
+            for kind in KINDS
+        ]
+        reasons: dict[str, int] = {}
+        for source in self.sources:
+            for reason, number in source.discarded.items():
+                reasons[reason] = reasons.get(reason, 0) + number
+        found += [f"{counted(number, 'vector')} not used: they {reason}" for reason, number in sorted(reasons.items())]
+        return found + [f"{source.file} is not used: {source.unusable}" for source in self.sources if source.unusable]
