@@ -36,6 +36,7 @@ PROGRAM = "virnucpro"
 COMMANDS = {
     "predict": "Classify reads and contigs on this host; needs no server.",
     "submit": "Submit a job to a running deployment.",
+    "import": "Submit a job that takes over work of an earlier tool.",
     "status": "Show one job.",
     "watch": "Follow one job until it ends.",
     "list": "List the jobs of a store.",
@@ -67,6 +68,7 @@ EARLIER_COMMANDS = {
 
 MODULES = {
     "list": "list_jobs",
+    "import": "import_work",
     "utils": "earlier_utils",
     "benchmark": "earlier_benchmark",
     "profile": "earlier_profile",

@@ -16,6 +16,7 @@ from virnucpro_tasks.cli.earlier_meaning import run_of
 from virnucpro_tasks.cli.earlier_models import chosen_bundle
 from virnucpro_tasks.cli.earlier_options import EarlierOptionsCommand, earlier_options
 from virnucpro_tasks.cli.finished import finished_before
+from virnucpro_tasks.cli.imported import earlier_work, import_option, importing_from, tell_imported
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
@@ -71,6 +72,7 @@ RESUME = "the same command with --resume goes on from the shards that are finish
     type=PathType(path_type=Path),
     help="Folder for the results; default: NAME_predictions, NAME being that of the input without its ending.",
 )
+@import_option
 @devices_option
 @click.option("-f", "--force", is_flag=True, help="Start over, and replace result files in --output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -93,6 +95,7 @@ def command(
     incomplete_ok: bool,
     keep_embeddings: bool,
     dry_run: bool,
+    old_folder: Path | None,
     output: Path | None,
     devices: str,
     force: bool,
@@ -131,6 +134,9 @@ def command(
         quiet=quiet,
     )
     settings = replace(settings, bundle=bundle_name)
+    if old_folder is None and asked.resumes:
+        old_folder = earlier_work(output, [*inputs, *more_inputs])
+    importing = importing_from(old_folder)
     precision = settings.precision or locate_bundle(settings.bundle).description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
@@ -177,11 +183,13 @@ def command(
                 allow_empty=allow_empty,
                 coverage=coverage,
                 outputs=outputs,
+                importing=importing,
             )
         if asked.resumes and not force and (code := finished_before(job, output, quiet=quiet)) is not None:
             return code
         job = start_over(job) if asked.starts_over else deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
+        tell_imported(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
         results: RunReport | None = None
         progress = run_here(settings, job, devices=devices, quiet=quiet, shows_progress=asked.shows_progress)

@@ -10,6 +10,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
+from virnucpro_tasks.cli.imported import import_option, importing_from, tell_imported
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -49,6 +50,7 @@ from virnucpro_tasks.reads.coverage import Coverage
 
 @click.command("submit")
 @job_options
+@import_option
 @deployment_options
 @click.option(
     "--priority",
@@ -80,6 +82,7 @@ def command(
     incomplete_ok: bool,
     keep_embeddings: bool,
     dry_run: bool,
+    old_folder: Path | None,
     priority: int,
     wait: bool,
     output: Path | None,
@@ -105,6 +108,7 @@ def command(
         require_free(output, force=force)
         check_place(output)
     locate_bundle(settings.bundle)
+    importing = importing_from(old_folder)
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     if output is not None:
         require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
@@ -138,12 +142,14 @@ def command(
             allow_empty=allow_empty,
             coverage=coverage,
             outputs=outputs,
+            importing=importing,
         )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:
         replace_submission(settings.store, job, name=job_name)
     job = submission.job
     warn_of_empty_inputs(job)
+    tell_imported(job)
     start(app, submission)
     if not waits:
         print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)

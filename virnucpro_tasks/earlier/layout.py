@@ -109,6 +109,12 @@ def is_earlier_work(folder: Path) -> bool:
     return True
 
 
+def original_folder(source: Path) -> Path | None:
+    """The folder of the input `source` if the original tool has worked on it there; None if not."""
+    stem = source.name.partition(".fa")[0]
+    return source.parent if (source.parent / f"{stem}_identified_nucleotide.fa").is_file() else None
+
+
 def read_note(file: Path) -> Any:
     """The content of a JSON file of an earlier tool; None if there is none, or it is damaged."""
     try:

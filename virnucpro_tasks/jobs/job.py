@@ -147,8 +147,9 @@ def create_job(
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
     The `importer` takes vectors over from an earlier tool. With `allow_empty` none of the inputs needs to hold a
-    record: the tables of such a job have only their header. Raises BundleError for a head that was changed, InputError for a file that cannot be read or whose beginning shows
-    that it is none of sequences, StoreError if the store cannot be written. On any error the folder is removed.
+    record: the tables of such a job have only their header. Raises BundleError for a head that was changed, InputError
+    for a file that cannot be read or whose beginning shows that it is none of sequences, StoreError if the store cannot
+    be written. On any error the folder is removed.
     """
     parts = {name: read_part(bundle, name) for name in (HEAD_FILES if bundle.description.has_head else ())}
     final = JobPaths.of(store, new_job_id())

@@ -1,0 +1,46 @@
+"""What a command takes over from the work of an earlier tool, and what it says of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.jobs.job import Importer, Job, JobParameters
+from virnucpro_tasks.models.bundle import Bundle
+
+import_option = click.option(
+    "--import",
+    "old_folder",
+    type=PathType(path_type=Path),
+    help="Folder of the original tool or the package: vectors there that can be proved are not computed again.",
+)
+
+
+def importing_from(folder: Path | None) -> Callable[[JobParameters, Bundle], Importer] | None:
+    """What `submit` needs to take vectors over from `folder`. Raises InputError."""
+    if folder is None:
+        return None
+    # Imported here: it loads pyarrow.
+    from virnucpro_tasks.earlier.importing import importing
+
+    return importing(folder)
+
+
+def earlier_work(output: Path, inputs: Sequence[Path]) -> Path | None:
+    """The folder in which an earlier tool has worked on `inputs`: `output`, or the one beside the first of them."""
+    from virnucpro_tasks.earlier.layout import is_earlier_work, original_folder
+
+    if is_earlier_work(output):
+        return output
+    return original_folder(inputs[0]) if inputs else None
+
+
+def tell_imported(job: Job, *, quiet: bool = False) -> None:
+    """Print what the job has taken over, and what not and why."""
+    if job.spec.imported is not None:
+        for line in job.spec.imported.lines():
+            say(line, quiet=quiet)
