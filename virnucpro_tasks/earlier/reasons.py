@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from virnucpro_tasks.jobs.imported import REPEATED
+
 
 class Reason(StrEnum):
     """Why a vector is discarded; its words follow a count in reports."""
@@ -18,7 +20,7 @@ class Reason(StrEnum):
     NOT_FINITE = "hold NaN or infinity"
     MAY_BE_RESUMED = "are of workers that were or may have been resumed, which attach vectors to wrong ids"
     CONTRADICTED = "differ from another vector of the same sequence in the folder"
-    REPEATED = "repeat one that was taken over"
+    REPEATED = REPEATED
 
 
 class UnusableError(Exception):

@@ -11,6 +11,9 @@ import msgspec
 from virnucpro_tasks.errors import counted
 from virnucpro_tasks.shards.kinds import KINDS
 
+REPEATED = "repeat one that was taken over"
+"""Why a vector is discarded of which a person need not be told."""
+
 
 class ImportedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file of the earlier tool, as far as it holds vectors of one kind.
@@ -78,5 +81,9 @@ class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for source in self.sources:
             for reason, number in source.discarded.items():
                 reasons[reason] = reasons.get(reason, 0) + number
-        found += [f"{counted(number, 'vector')} not used: they {reason}" for reason, number in sorted(reasons.items())]
+        found += [
+            f"{counted(number, 'vector')} not used: they {reason}"
+            for reason, number in sorted(reasons.items())
+            if reason != REPEATED
+        ]
         return found + [f"{source.file} is not used: {source.unusable}" for source in self.sources if source.unusable]
