@@ -91,7 +91,7 @@ def test_the_group_for_development_is_the_extra_of_that_name() -> None:
     groups, extras = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
     extra = {line for line in extras["dev"] if not line.startswith("virnucpro")}
     # What users read results with is an extra of its own.
-    extra |= {*extras["pandas"], *extras["biopython"]}
+    extra |= {*extras["hdf5"], *extras["pandas"], *extras["biopython"]}
     assert extra == {*groups["test"], *groups["lint"]} - {"pre-commit>=4"}
     assert groups["dev"] == [{"include-group": name} for name in ("lint", "test", "docs")]
 

@@ -72,6 +72,29 @@ def test_predict_takes_the_folder(
     assert job.spec.imported is not None and job.spec.imported.tool == "original"
 
 
+def test_resume_in_the_folder_of_an_earlier_run_takes_it_over(
+    virnucpro: Virnucpro, folder_of: FolderOf, earlier_run: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+
+    def run_here(settings: Settings, job: Job, **_: Any) -> None:
+        jobs.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict, "run_here", run_here)
+    folder = folder_of("v2").root
+    before = sorted(folder.rglob("*"))
+    virnucpro("predict", "-o", folder, "--resume", earlier_run.input)
+    virnucpro("predict", "-o", folder, "--resume", earlier_run.input)
+    first, second = jobs
+    assert first.spec.imported is not None and first.spec.imported.tool == "package 2.0"
+    assert first.job_id == second.job_id
+    # Without it the folder is only a place for results.
+    virnucpro("predict", "-o", folder, earlier_run.input)
+    assert jobs[-1].spec.imported is None
+    assert set(before) < set(folder.rglob("*"))
+
+
 def test_the_folder_of_a_run_is_that_of_its_results_or_of_its_input(folder_of: FolderOf, tmp_path: Path) -> None:
     package, original = folder_of("v2").root, folder_of("original").root
     source = original / "reads.fasta"
