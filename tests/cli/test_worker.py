@@ -39,9 +39,9 @@ def test_it_becomes_the_supervisor_with_the_same_settings(virnucpro: Virnucpro, 
 
 
 def test_optional_arguments_are_passed_on(virnucpro: Virnucpro, executed: list[Any], tmp_path) -> None:
-    virnucpro("worker", "--coordinators", 2, "--grace-seconds", 7.5, "--run-dir", tmp_path)
-    assert executed[1][-8:] == [
-        *("--devices", "auto", "--coordinators", "2"),
+    virnucpro("worker", "--coordinators", 2, "--no-small-lane", "--grace-seconds", 7.5, "--run-dir", tmp_path)
+    assert executed[1][-9:] == [
+        *("--devices", "auto", "--coordinators", "2", "--no-small-lane"),
         *("--grace-seconds", "7.5", "--run-dir", str(tmp_path)),
     ]
 

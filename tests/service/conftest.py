@@ -53,7 +53,7 @@ def settings_of(request: pytest.FixtureRequest) -> dict[str, str]:
 def serving(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One CPU worker and the coordinators, at work all the time: their start takes longer than most jobs of tests."""
     with EmbeddedBroker(server=server) as broker, Deployment(tmp_path_factory.mktemp("serving"), broker.url) as started:
-        started.start_workers("cpu")
+        started.start_workers("cpu", small_lane=True)
         yield started
 
 

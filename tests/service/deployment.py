@@ -156,12 +156,18 @@ class Deployment:
         """Run `virnucpro ... --json` and parse what it prints."""
         return json.loads(self.run(*arguments, "--json", expect=expect))
 
-    def start_workers(self, devices: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready."""
+    def start_workers(
+        self, devices: str, *options: str, small_lane: bool = False, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready.
+
+        One coordinator serves all jobs, small ones too, unless `small_lane` asks for the second one of a real host.
+        """
         variables = self.environment | environment
+        lane = () if small_lane else ("--no-small-lane",)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*command(variables), "worker", "--devices", devices, *options],
+                [*command(variables), "worker", "--devices", devices, *lane, *options],
                 env=variables,
                 stdout=log,
                 stderr=log,

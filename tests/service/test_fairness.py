@@ -74,7 +74,7 @@ def test_two_users_share_a_worker_evenly_and_a_late_one_serves_both(deployment: 
     for job in jobs:
         wait_until(lambda job=job: deployment.json("status", job, "--no-workers")["shards_total"])
     # A worker that was not there when their queues were announced
-    deployment.start_workers("cpu")
+    deployment.start_workers("cpu", "--coordinators", "0")
     wait_until(lambda: sum(embedded(deployment, job) for job in jobs) > 60)
     counts = [embedded(deployment, job) for job in jobs]
     for job in jobs:

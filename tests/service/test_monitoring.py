@@ -78,7 +78,7 @@ def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deploym
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     assert deployment.json("status", job_id)["workers"] == []
     assert "no worker takes the job, neither a coordinator nor one with bundle" in deployment.run("status", job_id)
-    deployment.start_workers("cpu")
+    deployment.start_workers("cpu", small_lane=True)
     deployment.run("watch", job_id)
     wait_until(lambda: len(worker_names(deployment)) == 3)
     assert all(finding["ok"] for finding in deployment.json("doctor"))

@@ -38,7 +38,7 @@ def test_one_worker_four_workers_and_one_shot_give_the_same_bytes(
     deployment.start_workers("cpu")
     deployment.run("submit", str(SAMPLE), "--output", str(tmp_path / "one"))
     # When a second supervisor joins with three more devices
-    deployment.start_workers("cpu,cpu,cpu")
+    deployment.start_workers("cpu,cpu,cpu", "--coordinators", "0")
     deployment.run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "many"))
     # Then the results are those of a run in one shot, and every record has its row in input order
     assert comparable(tmp_path / "one") == comparable(tmp_path / "many") == comparable(one_shot)

@@ -38,6 +38,12 @@ WORKER_MODULE = "virnucpro_workers"
     show_default=True,
     help="Processes that split and finish jobs on this host.",
 )
+@click.option(
+    "--small-lane/--no-small-lane",
+    default=True,
+    show_default=True,
+    help="With coordinators, one more process that serves small inputs only.",
+)
 @click.option("--name", help="Host part of the worker names, unique in one Redis; default: the name of this host.")
 @click.option(
     "--grace-seconds",
@@ -55,6 +61,7 @@ def command(
     *,
     devices: str,
     coordinators: int,
+    small_lane: bool,
     name: str | None,
     grace_seconds: float | None,
     run_dir: Path | None,
@@ -75,6 +82,7 @@ def command(
     # exec: the supervisor must be the process that the caller started and sends signals to.
     program, *arguments = isolated_command(
         *(WORKER_MODULE, "--devices", devices, "--coordinators", str(coordinators)),
+        *(() if small_lane else ("--no-small-lane",)),
         *(("--name", name) if name else ()),
         *(("--grace-seconds", str(grace_seconds)) if grace_seconds else ()),
         *(("--run-dir", str(run_dir)) if run_dir else ()),
