@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     config: Path | str
     samples: Path | str
     expected_length: int
+    allow_mismatch: bool
     min_length: int
     coverage: str
     precision: str

@@ -86,8 +86,11 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Run], object]]] = {
     "--model-type": (("--model-type", "500"), lambda run: run.settings.bundle == "demo"),
     "-p": (("-p", "{bundle}"), lambda run: run.settings.bundle == str(BUNDLE)),
     "--model-path": (("-m", "custom", "--model-path", "{bundle}"), lambda run: run.settings.bundle == str(BUNDLE)),
-    "-e": (("-e", "300"), lambda run: run.job.spec.parameters.chunk_length == 300),
-    "--expected-length": (("--expected-length", "300"), lambda run: run.job.spec.parameters.chunk_length == 300),
+    "-e": (("-e", "300", "--allow-mismatch"), lambda run: run.job.spec.parameters.chunk_length == 300),
+    "--expected-length": (
+        ("--expected-length", "300", "--allow-mismatch"),
+        lambda run: run.job.spec.parameters.chunk_length == 300,
+    ),
     "-d": (("-d", "cpu"), lambda run: run.devices == "cpu"),
     "--device": (("--device", "cuda:1"), lambda run: run.devices == "cuda:1"),
     "-d N": (("-d", "1"), lambda run: run.devices == "1"),
@@ -211,7 +214,7 @@ def test_force_starts_over_unless_it_is_to_resume(run_predict: Runs) -> None:
 
 
 def test_work_of_another_command_stays_when_one_starts_over(run_predict: Runs) -> None:
-    other = run_predict("-o", "out", "-e", "300", "--quiet", code=ExitCode.JOB_FAILED, expect=5).job
+    other = run_predict("-o", "out", "-e", "300", "--allow-mismatch", "--quiet", code=ExitCode.JOB_FAILED, expect=5).job
     run_predict("-o", "out", "--quiet", "--force")
     assert open_job(other.paths.store, other.job_id).job_id == other.job_id
 
@@ -225,7 +228,7 @@ def test_a_finished_run_is_left_alone_and_named(virnucpro: Virnucpro, finished: 
     flags = ("--keep-embeddings",)
     same = virnucpro("predict", SAMPLE, "-o", out, "--resume", *flags)
     assert (same.code, same.err[-1]) == (ExitCode.OK, f"nothing is left to do: results are in {out}"), same
-    for arguments in ((SAMPLE, "-e", "300"), (OTHERS,)):
+    for arguments in ((SAMPLE, "-e", "300", "--allow-mismatch"), (OTHERS,)):
         other = virnucpro("predict", *arguments, "-o", out, "--resume", *flags)
         assert other.code == ExitCode.USAGE and "holds results of other input" in other.err[-1]
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from virnucpro_tasks.cli.messages import bundle_line, print_json, say, warn_of_chunk_length
+from virnucpro_tasks.cli.messages import bundle_line, print_json, require_chunk_length, say
+from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.models.locate import demo_bundle
 
 
@@ -28,5 +29,13 @@ def test_the_line_about_a_bundle_names_its_models() -> None:
 def test_a_warning_for_chunks_of_another_length(
     chunk_length: int | None, quiet: bool, warned: bool, capsys: pytest.CaptureFixture
 ) -> None:
-    warn_of_chunk_length(chunk_length, demo_bundle(), quiet=quiet)
+    require_chunk_length(chunk_length, demo_bundle(), allow_mismatch=True, quiet=quiet)
     assert bool(capsys.readouterr().err) == warned
+
+
+@pytest.mark.parametrize("chunk_length", [300, 501])
+def test_chunks_of_another_length_are_refused(chunk_length: int) -> None:
+    with pytest.raises(SettingsError, match=f"chunks of {chunk_length} bases, but the head was trained on 500"):
+        require_chunk_length(chunk_length, demo_bundle(), allow_mismatch=False)
+    require_chunk_length(None, demo_bundle(), allow_mismatch=False)
+    require_chunk_length(500, demo_bundle(), allow_mismatch=False)

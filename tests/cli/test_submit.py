@@ -99,8 +99,14 @@ def test_a_folder_with_results_is_refused_before_anything_is_submitted(
     assert job_ids(settings.store) == []
 
 
-def test_chunks_of_another_length_than_the_head_was_trained_on_give_a_warning(virnucpro: Virnucpro) -> None:
-    ended = virnucpro("submit", SAMPLE, "-e", 300)
+def test_chunks_of_another_length_than_the_head_was_trained_on_are_computed_if_asked_for(
+    virnucpro: Virnucpro, settings: Settings
+) -> None:
+    for command in (["submit", SAMPLE, "-e", 300], ["submit", SAMPLE, "-e", 300, "--dry-run"]):
+        refused = virnucpro(*command)
+        assert refused.code == ExitCode.USAGE and "or --allow-mismatch" in refused.err[-1]
+    assert job_ids(settings.store) == []
+    ended = virnucpro("submit", SAMPLE, "-e", 300, "--allow-mismatch")
     assert ended.err == ["warning: chunks of 300 bases, but the head was trained on 500"]
 
 

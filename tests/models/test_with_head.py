@@ -15,7 +15,7 @@ from virnucpro_tasks.cli.earlier_models import chosen_bundle
 from virnucpro_tasks.errors import BundleError, SettingsError
 from virnucpro_tasks.models.bundle import ENCODER_FILES
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle
-from virnucpro_tasks.models.with_head import bundle_with_head, trained_length
+from virnucpro_tasks.models.with_head import bundle_with_head
 from virnucpro_tasks.settings import Settings
 
 
@@ -75,14 +75,6 @@ def test_what_is_no_fitting_classifier_is_refused(kind: str, head: Path, tmp_pat
     assert not list((tmp_path / "bundles").rglob("bundle.json"))
 
 
-@pytest.mark.parametrize(
-    ("name", "length"),
-    [("500_model.pth", 500), ("300_model.v2.pth", 300), ("model.pth", None), ("my_500_model.pth", None)],
-)
-def test_a_name_tells_the_chunk_length(name: str, length: int | None) -> None:
-    assert trained_length(Path(name)) == length
-
-
 def chosen(
     settings: Settings, *, given: str | None = None, kind: str | None = None, path: Path | None = None
 ) -> str | None:
@@ -109,7 +101,7 @@ def test_a_classifier_is_used_with_the_models_that_are_set(
     for settings, given in ((Settings(bundle="demo"), None), (Settings(), "demo")):
         made = chosen(settings, given=given, kind="custom", path=head)
         assert made is not None and Path(made).parent == tmp_path / "virnucpro" / "bundles"
-    with pytest.raises(SettingsError, match="by its name"):
+    with pytest.raises(BundleError, match="by its name"):
         chosen(Settings(bundle="demo"), kind="300", path=head)
     with pytest.raises(SettingsError, match="no model bundle is set"):
         chosen(Settings(), path=head)

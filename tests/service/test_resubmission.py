@@ -9,7 +9,7 @@ from service.deployment import SAMPLE, Deployment, attempts_begun, comparable, w
 
 pytestmark = pytest.mark.service
 
-MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "100")
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "100", "--allow-mismatch")
 """90 shards: enough to be cancelled half way."""
 
 

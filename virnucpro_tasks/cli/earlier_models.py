@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.errors import BackendError, BundleError, SettingsError, install_hint
+from virnucpro_tasks.errors import BackendError, SettingsError, install_hint
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.settings import Settings
@@ -41,7 +41,7 @@ def chosen_bundle(
     if model_path is not None:
         # The bundles of both lengths have the same models; only their heads differ.
         encoders = given or settings.bundle or settings.bundle_500 or settings.bundle_300
-        return _with_head(locate_bundle(encoders), model_path, model_type, chunk_length, quiet=quiet)
+        return _with_head(settings, locate_bundle(encoders), model_path, model_type, chunk_length, quiet=quiet)
     if given is not None:
         return _checked(given, model_type)
     found = _by_type(settings, model_type)
@@ -78,25 +78,27 @@ def _checked(name: str, model_type: str | None) -> str:
     return name
 
 
-def _with_head(encoders: Bundle, head: Path, model_type: str | None, chunk_length: int | None, *, quiet: bool) -> str:
+def _with_head(
+    settings: Settings,
+    encoders: Bundle,
+    head: Path,
+    model_type: str | None,
+    chunk_length: int | None,
+    *,
+    quiet: bool,
+) -> str:
+    """The folder of a bundle with the classifier `head`; its name or digest counts more than what the user says."""
     try:
         # Imported here: it loads torch.
-        from virnucpro_tasks.models.with_head import bundle_with_head, trained_length
+        from virnucpro_tasks.models.head_length import head_length, heads_known_here
+        from virnucpro_tasks.models.with_head import bundle_with_head
     except ImportError as error:
         raise BackendError(f"--model-path needs {error.name}", hint=install_hint("worker")) from None
-    by_name, by_type = trained_length(head), int(model_type) if model_type in PUBLISHED_LENGTHS else None
-    if by_name is not None and by_type is not None and by_name != by_type:
-        raise SettingsError(
-            f"by its name {head} was trained on chunks of {by_name} bases, and --model-type is {model_type}",
-            hint="leave --model-type away, or use 'custom'",
-        )
-    length = by_name or by_type or chunk_length
-    if length is None:
-        raise BundleError(
-            "how long were the chunks that it was trained on?",
-            path=head,
-            hint="give --expected-length, 300 or 500 as published",
-        )
-    bundle = bundle_with_head(encoders, head, chunk_length=length)
+    by_type = int(model_type) if model_type in PUBLISHED_LENGTHS else None
+    known = heads_known_here(downloads=settings.downloads)
+    trained = head_length(head, by_type or chunk_length, known, flag="--model-type" if by_type else "--expected-length")
+    if trained.warning:
+        say(f"warning: {trained.warning}", quiet=quiet)
+    bundle = bundle_with_head(encoders, head, chunk_length=trained.chunk_length)
     say(f"the classifier {head} is used with the models of {encoders.path}: bundle {bundle.path}", quiet=quiet)
     return str(bundle.path)

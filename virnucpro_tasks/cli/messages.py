@@ -13,7 +13,7 @@ import click
 
 from virnucpro_tasks.cli.log_file import has_log, log
 from virnucpro_tasks.cli.terminal_text import fitted
-from virnucpro_tasks.errors import ExitCode, printable
+from virnucpro_tasks.errors import ExitCode, SettingsError, printable
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 
 if TYPE_CHECKING:
@@ -136,8 +136,16 @@ def bundle_line(bundle: Bundle) -> str:
     return f"{description.label}: {description.nucleotide_model} + {description.protein_model}, {description.head}"
 
 
-def warn_of_chunk_length(chunk_length: int | None, bundle: Bundle, *, quiet: bool = False) -> None:
-    """Warn if the chunks are not as long as those that the head was trained on; the original allows it too."""
+def require_chunk_length(
+    chunk_length: int | None, bundle: Bundle, *, allow_mismatch: bool, quiet: bool = False
+) -> None:
+    """Raise SettingsError for chunks of another length than the head was trained on, or warn if that is allowed."""
     trained = bundle.description.chunk_length
-    if bundle.description.has_head and chunk_length not in (None, trained):
-        say(f"warning: chunks of {chunk_length} bases, but the head was trained on {trained}", quiet=quiet)
+    if not bundle.description.has_head or chunk_length in (None, trained):
+        return
+    if not allow_mismatch:
+        raise SettingsError(
+            f"chunks of {chunk_length} bases, but the head was trained on {trained}: its scores would mean little",
+            hint=f"leave --expected-length out, give a bundle for {chunk_length}, or --allow-mismatch",
+        )
+    say(f"warning: chunks of {chunk_length} bases, but the head was trained on {trained}", quiet=quiet)

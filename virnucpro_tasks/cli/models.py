@@ -10,7 +10,7 @@ import click
 from virnucpro_tasks.cli import pull
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.messages import print_json, say
-from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option
+from virnucpro_tasks.cli.options import PathType, WholeHelpGroup, json_option, settings_of
 from virnucpro_tasks.errors import BackendError, install_hint, printable
 from virnucpro_tasks.models.bundle import PRECISIONS, Bundle, read_bundle
 from virnucpro_tasks.models.locate import DEMONSTRATION, bundles_in, copy_demo_bundle, demo_bundle, locate_bundle
@@ -43,8 +43,9 @@ command.add_command(pull.command)
 @click.option(
     "--chunk-length",
     type=click.IntRange(min=6),
-    help="Bases of the chunks that the head was trained on; needed unless its card or bundle says.",
+    help="Bases of the chunks that the head was trained on; needed unless its card, bundle, name or digest says.",
 )
+@click.option("--manifest", "manifest_file", type=_FOLDER, help="Manifest with digests of heads (docs/models.md).")
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
 @click.option(
     "--precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True, help="Precision of the jobs."
@@ -64,16 +65,36 @@ command.add_command(pull.command)
     help="Licence of dnabert-s, esm2 or head; may be given again.",
 )
 @json_option
-def convert(*, output: Path, name: str | None, licences: tuple[str, ...], as_json: bool, **files: Any) -> None:
+@click.pass_context
+def convert(
+    context: click.Context,
+    /,
+    *,
+    output: Path,
+    name: str | None,
+    licences: tuple[str, ...],
+    manifest_file: Path | None,
+    as_json: bool,
+    **files: Any,
+) -> None:
     """Make the bundle folder OUTPUT from published files, or from parts of other bundles."""
     stated = dict(_part_and_text(licence) for licence in licences)
     with saying_how_to_go_on("nothing is left of the new bundle; repeat the command"):
         try:
             # Imported here: the other commands run in a client, which has no torch.
             from virnucpro_tasks.models.convert import convert_bundle
+            from virnucpro_tasks.models.head_length import heads_known_here
         except ImportError as error:
             raise _needs_worker(error) from None
-        made = convert_bundle(name=name or printable(output.absolute().name), output=output, licences=stated, **files)
+        known = heads_known_here(manifest_file, downloads=settings_of(context).downloads)
+        made = convert_bundle(
+            name=name or printable(output.absolute().name),
+            output=output,
+            licences=stated,
+            known=known,
+            warn=lambda text: say(f"warning: {text}"),
+            **files,
+        )
     _show(made, as_json=as_json)
 
 

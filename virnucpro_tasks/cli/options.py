@@ -186,6 +186,11 @@ job_options = stacked(
         type=click.IntRange(min=6),
         help="Chunk length in bases; default: what the head was trained on.",
     ),
+    click.option(
+        "--allow-mismatch",
+        is_flag=True,
+        help="Compute with another chunk length than the head was trained on; a warning stays with the results.",
+    ),
     click.option("--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"),
     click.option(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the models; default: that of the bundle."

@@ -24,9 +24,9 @@ from virnucpro_tasks.cli.messages import (
     bundle_line,
     hashing_note,
     print_json,
+    require_chunk_length,
     say,
     say_if_terminal_is_read,
-    warn_of_chunk_length,
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.one_shot import run_here
@@ -88,6 +88,7 @@ def command(
     *,
     sheet: Path | None,
     chunk_length: int | None,
+    allow_mismatch: bool,
     min_length: int | None,
     coverage: Coverage,
     strict: bool,
@@ -137,14 +138,16 @@ def command(
     if old_folder is None and asked.resumes:
         old_folder = earlier_work(output, [*inputs, *more_inputs])
     importing = importing_from(old_folder)
-    precision = settings.precision or locate_bundle(settings.bundle).description.precision
+    located = locate_bundle(settings.bundle)
+    require_chunk_length(chunk_length, located, allow_mismatch=allow_mismatch, quiet=quiet)
+    precision = settings.precision or located.description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
         check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
     if dry_run:
         tell_cost(
             sources,
-            locate_bundle(settings.bundle),
+            located,
             chunk_length=chunk_length,
             min_length=min_length,
             strict=strict,
@@ -159,7 +162,6 @@ def command(
     load_head(bundle)
     require_coverage(bundle, coverage)
     say(bundle_line(bundle), quiet=quiet)
-    warn_of_chunk_length(chunk_length, bundle, quiet=quiet)
     make_folder(output)
     with (
         saying_how_to_go_on(RESUME if asked.starts_over else GO_ON),

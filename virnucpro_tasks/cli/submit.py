@@ -16,9 +16,9 @@ from virnucpro_tasks.cli.messages import (
     accepted,
     hashing_note,
     print_json,
+    require_chunk_length,
     say,
     say_if_terminal_is_read,
-    warn_of_chunk_length,
     warn_of_empty_inputs,
 )
 from virnucpro_tasks.cli.options import (
@@ -75,6 +75,7 @@ def command(
     *,
     sheet: Path | None,
     chunk_length: int | None,
+    allow_mismatch: bool,
     min_length: int | None,
     coverage: Coverage,
     strict: bool,
@@ -107,7 +108,8 @@ def command(
     if output is not None:
         require_free(output, force=force)
         check_place(output)
-    locate_bundle(settings.bundle)
+    located = locate_bundle(settings.bundle)
+    require_chunk_length(chunk_length, located, allow_mismatch=allow_mismatch)
     importing = importing_from(old_folder)
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     if output is not None:
@@ -117,7 +119,7 @@ def command(
     if dry_run:
         tell_cost(
             sources,
-            locate_bundle(settings.bundle),
+            located,
             chunk_length=chunk_length,
             min_length=min_length,
             strict=strict,
@@ -128,7 +130,7 @@ def command(
         return ExitCode.OK
     app = app_of(settings)
     check_redis(app)
-    warn_of_chunk_length(chunk_length, find_bundle(settings.bundle, announce=hashing_note()))
+    find_bundle(settings.bundle, announce=hashing_note())
     say_if_terminal_is_read([*inputs, *more_inputs])
     with offering_empty_tables():
         job = submit(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import torch
@@ -32,6 +32,7 @@ from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2
 from virnucpro_tasks.models.card import Card, check_chunk_length, check_weights, encoder_weights, read_card, what_fits
 from virnucpro_tasks.models.configs import fitted_record_score
 from virnucpro_tasks.models.folder import new_folder
+from virnucpro_tasks.models.head_length import HeadLength, KnownHeads, head_length
 from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
@@ -57,7 +58,6 @@ _AGAIN = "copy or convert the bundle again"
 CHUNK_LENGTH = 500
 """Bases; the default of 'virnucpro train' for a bundle without a head."""
 TOKENIZER_FILE = "tokenizer.json"
-_TRAINED_LENGTH = re.compile(r"(\d+)_model\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ def convert_bundle(
     dtype: str = "fp32",
     tokenizer: Path | None = None,
     licences: Mapping[str, str] | None = None,
+    known: KnownHeads = MappingProxyType({}),
+    warn: Callable[[str], object] = lambda text: None,
 ) -> Bundle:
     """Write a new bundle folder `output` from published weight files, complete or not at all.
 
@@ -88,8 +90,8 @@ def convert_bundle(
     - `tokenizer` is by default the tokenizer.json beside the DNABERT-S weights.
     - `head` is a file or a bundle. If its card names other encoders than these, it is refused. Without a head the new
       bundle holds encoders for 'virnucpro train'.
-    - `chunk_length` (bases) is the length that the head was trained on; required for a head without a card that
-      is of no bundle.
+    - `chunk_length` (bases) is the length that the head was trained on; required if neither a card, a bundle, its name
+      nor one of the `known` digests tells it. Then `warn` is told so.
     - `precision` (fp32, fp16, bf16) is the one of jobs that name none; `dtype` (fp32, fp16) is the number type in which
       the language models are stored. Rotary frequencies and the head are always stored in fp32.
 
@@ -99,10 +101,13 @@ def convert_bundle(
     dnabert, esm2 = _part(dnabert, "dnabert-s"), _part(esm2, "esm2")
     head = None if head is None else _part(head, "head")
     card_file, card = _card_beside(head)
-    chunk_length = _chunk_length(chunk_length, head, card)
+    trained = _chunk_length(chunk_length, head, card, known)
+    chunk_length = trained.chunk_length
     _check_options(name, precision, dtype, chunk_length, head, licences or {})
     if card is not None:
         check_chunk_length(card_file, card, chunk_length)
+    if trained.warning:
+        warn(trained.warning)
     dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
     # The small files first: a wrong head or tokenizer is reported before gigabytes are read.
     fitted = None if head is None else _Fitted(head, *canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES)))
@@ -174,20 +179,21 @@ def _card_beside(head: Path | None) -> tuple[Path, Card | None]:
     return file, read_card(file) if head is not None and file.is_file() else None
 
 
-def _chunk_length(stated: int | None, head: Path | None, card: Card | None) -> int:
-    if stated is not None:
-        return stated
+def _chunk_length(stated: int | None, head: Path | None, card: Card | None, known: KnownHeads) -> HeadLength:
+    """The chunk length of a new bundle. What the card of a head says is compared with what is stated by the caller."""
+    if head is None:
+        return HeadLength(CHUNK_LENGTH if stated is None else stated)
     if card is not None:
-        return card.head.chunk_length
-    if head is not None and (bundle := _bundle_of(head)) is not None:
-        return bundle.chunk_length
-    if head is not None:
+        return HeadLength(card.head.chunk_length if stated is None else stated)
+    if (bundle := _bundle_of(head)) is None:
+        return head_length(head, stated, known)
+    if stated not in (None, bundle.chunk_length):
         raise BundleError(
-            "how long were the chunks that it was trained on?",
+            f"by its bundle this head was trained on chunks of {bundle.chunk_length} bases, not {stated}",
             path=head,
-            hint="give --chunk-length, 300 or 500 as published",
+            hint=f"give chunk length {bundle.chunk_length}, or leave it out",
         )
-    return CHUNK_LENGTH
+    return HeadLength(bundle.chunk_length)
 
 
 def _write_card(folder: Path, source: Path) -> None:
@@ -215,13 +221,6 @@ def _check_options(
             raise BundleError(f"{text!r} is not printable text", hint="it would stand beside every result")
     if unknown := sorted(set(licences) - set(LICENCE_PARTS)):
         raise BundleError(f"licence of {unknown[0]!r}: the parts are {', '.join(LICENCE_PARTS)}")
-    trained = _TRAINED_LENGTH.match(head.name) if head is not None else None
-    if trained and int(trained[1]) != chunk_length:
-        raise BundleError(
-            f"by its name this head was trained on chunks of {trained[1]} bases, not {chunk_length}",
-            path=head,
-            hint=f"give chunk length {trained[1]}, or rename the file if its name is wrong",
-        )
 
 
 def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: Card | None) -> None:

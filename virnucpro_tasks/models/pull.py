@@ -169,7 +169,7 @@ def _existing(model: str, file: PublishedFile, final: Path, wishes: Wishes, audi
         raise OutputError(f"{final} cannot be read: {cause_of(error).words}", hint="check it, or --output") from None
     sha256 = hashed[1] if hashed is not None else "it was changed meanwhile"
     if file.sha256 is None:
-        right = _is_plausible(final) and _noted_digests(final.parent).get(file.name, sha256) == sha256
+        right = _is_plausible(final) and noted_digests(final.parent).get(file.name, sha256) == sha256
         right = right and file.bytes in (None, size)
     else:
         right = sha256 == file.sha256
@@ -258,7 +258,7 @@ def _is_plausible(path: Path) -> bool:
     return False
 
 
-def _noted_digests(folder: Path) -> dict[str, str]:
+def noted_digests(folder: Path) -> dict[str, str]:
     """Digests by file name, as the file of sums in `folder` has them."""
     try:
         lines = (folder / SUMS_FILE).read_text(errors="replace").splitlines()
@@ -269,7 +269,7 @@ def _noted_digests(folder: Path) -> dict[str, str]:
 
 def _note_digest(pulled: Pulled) -> None:
     folder = pulled.path.parent
-    before = _noted_digests(folder)
+    before = noted_digests(folder)
     sums = before | {pulled.path.name: pulled.sha256}
     if sums == before:
         return

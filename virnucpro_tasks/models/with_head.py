@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path
 
 import msgspec
@@ -22,14 +21,7 @@ from virnucpro_tasks.models.weights import read_weights
 from virnucpro_tasks.system.file_operations import link_or_copy, make_folder, utf8_path
 from virnucpro_tasks.system.files import file_sha256, write_json
 
-_TRAINED_LENGTH = re.compile(r"(\d+)_model\b")
 _KEY_LETTERS = 16
-
-
-def trained_length(head: Path) -> int | None:
-    """The chunk length in bases that the name of a classifier file tells, as 500_model.pth does."""
-    found = _TRAINED_LENGTH.match(head.name)
-    return int(found[1]) if found else None
 
 
 def bundle_with_head(encoders: Bundle, head: Path, *, chunk_length: int, folder: Path | None = None) -> Bundle:
