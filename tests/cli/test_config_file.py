@@ -34,6 +34,7 @@ VALUES = {
     "timeout": "90s",
     "name": "my-job",
     "model_path": str(SAMPLE),
+    "import": str(SAMPLE.parent),
     "gpus": "2,3",
     "merge_threads": 2,
     "batch_size": 5,
@@ -75,7 +76,7 @@ def test_a_file_says_what_flags_say(name: str, tmp_path: Path) -> None:
                 flags += [f"--{key.replace('_', '-')}", str(each)]
         else:
             choices = getattr(option.type, "choices", ())
-            table[key] = choices[-1] if choices else pytest.fail(f"a value of --{key} is to be among VALUES")
+            table[key] = choices[-1] if choices else pytest.fail(f"give a value of --{key} in VALUES")
             flags += [f"--{key.replace('_', '-')}", str(table[key])]
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({name: table}))
