@@ -37,6 +37,7 @@ COMMANDS = {
     "predict": "Classify reads and contigs on this host; needs no server.",
     "submit": "Submit a job to a running deployment.",
     "import": "Submit a job that takes over work of an earlier tool.",
+    "rescore": "Score and tabulate again, without computing vectors.",
     "status": "Show one job.",
     "watch": "Follow one job until it ends.",
     "list": "List the jobs of a store.",
@@ -80,6 +81,7 @@ HOW_TO_GO_ON = {
     "evaluate": "the same command goes on from the vectors in its --work folder",
     "results": "repeat the command: the results stay in the store",
     "extract": "nothing is left behind: repeat the command",
+    "rescore": "nothing is left behind: repeat the command",
     "chaos": "nothing is kept: the same command injects the same faults again",
     "bench": "nothing is kept: repeat the command",
 }

@@ -162,6 +162,17 @@ def cutoff_options(*length_flags: str) -> Callable[[F], F]:
     )
 
 
+table_options = stacked(
+    click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
+    click.option("--no-report", is_flag=True, help="Write no report.html."),
+    cutoff_options("--min-virus-length"),
+    click.option(
+        "--prior",
+        type=NumberRange(0, 1, min_open=True, max_open=True),
+        help="Share of viruses among the records, for false-discovery rates; default: estimated from the scores.",
+    ),
+)
+
 job_options = stacked(
     click.argument("inputs", nargs=-1, type=PathType(path_type=Path, allow_dash=True), required=False),
     click.option(
@@ -207,19 +218,12 @@ job_options = stacked(
     ),
     click.option("--shard-tokens", type=click.IntRange(min=1), help="ESM-2 tokens in one shard."),
     click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute and write nothing."),
-    click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
-    click.option("--no-report", is_flag=True, help="Write no report.html."),
-    cutoff_options("--min-virus-length"),
-    click.option(
-        "--prior",
-        type=NumberRange(0, 1, min_open=True, max_open=True),
-        help="Share of viruses among the records, for false-discovery rates; default: estimated from the scores.",
-    ),
+    table_options,
 )
 
 
 def outputs_of(flags: dict[str, Any]) -> OutputOptions:
-    """The output options, which are taken out of the `flags` of `job_options`. Raises SettingsError."""
+    """The output options, which are taken out of the `flags` of `table_options`. Raises SettingsError."""
     return output_options(
         prefix=flags.pop("prefix") or "",
         report=not flags.pop("no_report"),

@@ -16,6 +16,7 @@ from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobE
 from virnucpro_tasks.jobs.check_inputs import mark_empty
 from virnucpro_tasks.jobs.imported import ImportedWork
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
+from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
@@ -71,7 +72,8 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of job.json, which is never changed.
 
-    `owner` is the user in whose name the job was submitted, `imported` what it has taken over from an earlier tool.
+    `owner` is the user in whose name the job was submitted, `imported` what it has taken over from an earlier tool,
+    `rescored` what it scores again.
     """
 
     job_id: str
@@ -82,6 +84,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     owner: str = ""
     imported: ImportedWork | None = None
+    rescored: RescoredWork | None = None
 
     @property
     def input_bytes(self) -> int:
@@ -143,6 +146,7 @@ def create_job(
     owner: str,
     allow_empty: bool = False,
     importer: Importer | None = None,
+    rescored: RescoredWork | None = None,
 ) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
@@ -171,6 +175,7 @@ def create_job(
             version=version("virnucpro-tasks"),
             owner=owner,
             imported=imported,
+            rescored=rescored,
         )
         make_folder(paths.bundle / "head")
         write_json(paths.bundle / DESCRIPTION_FILE, msgspec.structs.asdict(bundle.description))

@@ -14,6 +14,7 @@ from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Importer, Job, JobParameters, create_job
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
+from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.reads.coverage import Coverage
@@ -36,13 +37,14 @@ def submit(
     coverage: Coverage = Coverage.FRAMES,
     outputs: OutputOptions = ALL_FILES,
     importing: Callable[[JobParameters, Bundle], Importer] | None = None,
+    rescored: RescoredWork | None = None,
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
     Inputs of a sample sheet come as `read_sample_sheet` gives them, all others as paths.
 
-    `importing` gives what takes vectors over from an earlier tool. With `scored` false the bundle needs no head.
-    Raises BundleError, InputError, SettingsError or StoreError.
+    `importing` gives what takes vectors over from an earlier tool, `rescored` says what is scored again. With `scored`
+    false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
     sources = named_inputs(inputs)
     require_inputs([source.path for source in sources])
@@ -75,6 +77,7 @@ def submit(
         bundle,
         owner=settings.owner or login_name(),
         allow_empty=allow_empty,
+        rescored=rescored,
         importer=None if importing is None else importing(parameters, bundle),
     )
 

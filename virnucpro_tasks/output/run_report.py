@@ -72,7 +72,8 @@ def run_report(
         "warnings": warnings(spec, description, record_score, plan, counts, samples=samples)
         + unmet_rates(spec, false_discoveries)
         + left_out(spec, digests)
-        + imported_warnings(spec, engine),
+        + imported_warnings(spec, engine)
+        + ([] if spec.rescored is None else list(spec.rescored.warnings)),
         "problems": counts.problems,
         "inputs": [
             _input_report(entry, skipped=plan.facts(ordinal).skipped) for ordinal, entry in enumerate(spec.inputs)
@@ -110,6 +111,7 @@ def run_report(
             else {}
         ),
         **({} if spec.imported is None else {"imported": spec.imported.report()}),
+        **({} if spec.rescored is None else {"rescored": msgspec.to_builtins(spec.rescored)}),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
         "sha256": digests,
