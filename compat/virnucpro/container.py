@@ -10,11 +10,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from virnucpro.forward import parsed, virnucpro
+from virnucpro.forward import SWITCH, parsed, virnucpro
 
 TABLES = {"chunks": "prediction_results_highestscore.csv", "frames": "prediction_results.txt"}
 RESULTS = ".virnucpro"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--expected-length": {"type": int, "help": "length of chunks, in bases; 300 and 500 choose the model"},
+    "--no-gpu": SWITCH | {"help": "compute on the processor"},
+    "--gpus": {"help": "GPUs, such as 0,1"},
+    "--table": {"choices": list(TABLES), "default": "chunks", "help": "rows of the table (chunks)"},
+    "--force": SWITCH | {"help": "replace the table"},
+}
 FAILED = 1
 _PUBLISHED = (300, 500)
 
@@ -36,12 +44,7 @@ def call_of(arguments: Sequence[str]) -> Call:
     )
     parser.add_argument("input", type=Path, help="BAM, FASTA or FASTQ file")
     parser.add_argument("output", type=Path, help="table to write")
-    parser.add_argument("--expected-length", type=int, help="length of chunks, in bases; 300 and 500 choose the model")
-    parser.add_argument("--no-gpu", action="store_true", help="compute on the processor")
-    parser.add_argument("--gpus", help="GPUs, such as 0,1")
-    parser.add_argument("--table", choices=TABLES, default="chunks", help="rows of the table (chunks)")
-    parser.add_argument("--force", "-f", action="store_true", help="replace the table")
-    asked, more = parsed(parser, arguments)
+    asked, more = parsed(parser, arguments, OPTIONS)
     results = asked.output.parent / f"{asked.output.name}{RESULTS}"
     flags = ["--dialect", "broad", "--allow-empty", "--incomplete-ok", "--output", str(results)]
     if asked.expected_length is not None:
@@ -53,9 +56,10 @@ def call_of(arguments: Sequence[str]) -> Call:
         flags += ["--device", "cpu"]
     elif asked.gpus is not None:
         flags += ["--gpus", asked.gpus]
-    flags.append("--force" if asked.force else "--resume")
+    force = asked.force or "-f" in more
+    flags.append("--force" if force else "--resume")
     command = ("--exit-codes", "old", "predict", *flags, *more, "--", str(asked.input))
-    return Call(command, results / TABLES[asked.table], asked.output, asked.force)
+    return Call(command, results / TABLES[asked.table], asked.output, force)
 
 
 def run(call: Call) -> int:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.main import main
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def virnucpro(arguments: Sequence[str]) -> int:
@@ -21,12 +25,22 @@ def virnucpro(arguments: Sequence[str]) -> int:
     return 0
 
 
-def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """What `parser` knows of `arguments`, wherever it stands, and the options of `virnucpro predict` among them.
+SWITCH = {"action": "store_true"}
+"""What an option without a value says of itself to argparse."""
 
-    argparse itself would take the value of an option that it does not know for a file.
+
+def parsed(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], options: Mapping[str, Mapping[str, Any]] = EMPTY
+) -> tuple[argparse.Namespace, list[str]]:
+    """What `parser` and its `options` find in `arguments`, and the options of `virnucpro predict` among them.
+
+    `options` are the arguments of `add_argument` by their flags. argparse itself would take the value of an option that
+    it does not know for a file.
     """
-    own = {flag: action.nargs != 0 for action in parser._actions for flag in action.option_strings}
+    own = {"-h": False, "--help": False}
+    for flag, attributes in options.items():
+        parser.add_argument(flag, **attributes)
+        own[flag] = "action" not in attributes
     others = _options_of_predict()
     known: list[str] = []
     passed: list[str] = []
