@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from virnucpro_tasks.cli.main import COMMANDS, cli
+from virnucpro_tasks.cli.earlier_options import EARLIER_OPTIONS
+from virnucpro_tasks.cli.main import COMMANDS, EARLIER_COMMANDS, cli
 from virnucpro_tasks.earlier_keys import EARLIER_KEYS
+from virnucpro_tasks.earlier_variables import EARLIER_VARIABLES
 from virnucpro_tasks.output.tables import FILES
 from virnucpro_tasks.settings import ENVIRONMENT_PREFIX, Settings
 
@@ -67,7 +69,7 @@ def options_of(command: click.Command) -> set[str]:
 def every_option() -> set[str]:
     """The spellings of all options of all commands."""
     found = options_of(cli)
-    for name in COMMANDS:
+    for name in (*COMMANDS, *EARLIER_COMMANDS):
         command = command_of([name])
         found |= options_of(command)
         if isinstance(command, click.Group):
@@ -81,7 +83,7 @@ EVERY_OPTION = every_option()
 def is_there(quoted: str) -> bool:
     """Whether what the page puts between backticks exists: a command with its options, a variable, or a file."""
     words = quoted.removeprefix("virnucpro ").split()
-    if words[0] in COMMANDS and (quoted.startswith("virnucpro ") or len(words) > 1):
+    if words[0] in (*COMMANDS, *EARLIER_COMMANDS) and (quoted.startswith("virnucpro ") or len(words) > 1):
         names = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
         wanted = {word.partition("=")[0] for word in words if word.startswith("-")}
         path = names[:2] if names[0] in ("models", "config", "utils") else names[:1]
@@ -115,6 +117,16 @@ def test_a_row_names_what_is_there_and_its_test(row: Row) -> None:
 def test_nothing_is_listed_twice() -> None:
     named = [(row.section, row.before) for row in ROWS]
     assert sorted(set(named)) == sorted(named)
+
+
+def test_every_option_of_earlier_versions_is_listed() -> None:
+    listed = {quoted for row in rows("Commands and options") for quoted in re.findall(r"-[-\w]+", row.before)}
+    flags = {flag for option in EARLIER_OPTIONS for flag in (*option.flags, option.no_flag) if flag}
+    assert flags - {"--layout"} <= listed
+
+
+def test_every_variable_of_earlier_versions_is_listed() -> None:
+    assert EARLIER_VARIABLES.keys() <= {row.before.strip("`") for row in rows("Environment variables")}
 
 
 def test_every_key_of_earlier_files_is_listed() -> None:
