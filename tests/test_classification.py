@@ -22,6 +22,7 @@ from job import SAMPLE
 import virnucpro_tasks
 from virnucpro_tasks import classification
 from virnucpro_tasks.classification import Options, _flags, _header, _paths, classify
+from virnucpro_tasks.cli.earlier_options import EARLIER_OPTIONS
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.cli.predict import command as predict
 from virnucpro_tasks.errors import (
@@ -38,6 +39,9 @@ from virnucpro_tasks.results import Results
 ARGUMENTS_OF_CLASSIFY = {"--bundle", "--output", "--quiet", "--input"}
 CHOSEN_BY_CLASSIFY = {"--incomplete-ok", "--json"}
 WITHOUT_RESULTS = {"--dry-run"}
+OF_A_SHELL = {"--exit-codes", "--log-file", "--verbose"}
+OF_EARLIER_VERSIONS = {option.flags[-1] for option in EARLIER_OPTIONS}
+"""For command lines that are there already; there is no such Python code."""
 
 
 def test_options_are_those_of_the_command_line() -> None:
@@ -45,7 +49,7 @@ def test_options_are_those_of_the_command_line() -> None:
     flags = {max(one.opts, key=len) for one in commands if one.param_type_name == "option"} - {"--version"}
     named = {"--output" if flag == "--output-dir" else flag for flag in flags}
     assert {f"--{name.replace('_', '-')}" for name in Options.__annotations__} == (
-        named - ARGUMENTS_OF_CLASSIFY - CHOSEN_BY_CLASSIFY - WITHOUT_RESULTS
+        named - ARGUMENTS_OF_CLASSIFY - CHOSEN_BY_CLASSIFY - WITHOUT_RESULTS - OF_A_SHELL - OF_EARLIER_VERSIONS
     )
 
 
