@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from virnucpro_tasks.cli import earlier_checkpoints
 from virnucpro_tasks.cli.messages import print_text, say
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup
 from virnucpro_tasks.cli.preflight import require_new_file
@@ -34,6 +35,9 @@ class EarlierCode(IntEnum):
 @click.group("utils", cls=WholeHelpGroup)
 def command() -> None:
     """The small helpers of earlier versions."""
+
+
+command.add_command(earlier_checkpoints.command)
 
 
 @command.command("list-devices")
