@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from cli.conftest import Virnucpro
 
-from virnucpro_tasks.cli import report
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.system.files import file_sha256
@@ -76,10 +75,10 @@ def test_no_other_result_is_replaced(virnucpro: Virnucpro, results: Path) -> Non
 def test_a_full_disk_is_told(
     virnucpro: Virnucpro, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(final: Path, content: bytes) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final))
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(report, "write_bytes", refuse)
+    monkeypatch.setattr("virnucpro_tasks.system.files.fsync", refuse)
     ended = virnucpro("report", results, "-o", tmp_path / "x.html")
     assert ended.code == ExitCode.USAGE and "x.html cannot be written: No space left on device" in ended.err[0]
 

@@ -77,7 +77,8 @@ def put_classic_files(results: Path, folder: Path, *, force: bool) -> None:
         make_folder(folder)
         with ExitStack() as stack:
             for name in CLASSIC_FILES:
-                temporary = stack.enter_context(atomic_path(folder / name))
+                replace = force or os.path.lexists(folder / name)
+                temporary = stack.enter_context(atomic_path(folder / name, replace=replace))
                 persistently(partial(copy_file, results / name, temporary))
                 sync(temporary)
     except OSError as error:

@@ -14,13 +14,13 @@ from virnucpro_tasks.cli.bench import one_device, significant
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType, settings_of, threads_option
 from virnucpro_tasks.cli.preflight import require_new_file
+from virnucpro_tasks.cli.write_file import write_new_file
 from virnucpro_tasks.errors import BackendError, InputError
 from virnucpro_tasks.models.sizes import ESM2_NAMES
 from virnucpro_tasks.settings import PRECISIONS
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import device_environment
 from virnucpro_tasks.system.extras import require_extra
-from virnucpro_tasks.system.files import write_bytes
 
 DNABERT_S, ESM2, ESM2_SIZE = "dnabert-s", "esm2", "3B"
 CHUNK_BASES = 500
@@ -111,7 +111,7 @@ def command(
     if output is None:
         click.echo(text)
     else:
-        write_bytes(output, f"{text}\n".encode())
+        write_new_file(output, f"{text}\n".encode(), force=force)
         say(f"the figures are in {output}")
     say(f"fastest are packs of {best.tokens:,} tokens: --token-budget {best.tokens}")
 

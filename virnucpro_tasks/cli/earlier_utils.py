@@ -14,10 +14,10 @@ from virnucpro_tasks.cli import earlier_checkpoints
 from virnucpro_tasks.cli.messages import print_text, say
 from virnucpro_tasks.cli.options import PathType, WholeHelpGroup
 from virnucpro_tasks.cli.preflight import require_new_file
+from virnucpro_tasks.cli.write_file import write_new_file
 from virnucpro_tasks.errors import InputError, counted, percent, printable
 from virnucpro_tasks.reads.quality import Quality, all_originals, quality_of
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.gpu_facts import gpu_facts
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores, describe_processor, memory, processor_features
@@ -127,7 +127,7 @@ def _figures(found: Quality) -> list[str]:
 def generate_config(*, output: Path, force: bool) -> None:
     """Write a settings file with all settings at their defaults, for --config or VIRNUCPRO_CONFIG."""
     require_new_file(output, force=force)
-    write_bytes(output, default_settings().encode())
+    write_new_file(output, default_settings().encode(), force=force)
     say(f"all settings are in {output}")
 
 

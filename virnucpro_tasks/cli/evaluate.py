@@ -14,6 +14,7 @@ from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.cli.options import NumberRange, PathType
 from virnucpro_tasks.cli.preflight import check_place
+from virnucpro_tasks.cli.write_file import new_file
 from virnucpro_tasks.errors import InputError, OutputError
 from virnucpro_tasks.heads.baselines import baseline_scores
 from virnucpro_tasks.heads.cutoffs import DEFAULT_PREVALENCE
@@ -24,7 +25,7 @@ from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.heads.scored_records import ScoredRecords, read_scored
 from virnucpro_tasks.heads.strands import strand_differences, write_reverse_complements
 from virnucpro_tasks.jobs.sequences import input_sequences
-from virnucpro_tasks.system.files import atomic_path, write_json
+from virnucpro_tasks.system.files import write_json
 from virnucpro_tasks.system.run_lock import own_folder
 from virnucpro_tasks.system.temporary import TemporaryFolder
 
@@ -76,7 +77,7 @@ def command(
     with own_folder(output, say=labelled.say):
         # Another run may have ended just before.
         _require_no_report(output, force=force)
-        report = _evaluated(labelled, output, prevalence=prevalence, both_strands=both_strands)
+        report = _evaluated(labelled, output, prevalence=prevalence, both_strands=both_strands, force=force)
     for warning in report["warnings"]:
         labelled.say(f"warning: {warning}")
     if as_json:
@@ -90,9 +91,14 @@ def _require_no_report(output: Path, *, force: bool) -> None:
     found = [name for name in REPORT_FILES if os.path.lexists(output / name)]
     if found and not force:
         raise OutputError(f"{output} already holds {', '.join(found)}", hint="choose another folder or use --force")
+    for name in found:
+        if (output / name).is_dir() and not (output / name).is_symlink():
+            raise OutputError(f"{output / name} is a folder", hint="choose another folder")
 
 
-def _evaluated(labelled: Labelled, output: Path, *, prevalence: float, both_strands: bool) -> dict[str, Any]:
+def _evaluated(
+    labelled: Labelled, output: Path, *, prevalence: float, both_strands: bool, force: bool
+) -> dict[str, Any]:
     """Embed and measure, and write the three files; returns the report."""
     description = labelled.bundle.description
     job = labelled.embedded(scored=True)
@@ -108,11 +114,12 @@ def _evaluated(labelled: Labelled, output: Path, *, prevalence: float, both_stra
     report |= evaluation(found, baselines, prevalence=prevalence, seed=labelled.seed)
     if strands is not None:
         report["reverse_complement"] = strands
-    with atomic_path(output / "evaluation.tsv") as temporary:
+    with new_file(output / "evaluation.tsv", force=force) as temporary:
         write_table(temporary, report)
-    with atomic_path(output / "evaluation.svg") as temporary:
+    with new_file(output / "evaluation.svg", force=force) as temporary:
         write_picture(temporary, found, baselines, title=description.label)
-    write_json(output / "evaluation.json", report)
+    with new_file(output / "evaluation.json", force=force) as temporary:
+        write_json(temporary, report)
     return report
 
 

@@ -12,10 +12,9 @@ import click
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType, cutoff_options
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
-from virnucpro_tasks.errors import InputError, OutputError, counted
+from virnucpro_tasks.cli.write_file import new_file
+from virnucpro_tasks.errors import InputError, counted
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, output_options
-from virnucpro_tasks.system.file_errors import cause_of
-from virnucpro_tasks.system.files import atomic_path
 
 
 @click.command("extract")
@@ -72,7 +71,7 @@ def command(
     if opened.score != SCORE_COLUMN:
         say(f"{opened.table} is of an earlier version: its scores are those of the column {opened.score}", quiet=quiet)
     require_kept([*(source.path for source in sources), *opened.files], [output])
-    with _fasta(output) as write:
+    with _fasta(output, force=force) as write:
         found = extract(opened, sources, cutoffs, write)
     place = "" if output == STANDARD_OUTPUT else f": {output}"
     level = "" if cutoffs.max_fdr is None else f" up to a false-discovery rate of {cutoffs.max_fdr:.3g}"
@@ -80,7 +79,7 @@ def command(
 
 
 @contextmanager
-def _fasta(output: Path) -> Iterator[Callable[[bytes], object]]:
+def _fasta(output: Path, *, force: bool) -> Iterator[Callable[[bytes], object]]:
     """A function that writes to `output`, which appears complete when the block ends."""
     if output == STANDARD_OUTPUT:
         yield sys.stdout.buffer.write
@@ -88,13 +87,9 @@ def _fasta(output: Path) -> Iterator[Callable[[bytes], object]]:
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.output.bgzf import BgzfWriter
 
-    try:
-        with atomic_path(output) as temporary, temporary.open("wb") as file:
-            if output.suffix == ".gz":
-                with BgzfWriter(file) as packed:
-                    yield packed.write
-            else:
-                yield file.write
-    except OSError as error:
-        cause = cause_of(error, output)
-        raise OutputError(f"{output} cannot be written: {cause.words}", hint=cause.advice) from error
+    with new_file(output, force=force) as temporary, temporary.open("wb") as file:
+        if output.suffix == ".gz":
+            with BgzfWriter(file) as packed:
+                yield packed.write
+        else:
+            yield file.write

@@ -12,6 +12,7 @@ import click
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import STANDARD_OUTPUT, PathType
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
+from virnucpro_tasks.cli.write_file import write_new_file
 from virnucpro_tasks.errors import InputError, OutputError
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
@@ -33,7 +34,8 @@ from virnucpro_tasks.system.files import file_sha256, read_object, write_bytes, 
 def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> None:
     """Make the report page from a folder of RESULTS again, without computing anything.
 
-    The results may be of an earlier version. A page that is there is replaced; another file only with --force.
+    The results may be of an earlier version. Their own page is replaced; a page elsewhere or another file only with
+    --force.
     """
     run = _run(results)
     # Imported here: they load pyarrow.
@@ -46,14 +48,16 @@ def command(*, results: Path, output: Path | None, force: bool, quiet: bool) -> 
         sys.stdout.buffer.write(_page(results, run).encode())
         return
     page = output or place
-    require_new_file(page, force=force, may_replace=is_report)
+    is_own = os.path.realpath(page) == os.path.realpath(place)
+    require_new_file(page, force=force, may_replace=lambda file: is_own and is_report(file))
+    replaces = force or os.path.lexists(page)
     others = {*run["sha256"], *run["times"].get("sha256", {}), COMMIT_MARK, LOG_FILE} - {place.name}
     require_kept([results / name for name in sorted(others)], [page])
     text = _page(results, run)
     try:
-        write_bytes(page, text.encode())
+        write_new_file(page, text.encode(), force=replaces)
         # Also by another path, such as an absolute one.
-        if os.path.realpath(page) == os.path.realpath(place):
+        if is_own:
             _note_digest(results, run, place)
     except OSError as error:
         cause = cause_of(error, page)

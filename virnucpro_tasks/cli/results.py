@@ -110,8 +110,10 @@ def copy_results(
             with _staged(copies, force=force):
                 before_replacing()
                 (output / COMMIT_MARK).unlink(missing_ok=True)
-            for place in older - {copy.place for copy in copies}:
-                place.unlink(missing_ok=True)
+            for place in older.keys() - {copy.place for copy in copies}:
+                # What somebody has put in its place stays.
+                if place.is_file() and file_matches(place, older[place]):
+                    place.unlink(missing_ok=True)
         finally:
             # Those of samples that have no results here; a folder with files stays.
             for folder in folders - {output}:
@@ -157,30 +159,31 @@ def _copies_of_vectors(job: Job, output: Path) -> list[Copy]:
 @contextmanager
 def _staged(copies: Sequence[Copy], *, force: bool) -> Iterator[None]:
     """Have all `copies` on disk under temporary names; at the end of the block they get their own, in order."""
+    own = {copy.place for copy in copies if copy.is_at(copy.place)}
     for copy in copies:
-        if not copy.is_at(copy.place):
+        if copy.place not in own:
             _require_replaceable(copy.place, force=force)
     with ExitStack() as stack:
         # The first to be entered is the last to be left.
         for copy in reversed(copies):
-            temporary = stack.enter_context(atomic_path(copy.place))
+            temporary = stack.enter_context(atomic_path(copy.place, replace=force or copy.place in own))
             persistently(partial(copy.put, temporary))
             sync(temporary)
         yield
 
 
-def _older_results(output: Path) -> set[Path]:
-    """The files of the results in `output`, as their run.json lists them, that this version writes too."""
+def _older_results(output: Path) -> dict[Path, str]:
+    """The files of results in `output` that this version writes, and their SHA-256, as run.json there lists them."""
     try:
         report = read_report(output / COMMIT_MARK)
     except (DamagedError, OSError):
-        return set()
+        return {}
     prefix = report.parameters.outputs.prefix
     if not is_prefix(prefix):
-        return set()
+        return {}
     samples = {Path(name).parent.name for name in report.digests if is_sample_name(Path(name).parent.name)}
     known = {*result_names(prefix=prefix), *result_names(sorted(samples), prefix=prefix)}
-    return {output / name for name in report.digests if name in known}
+    return {output / name: sha256 for name, sha256 in report.digests.items() if name in known}
 
 
 def result_names(samples: Sequence[str] = (), *, prefix: str = "") -> list[str]:
@@ -209,6 +212,11 @@ def as_output_error(output: Path) -> Iterator[None]:
     """Raise OSErrors of the block as OutputError."""
     try:
         yield
+    except FileExistsError as error:
+        raise OutputError(
+            f"{error.filename} appeared while the results were copied, and is not replaced",
+            hint="repeat the command: nothing is computed again; or use --force to replace it",
+        ) from None
     except OSError as error:
         cause = cause_of(error, output)
         raise OutputError(

@@ -9,6 +9,7 @@ import click
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
 from virnucpro_tasks.cli.preflight import require_kept, require_new_file
+from virnucpro_tasks.cli.write_file import new_file
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.system.extras import require_extra
 
@@ -31,5 +32,6 @@ def command(*, tables: tuple[Path, ...], output: Path, force: bool, quiet: bool)
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.output.workbook import write_workbook
 
-    write_workbook(tables, output)
+    with new_file(output, force=force) as temporary:
+        write_workbook(tables, temporary)
     say(f"workbook {output}", quiet=quiet)
