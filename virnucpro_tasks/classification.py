@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     allow_mismatch: bool
     min_length: int
     coverage: str
+    both_strands: bool
     precision: str
     dialect: str
     strict: bool

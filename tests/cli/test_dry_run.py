@@ -13,22 +13,24 @@ from virnucpro_tasks.settings import Settings
 
 
 @pytest.mark.parametrize("command", ["submit", "predict"])
-def test_a_dry_run_says_what_segments_would_cost_and_makes_nothing(
+def test_a_dry_run_says_what_segments_and_the_other_strand_would_cost_and_makes_nothing(
     virnucpro: Virnucpro, settings: Settings, tmp_path: Path, command: str
 ) -> None:
     out = tmp_path / "out"
     ended = virnucpro(command, SAMPLE, "-o", out, "--dry-run")
     assert (ended.code, ended.err) == (ExitCode.OK, [])
-    assert [line.split()[0] for line in ended.out] == ["records", "chunks", "tokens", "segments"]
+    assert [line.split()[0] for line in ended.out] == ["records", "chunks", "tokens", "segments", "strands"]
     assert ended.out[0].startswith("records   14, ")
     assert "% more) in " in ended.out[3] and ended.out[3].endswith("chunks; only with --coverage segments")
+    assert "% more) in " in ended.out[4] and ended.out[4].endswith("frames; only with --both-strands")
+    assert max(map(len, ended.out)) <= 80
     assert not out.exists() and not settings.store.exists()
 
 
 def test_json_has_the_numbers(virnucpro: Virnucpro) -> None:
     ended = virnucpro("submit", SAMPLE, "--dry-run", "--json")
     cost = json.loads("\n".join(ended.out))
-    assert cost["records"] == 14 and cost["coverage"] == "frames"
+    assert cost["records"] == 14 and (cost["coverage"], cost["both_strands"]) == ("frames", False)
     assert sum(cost["chunks"].values()) > cost["chunks"]["partial_frame"] == cost["segments"] > 0
     assert cost["tokens"] > cost["frames"] > 0 and cost["segment_tokens"] > 62 * cost["segments"] > 0
 

@@ -56,6 +56,7 @@ def test_it_is_embedded_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -
     ((settings, inputs), named) = asked[0]
     assert (settings.token_budget, inputs) == (99, (SAMPLE, OTHERS))
     expected = {"devices": "cpu", "quiet": True, "scored": False, "chunk_length": 300, "coverage": Coverage.FRAMES}
+    expected["both_strands"] = False
     assert named == expected
     labelled(SAMPLE, OTHERS, coverage=Coverage.SEGMENTS).embedded(scored=True)
     assert asked[1][1]["coverage"] is Coverage.SEGMENTS

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,23 @@ from virnucpro_tasks.shards.plan import read_plan
 
 
 def test_the_cost_is_that_of_the_plan_of_a_job(settings: Settings) -> None:
-    cost = cost_of([ReadInput(SAMPLE, "x")], chunk_length=500, min_length=60, strict=False)
+    cost = cost_of([ReadInput(SAMPLE, "x")], chunk_length=400, min_length=60, strict=False)
     plans = {}
-    for coverage in Coverage:
-        job = make_job(replace(settings, shard_tokens=500), SAMPLE, coverage=coverage, scored=False)
+    for coverage, both_strands in product(Coverage, (False, True)):
+        few = replace(settings, shard_tokens=500)
+        job = make_job(few, SAMPLE, chunk_length=400, coverage=coverage, both_strands=both_strands, scored=False)
         list(split_files(job))
-        plans[coverage] = read_plan(job.paths.plan)
-    alone, covered = plans[Coverage.FRAMES], plans[Coverage.SEGMENTS]
+        plans[coverage, both_strands] = read_plan(job.paths.plan)
+    alone, covered = plans[Coverage.FRAMES, False], plans[Coverage.SEGMENTS, False]
     assert (cost.frames, cost.tokens) == (sum(entry.frames for entry in alone.shards), alone.tokens)
     assert cost.tokens + cost.segment_tokens == covered.tokens
     assert (cost.segments, cost.segment_tokens) == (covered.segments, covered.segment_tokens)
     assert cost.segments > 0
+    for coverage in Coverage:
+        one, both = plans[coverage, False], plans[coverage, True]
+        assert cost.of_reverse(coverage) == (both.reverse_frames, both.reverse_tokens)
+        assert both.tokens == one.tokens + both.reverse_tokens > one.tokens
+        assert (both.segments, both.segment_tokens) == (one.segments, one.segment_tokens)
 
 
 def test_records_and_chunks_are_counted_once(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SegmentSums:
-    """Segments and lengths of n records, (n,) int64 each: evidence besides open frames.
+    """Segments and lengths of n records, (n,) int64 each: evidence besides open frames. With several grids the first
+    two, and `closed`, are sums over all of them.
 
     `segments` is their number, `totals` the sum of their `frame_log_odds`. `lengths` are the bases of a record of which
     nothing is missing: none of its chunks is quarantined; 0 of any other. `closed` is the number of chunks that are
@@ -62,9 +63,14 @@ class RecordScore:
     s·x + t, and n the sum of all weights, of which the logarithm is taken as that of 1 if it is smaller. With values
     for records `without_frames` or segments their log-odds are linear in the logarithm of their bases, of which no more
     count than the longest that was fitted has.
+
+    In a job that scores both strands there are two `grids` of chunks, of the record and of its reverse complement.
+    Given are the sums over both, of which the average counts: n is the mean number of frames (or sum of weights), since
+    both read the same bases, and the values were fitted to one.
     """
 
     fitted: FittedRecordScore | None = None
+    grids: int = 1
 
     @property
     def is_fitted(self) -> bool:
@@ -74,14 +80,15 @@ class RecordScore:
     @property
     def formula(self) -> str:
         """The rule in one line, as run.json tells it."""
+        average = "; sums and numbers are averages over the chunks of both strands" if self.grids > 1 else ""
         if self.fitted is None:
-            return "sum of the log-odds of the scored frames / sqrt(frames), not calibrated"
+            return f"sum of the log-odds of the scored frames / sqrt(frames), not calibrated{average}"
         values = self.fitted
         promise = f"; z of it all as z / sqrt(1 + pi/8 * {values.scale_variance:.6g} * z^2)"
         return (
             f"{values.intercept:.6g} + mean log-odds of the scored frames * "
             f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)){self._formula_of_others()}"
-            f"{promise if values.scale_variance else ''}"
+            f"{promise if values.scale_variance else ''}{average}"
         )
 
     def _formula_of_others(self) -> str:
@@ -115,20 +122,22 @@ class RecordScore:
         return replace(self, fitted=structs.replace(self.fitted, segments=None, without_frames=None))
 
     def log_odds(self, frames: Integers, totals: Integers, others: SegmentSums | None = None) -> Floats:
-        """Log-odds of records from their numbers of `frames` and the sums of their `frame_log_odds`, (n,) each.
+        """Log-odds of records from their numbers of `frames` and the sums of their `frame_log_odds`, (n,) each, over
+        all grids.
 
         `others` is what they have besides. 0 without anything that counts. Each value is the same whatever other
         records are given.
         """
-        sums = np.ldexp(totals.astype(np.float64), -LOG_ODDS_BITS)
+        sums = np.ldexp(totals.astype(np.float64), -LOG_ODDS_BITS) / self.grids
         if others is None or self.fitted is None:
-            counts = np.maximum(frames, 1)
+            counts = np.where(frames > 0, frames, 1) / self.grids
             return np.where(frames > 0, self.of_means(sums / counts, counts), 0.0)
-        weights = frames.astype(np.float64)
+        weights = frames / self.grids
         if (segments := self.fitted.segments) is not None:
-            of_segments = np.ldexp(others.totals.astype(np.float64), -LOG_ODDS_BITS)
-            sums = sums + segments.weight * (segments.slope * of_segments + segments.intercept * others.segments)
-            weights = weights + segments.weight * others.segments
+            of_segments = np.ldexp(others.totals.astype(np.float64), -LOG_ODDS_BITS) / self.grids
+            numbers = others.segments / self.grids
+            sums = sums + segments.weight * (segments.slope * of_segments + segments.intercept * numbers)
+            weights = weights + segments.weight * numbers
         has_any = weights > 0
         weights = np.where(has_any, weights, 1.0)
         found = np.where(has_any, self.of_means(sums / weights, weights), 0.0)
@@ -139,7 +148,7 @@ class RecordScore:
         return found
 
     def of_means(self, means: Floats, frames: Integers | Floats) -> Floats:
-        """Log-odds of records from the means over their `frames`, at least one, or weights that stand for them, (n,)
+        """Log-odds of records from the means over their `frames`, more than none, or weights that stand for them, (n,)
         each.
         """
         if self.fitted is None:
@@ -151,7 +160,7 @@ class RecordScore:
 
 class RecordLogOdds(NamedTuple):
     """The log-odds of a record, or of its part in one shard, by `rule`: of `frames` scored frames with the sum `total`
-    of their `frame_log_odds`; 0 without frames. The others are those of `SegmentSums`.
+    of their `frame_log_odds`, over all grids; 0 without frames. The others are those of `SegmentSums`.
     """
 
     rule: RecordScore

@@ -29,6 +29,7 @@ def tell_cost(
     strict: bool,
     allow_empty: bool,
     coverage: Coverage,
+    both_strands: bool,
     as_json: bool,
 ) -> None:
     """Read `inputs` and print what a job over them would compute, on standard output; nothing is written.
@@ -55,16 +56,24 @@ def tell_cost(
             strict=strict,
         )
     if as_json:
-        print_json(asdict(cost) | {"coverage": coverage.value})
+        print_json(asdict(cost) | {"coverage": coverage.value, "both_strands": both_strands})
         return
     chunks = sum(cost.chunks.values())
-    more = f" ({cost.segment_tokens / cost.tokens:.0%} more)" if cost.tokens else ""
+    reverse_frames, reverse_tokens = cost.of_reverse(coverage)
+    by_one_strand = cost.tokens + (cost.segment_tokens if coverage is Coverage.SEGMENTS else 0)
     offer = "" if coverage is Coverage.SEGMENTS else "; only with --coverage segments"
+    strands_offer = "" if both_strands else "; only with --both-strands"
     facts = {
         "records": f"{cost.records:,}, {counted(cost.bases, 'base')}",
         "chunks": f"{chunks:,}, {cost.chunks.get(Status.SCORED, 0):,} of them with an open frame",
         "tokens": f"{cost.tokens:,} in {counted(cost.frames, 'open frame')}",
-        "segments": f"{counted(cost.segment_tokens, 'token')}{more} in {counted(cost.segments, 'chunk')}{offer}",
+        "segments": f"{_more(cost.segment_tokens, cost.tokens)} in {counted(cost.segments, 'chunk')}{offer}",
+        "strands": f"{_more(reverse_tokens, by_one_strand)} in {counted(reverse_frames, 'frame')}{strands_offer}",
     }
     for label, text in facts.items():
         click.echo(f"{label:<{LABEL_CHARACTERS}}{text}")
+
+
+def _more(tokens: int, others: int) -> str:
+    """A number of tokens, and how much it adds to the others."""
+    return counted(tokens, "token") + (f" ({tokens / others:.0%} more)" if others else "")

@@ -12,7 +12,7 @@ import click
 
 from virnucpro_tasks.cli.labelled import Labelled, labelled_options
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import NumberRange, PathType
+from virnucpro_tasks.cli.options import NumberRange, PathType, both_strands_option
 from virnucpro_tasks.cli.preflight import check_place
 from virnucpro_tasks.cli.write_file import new_file
 from virnucpro_tasks.errors import InputError, OutputError
@@ -47,10 +47,11 @@ OTHER_STRANDS = "reverse_complements.fasta"
 )
 @click.option(
     "--reverse-complement",
-    "both_strands",
+    "compares_strands",
     is_flag=True,
     help="Also classify the reverse complement of each labelled record, and say how scores and calls differ.",
 )
+@both_strands_option
 @labelled_options
 @click.pass_context
 def command(
@@ -60,7 +61,7 @@ def command(
     output: Path,
     force: bool,
     prevalence: float,
-    both_strands: bool,
+    compares_strands: bool,
     as_json: bool,
     **arguments: Any,
 ) -> None:
@@ -77,7 +78,7 @@ def command(
     with own_folder(output, say=labelled.say):
         # Another run may have ended just before.
         _require_no_report(output, force=force)
-        report = _evaluated(labelled, output, prevalence=prevalence, both_strands=both_strands, force=force)
+        report = _evaluated(labelled, output, prevalence=prevalence, compares_strands=compares_strands, force=force)
     for warning in report["warnings"]:
         labelled.say(f"warning: {warning}")
     if as_json:
@@ -97,7 +98,7 @@ def _require_no_report(output: Path, *, force: bool) -> None:
 
 
 def _evaluated(
-    labelled: Labelled, output: Path, *, prevalence: float, both_strands: bool, force: bool
+    labelled: Labelled, output: Path, *, prevalence: float, compares_strands: bool, force: bool
 ) -> dict[str, Any]:
     """Embed and measure, and write the three files; returns the report."""
     description = labelled.bundle.description
@@ -107,10 +108,11 @@ def _evaluated(
         raise InputError("no record is both labelled and scored", file=", ".join(map(str, labelled.inputs)))
     everything = input_sequences(job)
     sequences = [everything[place] for place in found.places]
-    strands = _strands(labelled, found, sequences, otherwise=output) if both_strands else None
+    strands = _strands(labelled, found, sequences, otherwise=output) if compares_strands else None
     baselines = baseline_scores(found, sequences, seed=labelled.seed)
     about: dict[str, Any] = {"bundle": description.name, "label": description.label, "digest": description.digest}
     report = about | {"demonstration": description.demonstration}
+    report |= {"both_strands": True} if labelled.both_strands else {}
     report |= evaluation(found, baselines, prevalence=prevalence, seed=labelled.seed)
     if strands is not None:
         report["reverse_complement"] = strands

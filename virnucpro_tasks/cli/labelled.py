@@ -65,7 +65,10 @@ labelled_options = stacked(
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Labelled input as the arguments name it, not embedded yet. `seed` divides the groups of records."""
+    """Labelled input as the arguments name it, not embedded yet. `seed` divides the groups of records.
+
+    With `both_strands` scores of records are of the chunks of both strands.
+    """
 
     inputs: tuple[Path, ...]
     labels: Labels
@@ -75,6 +78,7 @@ class Labelled:
     devices: str
     seed: int
     quiet: bool
+    both_strands: bool = False
 
     @classmethod
     def of(
@@ -89,6 +93,7 @@ class Labelled:
         devices: str,
         seed: int,
         quiet: bool,
+        both_strands: bool = False,
         **flags: Any,
     ) -> Labelled:
         """Read the labels, and find the bundle and print its name. `flags` are settings.
@@ -107,7 +112,7 @@ class Labelled:
         check_place(work)
         found = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
         say(bundle_line(found), quiet=quiet)
-        return cls(inputs, labels, settings, found, coverage, devices, seed, quiet)
+        return cls(inputs, labels, settings, found, coverage, devices, seed, quiet, both_strands)
 
     def say(self, text: str) -> None:
         """Print a message for a person, unless the command is to be quiet."""
@@ -140,6 +145,7 @@ class Labelled:
             scored=scored,
             chunk_length=chunk_length,
             coverage=self.coverage,
+            both_strands=self.both_strands,
         )
 
 

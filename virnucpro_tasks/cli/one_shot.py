@@ -118,6 +118,7 @@ def embed_here(
     scored: bool,
     chunk_length: int | None = None,
     coverage: Coverage = Coverage.FRAMES,
+    both_strands: bool = False,
 ) -> Job:
     """A finished job over `inputs` that kept its vectors, run here unless an earlier command has done that.
 
@@ -135,6 +136,7 @@ def embed_here(
         priority=0,
         scored=scored,
         coverage=coverage,
+        both_strands=both_strands,
         outputs=TABLES_ONLY,
     )
     submission = deduplicate(settings.store, job)

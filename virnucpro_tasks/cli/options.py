@@ -112,6 +112,12 @@ coverage_option = click.option(
     help="What stands for a chunk without an open frame: nothing, or its longest segment without a stop codon.",
 )
 
+both_strands_option = click.option(
+    "--both-strands",
+    is_flag=True,
+    help="Score records by the chunks of their reverse complements too, so that the strand makes no difference.",
+)
+
 devices_option = click.option(
     "-d",
     "--device",
@@ -207,6 +213,7 @@ job_options = stacked(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the models; default: that of the bundle."
     ),
     coverage_option,
+    both_strands_option,
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
     click.option("--allow-empty", is_flag=True, help="Give empty tables, not an error, if no input holds a record."),

@@ -91,6 +91,7 @@ def command(
     allow_mismatch: bool,
     min_length: int | None,
     coverage: Coverage,
+    both_strands: bool,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -153,6 +154,7 @@ def command(
             strict=strict,
             allow_empty=allow_empty,
             coverage=coverage,
+            both_strands=both_strands,
             as_json=as_json,
         )
         return ExitCode.OK
@@ -184,6 +186,7 @@ def command(
                 priority=0,
                 allow_empty=allow_empty,
                 coverage=coverage,
+                both_strands=both_strands,
                 outputs=outputs,
                 importing=importing,
             )

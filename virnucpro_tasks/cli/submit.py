@@ -78,6 +78,7 @@ def command(
     allow_mismatch: bool,
     min_length: int | None,
     coverage: Coverage,
+    both_strands: bool,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -125,6 +126,7 @@ def command(
             strict=strict,
             allow_empty=allow_empty,
             coverage=coverage,
+            both_strands=both_strands,
             as_json=as_json,
         )
         return ExitCode.OK
@@ -143,6 +145,7 @@ def command(
             priority=priority,
             allow_empty=allow_empty,
             coverage=coverage,
+            both_strands=both_strands,
             outputs=outputs,
             importing=importing,
         )

@@ -38,13 +38,15 @@ from virnucpro_tasks.system.file_operations import (
 from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "coverage", "outputs")
-"""The parameters that results depend on. Reports state these alone, so that equal work gives equal reports."""
+"""The parameters that results depend on, beside `both_strands`, which is left out if it is not set. Reports state
+these alone, so that equal work gives equal reports."""
 
 
 class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters that results depend on (RESULT_PARAMETERS), and those that say how the job is run.
 
-    `chunk_length` and `min_length` are bases; `shard_tokens` is ESM-2 tokens; `priority` is 0 (first) to 9.
+    `chunk_length` and `min_length` are bases; `shard_tokens` is ESM-2 tokens; `priority` is 0 (first) to 9. A job that
+    scores one strand does not state `both_strands`: it is the same work as in versions that know of no other.
     """
 
     chunk_length: int
@@ -58,15 +60,22 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_attempts: int
     outputs: OutputOptions = ALL_FILES
     coverage: Coverage = Coverage.FRAMES
+    both_strands: bool | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def has_segments(self) -> bool:
         """Whether segments stand for chunks without an open frame."""
         return self.coverage is Coverage.SEGMENTS
 
+    @property
+    def has_both_strands(self) -> bool:
+        """Whether scores of records are of the chunks of both strands."""
+        return self.both_strands is True
+
     def for_results(self) -> dict[str, Any]:
         """The parameters that results depend on, as plain values."""
-        return {name: msgspec.to_builtins(getattr(self, name)) for name in RESULT_PARAMETERS}
+        found = {name: msgspec.to_builtins(getattr(self, name)) for name in RESULT_PARAMETERS}
+        return found | ({"both_strands": True} if self.has_both_strands else {})
 
 
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,8 @@ def most_shards(job: Job) -> int | None:
     bases = 2 * job.spec.input_bytes
     chunks = bases // min(parameters.chunk_length, max(1, parameters.min_length))
     tokens = FRAMES * (bases // 3 + SPECIAL_TOKENS * chunks)
+    if parameters.has_both_strands:
+        tokens *= 2
     # A record that is too short has a row too.
     rows = chunks + job.spec.input_bytes
     shards = 1 + tokens // parameters.shard_tokens + rows // MAX_CHUNK_ROWS

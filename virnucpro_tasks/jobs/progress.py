@@ -80,6 +80,8 @@ class Counts(msgspec.Struct, frozen=True):
     called_records: dict[str, int] | None = None
     segments: int = 0
     segment_tokens: int = 0
+    reverse_frames: int = 0
+    reverse_tokens: int = 0
 
     @property
     def called(self) -> int:
@@ -123,6 +125,7 @@ class UsedParameters(msgspec.Struct, frozen=True):
 
     outputs: OutputOptions = OutputOptions()
     coverage: Coverage = Coverage.FRAMES
+    both_strands: bool = False
 
 
 class RunReport(msgspec.Struct, frozen=True):

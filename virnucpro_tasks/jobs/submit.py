@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.classifier.head_files import read_record_score
 from virnucpro_tasks.errors import SettingsError
@@ -35,6 +37,7 @@ def submit(
     scored: bool = True,
     allow_empty: bool = False,
     coverage: Coverage = Coverage.FRAMES,
+    both_strands: bool = False,
     outputs: OutputOptions = ALL_FILES,
     importing: Callable[[JobParameters, Bundle], Importer] | None = None,
     rescored: RescoredWork | None = None,
@@ -69,6 +72,7 @@ def submit(
         max_attempts=settings.max_attempts,
         outputs=outputs,
         coverage=coverage,
+        both_strands=both_strands or msgspec.UNSET,
     )
     return create_job(
         settings.store,

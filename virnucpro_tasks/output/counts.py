@@ -75,8 +75,9 @@ class ResultCounts:
 
     @property
     def answered(self) -> int:
-        """Records with a score, be it by segments or by their length alone."""
-        return self.records[Status.SCORED] + self.called[Status.PARTIAL_FRAME] + self.called[Status.NO_OPEN_FRAME]
+        """Records with a score, be it by segments, by their reverse complement or by their length alone."""
+        others = (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME, Status.QUARANTINED)
+        return self.records[Status.SCORED] + sum(self.called[status] for status in others)
 
     def count_records(self, records: Sequence[RecordSummary], *, input_names: Sequence[str], chunk_length: int) -> None:
         """Count records; `input_names` are by input ordinal, `chunk_length` is in bases."""

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.classifier.consensus import OTHERS, VIRUS
-from virnucpro_tasks.classifier.log_odds import frame_log_odds
 from virnucpro_tasks.classifier.record_score import RecordLogOdds, SegmentSums, joined_log_odds, records_log_odds
 from virnucpro_tasks.output.scored import STATUSES, ScoredNumbers, ScoredRows
 from virnucpro_tasks.reads.tables import Status
@@ -188,19 +186,17 @@ def _log_odds(by: RecordRows) -> Iterable[RecordLogOdds]:
 
 def log_odds_of(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> Iterable[RecordLogOdds]:
     """The log-odds of the records that begin at the rows `firsts`."""
-    frames, totals = (np.add.reduceat(values, firsts) for values in (rows.scores.frames, rows.scores.log_odds_sum))
+    frames, totals = (np.add.reduceat(values, firsts) for values in (rows.sums.frames, rows.sums.totals))
     rule = rows.record_score
     needs_segments = rule.has_segments or rule.has_lengths
     return records_log_odds(rule, frames, totals, _segment_sums(rows, firsts) if needs_segments else None)
 
 
 def _segment_sums(rows: ScoredNumbers, firsts: npt.NDArray[np.intp]) -> SegmentSums:
-    is_partial, has_no_frame = rows.is_status(Status.PARTIAL_FRAME), rows.is_status(Status.NO_OPEN_FRAME)
-    log_odds = np.zeros(len(rows), np.int64)
-    log_odds[rows.segment_rows] = frame_log_odds(rows.segment_scores[:, OTHERS], rows.segment_scores[:, VIRUS])
+    sums = rows.sums
     segments, totals, closed = (
-        np.add.reduceat(values.astype(np.int64), firsts)
-        for values in (is_partial, log_odds, has_no_frame & rows.has_codon)
+        np.add.reduceat(values, firsts) for values in (sums.segments, sums.segment_totals, sums.closed)
     )
-    is_whole = np.logical_and.reduceat(is_partial | has_no_frame | rows.is_status(Status.SCORED), firsts)
+    is_read = [rows.is_status(status) for status in (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME, Status.SCORED)]
+    is_whole = np.logical_and.reduceat(np.logical_or.reduce(is_read), firsts)
     return SegmentSums(segments, totals, np.where(is_whole, rows.lengths[firsts], 0), closed)

@@ -129,6 +129,8 @@ class RecordSummary:
             partial = f"no open frame: the longest segments of {self.partial_frame_chunks} of {self.chunks} chunks"
             quarantined = f"; {self.quarantined_chunks} quarantined: {reason}" if self.quarantined_chunks else ""
             return f"{partial} are scored{quarantined}"
+        if self.status == Status.NO_OPEN_FRAME and (self.score.frames or self.score.segments):
+            return f"{reason}: scored by its reverse complement"
         if self.status != Status.SCORED:
             return reason
         if self.quarantined_chunks:

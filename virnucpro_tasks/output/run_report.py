@@ -14,7 +14,7 @@ import msgspec
 from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode, counted
-from virnucpro_tasks.jobs.job import JobSpec
+from virnucpro_tasks.jobs.job import JobParameters, JobSpec
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
 from virnucpro_tasks.models.jsonfile import read_json
@@ -24,7 +24,6 @@ from virnucpro_tasks.output.evidence import Evidence
 from virnucpro_tasks.output.rates_report import rates_report, unmet_rates
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
-from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.engine_stats import IMPORT_COUNTERS
 from virnucpro_tasks.shards.plan import Plan
@@ -36,6 +35,7 @@ SEGMENT_STATUSES = frozenset({Status.PARTIAL_FRAME})
 """Statuses that only jobs with coverage by segments have."""
 CALLED_STATUSES = (Status.SCORED, Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME)
 """Statuses with which a record may have a call."""
+OTHER_STRAND = "the reverse complement"
 SHORT_SHARE = 0.5
 """Share of short records beyond which a warning is given."""
 
@@ -65,7 +65,7 @@ def run_report(
     finished_at = time.time()
     created_at = datetime.fromisoformat(spec.created_at)
     return {
-        "summary": summary(counts, description),
+        "summary": summary(counts, description, spec.parameters),
         "exit_code": int(ExitCode.INCOMPLETE if incomplete else ExitCode.OK),
         "incomplete": incomplete > 0,
         "demonstration": description.demonstration,
@@ -90,7 +90,7 @@ def run_report(
             "licences": description.licences,
         },
         "counts": {
-            **_record_counts(counts, spec.parameters.coverage),
+            **_record_counts(counts, spec.parameters),
             "chunks": {status.value: counts.chunks[status] for status in Status if counts.chunks[status]},
             "virus_records": counts.virus_records,
             "virus_chunks": counts.virus_chunks,
@@ -101,12 +101,12 @@ def run_report(
             "frames_scored": counts.frames,
             "frames": sum(entry.frames for entry in plan.shards),
             "protein_tokens": plan.tokens,
-            **_segment_counts(plan, spec.parameters.coverage),
+            **_more_frames(plan, spec.parameters),
         },
         "fdr": rates_report(spec, false_discoveries),
         "strongest": [_hit_report(hit) for hit in counts.strongest],
         **(
-            {"samples": {name: _sample_report(found, spec.parameters.coverage) for name, found in samples.items()}}
+            {"samples": {name: _sample_report(found, spec.parameters) for name, found in samples.items()}}
             if samples
             else {}
         ),
@@ -137,40 +137,43 @@ def _hit_report(hit: Hit) -> dict[str, Any]:
     return asdict(hit) | {"virus_score": float(f"{hit.virus_score:.6g}"), "evidence": hit.evidence.value}
 
 
-def _record_counts(counts: ResultCounts, coverage: Coverage) -> dict[str, dict[str, int]]:
+def _record_counts(counts: ResultCounts, parameters: JobParameters) -> dict[str, dict[str, int]]:
     """Records by status and, where it is not those scored by frames alone, how many of them have a call."""
-    if coverage is Coverage.FRAMES:
-        return {
-            "records": {status.value: counts.records[status] for status in Status if status not in SEGMENT_STATUSES}
-        }
+    absent = frozenset() if parameters.has_segments else SEGMENT_STATUSES
+    records = {status.value: counts.records[status] for status in Status if status not in absent}
+    if not (parameters.has_segments or parameters.has_both_strands):
+        return {"records": records}
+    # Frames of the reverse complement in another shard than the quarantined ones.
+    called = (*CALLED_STATUSES, *([Status.QUARANTINED] if counts.called[Status.QUARANTINED] else []))
     return {
-        "records": {status.value: counts.records[status] for status in Status},
-        "called_records": {status.value: counts.called[status] for status in CALLED_STATUSES},
+        "records": records,
+        "called_records": {status.value: counts.called[status] for status in called if status not in absent},
     }
 
 
-def _segment_counts(plan: Plan, coverage: Coverage) -> dict[str, int]:
-    """The segments among the frames, and the tokens that they cost."""
-    if coverage is Coverage.FRAMES:
-        return {}
-    return {"segments": plan.segments, "segment_tokens": plan.segment_tokens}
+def _more_frames(plan: Plan, parameters: JobParameters) -> dict[str, int]:
+    """The segments among the frames, and the frames of reverse complements, with the tokens that they cost."""
+    segments = {"segments": plan.segments, "segment_tokens": plan.segment_tokens}
+    reverse = {"reverse_frames": plan.reverse_frames, "reverse_tokens": plan.reverse_tokens}
+    return (segments if parameters.has_segments else {}) | (reverse if parameters.has_both_strands else {})
 
 
-def _sample_report(counts: ResultCounts, coverage: Coverage) -> dict[str, Any]:
+def _sample_report(counts: ResultCounts, parameters: JobParameters) -> dict[str, Any]:
     return {
-        **_record_counts(counts, coverage),
+        **_record_counts(counts, parameters),
         "virus_records": counts.virus_records,
         "virus_chunks": counts.virus_chunks,
     }
 
 
-def summary(counts: ResultCounts, description: BundleDescription) -> str:
+def summary(counts: ResultCounts, description: BundleDescription, parameters: JobParameters) -> str:
     """One sentence: how many records became what."""
-    more = {status: counts.called[status] for status in (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME)}
+    reasons = _other_reasons(parameters)
+    more = {status: counts.called[status] for status in reasons}
     scored, virus = counts.answered, counts.virus_records
     scored_text = f"scored ({virus:,} virus, {scored - virus:,} others)" if description.has_head else "embedded"
     parts = [f"{scored:,} {scored_text}"]
-    alone = zip(more.values(), ("segments", "length"), strict=True)
+    alone = zip(more.values(), reasons.values(), strict=True)
     of_them = [f"{number:,} {{}}by {what} alone" for number, what in alone if number]
     parts += [text.format("" if place else "of them ") for place, text in enumerate(of_them)]
     parts += [
@@ -188,6 +191,18 @@ def summary(counts: ResultCounts, description: BundleDescription) -> str:
     if counts.chunks[Status.QUARANTINED]:
         text += f"; {counted(counts.chunks[Status.QUARANTINED], 'chunk')} quarantined"
     return f"{text} [{description.label}]" if description.demonstration else text
+
+
+def _other_reasons(parameters: JobParameters) -> dict[Status, str]:
+    """What alone a score of a record with this status may rest on."""
+    if not parameters.has_both_strands:
+        return {Status.PARTIAL_FRAME: "segments", Status.NO_OPEN_FRAME: "length"}
+    closed = f"length or {OTHER_STRAND}" if parameters.has_segments else OTHER_STRAND
+    return {
+        Status.PARTIAL_FRAME: f"segments or {OTHER_STRAND}",
+        Status.NO_OPEN_FRAME: closed,
+        Status.QUARANTINED: OTHER_STRAND,
+    }
 
 
 def warnings(

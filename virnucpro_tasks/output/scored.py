@@ -11,10 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from virnucpro_tasks.classifier.consensus import ChunkScores, chunk_scores
+from virnucpro_tasks.classifier.consensus import OTHERS, VIRUS, ChunkScores, chunk_scores
+from virnucpro_tasks.classifier.log_odds import frame_log_odds
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.output.fields import integers, scores
-from virnucpro_tasks.reads.tables import FRAME_NAMES, Status
+from virnucpro_tasks.output.grid_sums import GridSums, reverse_sums
+from virnucpro_tasks.reads.tables import FRAME_NAMES, FrameOwners, Status, has_both_strands
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.tables import have_codons
 
@@ -22,7 +24,7 @@ STATUSES = tuple(Status)
 """A status as a number is its place here."""
 
 NUMBER_COLUMNS = ("record_ordinal", "record_length", "frames", "status", "reason")
-"""Columns of the chunk table that scores of records need."""
+"""Columns of the chunk table that scores of records need, with REVERSE_COLUMNS for those of both strands."""
 
 UNKNOWN_REASON = "its reason is lost"
 
@@ -53,24 +55,24 @@ class ScoredNumbers:
     """The numbers behind scores of records: n chunk rows of one shard, without their texts.
 
     Columns are as in the chunk table, but `status` (n,) int64 is a place in STATUSES and knows of quarantine.
-    `has_codon` (n,) bool is false for a chunk without an unambiguous codon. `scores` holds scored frames only. Segments
-    are no frames here: `segment_rows` (k,) int64 and `segment_scores` (k, 2) float32 tell of each scored one its row,
-    and its P(others) and P(virus). `record_score` is that of the shard.
+    `scores` holds scored frames only. Segments are no frames here: `segment_rows` (k,) int64 and `segment_scores`
+    (k, 2) float32 tell of each scored one its row, and its P(others) and P(virus). `record_score` is that of the shard.
 
     `rows_of_frames` (f,) int64 and `is_scored_frame` (f,) bool tell of each row of the frame table to which chunk row
-    it belongs, and whether it is a frame with a score.
+    it belongs, and whether it is a frame of that chunk with a score. Frames of reverse complements are none: they count
+    in `sums` alone, from which the scores of records follow.
     """
 
     records: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     status: npt.NDArray[np.int64]
-    has_codon: npt.NDArray[np.bool_]
     scores: ChunkScores
     segment_rows: npt.NDArray[np.int64]
     segment_scores: npt.NDArray[np.float32]
     record_score: RecordScore
     rows_of_frames: npt.NDArray[np.int64]
     is_scored_frame: npt.NDArray[np.bool_]
+    sums: GridSums
 
     @classmethod
     def gathered(
@@ -82,28 +84,34 @@ class ScoredNumbers:
     ) -> ScoredNumbers:
         """Gather `scores` (f, 2) by chunk; `chunks` needs to have the columns NUMBER_COLUMNS only.
 
-        A chunk with a frame that is `quarantined` (f,) is quarantined.
+        A chunk with a frame that is `quarantined` (f,) is quarantined, be it one of the reverse complement.
         """
         counts = _integers(chunks["frames"])
-        rows_of_frames = np.repeat(np.arange(len(counts)), counts)
+        owners = FrameOwners.of(chunks)
+        rows_of_frames = owners.rows
         is_quarantined = np.zeros(len(counts), bool)
         is_quarantined[rows_of_frames[quarantined]] = True
         status = _integers(pc.index_in(chunks["status"], pa.array([str(status) for status in STATUSES])))
         is_partial = status == STATUSES.index(Status.PARTIAL_FRAME)
-        is_scored_frame = ~(is_quarantined | is_partial)[rows_of_frames]
-        segments = np.flatnonzero((is_partial & ~is_quarantined)[rows_of_frames])
+        is_scored_frame = ~(is_quarantined | is_partial)[rows_of_frames] & ~owners.is_reverse
+        segments = np.flatnonzero((is_partial & ~is_quarantined)[rows_of_frames] & ~owners.is_reverse)
         status[is_quarantined] = STATUSES.index(Status.QUARANTINED)
+        of_chunks = chunk_scores(scores[is_scored_frame], np.where(is_quarantined | is_partial, 0, counts))
+        is_closed = (status == STATUSES.index(Status.NO_OPEN_FRAME)) & have_codons(chunks)
+        sums = _own_sums(of_chunks, rows_of_frames[segments], scores[segments], is_closed)
+        if has_both_strands(chunks):
+            sums += reverse_sums(chunks, owners, scores, is_quarantined, sums)
         return ScoredNumbers(
             records=_integers(chunks["record_ordinal"]),
             lengths=_integers(chunks["record_length"]),
             status=status,
-            has_codon=have_codons(chunks),
-            scores=chunk_scores(scores[is_scored_frame], np.where(is_quarantined | is_partial, 0, counts)),
+            scores=of_chunks,
             segment_rows=rows_of_frames[segments],
             segment_scores=scores[segments],
             record_score=record_score,
             rows_of_frames=rows_of_frames,
             is_scored_frame=is_scored_frame,
+            sums=sums,
         )
 
     def __len__(self) -> int:
@@ -169,6 +177,18 @@ class ScoredRows(ScoredNumbers):
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],
             frame_scores=shard.scores[usable],
         )
+
+
+def _own_sums(
+    of_chunks: ChunkScores,
+    segment_rows: npt.NDArray[np.int64],
+    segment_scores: npt.NDArray[np.float32],
+    is_closed: npt.NDArray[np.bool_],
+) -> GridSums:
+    segments, totals = np.zeros((2, len(is_closed)), np.int64)
+    segments[segment_rows] = 1
+    totals[segment_rows] = frame_log_odds(segment_scores[:, OTHERS], segment_scores[:, VIRUS])
+    return GridSums(of_chunks.frames, of_chunks.log_odds_sum, segments, totals, is_closed.astype(np.int64))
 
 
 def _integers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.output.record_ranks import RankedShard, ranked_shard, rates_of
 from virnucpro_tasks.output.scored import NUMBER_COLUMNS, ScoredNumbers
 from virnucpro_tasks.pipeline.score import over_shards
+from virnucpro_tasks.reads.tables import REVERSE_COLUMNS
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import read_valid_scores
 from virnucpro_tasks.shards.tables import read_columns
@@ -36,7 +37,8 @@ class ShardRanker:
     def ranked(self, number: int) -> RankedShard:
         """The records of shard `number`. Raises DamagedError for a table or scores that were changed or are missing."""
         paths, entry = self.job.paths, self.plan.shards[number]
-        chunks = read_columns(paths.chunks(number), NUMBER_COLUMNS, sha256=entry.chunks_sha256)
+        columns = (*NUMBER_COLUMNS, *(REVERSE_COLUMNS if self.job.spec.parameters.has_both_strands else ()))
+        chunks = read_columns(paths.chunks(number), columns, sha256=entry.chunks_sha256)
         scores, quarantined = np.zeros((0, 2), np.float32), np.zeros(0, bool)
         if entry.frames:
             found = read_valid_scores(paths.scores(number), embedding_key(self.job, entry.digest))

@@ -80,6 +80,7 @@ def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[Fram
         min_length=parameters.min_length,
         strict=parameters.strict,
         coverage=parameters.coverage,
+        both_strands=parameters.has_both_strands,
         skipped=skipped,
     )
     for _, of_sample in groupby(_from_store(batches), key=lambda batch: sample_of(job, batch.chunks)):

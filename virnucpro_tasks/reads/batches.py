@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.reads.chunk_frames import ChunkFrames, chunk_frames
-from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts
+from virnucpro_tasks.reads.chunks import all_chunk_bounds, chunk_counts, chunk_starts, reverse_chunk_bounds
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput as ReadInput
 from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
-from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
+from virnucpro_tasks.reads.reverse_grid import ReverseGrid, reordered, with_reverse_grid
+from virnucpro_tasks.reads.tables import BOTH_STRANDS_SCHEMA, CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
 
 DEFAULT_BATCH_BASES = 250_000
 """Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
@@ -25,6 +26,15 @@ EMPTY_SEQUENCE = "empty sequence"
 
 _ROW_COST_BASES = 32
 """Cost of a record in a batch besides its bases and id, so that a batch of tiny records stays small too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """How records become chunks and frames; `chunk_length` is in bases."""
+
+    chunk_length: int
+    coverage: Coverage
+    both_strands: bool
 
 
 def frame_batches(
@@ -36,20 +46,23 @@ def frame_batches(
     batch_bases: int = DEFAULT_BATCH_BASES,
     strict: bool = False,
     coverage: Coverage = Coverage.FRAMES,
+    both_strands: bool = False,
     skipped: Counter[int] | None = None,
 ) -> Iterator[FrameBatch]:
     """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
     A record longer than `batch_bases` comes in several batches, cut between chunks; no batch holds records of two
     samples. Memory is that of the longest record plus a few times `batch_bases`. An empty file among others has no
-    rows. `coverage` says what stands for a chunk without an open frame. `skipped` is as in `each_input`.
+    rows. `coverage` says what stands for a chunk without an open frame. With `both_strands` frames of the chunks of
+    reverse complements are among the rows, and chunk rows have BOTH_STRANDS_SCHEMA. `skipped` is as in `each_input`.
 
     Raises InputError for a file that is none of sequences, if there is no valid record, if more than
     `limits.invalid_records` and more than half of the records are invalid (or nearly all are invalid or empty), and
     with `strict` for the first invalid record or empty file.
     """
     limits = limits or Limits()
-    batch = _Batch(chunk_length, coverage)
+    cutting = Cutting(chunk_length, coverage, both_strands)
+    batch = _Batch(cutting)
     first_bad: InputError | None = None
     invalid = hollow = 0
     least_length = max(min_length, 1)
@@ -59,7 +72,7 @@ def frame_batches(
         source = inputs[input_ordinal]
         if source.sample != sample and batch.cost:
             yield batch.tables()
-            batch = _Batch(chunk_length, coverage)
+            batch = _Batch(cutting)
         sample = source.sample
         for record in records:
             if source.mate and not record.mate:
@@ -90,11 +103,11 @@ def frame_batches(
             else:
                 if batch.cost:
                     yield batch.tables()
-                yield from _windows(record, input_ordinal, record_ordinal, chunk_length, batch_bases, coverage)
-                batch = _Batch(chunk_length, coverage)
+                yield from _windows(record, input_ordinal, record_ordinal, cutting, batch_bases=batch_bases)
+                batch = _Batch(cutting)
             if batch.cost >= batch_bases:
                 yield batch.tables()
-                batch = _Batch(chunk_length, coverage)
+                batch = _Batch(cutting)
     if record_ordinal < 0:
         raise InputError("there is no input", file="(none)", hint="name at least one FASTA, FASTQ or BAM file")
     if batch.cost:
@@ -137,8 +150,7 @@ def _bad_record(record: Record, problem: str, source: ReadInput) -> InputError:
 class _Batch:
     """Collects records for one FrameBatch, column by column."""
 
-    chunk_length: int
-    coverage: Coverage
+    cutting: Cutting
     cost: int = 0
     inputs: list[int] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
@@ -176,9 +188,13 @@ class _Batch:
         scored_lengths = lengths.copy()
         scored_lengths[list(self.faults)] = 0
         offsets = np.cumsum(scored_lengths) - scored_lengths
-        rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.chunk_length)
-        frames = chunk_frames(
-            b"".join(self.sequences), starts + offsets[rows], ends + offsets[rows], coverage=self.coverage
+        rows, chunks, starts, ends = all_chunk_bounds(scored_lengths, self.cutting.chunk_length)
+        frames, reverse = _frames(
+            b"".join(self.sequences),
+            offsets[rows],
+            lengths=scored_lengths[rows],
+            bounds=(chunks, starts, ends),
+            cutting=self.cutting,
         )
         statuses, reasons = frames.statuses, frames.reasons
         chunk_numbers, counts = chunks + 1, frames.counts
@@ -194,6 +210,7 @@ class _Batch:
             fault_statuses, fault_reasons = zip(*self.faults.values(), strict=True)
             statuses = pa.concat_arrays([statuses, pa.array(fault_statuses)]).take(pa.array(order))
             reasons = pa.concat_arrays([reasons, pa.array(fault_reasons)]).take(pa.array(order))
+            reverse = reverse and reordered(reverse, order, more=len(faulty))
         table = _chunk_table(
             inputs=np.array(self.inputs, np.int32)[rows],
             records=ordinals[rows],
@@ -204,14 +221,39 @@ class _Batch:
             outcomes=(statuses, reasons),
             mates=np.array(self.mates, np.int8)[rows],
             descriptions=_in_first_rows(pa.array(self.descriptions, pa.binary()), rows),
+            reverse=reverse,
         )
         return FrameBatch(table, frame_rows)
 
 
+def _frames(
+    bases: bytes,
+    offsets: npt.NDArray[np.int64],
+    *,
+    lengths: npt.NDArray[np.int64],
+    bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    cutting: Cutting,
+) -> tuple[ChunkFrames, ReverseGrid | None]:
+    """What stands for n chunks, and for those of the reverse complements where these are asked for.
+
+    `bounds` are 0-based chunks, starts and ends in records of these `lengths`, which begin at the `offsets` in `bases`,
+    (n,) each.
+    """
+    chunks, starts, ends = bounds
+    places = (starts + offsets, ends + offsets)
+    frames = chunk_frames(bases, *places, coverage=cutting.coverage)
+    if not cutting.both_strands:
+        return frames, None
+    reverse_starts, reverse_ends = reverse_chunk_bounds(lengths, chunks, cutting.chunk_length)
+    reverse_places = (reverse_starts + offsets, reverse_ends + offsets)
+    return with_reverse_grid(frames, bases, places, reverse_places, coverage=cutting.coverage)
+
+
 def _windows(
-    record: Record, input_ordinal: int, record_ordinal: int, chunk_length: int, batch_bases: int, coverage: Coverage
+    record: Record, input_ordinal: int, record_ordinal: int, cutting: Cutting, *, batch_bases: int
 ) -> Iterator[FrameBatch]:
     """The batches of a record longer than one batch, each of several whole chunks."""
+    chunk_length = cutting.chunk_length
     total = int(chunk_counts(np.array([record.length], np.int64), chunk_length)[0])
     step = max(1, batch_bases // chunk_length)
     for first in range(0, total, step):
@@ -219,8 +261,15 @@ def _windows(
         lengths = np.full(len(chunks), record.length, np.int64)
         starts = chunk_starts(lengths, chunks, chunk_length)
         ends = np.minimum(starts + chunk_length, record.length)
-        window = record.sequence[starts[0] : ends[-1]]
-        frames = chunk_frames(window, starts - starts[0], ends - starts[0], coverage=coverage)
+        # The chunks of the reverse complement begin or end up to a chunk's length beside those of the record.
+        begin = max(0, int(starts[0]) - chunk_length)
+        frames, reverse = _frames(
+            record.sequence[begin : int(ends[-1]) + chunk_length],
+            np.full(len(chunks), -begin, np.int64),
+            lengths=lengths,
+            bounds=(chunks, starts, ends),
+            cutting=cutting,
+        )
         records = np.full(len(chunks), record_ordinal, np.int64)
         table = _chunk_table(
             inputs=np.full(len(chunks), input_ordinal, np.int32),
@@ -232,6 +281,7 @@ def _windows(
             outcomes=(frames.statuses, frames.reasons),
             mates=np.full(len(chunks), record.mate, np.int8),
             descriptions=pa.array([b"" if first else record.description, *[b""] * (len(chunks) - 1)], pa.binary()),
+            reverse=reverse,
         )
         yield FrameBatch(table, _frame_table(frames, records, chunks + 1))
 
@@ -254,6 +304,7 @@ def _chunk_table(
     outcomes: tuple[pa.Array, pa.Array],
     mates: npt.NDArray[np.int8],
     descriptions: pa.Array,
+    reverse: ReverseGrid | None,
 ) -> pa.Table:
     chunks, starts, ends = bounds
     columns = [
@@ -269,7 +320,9 @@ def _chunk_table(
         pa.array(mates),
         descriptions,
     ]
-    return pa.Table.from_arrays(columns, schema=CHUNK_SCHEMA)
+    if reverse is None:
+        return pa.Table.from_arrays(columns, schema=CHUNK_SCHEMA)
+    return pa.Table.from_arrays([*columns, pa.array(reverse.counts), reverse.kinds], schema=BOTH_STRANDS_SCHEMA)
 
 
 def _frame_table(

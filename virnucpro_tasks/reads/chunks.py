@@ -29,6 +29,16 @@ def chunk_starts(lengths: Int64Array, chunks: Int64Array, chunk_length: int) -> 
     return chunks * (chunk_length - overlap) - np.minimum(chunks, longer)
 
 
+def reverse_chunk_bounds(lengths: Int64Array, chunks: Int64Array, chunk_length: int) -> tuple[Int64Array, Int64Array]:
+    """The chunk of the reverse complement that lies where chunk number `chunks` (0-based) does, element by element.
+
+    Returns its start and end (exclusive) on the forward strand of a record of length `lengths`: the last chunk of the
+    reverse complement lies at the beginning of the record, and so on.
+    """
+    starts = chunk_starts(lengths, chunk_counts(lengths, chunk_length) - 1 - chunks, chunk_length)
+    return np.maximum(lengths - starts - chunk_length, 0), lengths - starts
+
+
 def all_chunk_bounds(lengths: Int64Array, chunk_length: int) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array]:
     """All chunks of many records, in order: index of the record, 0-based chunk, start, end (exclusive); all int64."""
     counts = chunk_counts(lengths, chunk_length)

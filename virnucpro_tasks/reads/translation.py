@@ -83,13 +83,18 @@ class Translation:
     @classmethod
     def of(cls, bases: bytes, starts: Int64Array, ends: Int64Array) -> Self:
         """Translate the chunks bases[starts[i]:ends[i]]; `bases` are upper-case letters, chunks may overlap."""
-        strands = bases + bases.translate(_COMPLEMENT)[::-1]
+        strands = bases + other_strand(bases)
         residues, rows = _translated(strands)
         first = np.stack([starts, len(strands) - ends], axis=1)[:, :, None] + np.arange(FRAMES_PER_STRAND)
         first = first.reshape(-1, FRAMES)
         lengths = np.tile(np.maximum((ends - starts)[:, None] - np.arange(FRAMES_PER_STRAND), 0), 2)
         row, phase = np.divmod(first, CODON_BASES)
         return cls(strands, residues, first, lengths, codon=phase * rows + row, codon_counts=lengths // CODON_BASES)
+
+
+def other_strand(bases: bytes) -> bytes:
+    """The other strand of upper-case letters, in its reading direction."""
+    return bases.translate(_COMPLEMENT)[::-1]
 
 
 def offsets_of(lengths: Int64Array) -> Int64Array:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from virnucpro_tasks.reads.tables import FrameBatch
+from virnucpro_tasks.reads.tables import FrameBatch, frame_counts
 from virnucpro_tasks.shards.plan import FINER_FROM_SHARDS, MAX_CHUNK_ROWS, SPECIAL_TOKENS, shard_token_budget
 
 TAIL_SHARDS, TAIL_PIECES = 4, 4
@@ -26,7 +26,7 @@ def cut_shards(batches: Iterable[FrameBatch], *, first_budget: int) -> Iterator[
     tokens = rows = number = 0
     for batch in batches:
         cost = np.cumsum(chunk_tokens(batch))
-        frame_end = np.cumsum(batch.chunks["frames"].to_numpy().astype(np.int64))
+        frame_end = np.cumsum(frame_counts(batch.chunks))
         start = 0
         while start < batch.chunks.num_rows:
             spent = int(cost[start - 1]) if start else 0
@@ -66,10 +66,14 @@ def split_tail(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
 
 def chunk_tokens(batch: FrameBatch) -> np.ndarray:
     """ESM-2 tokens of each chunk row, int64, shape (chunk rows,)."""
-    lengths = pc.binary_length(batch.frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
-    totals = np.concatenate([[0], np.cumsum(lengths)])
-    ends = np.cumsum(batch.chunks["frames"].to_numpy().astype(np.int64))
+    totals = np.concatenate([[0], np.cumsum(frame_tokens(batch))])
+    ends = np.cumsum(frame_counts(batch.chunks))
     return np.diff(totals[np.concatenate([[0], ends])])
+
+
+def frame_tokens(batch: FrameBatch) -> np.ndarray:
+    """ESM-2 tokens of each frame, int64, shape (frames,)."""
+    return pc.binary_length(batch.frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
 
 
 def _part(batch: FrameBatch, frame_end: np.ndarray, start: int, end: int) -> FrameBatch:

@@ -24,7 +24,8 @@ MAX_CHUNK_ROWS = 500_000
 
 class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One shard: rows of its chunk table, frames, ESM-2 tokens (residues and two more a frame), SHA-256 of its
-    sequences and of both files; how many of its frames are segments, and the ESM-2 tokens of these.
+    sequences and of both files; how many of its frames are segments, and the ESM-2 tokens of these; how many are of
+    chunks of reverse complements, and the tokens of these, which are not among the segments.
     """
 
     chunk_rows: int
@@ -35,6 +36,8 @@ class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     chunks_sha256: str
     segments: int = 0
     segment_tokens: int = 0
+    reverse_frames: int = 0
+    reverse_tokens: int = 0
 
 
 class InputFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,6 +70,14 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def segment_tokens(self) -> int:
         return sum(entry.segment_tokens for entry in self.shards)
+
+    @property
+    def reverse_frames(self) -> int:
+        return sum(entry.reverse_frames for entry in self.shards)
+
+    @property
+    def reverse_tokens(self) -> int:
+        return sum(entry.reverse_tokens for entry in self.shards)
 
     @property
     def to_embed(self) -> list[int]:

@@ -13,8 +13,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.reads.tables import CHUNK_SCHEMA, FRAME_SCHEMA, NO_CODON, FrameBatch, Status
-from virnucpro_tasks.shards.cut import chunk_tokens
+from virnucpro_tasks.reads.tables import (
+    BOTH_STRANDS_SCHEMA,
+    CHUNK_SCHEMA,
+    FRAME_SCHEMA,
+    NO_CODON,
+    REVERSE_COLUMNS,
+    FrameBatch,
+    FrameOwners,
+    Status,
+)
+from virnucpro_tasks.shards.cut import frame_tokens
 from virnucpro_tasks.shards.plan import ShardEntry
 from virnucpro_tasks.system.file_operations import persistently, read_bytes, utf8_path
 from virnucpro_tasks.system.files import atomic_path, file_sha256
@@ -36,8 +45,9 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
         with atomic_path(path) as temporary, utf8_path(temporary) as place:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
-    tokens = chunk_tokens(batch)
-    segments = are_segments(batch.chunks)
+    tokens = frame_tokens(batch)
+    owners = FrameOwners.of(batch.chunks)
+    is_segment = are_segments(batch.chunks)[owners.rows] & ~owners.is_reverse
     return ShardEntry(
         chunk_rows=batch.chunks.num_rows,
         frames=batch.frames.num_rows,
@@ -45,13 +55,15 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
         digest=frames_digest(batch.frames),
         frames_sha256=file_sha256(frames),
         chunks_sha256=file_sha256(chunks),
-        segments=int(segments.sum()),
-        segment_tokens=int(tokens[segments].sum()),
+        segments=int(is_segment.sum()),
+        segment_tokens=int(tokens[is_segment].sum()),
+        reverse_frames=int(owners.is_reverse.sum()),
+        reverse_tokens=int(tokens[owners.is_reverse].sum()),
     )
 
 
 def are_segments(chunks: pa.Table) -> np.ndarray:
-    """Whether the frame of each row of a chunk table is a segment, bool (chunk rows,)."""
+    """Whether a segment stands for each row of a chunk table, bool (chunk rows,)."""
     return pc.equal(chunks["status"], Status.PARTIAL_FRAME.value).to_numpy()
 
 
@@ -84,10 +96,10 @@ def read_table(path: Path, *, sha256: str | None = None) -> pa.Table:
         return table
     for name, value in OPTIONAL.items():
         if name not in table.schema.names:
-            place = min(CHUNK_SCHEMA.get_field_index(name), table.num_columns)
+            place = min(CHUNK_SCHEMA.get_field_index(name), len(set(table.schema.names) - set(REVERSE_COLUMNS)))
             constant = pa.repeat(pa.scalar(value, CHUNK_SCHEMA.field(name).type), table.num_rows)
             table = table.add_column(place, CHUNK_SCHEMA.field(name), constant)
-    if not table.schema.equals(CHUNK_SCHEMA):
+    if not (table.schema.equals(CHUNK_SCHEMA) or table.schema.equals(BOTH_STRANDS_SCHEMA)):
         raise DamagedError(path)
     return table
 
@@ -102,9 +114,9 @@ def read_frame_places(path: Path, *, sha256: str) -> pa.Table:
 
 
 def read_columns(path: Path, names: Sequence[str], *, sha256: str) -> pa.Table:
-    """Read some columns of a chunk table, none of those that older tables lack; otherwise as `read_table`."""
+    """Read some columns of a chunk table, none of those that it may lack; otherwise as `read_table`."""
     table = _read(path, sha256, list(names))
-    if not table.schema.equals(pa.schema([CHUNK_SCHEMA.field(name) for name in names])):
+    if not table.schema.equals(pa.schema([BOTH_STRANDS_SCHEMA.field(name) for name in names])):
         raise DamagedError(path)
     return table
 
