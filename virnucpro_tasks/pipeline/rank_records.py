@@ -37,7 +37,7 @@ class ShardRanker:
     def ranked(self, number: int) -> RankedShard:
         """The records of shard `number`. Raises DamagedError for a table or scores that were changed or are missing."""
         paths, entry = self.job.paths, self.plan.shards[number]
-        columns = (*NUMBER_COLUMNS, *(REVERSE_COLUMNS if self.job.spec.parameters.has_both_strands else ()))
+        columns = (*NUMBER_COLUMNS, *(REVERSE_COLUMNS if self.rule.grids > 1 else ()))
         chunks = read_columns(paths.chunks(number), columns, sha256=entry.chunks_sha256)
         scores, quarantined = np.zeros((0, 2), np.float32), np.zeros(0, bool)
         if entry.frames:

@@ -17,6 +17,7 @@ from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
+from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
@@ -127,8 +128,9 @@ def job_record_score(job: Job, description: BundleDescription) -> RecordScore:
     """The rule by which the head in the folder of `job` scores records. Raises BundleError if it was changed."""
     bundle = Bundle(job.paths.bundle, description)
     parameters = job.spec.parameters
-    rule = _from_bundle(job, lambda: read_record_score(bundle, with_segments=parameters.has_segments))
-    return replace(rule, grids=2) if parameters.has_both_strands else rule
+    with_segments = parameters.coverage is Coverage.SEGMENTS
+    rule = _from_bundle(job, lambda: read_record_score(bundle, with_segments=with_segments))
+    return replace(rule, grids=2) if parameters.both_strands is True else rule
 
 
 def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:
