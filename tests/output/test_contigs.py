@@ -101,7 +101,8 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
     rows = [ScoredRows.of(shard_of(chunks)) for chunks in shards]
     merger = SpanMerger(CONTIG_FILES, BROAD)
     parts = [lines for some in rows for lines in merger.add(CONTIG_FILES.part(some, BROAD))]
-    keyed = [line for part in [*parts, merger.end()] for line in part.get(CONTIGS.name, [])]
+    pieces = [piece for part in [*parts, merger.end()] for piece in part.get(CONTIGS.name, [])]
+    keyed = b"".join(pieces).splitlines(keepends=True)
     keyed.sort(key=lambda line: line.partition(b"\t")[0])
     table = CONTIGS.header(BROAD) + b"".join(line.partition(b"\t")[2] for line in keyed)
     text = LEGACY_CHUNKS.header(BROAD) + b"".join(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))

@@ -29,10 +29,10 @@ def test_a_shard_of_one_record_has_no_last_one() -> None:
     }
 
 
-def test_lines_go_from_one_process_to_another_in_one_piece_unless_they_are_to_be_sorted() -> None:
+def test_lines_go_from_one_process_to_another_in_one_piece() -> None:
     part = shard_part(shard_of(CHUNKS), STYLE)
     pieces = {name: len(lines) for name, lines in part.lines.items()}
-    assert pieces == {"chunks.tsv": 1, "prediction_results.txt": 1, "prediction_results_highestscore.csv": 4}
+    assert pieces == {"chunks.tsv": 1, "prediction_results.txt": 1, "prediction_results_highestscore.csv": 1}
     assert [list(spans.lines) for spans in part.spans] == [
         ["contigs.tsv"],
         ["virus_regions.bed", "virus_regions.gff3"],

@@ -138,7 +138,7 @@ def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[W
         if table.is_sorted(style):
             by_id = SortedLines(file, has_key=table.has_sort_key)
             yield by_id.extend
-            handle.writelines(by_id.lines())
+            handle.writelines(by_id.pieces())
         else:
             yield handle.writelines
 

@@ -143,9 +143,9 @@ class Table(Generic[Rows]):
         return style.file(style.prefix + self.name if self.is_prefixed else self.name)
 
     def part(self, rows: Rows, style: TableStyle) -> Lines:
-        """The lines of some rows by the file that they go to, in one piece unless they are to be sorted."""
+        """The lines of some rows by the file that they go to, in one piece."""
         lines = self.lines(rows, style)
-        part = {self.file(style): lines if self.is_sorted(style) else [b"".join(lines)]}
+        part = {self.file(style): [b"".join(lines)]}
         if style.sample and self.is_joined:
             joint = joint_style(style)
             part[self.name] = [b"".join(_joined(lines if joint == style else self.lines(rows, joint), style.sample))]
