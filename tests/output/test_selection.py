@@ -12,8 +12,7 @@ from virnucpro_tasks.classifier.consensus import CALLED_SCORE
 from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
 from virnucpro_tasks.classifier.log_odds_bins import BINS
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
-from virnucpro_tasks.output.fields import scores
-from virnucpro_tasks.output.records import RecordSummary, false_discovery_rates, record_summaries
+from virnucpro_tasks.output.records import WrittenRecords, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.selection import SelectedRecord, selected_records
 from virnucpro_tasks.output.table import TableStyle
@@ -36,9 +35,12 @@ RECORDS = [
 ]
 
 
+def written(style: TableStyle) -> WrittenRecords:
+    return WrittenRecords.of(list(record_summaries(ScoredRows.of(shard_of(RECORDS)))), style)
+
+
 def selected(**cutoffs: float) -> list[SelectedRecord]:
-    records: list[RecordSummary] = list(record_summaries(ScoredRows.of(shard_of(RECORDS))))
-    return selected_records(records, replace(STYLE, cutoffs=Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs)))
+    return selected_records(written(STYLE), replace(STYLE, cutoffs=Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs)))
 
 
 def ids(**cutoffs: float) -> list[bytes]:
@@ -76,11 +78,11 @@ def test_each_cutoff_is_a_least_value(cutoffs: dict[str, float], expected: list[
 def test_a_rate_is_compared_as_it_is_written_and_none_is_above_any() -> None:
     rates = np.linspace(1, 0, BINS)
     style = replace(STYLE, false_discoveries=FalseDiscoveries(None, rates))
-    records: list[RecordSummary] = list(record_summaries(ScoredRows.of(shard_of(RECORDS))))
-    written = dict(zip([one.record_id for one in records], scores(false_discovery_rates(records, style)), strict=True))
-    assert written[b"none"] == written[b"bad"] == b"NA"
+    records = written(style)
+    by_id = dict(zip([one.record_id for one in records.records], records.rate_texts, strict=True))
+    assert by_id[b"none"] == by_id[b"bad"] == b"NA"
     for name in (b"virus", b"others"):
-        for rate, is_in in ((float(written[name]), True), (float(written[name]) - 1e-6, False)):
+        for rate, is_in in ((float(by_id[name]), True), (float(by_id[name]) - 1e-6, False)):
             chosen = selected_records(records, replace(style, cutoffs=Cutoffs(min_score=0.0, max_fdr=rate)))
             assert (name in [one.record_id for one in chosen]) == is_in
     assert ids(min_score=0.0, max_fdr=1.0) == []

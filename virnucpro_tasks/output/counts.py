@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 from operator import attrgetter
 
 from virnucpro_tasks.output.evidence import Evidence
-from virnucpro_tasks.output.records import RecordSummary
+from virnucpro_tasks.output.records import RecordSummary, WrittenRecords
 from virnucpro_tasks.reads.record import shown
 from virnucpro_tasks.reads.tables import Status
 
@@ -79,21 +79,22 @@ class ResultCounts:
         others = (Status.PARTIAL_FRAME, Status.NO_OPEN_FRAME, Status.QUARANTINED)
         return self.records[Status.SCORED] + sum(self.called[status] for status in others)
 
-    def count_records(self, records: Sequence[RecordSummary], *, input_names: Sequence[str], chunk_length: int) -> None:
+    def count_records(self, written: WrittenRecords, *, input_names: Sequence[str], chunk_length: int) -> None:
         """Count records; `input_names` are by input ordinal, `chunk_length` is in bases."""
+        records = written.records
         statuses = [record.status for record in records]
+        is_called = [call is not None for call in written.calls]
         self.records.update(statuses)
-        self.called.update(status for status, record in zip(statuses, records, strict=True) if record.call is not None)
+        self.called.update(compress(statuses, is_called))
         for status, field_name in CHUNK_COUNTS.items():
             if number := _sum(field_name, records):
                 self.chunks[status] += number
         self.frames += _sum("frames", records)
         self.virus_chunks += _sum("virus_chunks", records)
         self.bases += _sum("length", records)
-        self.short_records += sum(2 * record.length < chunk_length and record.score.is_scored for record in records)
-        for record in records:
-            if record.is_virus:
-                self._count_virus(record, input_name=input_names[record.input_ordinal])
+        self.short_records += sum(2 * record.length < chunk_length for record in compress(records, is_called))
+        for record in compress(records, written.calls):
+            self._count_virus(record, input_name=input_names[record.input_ordinal])
         if len(self.problems) < PROBLEMS_KEPT:
             self._tell_problems(records, input_names)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.fields import LINE_END
-from virnucpro_tasks.output.records import RecordSummary, record_summaries
+from virnucpro_tasks.output.records import RecordSummary, WrittenRecords, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.output.spans import SpanPart
@@ -54,9 +54,10 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
 
 def written_records(records: Sequence[RecordSummary], style: TableStyle) -> tuple[Lines, ResultCounts]:
     """Lines of RECORD_TABLES for complete records, and how many there are of each kind."""
+    written = WrittenRecords.of(records, style)
     counts = ResultCounts()
-    counts.count_records(records, input_names=style.input_names, chunk_length=style.chunk_length)
-    lines = merged_lines(table.part(records, style) for table in RECORD_TABLES)
+    counts.count_records(written, input_names=style.input_names, chunk_length=style.chunk_length)
+    lines = merged_lines(table.part(written, style) for table in RECORD_TABLES)
     counts.sequences = sum(piece.count(LINE_END) for piece in lines.get(VIRUS_SEQUENCES.file(style), ()))
     return lines, counts
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from os import fsencode
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from virnucpro_tasks.classifier.consensus import mean_virus_score
 from virnucpro_tasks.classifier.record_score import RecordLogOdds
 from virnucpro_tasks.output.evidence import Evidence, evidence_of
 from virnucpro_tasks.output.fields import (
     calls,
+    fraction_texts,
     fractions,
     integers,
     mates,
     names,
     repeated_texts,
+    score_texts,
     scores,
     statuses,
     texts,
@@ -165,31 +168,77 @@ def record_summaries(rows: ScoredRows) -> Iterable[RecordSummary]:
     return gathered(RecordSummary, rows)
 
 
-def _each(name: str) -> Callable[[Sequence[RecordSummary], TableStyle], Iterable[Any]]:
+@dataclass(frozen=True, slots=True)
+class WrittenRecords:
+    """Complete records in order, and those of their values, column by column, that several files have.
+
+    `calls` are true for virus and None without a score. `rates` (n,) float64 are false-discovery rates, NaN for a
+    record without a score, and where the job has no rates. `score_texts`, `rate_texts` and `fraction_texts` are
+    P(virus), rate and share of bases in scored chunks as tables write them.
+    """
+
+    records: Sequence[RecordSummary]
+    calls: list[bool | None]
+    scores: list[float]
+    rates: npt.NDArray[np.float64]
+    score_texts: list[bytes]
+    rate_texts: list[bytes]
+    fraction_texts: list[bytes]
+
+    @classmethod
+    def of(cls, records: Sequence[RecordSummary], style: TableStyle) -> WrittenRecords:
+        calls = [record.call for record in records]
+        virus_scores = [record.virus_score for record in records]
+        rates = style.false_discoveries.of(np.array([record.score.log_odds for record in records], np.float64))
+        rates[[call is None for call in calls]] = np.nan
+        return cls(
+            records,
+            calls,
+            virus_scores,
+            rates,
+            score_texts=scores(virus_scores),
+            rate_texts=scores(rates.tolist()),
+            fraction_texts=fractions([record.scored_fraction for record in records]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, places: Sequence[int]) -> WrittenRecords:
+        """Those at some places."""
+        return WrittenRecords(
+            rates=self.rates[places],
+            **{
+                entry.name: [getattr(self, entry.name)[place] for place in places]
+                for entry in fields(WrittenRecords)
+                if entry.name != "rates"
+            },
+        )
+
+
+def _each(name: str) -> Callable[[WrittenRecords, TableStyle], Iterable[Any]]:
     """A field or property of every record."""
-    return lambda records, _: map(attrgetter(name), records)
+    return lambda written, _: map(attrgetter(name), written.records)
 
 
-def false_discovery_rates(records: Sequence[RecordSummary], style: TableStyle) -> list[float]:
-    """The false-discovery rate of every record; NaN for one without a score, and where the job has no rates."""
-    rates = style.false_discoveries.of(np.array([record.score.log_odds for record in records], np.float64))
-    rates[[not record.score.is_scored for record in records]] = np.nan
-    return rates.tolist()
+def _written(name: str) -> Callable[[WrittenRecords, TableStyle], Iterable[Any]]:
+    """A value of every record that is there already."""
+    return lambda written, _: getattr(written, name)
 
 
-def _inputs(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
+def _inputs(written: WrittenRecords, style: TableStyle) -> list[bytes]:
     names = [fsencode(name) for name in style.input_names]
-    return [names[record.input_ordinal] for record in records]
+    return [names[record.input_ordinal] for record in written.records]
 
 
-RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
+RECORD_COLUMNS: tuple[Column[WrittenRecords], ...] = (
     Column("record_id", "id in the input", texts, _each("record_id")),
     Column("input", "file, as named on the command line", repeated_texts, _inputs),
     Column(
         "record",
         "number of the record, from 1, over all files of the job, or of the sample",
         integers,
-        lambda records, style: [record.ordinal - style.first_record + 1 for record in records],
+        lambda written, style: [record.ordinal - style.first_record + 1 for record in written.records],
     ),
     Column("length", "bases", integers, _each("length")),
     Column("status", "see below", statuses, _each("status")),
@@ -200,21 +249,23 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     ),
     Column("quarantined_chunks", "chunks that are quarantined", integers, _each("quarantined_chunks")),
     Column("virus_chunks", "scored chunks called virus", integers, _each("virus_chunks")),
-    Column("scored_fraction", "share of the bases that lie in scored chunks", fractions, _each("scored_fraction")),
+    Column(
+        "scored_fraction", "share of the bases that lie in scored chunks", fraction_texts, _written("fraction_texts")
+    ),
     Column("highest_viral_score", "highest P(virus) of any scored frame", scores, _each("highest_score")),
     Column(EARLIER_SCORE_COLUMN, "mean P(virus) of all scored frames", scores, _each("mean")),
-    Column("call", "`virus` if `virus_score` is at least 0.5, else `others`", calls, _each("call")),
+    Column("call", "`virus` if `virus_score` is at least 0.5, else `others`", calls, _written("calls")),
     Column(
         "reason",
         "why the record, or some of its chunks, has no score",
         repeated_texts,
-        lambda records, _: [record.note.encode() for record in records],
+        lambda written, _: [record.note.encode() for record in written.records],
     ),
     Column(
         "model",
         "name of the bundle",
         repeated_texts,
-        lambda records, style: [style.model_label.encode()] * len(records),
+        lambda written, style: [style.model_label.encode()] * len(written),
     ),
     Column("mate", MATE_MEANING, mates, _each("mate"), lambda style: style.has_mates),
     Column("description", "rest of the header, behind the id", texts, _each("description")),
@@ -224,8 +275,8 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     Column(
         SCORE_COLUMN,
         "P(virus) of the record, from the log-odds of its scored frames and their number",
-        scores,
-        _each("virus_score"),
+        score_texts,
+        _written("score_texts"),
     ),
     Column(
         "partial_frame_chunks",
@@ -237,8 +288,8 @@ RECORD_COLUMNS: tuple[Column[Sequence[RecordSummary]], ...] = (
     Column(
         FALSE_DISCOVERY_COLUMN,
         "false-discovery rate up to this record: the share of others among the records that score as high or higher",
-        scores,
-        false_discovery_rates,
+        score_texts,
+        _written("rate_texts"),
     ),
 )
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
+
+import numpy as np
 
 from virnucpro_tasks.classifier.consensus import CALLED_SCORE
 from virnucpro_tasks.jobs.output_options import Cutoffs
-from virnucpro_tasks.output.fields import NOT_AVAILABLE, fractions, scores
-from virnucpro_tasks.output.records import RecordSummary, false_discovery_rates
+from virnucpro_tasks.output.fields import NOT_AVAILABLE
+from virnucpro_tasks.output.records import WrittenRecords
 from virnucpro_tasks.output.table import TableStyle
+
+MOST_ROUNDING = 1e-5
+"""More than a probability changes when it is written with six digits."""
 
 
 class SelectedRecord(NamedTuple):
@@ -48,25 +52,29 @@ def is_selected(
     return has_score and length >= cutoffs.min_length and float(scored_fraction) >= cutoffs.min_scored_fraction
 
 
-def selected_records(records: Iterable[RecordSummary], style: TableStyle) -> list[SelectedRecord]:
+def selected_records(written: WrittenRecords, style: TableStyle) -> list[SelectedRecord]:
     """The records within the cutoffs of `style`, numbered from its first record."""
-    cutoffs = style.cutoffs
-    may_be_others = cutoffs.min_score != CALLED_SCORE
-    candidates = [record for record in records if (may_be_others and record.call is not None) or record.call]
-    written_scores = scores([record.virus_score for record in candidates])
-    written_rates = scores(false_discovery_rates(candidates, style))
-    written_fractions = fractions([record.scored_fraction for record in candidates])
+    found = written.at(_possible_places(written, style.cutoffs))
     return [
         SelectedRecord(record.ordinal - style.first_record, record.length, record.chunks, score, record.record_id)
-        for record, score, fraction, rate in zip(
-            candidates, written_scores, written_fractions, written_rates, strict=True
+        for record, call, score, fraction, rate in zip(
+            found.records, found.calls, found.score_texts, found.fraction_texts, found.rate_texts, strict=True
         )
         if is_selected(
-            cutoffs,
-            is_virus=record.is_virus,
+            style.cutoffs,
+            is_virus=bool(call),
             score=score,
             length=record.length,
             scored_fraction=fraction,
             fdr=rate,
         )
     ]
+
+
+def _possible_places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
+    """The places of the scored records that may be within the cutoffs: a few more than are."""
+    scores = np.array(written.scores, np.float64)
+    is_possible = scores >= cutoffs.min_score - MOST_ROUNDING
+    if cutoffs.max_fdr is not None:
+        is_possible &= written.rates <= cutoffs.max_fdr + MOST_ROUNDING
+    return np.flatnonzero(is_possible).tolist()

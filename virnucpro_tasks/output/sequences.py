@@ -11,7 +11,7 @@ from typing import BinaryIO
 from virnucpro_tasks.errors import BackendError, InputError, VirnucproError
 from virnucpro_tasks.jobs.stored_inputs import reading_stored_inputs
 from virnucpro_tasks.output.bgzf import BgzfWriter
-from virnucpro_tasks.output.records import RecordSummary
+from virnucpro_tasks.output.records import WrittenRecords
 from virnucpro_tasks.output.selection import SelectedRecord, selected_records
 from virnucpro_tasks.output.table import Table, TableStyle, Writer
 from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
@@ -67,12 +67,11 @@ def _is_of(original: Original, record: SelectedRecord) -> bool:
     return len(original.sequence) == record.length and record_id_of(original.header, LIMITS) == record.record_id
 
 
-def _selected_lines(records: Sequence[RecordSummary], style: TableStyle) -> list[bytes]:
+def _selected_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
     """The records to write, as lines for the process that reads the inputs; none where there are no inputs."""
     if not style.inputs:
         return []
-    selected = selected_records(records, style)
-    return [record.line for record in selected]
+    return [record.line for record in selected_records(written, style)]
 
 
 @contextmanager
@@ -99,7 +98,7 @@ def _fasta(file: BinaryIO, style: TableStyle) -> Iterator[Writer]:
         Path(file.name).unlink()
 
 
-VIRUS_SEQUENCES: Table[Sequence[RecordSummary]] = Table(
+VIRUS_SEQUENCES: Table[WrittenRecords] = Table(
     "virus.fasta.gz",
     "sequences of the records called virus, or within other cutoffs",
     header=lambda style: b"",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from virnucpro_tasks.output.chunk_scores import INTERVAL_FILES
 from virnucpro_tasks.output.chunks import CHUNKS
 from virnucpro_tasks.output.contigs import CONTIG_FILES
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS, LEGACY_FRAMES
-from virnucpro_tasks.output.records import RECORDS, RecordSummary
+from virnucpro_tasks.output.records import RECORDS, WrittenRecords
 from virnucpro_tasks.output.region_files import REGION_FILES
 from virnucpro_tasks.output.samples import SAMPLES
 from virnucpro_tasks.output.scored import ScoredRows
@@ -19,7 +19,7 @@ from virnucpro_tasks.output.table import Table
 from virnucpro_tasks.output.virus_summary import VIRUS_SUMMARY
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 
-RECORD_TABLES: tuple[Table[Sequence[RecordSummary]], ...] = (RECORDS, VIRUS_SEQUENCES, VIRUS_SUMMARY)
+RECORD_TABLES: tuple[Table[WrittenRecords], ...] = (RECORDS, VIRUS_SEQUENCES, VIRUS_SUMMARY)
 """Written from the summaries of complete records."""
 
 SHARD_TABLES: tuple[Table[ScoredRows], ...] = (CHUNKS, LEGACY_FRAMES, LEGACY_CHUNKS)

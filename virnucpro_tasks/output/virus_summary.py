@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import compress
 
-from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers, scores
-from virnucpro_tasks.output.records import RecordSummary, false_discovery_rates
+from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers, score_texts
+from virnucpro_tasks.output.records import WrittenRecords
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
-Rows = Sequence[RecordSummary]
 
-
-def _absent(name: str) -> Column[Rows]:
+def _absent(name: str) -> Column[WrittenRecords]:
     """A column of geNomad's for which there is nothing here."""
-    return Column(name, "`NA`", list, lambda records, _: [NOT_AVAILABLE] * len(records))
+    return Column(name, "`NA`", list, lambda written, _: [NOT_AVAILABLE] * len(written))
 
 
-VIRUS_SUMMARY_COLUMNS: tuple[Column[Rows], ...] = (
-    Column("seq_name", "id in the input", csv_texts, lambda records, _: [record.record_id for record in records]),
-    Column("length", "bases", integers, lambda records, _: [record.length for record in records]),
+VIRUS_SUMMARY_COLUMNS: tuple[Column[WrittenRecords], ...] = (
+    Column(
+        "seq_name", "id in the input", csv_texts, lambda written, _: [record.record_id for record in written.records]
+    ),
+    Column("length", "bases", integers, lambda written, _: [record.length for record in written.records]),
     _absent("topology"),
     _absent("coordinates"),
     _absent("n_genes"),
@@ -27,9 +27,9 @@ VIRUS_SUMMARY_COLUMNS: tuple[Column[Rows], ...] = (
         "virus_score",
         "`virus_score` of `records.tsv`, with four decimals",
         fractions,
-        lambda records, _: [record.virus_score for record in records],
+        lambda written, _: written.scores,
     ),
-    Column("fdr", "`fdr` of `records.tsv`", scores, false_discovery_rates),
+    Column("fdr", "`fdr` of `records.tsv`", score_texts, lambda written, _: written.rate_texts),
     _absent("n_hallmarks"),
     _absent("marker_enrichment"),
     _absent("taxonomy"),
@@ -43,8 +43,8 @@ _ALL_ROWS = table_of(
 )
 
 
-def _virus_lines(records: Rows, style: TableStyle) -> list[bytes]:
-    return _ALL_ROWS.lines([record for record in records if record.is_virus], style)
+def _virus_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
+    return _ALL_ROWS.lines(written.at(list(compress(range(len(written)), written.calls))), style)
 
 
 VIRUS_SUMMARY = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _virus_lines, is_prefixed=True)

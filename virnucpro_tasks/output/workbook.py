@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.output.chunks import CHUNK_COLUMNS
-from virnucpro_tasks.output.fields import fractions, integer_texts, integers, mates, score_texts, scores
+from virnucpro_tasks.output.fields import fraction_texts, integer_texts, integers, mates, score_texts, scores
 from virnucpro_tasks.output.records import RECORD_COLUMNS
 from virnucpro_tasks.output.samples import SAMPLE_COLUMNS
 from virnucpro_tasks.system.file_errors import cause_of
@@ -33,7 +33,7 @@ NUMBERS = {
     column.name
     for columns in (RECORD_COLUMNS, CHUNK_COLUMNS, SAMPLE_COLUMNS)
     for column in columns
-    if column.write in (integers, integer_texts, fractions, mates, scores, score_texts)
+    if column.write in (integers, integer_texts, fraction_texts, mates, scores, score_texts)
 } | {"score1", "score2", "max_score_0", "max_score_1"}
 """Columns whose cells are numbers; all others are text, whatever they look like."""
 UNQUOTED = ("Sequence_ID", "Modified_ID")

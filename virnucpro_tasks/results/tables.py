@@ -26,7 +26,7 @@ WHOLE_NUMBERS, NUMBERS, NUMBERS_OR_NA, NAMES = "int64", "float64", "Int64", "cat
 TYPES_BY_FORMAT = {
     fields.integers: WHOLE_NUMBERS,
     fields.integer_texts: WHOLE_NUMBERS,
-    fields.fractions: NUMBERS,
+    fields.fraction_texts: NUMBERS,
     fields.scores: NUMBERS,
     fields.score_texts: NUMBERS,
     fields.mates: NUMBERS_OR_NA,
