@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from virnucpro_tasks.classifier.contig_call import (
+    CALLS,
+    ROUNDING,
+    TIERS,
     Call,
     ContigEvidence,
     Tier,
@@ -41,7 +44,11 @@ def called(*chunks: tuple[float, float]) -> Called:
 
 def all_called(*contigs: Chunks) -> list[Called]:
     calls = contig_calls(evidence(*contigs))
-    return [Called(*values) for values in zip(*(getattr(calls, column.name) for column in fields(calls)), strict=True)]
+    columns = (getattr(calls, column.name).tolist() for column in fields(calls))
+    return [
+        Called(CALLS[call], TIERS[tier], *(units / ROUNDING for units in numbers))
+        for call, tier, *numbers in zip(*columns, strict=True)
+    ]
 
 
 def test_large_deltas_weigh_more() -> None:
@@ -81,6 +88,16 @@ def test_ambiguous_chunks_do_not_count_in_proportions() -> None:
     call = called(*[(0.1, 0.9)] * 2, *[(0.8, 0.9)] * 3, (0.9, 0.1))
     assert (call.viral_proportion, call.nonviral_proportion) == (0.667, 0.333)
     assert called((0.8, 0.9)).viral_proportion == 0
+
+
+def test_proportions_are_rounded_as_python_rounds_them() -> None:
+    numbers = np.arange(1, 4_001)
+    for others in (2_000, 4_000):
+        evidence_of_many = replace(
+            evidence(*[[(0.1, 0.9)]] * others), chunks=np.full(others, others), confident_viral=numbers[:others]
+        )
+        rounded = contig_calls(evidence_of_many).viral_proportions / ROUNDING
+        assert rounded.tolist() == [round(number / others, 3) for number in numbers[:others].tolist()]
 
 
 def test_a_contig_without_any_difference_has_a_delta_of_zero() -> None:

@@ -28,7 +28,7 @@ def test_leading_zeros_and_case_make_no_difference() -> None:
     assert natural_key(b"contig_007") == natural_key(b"Contig_7") != natural_key(b"contig_70")
 
 
-@pytest.mark.parametrize("alphabet", [bytes(range(256)), b"a0129", b"\0\1\2\x03a09", b"Aa_.-10"])
+@pytest.mark.parametrize("alphabet", [bytes(range(256)), b"a0129", b"\0\1\2\x03a09", b"Aa_.-10", b"Aa_.1234"])
 def test_any_bytes_sort_as_their_texts_and_numbers_do(alphabet: bytes) -> None:
     letters = [letter for letter in alphabet if letter not in WHITE_SPACE]
     chosen = random.Random(0)

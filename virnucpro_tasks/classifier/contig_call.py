@@ -53,8 +53,11 @@ class Tier(StrEnum):
     REVIEW = "review"
 
 
-_CALLS, _TIERS = tuple(Call), tuple(Tier)
-_AMBIGUOUS = _CALLS.index(Call.AMBIGUOUS)
+CALLS, TIERS = tuple(Call), tuple(Tier)
+_VIRAL, _NON_VIRAL, _AMBIGUOUS = map(CALLS.index, (Call.VIRAL, Call.NON_VIRAL, Call.AMBIGUOUS))
+
+_NEAR_HALF = 1e-6
+"""Distance from the middle between two thousandths within which only exact arithmetic can tell the nearer one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +97,16 @@ class ContigEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ContigCalls:
-    """The calls of n contigs and what they rest on, column by column; deltas and proportions are rounded."""
+    """The calls of n contigs and what they rest on, column by column, (n,) int64 each.
 
-    calls: list[Call]
-    tiers: list[Tier]
-    weighted_deltas: list[float]
-    viral_proportions: list[float]
-    nonviral_proportions: list[float]
+    `calls` and `tiers` are places in CALLS and TIERS; deltas and proportions are rounded to units of 1 / ROUNDING.
+    """
+
+    calls: npt.NDArray[np.int64]
+    tiers: npt.NDArray[np.int64]
+    weighted_deltas: npt.NDArray[np.int64]
+    viral_proportions: npt.NDArray[np.int64]
+    nonviral_proportions: npt.NDArray[np.int64]
 
 
 def contig_evidence(
@@ -146,17 +152,16 @@ def contig_calls(evidence: ContigEvidence) -> ContigCalls:
     lacks_proportion, is_short = np.where(is_viral, viral, nonviral) < LEAST_PROPORTION, chunks < LEAST_CHUNKS
     tiers = np.select(
         [~is_called | (lacks_proportion & is_short), lacks_proportion | is_short, np.abs(deltas) > HIGH_BEYOND],
-        [_TIERS.index(tier) for tier in (Tier.REVIEW, Tier.LOW, Tier.HIGH)],
-        _TIERS.index(Tier.MODERATE),
+        [TIERS.index(tier) for tier in (Tier.REVIEW, Tier.LOW, Tier.HIGH)],
+        TIERS.index(Tier.MODERATE),
     )
-    calls = np.where(is_called, np.where(is_viral, _CALLS.index(Call.VIRAL), _CALLS.index(Call.NON_VIRAL)), _AMBIGUOUS)
     return ContigCalls(
-        calls=[_CALLS[place] for place in calls.tolist()],
-        tiers=[_TIERS[place] for place in tiers.tolist()],
+        calls=np.where(is_called, np.where(is_viral, _VIRAL, _NON_VIRAL), _AMBIGUOUS),
+        tiers=tiers,
         # A delta is rounded as NumPy does it, a proportion as Python: the pipeline has them as numbers of these.
-        weighted_deltas=(np.rint(deltas * ROUNDING) / ROUNDING + 0.0).tolist(),
-        viral_proportions=_rounded(viral.tolist()),
-        nonviral_proportions=_rounded(nonviral.tolist()),
+        weighted_deltas=np.rint(deltas * ROUNDING).astype(np.int64),
+        viral_proportions=_rounded(viral),
+        nonviral_proportions=_rounded(nonviral),
     )
 
 
@@ -165,7 +170,10 @@ def _quotients(numbers: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArr
     return np.divide(numbers, others, out=np.zeros(len(numbers)), where=others > 0)
 
 
-def _rounded(proportions: list[float]) -> list[float]:
-    """Proportions, of which there are few different ones, with three decimals."""
-    rounded = {proportion: round(proportion, 3) for proportion in set(proportions)}
-    return [rounded[proportion] for proportion in proportions]
+def _rounded(proportions: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Proportions in units of 1 / ROUNDING, rounded as `round` does it with three decimals."""
+    scaled = proportions * ROUNDING
+    rounded = np.rint(scaled).astype(np.int64)
+    for place in np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < _NEAR_HALF).tolist():
+        rounded[place] = round(round(float(proportions[place]), 3) * ROUNDING)
+    return rounded

@@ -7,9 +7,9 @@ one, so that the interval of a chunk begins where the chunk does.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from itertools import compress
 
 import numpy as np
+import numpy.typing as npt
 
 from virnucpro_tasks.output.fields import integer_texts, score_texts
 from virnucpro_tasks.output.scored import ScoredRows
@@ -26,12 +26,12 @@ class ScoredIntervals:
     texts as they are written.
     """
 
-    ordinals: list[int]
-    record_ids: list[bytes]
-    chunks: list[int]
-    starts: list[bytes]
-    ends: list[bytes]
-    scores: list[bytes]
+    ordinals: npt.NDArray[np.int64]
+    record_ids: npt.NDArray[np.object_]
+    chunks: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.object_]
+    ends: npt.NDArray[np.object_]
+    scores: npt.NDArray[np.object_]
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -43,13 +43,13 @@ class ScoredIntervals:
 def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     """The intervals of one shard in order; the last is the whole chunk."""
     is_scored = rows.scores.frames > 0
-    records, chunks, scored = rows.records[is_scored], rows.chunks[is_scored], is_scored.tolist()
+    records, chunks = rows.records[is_scored], rows.chunks[is_scored]
     ids, starts, ends, means = (
-        list(compress(texts, scored)) for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
+        np.array(texts, object)[is_scored] for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
     )
-    goes_on = ((np.diff(records) == 0) & (np.diff(chunks) == 1)).tolist()
-    ends[:-1] = [start if on else end for on, start, end in zip(goes_on, starts[1:], ends[:-1], strict=True)]
-    return ScoredIntervals(records.tolist(), ids, chunks.tolist(), starts, ends, means)
+    goes_on = np.flatnonzero((np.diff(records) == 0) & (np.diff(chunks) == 1))
+    ends[goes_on] = starts[goes_on + 1]
+    return ScoredIntervals(records, ids, chunks, starts, ends, means)
 
 
 def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredIntervals, ScoredIntervals]:
@@ -60,15 +60,15 @@ def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredInter
 
 
 INTERVAL_COLUMNS: tuple[Column[ScoredIntervals], ...] = (
-    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: found.record_ids),
-    Column("chromStart", "start of the chunk, 0-based", integer_texts, lambda found, _: found.starts),
+    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: found.record_ids.tolist()),
+    Column("chromStart", "start of the chunk, 0-based", integer_texts, lambda found, _: found.starts.tolist()),
     Column(
         "chromEnd",
         "end, excluded: the start of the next chunk if that is scored, else the end of the chunk",
         integer_texts,
-        lambda found, _: found.ends,
+        lambda found, _: found.ends.tolist(),
     ),
-    Column("dataValue", "mean P(virus) of its scored frames", score_texts, lambda found, _: found.scores),
+    Column("dataValue", "mean P(virus) of its scored frames", score_texts, lambda found, _: found.scores.tolist()),
 )
 
 INTERVAL_FILES = SpanFiles(

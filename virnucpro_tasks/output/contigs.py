@@ -11,9 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from virnucpro_tasks.classifier.contig_call import ContigCalls, ContigEvidence, contig_calls, contig_evidence
-from virnucpro_tasks.output.fields import csv_texts, decimals, integers, names
+from virnucpro_tasks.classifier.contig_call import (
+    CALLS,
+    ROUNDING,
+    TIERS,
+    ContigCalls,
+    ContigEvidence,
+    contig_calls,
+    contig_evidence,
+)
+from virnucpro_tasks.output.fields import csv_texts, integers
 from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import ScoredRows
@@ -57,9 +66,8 @@ def contigs_of(rows: ScoredRows) -> Contigs:
     scored = np.flatnonzero(rows.is_status(Status.SCORED))
     records = rows.records[scored]
     firsts = np.flatnonzero(np.diff(records, prepend=-1))
-    evidence = contig_evidence(
-        read_back(rows.scores.highest_others[scored]), read_back(rows.scores.highest_virus[scored]), firsts
-    )
+    scores = read_back(np.concatenate([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]]))
+    evidence = contig_evidence(*np.split(scores, 2), firsts)
     return Contigs(records[firsts].tolist(), [rows.ids[row] for row in scored[firsts].tolist()], evidence)
 
 
@@ -80,25 +88,44 @@ def _counted(name: str) -> Callable[[CalledContigs, TableStyle], Iterable[Any]]:
     return lambda called, _: getattr(called.contigs.evidence, name).tolist()
 
 
+_CALL_TEXTS, _TIER_TEXTS = (np.array([value.encode() for value in values], object) for values in (CALLS, TIERS))
+_UNIT_TEXTS = np.array([b"%a" % (units / ROUNDING) for units in range(-ROUNDING, ROUNDING + 1)], object)
+
+
+def _calls(places: npt.NDArray[np.int64]) -> list[bytes]:
+    """Places in CALLS by name."""
+    return _CALL_TEXTS[places].tolist()
+
+
+def _tiers(places: npt.NDArray[np.int64]) -> list[bytes]:
+    """Places in TIERS by name."""
+    return _TIER_TEXTS[places].tolist()
+
+
+def _decimals(units: npt.NDArray[np.int64]) -> list[bytes]:
+    """Units of 1 / ROUNDING, from -1 to 1, as numbers with as few decimals as tell them apart."""
+    return _UNIT_TEXTS[units + ROUNDING].tolist()
+
+
 CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
     Column("ID", "id in the input", csv_texts, lambda called, _: called.contigs.ids),
     Column(
         "call",
         "`Viral` if `weighted_delta`, before it is rounded, is above 0.3, `Non-viral` if it is below −0.3, else "
         "`Ambiguous`",
-        names,
+        _calls,
         _called("calls"),
     ),
     Column(
         "tier",
         "`high_confidence`, `moderate_confidence`, `low_confidence` or `review`, see below",
-        names,
+        _tiers,
         _called("tiers"),
     ),
     Column(
         "weighted_delta",
         "mean of d over the scored chunks, weighted by the root of its size, rounded to three decimals",
-        decimals,
+        _decimals,
         _called("weighted_deltas"),
     ),
     Column("n_chunks", "scored chunks", integers, _counted("chunks")),
@@ -118,13 +145,13 @@ CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
     Column(
         "viral_proportion",
         "`n_confident_viral` by the chunks that are not ambiguous, rounded to three decimals; 0 if all are",
-        decimals,
+        _decimals,
         _called("viral_proportions"),
     ),
     Column(
         "nonviral_proportion",
         "the same of `n_confident_nonviral`",
-        decimals,
+        _decimals,
         _called("nonviral_proportions"),
     ),
 )

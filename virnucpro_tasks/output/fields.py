@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from functools import lru_cache
 
 from virnucpro_tasks.reads.tables import Status
 
 NOT_AVAILABLE = b"NA"
 SEPARATOR = b"\t"
 LINE_END = b"\n"
-
-DECIMALS_KEPT = 8_192
-"""Texts of numbers that are kept for the next one: more than there are thousandths from -1 to 1."""
 
 _QUOTED = re.compile(rb'^[=+\-@]|["\t\r\n]')
 """Quotes and separators would break the table, the leading signs make a spreadsheet compute."""
@@ -100,16 +96,6 @@ def mates(values: Iterable[int]) -> list[bytes]:
 def fractions(values: Iterable[float]) -> list[bytes]:
     """Shares of a whole, with four decimals."""
     return [b"%.4f" % value for value in values]
-
-
-def decimals(values: Iterable[float]) -> list[bytes]:
-    """Numbers with the fewest digits that tell them apart, of which there are few different ones."""
-    return [_decimal(value) for value in values]
-
-
-@lru_cache(maxsize=DECIMALS_KEPT, typed=True)
-def _decimal(value: float) -> bytes:
-    return b"%a" % value
 
 
 def scores(values: Iterable[float]) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Files with a line for each span of chunks in a record, such as a region.
 
-The first and the last span of a shard may change with the chunks of the shards beside it. So they are kept as values,
-while the lines of all others are written with the shard.
+The first and the last span of a shard may change with the chunks of the shards beside it. So they are kept as values
+beside their lines, which are written anew if they change.
 """
 
 from __future__ import annotations
@@ -40,14 +40,26 @@ class SpanFiles(Generic[Spans]):
     written: Callable[[Spans, TableStyle], Any] = lambda spans, style: spans
 
     def part(self, rows: ScoredRows, style: TableStyle) -> SpanPart:
-        """Write out the spans of a shard but for the first and the last."""
+        """Write out the spans of a shard, the first and the last apart."""
         spans = self.spans_of(rows)
-        return SpanPart(spans[:1], self.lines(spans[1:-1], style), spans[1:][-1:])
-
-    def lines(self, spans: Spans, style: TableStyle) -> Lines:
-        """The lines of complete spans."""
         written = self.written(spans, style)
-        return {file: lines for table in self.tables for file, lines in table.part(written, style).items()}
+        lines = {table.file(style): table.lines(written, style) for table in self.tables}
+        inner = {file: [b"".join(some[1:-1])] for file, some in lines.items()}
+        first = EdgeSpan(spans[:1], {file: some[:1] for file, some in lines.items()})
+        return SpanPart(first, inner, EdgeSpan(spans[1:][-1:], {file: some[1:][-1:] for file, some in lines.items()}))
+
+    def edge(self, span: Spans, style: TableStyle) -> EdgeSpan:
+        """A span with its lines."""
+        written = self.written(span, style)
+        return EdgeSpan(span, {table.file(style): table.lines(written, style) for table in self.tables})
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSpan:
+    """The first or the last span of a shard, of its kind, or none; and its lines if no other shard changes it."""
+
+    span: Any
+    lines: Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +69,9 @@ class SpanPart:
     Either may be missing.
     """
 
-    first: Any
+    first: EdgeSpan
     lines: Lines
-    last: Any
+    last: EdgeSpan
 
 
 class SpanMerger(Generic[Spans]):
@@ -68,30 +80,28 @@ class SpanMerger(Generic[Spans]):
     def __init__(self, files: SpanFiles[Spans], style: TableStyle) -> None:
         self._files = files
         self._style = style
-        self._open: Spans | None = None
+        self._open: EdgeSpan | None = None
 
     def add(self, part: SpanPart) -> Iterable[Lines]:
         """The lines of all spans before the last one of `part`."""
-        yield self._files.lines(self._settled(part.first), self._style)
-        if len(part.last):
+        if len(part.first.span):
+            yield self._settled(part.first)
+        if len(part.last.span):
             yield self.end()
             yield part.lines
             self._open = part.last
 
     def end(self) -> Lines:
         """The lines of the last span."""
-        if self._open is None:
-            return {}
         complete, self._open = self._open, None
-        return self._files.lines(complete, self._style)
+        return {} if complete is None else complete.lines
 
-    def _settled(self, first: Spans) -> Spans:
-        """The spans that the first one of a shard completes; that one is kept open."""
-        if not len(first):
-            return first
-        if self._open is None:
-            complete: Spans = first[:0]
-        else:
-            complete, first = self._files.settle(self._open, first)
-        self._open = first
-        return complete
+    def _settled(self, first: EdgeSpan) -> Lines:
+        """The lines of the span that the first one of a shard completes; that one is kept open."""
+        before, self._open = self._open, first
+        if before is None:
+            return {}
+        complete, following = self._files.settle(before.span, first.span)
+        if following is not first.span:
+            self._open = self._files.edge(following, self._style)
+        return before.lines if complete is before.span else self._files.edge(complete, self._style).lines
