@@ -4,7 +4,8 @@ The few are records.tsv, chunks.tsv and the two files of the existing tools; or 
 Each size is a FASTA file of random records whose first frame is open, a tenth of them viral by scores that are drawn
 at random in place of those of a model. Both finish their jobs in turn, so that a machine that is busy for a while is
 busy for both. `in order` are processor seconds of the process that merges the parts of the shards, which does not get
-faster with more processes. Libraries are imported before the clock starts, as in a coordinator that has finished a job.
+faster with more processes. Libraries are imported, and the template of the page is compiled, before the clock starts,
+as in a coordinator that has finished a job. The records called virus are in virus.fasta.gz.
 
     python benchmarks/finishing_outputs.py [BEFORE AFTER | --searches] [--rounds 3] [--processes N]
 """
@@ -31,7 +32,9 @@ from fingerprint import fingerprint, write_result
 
 import virnucpro_tasks.pipeline.finish as pipeline_finish
 import virnucpro_tasks.pipeline.shard_parts as shard_parts
+from virnucpro_tasks.classifier.consensus import CALLED_SCORE
 from virnucpro_tasks.jobs.job import open_job
+from virnucpro_tasks.jobs.output_options import output_options
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
@@ -89,8 +92,16 @@ def write_records(file: Path, size: Size) -> None:
 def prepare(source: Path, store: Path) -> None:
     """Split `source` and score its frames at random; prints the job, the numbers of its chunks and of its frames."""
     settings = Settings(store=store, bundle="demo")
+    # Random scores are not calibrated: by their false-discovery rates no record at all would be handed on.
     job = submit(
-        settings, [source], chunk_length=None, min_length=None, strict=False, keep_embeddings=False, priority=0
+        settings,
+        [source],
+        chunk_length=None,
+        min_length=None,
+        strict=False,
+        keep_embeddings=False,
+        priority=0,
+        outputs=output_options(min_score=CALLED_SCORE),
     )
     for _ in split_files(job):
         pass
@@ -133,6 +144,7 @@ def finish(store: Path, job_id: str, processes: int, word: str) -> None:
     elif word == FINISH_SEARCHING:
         search_often()
     with suppress(ImportError):  # an older checkout
+        importlib.import_module("virnucpro_tasks.report.page").page_template()
         importlib.import_module("virnucpro_tasks.report.derived")
     job = open_job(store, job_id)
     started, used = time.perf_counter(), os.times()

@@ -115,7 +115,7 @@ def test_the_bytes_do_not_depend_on_where_shards_are_cut(tmp_path: Path, seed: i
 def test_records_are_numbered_within_their_sample() -> None:
     style = TableStyle("original", ["reads.fasta"], "model", 500, sample="s", first_record=5)
     regions = virus_regions(ScoredRows.of(shard_of([Chunk(7, b"c", 1, 0, 500, 500, [0.9])])))
-    lines = REGION_FILES.edge(regions, style).lines
+    lines = REGION_FILES.lines(regions, style)
     assert b"".join(lines[f"s/{BED}"]).split(b"\t")[3] == b"region_3_1"
     assert b"ID=region_3_1;Name=chunks 1-1;record=3;" in b"".join(lines[f"s/{GFF}"])
 

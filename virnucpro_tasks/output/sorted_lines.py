@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
+from operator import le
 from pathlib import Path
 from typing import BinaryIO
 
 from virnucpro_tasks.output.fields import LINE_END, SEPARATOR
 from virnucpro_tasks.system.file_operations import persistently
 
-RUN_BYTES = 4 * 2**20
+RUN_BYTES = 2 * 2**20
 """Bytes of lines held in memory before a run is written; sorting them takes some times as much."""
 
 BLOCK_BYTES = 2**16
@@ -92,6 +94,8 @@ class _Lines:
         return cls(lines, [line.partition(SEPARATOR)[0] for line in lines])
 
     def sorted(self) -> _Lines:
+        if all(map(le, self.keys, islice(self.keys, 1, None))):
+            return self
         order = sorted(range(len(self.keys)), key=self.keys.__getitem__)
         return _Lines([self.lines[place] for place in order], [self.keys[place] for place in order])
 

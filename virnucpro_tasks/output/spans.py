@@ -48,18 +48,20 @@ class SpanFiles(Generic[Spans]):
         first = EdgeSpan(spans[:1], {file: some[:1] for file, some in lines.items()})
         return SpanPart(first, inner, EdgeSpan(spans[1:][-1:], {file: some[1:][-1:] for file, some in lines.items()}))
 
-    def edge(self, span: Spans, style: TableStyle) -> EdgeSpan:
-        """A span with its lines."""
-        written = self.written(span, style)
-        return EdgeSpan(span, {table.file(style): table.lines(written, style) for table in self.tables})
+    def lines(self, spans: Spans, style: TableStyle) -> Lines:
+        """The lines of complete spans."""
+        if not len(spans):
+            return {}
+        written = self.written(spans, style)
+        return {table.file(style): table.lines(written, style) for table in self.tables}
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeSpan:
-    """The first or the last span of a shard, of its kind, or none; and its lines if no other shard changes it."""
+    """The first or the last span of a shard, of its kind, or none; and its lines, None if another shard changed it."""
 
     span: Any
-    lines: Lines
+    lines: Lines | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class SpanMerger(Generic[Spans]):
     def end(self) -> Lines:
         """The lines of the last span."""
         complete, self._open = self._open, None
-        return {} if complete is None else complete.lines
+        return {} if complete is None else self._lines(complete)
 
     def _settled(self, first: EdgeSpan) -> Lines:
         """The lines of the span that the first one of a shard completes; that one is kept open."""
@@ -103,5 +105,8 @@ class SpanMerger(Generic[Spans]):
             return {}
         complete, following = self._files.settle(before.span, first.span)
         if following is not first.span:
-            self._open = self._files.edge(following, self._style)
-        return before.lines if complete is before.span else self._files.edge(complete, self._style).lines
+            self._open = EdgeSpan(following, None)
+        return self._lines(before if complete is before.span else EdgeSpan(complete, None))
+
+    def _lines(self, complete: EdgeSpan) -> Lines:
+        return self._files.lines(complete.span, self._style) if complete.lines is None else complete.lines
