@@ -67,7 +67,7 @@ def contigs_of(rows: ScoredRows) -> Contigs:
     records = rows.records[scored]
     firsts = np.flatnonzero(np.diff(records, prepend=-1))
     scores = read_back(np.concatenate([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]]))
-    evidence = contig_evidence(*np.split(scores, 2), firsts)
+    evidence = contig_evidence(scores[: len(scored)], scores[len(scored) :], firsts)
     return Contigs(records[firsts].tolist(), [rows.ids[row] for row in scored[firsts].tolist()], evidence)
 
 
