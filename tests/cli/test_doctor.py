@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from cli.conftest import Virnucpro
 from click.testing import CliRunner
 
 from virnucpro_tasks.cli import doctor
@@ -54,3 +56,29 @@ def test_a_folder_that_is_not_there_is_bad_input(flags: list[str], tmp_path: Pat
             cli, ["doctor", *flags, str(tmp_path / "absent")], standalone_mode=False, catch_exceptions=False
         )
     assert refused.value.exit_code == ExitCode.BAD_INPUT
+
+
+def test_whose_command_and_package_the_short_name_is(
+    virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> dict[str, object]:
+        findings = json.loads("\n".join(virnucpro("doctor", "--json").out))
+        (one,) = [finding for finding in findings if finding["check"] == "names"]
+        return one
+
+    for place in ("own", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "virnucpro").write_text("#!/bin/sh\n")
+        (tmp_path / place / "virnucpro").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "own" / "python"))
+    monkeypatch.setattr("sys.path", [path for path in sys.path if not path.endswith("compat")])
+    monkeypatch.setenv("PATH", str(tmp_path / "own"))
+    assert found()["ok"]
+    monkeypatch.setenv("PATH", str(tmp_path / "other"))
+    assert not found()["ok"] and str(tmp_path / "other") in str(found()["detail"])
+    # A package of others, which is only looked for
+    monkeypatch.setenv("PATH", str(tmp_path / "own"))
+    (tmp_path / "virnucpro").mkdir()
+    (tmp_path / "virnucpro" / "__init__.py").write_text("raise SystemExit(9)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert found()["ok"] and str(tmp_path / "virnucpro") in str(found()["detail"])

@@ -19,7 +19,7 @@ from virnucpro_tasks.cli import predict
 from virnucpro_tasks.cli.earlier_meaning import SEGMENTS_VARIABLE, among_gpus
 from virnucpro_tasks.cli.earlier_options import EARLIER_OPTIONS
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER
-from virnucpro_tasks.errors import BackendError, ExitCode, SettingsError
+from virnucpro_tasks.errors import BackendError, ExitCode, OutputError, SettingsError
 from virnucpro_tasks.jobs.job import Job, open_job
 from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.settings import Settings
@@ -213,6 +213,21 @@ def test_force_starts_over_unless_it_is_to_resume(run_predict: Runs) -> None:
     assert not (Path("out") / WORK_FOLDER).exists()
 
 
+def test_advice_to_repeat_a_command_that_starts_over_names_resume(
+    run_predict: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("full", hint="repeat the command")
+
+    monkeypatch.setattr(predict, "copy_results", full)
+    assert (
+        run_predict("--force", expect=2)
+        .ended.err[-1]
+        .endswith("(repeat the command; with --resume it does not start over)")
+    )
+    assert run_predict("--force", "--resume", expect=2).ended.err[-1].endswith("(repeat the command)")
+
+
 def test_work_of_another_command_stays_when_one_starts_over(run_predict: Runs) -> None:
     other = run_predict("-o", "out", "-e", "300", "--allow-mismatch", "--quiet", code=ExitCode.JOB_FAILED, expect=5).job
     run_predict("-o", "out", "--quiet", "--force")
@@ -228,6 +243,17 @@ def test_a_finished_run_is_left_alone_and_named(virnucpro: Virnucpro, finished: 
     flags = ("--keep-embeddings",)
     same = virnucpro("predict", SAMPLE, "-o", out, "--resume", *flags)
     assert (same.code, same.err[-1]) == (ExitCode.OK, f"nothing is left to do: results are in {out}"), same
+    # And as JSON, with the tables where a script looks for them, and records without a score accepted
+    report = json.loads((out / "run.json").read_text()) | {"exit_code": 6}
+    (out / "run.json").write_text(json.dumps(report))
+    again = ("predict", SAMPLE, "-o", out, "--resume", *flags, "--layout", "original", "--json")
+    shutil.copyfile(SAMPLE, tmp_path / SAMPLE.name)
+    asked = virnucpro("predict", tmp_path / SAMPLE.name, *again[2:])
+    assert asked.code == ExitCode.INCOMPLETE and json.loads("\n".join(asked.out))["state"] == "done"
+    assert virnucpro("predict", tmp_path / SAMPLE.name, *again[2:], "--incomplete-ok").code == ExitCode.OK
+    merged = tmp_path / "short_merged" / "prediction_results.txt"
+    assert merged.read_bytes() == (out / "prediction_results.txt").read_bytes()
+    (out / "run.json").write_bytes(before["run.json"])
     for arguments in ((SAMPLE, "-e", "300", "--allow-mismatch"), (OTHERS,)):
         other = virnucpro("predict", *arguments, "-o", out, "--resume", *flags)
         assert other.code == ExitCode.USAGE and "holds results of other input" in other.err[-1]

@@ -65,6 +65,15 @@ def test_a_log_that_cannot_be_written_is_refused(place: str, virnucpro: Virnucpr
     assert ended.code == ExitCode.USAGE and len(ended.err) == 1 and not ended.out
 
 
+def test_a_file_that_is_no_log_is_not_appended_to(virnucpro: Virnucpro, file: Path) -> None:
+    file.write_text(">sequence\nACGT\n")
+    ended = virnucpro("-l", file, "config", "show")
+    assert ended.code == ExitCode.USAGE and "is no log" in ended.err[0]
+    assert file.read_text() == ">sequence\nACGT\n"
+    file.write_text("")
+    assert virnucpro("-l", file, "config", "show").code == ExitCode.OK
+
+
 def test_a_log_on_a_full_disk_does_not_end_the_command(virnucpro: Virnucpro) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")

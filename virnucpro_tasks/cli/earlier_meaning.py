@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from virnucpro_tasks.cli.earlier_layout import default_output, merged_folder
 from virnucpro_tasks.cli.earlier_options import without_effect
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.errors import BackendError, SettingsError
+from virnucpro_tasks.errors import BackendError, SettingsError, VirnucproError
 
 SEGMENTS_VARIABLE, SEGMENTS = "PYTORCH_CUDA_ALLOC_CONF", "expandable_segments"
 SDPA = "sdpa"
@@ -77,6 +78,17 @@ def run_of(
         starts_over=not resumes and bool(force or earlier["earlier_force_resume"]),
         merged=None if layout is None else merged_folder(layout, inputs, output),
     )
+
+
+@contextmanager
+def saying_resume(run: Run) -> Iterator[None]:
+    """Have errors that advise to repeat the command, which would start over, say that --resume does not."""
+    try:
+        yield
+    except VirnucproError as error:
+        if run.starts_over and "repeat the command" in error.hint:
+            error.hint += "; with --resume it does not start over"
+        raise
 
 
 def among_gpus(devices: str, gpus: str | None) -> str:

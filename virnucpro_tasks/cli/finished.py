@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.earlier_layout import put_classic_files
+from virnucpro_tasks.cli.job_end import results_report
+from virnucpro_tasks.cli.messages import accepted_code, print_json, say
 from virnucpro_tasks.cli.work_folder import remove_work
 from virnucpro_tasks.errors import DamagedError, ExitCode, OutputError
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.jobs.progress import read_report
+from virnucpro_tasks.jobs.progress import JobState, RunReport, read_report
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.system.file_operations import exists, read_bytes
 from virnucpro_tasks.system.files import file_matches
@@ -20,8 +22,8 @@ from virnucpro_tasks.system.files import file_matches
 PACKAGE = "virnucpro-tasks"
 
 
-def finished_before(job: Job, output: Path, *, quiet: bool) -> ExitCode | None:
-    """The exit code of the results in `output` if they are those of `job`, which is then removed; None without any.
+def finished_before(job: Job, output: Path) -> RunReport | None:
+    """The report of the results in `output` if they are those of `job`, which is then removed; None without any.
 
     Raises OutputError for results of other work, and for files that are no longer as they were written.
     """
@@ -44,8 +46,30 @@ def finished_before(job: Job, output: Path, *, quiet: bool) -> ExitCode | None:
             f"{output} holds results of other input, options, models or version",
             hint="choose another folder, or use --force to replace them",
         )
+    return report
+
+
+def end_finished(
+    report: RunReport, output: Path, *, merged: Path | None, incomplete_ok: bool, as_json: bool, quiet: bool
+) -> ExitCode:
+    """End a command whose results were there before, as one that has just made them; returns its exit code.
+
+    The classic tables are put into `merged`, too. Raises OutputError.
+    """
+    if merged is not None:
+        put_classic_files(output, merged, force=False)
     say(f"nothing is left to do: results are in {output}", quiet=quiet)
-    return report.exit_code
+    if as_json:
+        print_json(
+            {
+                "output": str(output.absolute()),
+                "state": str(JobState.DONE),
+                "exit_code": int(report.exit_code),
+                "message": "",
+                **results_report(report),
+            }
+        )
+    return accepted_code(report.exit_code, incomplete_ok=incomplete_ok, quiet=quiet)
 
 
 def _work(job: Job) -> dict[str, Any]:

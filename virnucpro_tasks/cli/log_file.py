@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ NAME = "virnucpro"
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 """The format of earlier versions: time, logger, level and message."""
 
+_TIME = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]")
+
 _open: list[logging.Logger] = []
 """The log of this process, if it has one."""
 
@@ -26,6 +29,10 @@ def open_log(path: Path) -> None:
 
     close_log()
     try:
+        if _is_of_others(path):
+            raise SettingsError(
+                f"--log-file {path} exists already, and is no log", hint="name another file: it would be appended to"
+            )
         handler = logging.FileHandler(path, encoding="utf-8", errors="replace")
     except OSError as error:
         cause = cause_of(error, path)
@@ -36,6 +43,15 @@ def open_log(path: Path) -> None:
     logger = logging.Logger(NAME, logging.DEBUG)
     logger.addHandler(handler)
     _open.append(logger)
+
+
+def _is_of_others(path: Path) -> bool:
+    """Whether `path` is a file with other content than lines that begin with a time, such as sequences."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(len("0000-00-00 "))
+    return bool(start) and _TIME.fullmatch(start) is None
 
 
 def close_log() -> None:

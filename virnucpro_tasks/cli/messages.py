@@ -107,8 +107,13 @@ def say_if_terminal_is_read(inputs: Sequence[Path], *, quiet: bool = False) -> N
 
 def accepted(progress: Progress, *, incomplete_ok: bool, quiet: bool = False) -> ExitCode:
     """The exit code of a command whose job has ended: 0 instead of 6 with `incomplete_ok`, which a warning tells."""
-    if not incomplete_ok or progress.exit_code is not ExitCode.INCOMPLETE:
-        return progress.exit_code
+    return accepted_code(progress.exit_code, incomplete_ok=incomplete_ok, quiet=quiet)
+
+
+def accepted_code(code: ExitCode, *, incomplete_ok: bool, quiet: bool) -> ExitCode:
+    """`code`, or 0 instead of 6 with `incomplete_ok`, which a warning tells."""
+    if not incomplete_ok or code is not ExitCode.INCOMPLETE:
+        return code
     say("warning: some records are invalid or quarantined; the exit code is 0 as --incomplete-ok asks", quiet=quiet)
     return ExitCode.OK
 

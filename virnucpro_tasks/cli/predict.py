@@ -12,10 +12,10 @@ import click
 from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.earlier_layout import put_classic_files, require_free_layout
-from virnucpro_tasks.cli.earlier_meaning import run_of
+from virnucpro_tasks.cli.earlier_meaning import run_of, saying_resume
 from virnucpro_tasks.cli.earlier_models import chosen_bundle
 from virnucpro_tasks.cli.earlier_options import EarlierOptionsCommand, earlier_options
-from virnucpro_tasks.cli.finished import finished_before
+from virnucpro_tasks.cli.finished import end_finished, finished_before
 from virnucpro_tasks.cli.imported import earlier_work, import_option, importing_from, tell_imported
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
@@ -167,6 +167,7 @@ def command(
     make_folder(output)
     with (
         saying_how_to_go_on(RESUME if asked.starts_over else GO_ON),
+        saying_resume(asked),
         RunLock(output, say=lambda line: say(line, quiet=quiet)) as lock,
     ):
         # Another run may have ended just before.
@@ -190,8 +191,10 @@ def command(
                 outputs=outputs,
                 importing=importing,
             )
-        if asked.resumes and not force and (code := finished_before(job, output, quiet=quiet)) is not None:
-            return code
+        if asked.resumes and not force and (before := finished_before(job, output)) is not None:
+            return end_finished(
+                before, output, merged=asked.merged, incomplete_ok=incomplete_ok, as_json=as_json, quiet=quiet
+            )
         job = start_over(job) if asked.starts_over else deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
         tell_imported(job, quiet=quiet)

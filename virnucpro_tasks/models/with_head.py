@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 from safetensors.torch import save_file
 
-from virnucpro_tasks.errors import BundleError, VirnucproError
+from virnucpro_tasks.errors import BundleError, OutputError, VirnucproError
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle, describe_bundle, is_text, read_bundle
 from virnucpro_tasks.models.canonical import canonical_head
 from virnucpro_tasks.models.file_state import CACHE_VARIABLE
 from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES
-from virnucpro_tasks.models.sizes import CLASSES, MlpConfiguration, misfit
+from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, Tensors
+from virnucpro_tasks.models.sizes import CLASSES, HeadSizes, MlpConfiguration, misfit
 from virnucpro_tasks.models.verification import verify_once
 from virnucpro_tasks.models.weights import read_weights
 from virnucpro_tasks.system.file_operations import link_or_copy, make_folder, utf8_path
@@ -47,6 +47,19 @@ def bundle_with_head(encoders: Bundle, head: Path, *, chunk_length: int, folder:
         return read_bundle(output)
     verify_once(encoders)
     make_folder(output.parent)
+    try:
+        return _written(output, encoders, head, tensors, sizes, chunk_length)
+    except OutputError:
+        # Another command has made it meanwhile.
+        if output.is_dir():
+            return read_bundle(output)
+        raise
+
+
+def _written(
+    output: Path, encoders: Bundle, head: Path, tensors: Tensors, sizes: HeadSizes, chunk_length: int
+) -> Bundle:
+    description = encoders.description
     with new_folder(output) as made:
         for member in ENCODER_FILES:
             make_folder((made / member).parent)
