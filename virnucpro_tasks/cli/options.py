@@ -168,6 +168,12 @@ def cutoff_options(*length_flags: str) -> Callable[[F], F]:
     )
 
 
+mismatch_option = click.option(
+    "--allow-mismatch",
+    is_flag=True,
+    help="Compute with another chunk length than the head was trained on; a warning stays with the results.",
+)
+
 table_options = stacked(
     click.option("--prefix", help="Begins the names of the result files that the existing tools do not have."),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
@@ -203,11 +209,7 @@ job_options = stacked(
         type=click.IntRange(min=6),
         help="Chunk length in bases; default: what the head was trained on.",
     ),
-    click.option(
-        "--allow-mismatch",
-        is_flag=True,
-        help="Compute with another chunk length than the head was trained on; a warning stays with the results.",
-    ),
+    mismatch_option,
     click.option("--min-length", type=click.IntRange(min=0), help="Shorter records are not scored.  [default: 60]"),
     click.option(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the models; default: that of the bundle."

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from virnucpro_tasks.cli.messages import accepted, bundle_line, hashing_note, print_json, say
+from virnucpro_tasks.cli.messages import accepted, bundle_line, hashing_note, print_json, require_chunk_length, say
 from virnucpro_tasks.cli.options import (
     PathType,
     bundle_option,
     json_option,
+    mismatch_option,
     outputs_of,
     settings_of,
     table_options,
@@ -75,6 +76,7 @@ class EarlierReport(msgspec.Struct, frozen=True):
     type=click.IntRange(min=6),
     help="Chunk length in bases; default: that of WORK.",
 )
+@mismatch_option
 @click.option("--min-length", type=click.IntRange(min=0), help="Shorter records are not scored; default: as in WORK.")
 @click.option(
     "--coverage",
@@ -98,6 +100,7 @@ def command(
     output: Path,
     computed_with: str | None,
     chunk_length: int | None,
+    allow_mismatch: bool,
     min_length: int | None,
     coverage: str | None,
     incomplete_ok: bool,
@@ -121,6 +124,8 @@ def command(
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     say(bundle_line(bundle), quiet=quiet)
     report = _report_of(work)
+    chunk_length = chunk_length or report.parameters.chunk_length
+    require_chunk_length(chunk_length, bundle, allow_mismatch=allow_mismatch, quiet=quiet)
     source, rescored, precision = _source(work, report, bundle, computed_with)
     # Imported here: they load pyarrow.
     from virnucpro_tasks.rescoring import KnownScores, rescore
@@ -134,7 +139,7 @@ def command(
         job = submit(
             replace(settings, store=store),
             inputs,
-            chunk_length=chunk_length or report.parameters.chunk_length,
+            chunk_length=chunk_length,
             min_length=report.parameters.min_length if min_length is None else min_length,
             strict=False,
             keep_embeddings=False,

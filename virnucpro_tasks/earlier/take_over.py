@@ -32,6 +32,12 @@ COMPARED = 0.02
 COMPARED_IF_DERIVED = 0.1
 """That of proteins that may have gone through a worker of version 2.0, without the files that would tell."""
 
+COMPARED_IF_OLDER = 0.25
+"""That of files that are older than the sequences in the folder, as those of an earlier run with another input are.
+
+A copied folder has times of its own, so this proves nothing.
+"""
+
 FULL, HALF = "fp32", "fp16"
 
 
@@ -107,6 +113,7 @@ class _Taker:
             distinct, places = np.unique(expected.sequences[kind], axis=0, return_inverse=True)
             self.digests[kind], self.sequence_of[kind] = distinct, places.reshape(-1)
         self.sources: list[_Source] = []
+        self._newest = max((file.stat().st_mtime for file in layout.sequences), default=0.0)
         self._against = [
             (Reason.OTHER_SEQUENCE, other_sequences(layout, expected)),
             (Reason.OTHER_LENGTH, other_lengths(layout, expected)),
@@ -117,10 +124,11 @@ class _Taker:
         name = printable(self.layout.name_of(file))
         begun: dict[str, int] = {}
         try:
+            compared = COMPARED_IF_OLDER if file.stat().st_mtime < self._newest else COMPARED
             for features in read_features(file, widths=self.widths):
                 if features.kind not in begun:
                     begun[features.kind] = len(self.sources)
-                    self.sources.append(_Source(name, features.kind))
+                    self.sources.append(_Source(name, features.kind, compared=compared))
                 self._add(features, begun[features.kind], stores[features.kind])
         except (UnusableError, OSError) as error:
             # Pieces of a file that is damaged behind them stay: each is proved by itself.
@@ -148,7 +156,7 @@ class _Taker:
             for reason, against in self._against
         ]
         if kind == PROTEIN and features.is_derived and self.layout.tool is not Tool.ORIGINAL:
-            source.compared = COMPARED_IF_DERIVED
+            source.compared = max(source.compared, COMPARED_IF_DERIVED)
             if self.layout.may_be_resumed:
                 reasons.append((Reason.MAY_BE_RESUMED, np.ones(len(places), bool)))
         finite = np.asarray(np.isfinite(features.vectors).all(axis=1), bool)

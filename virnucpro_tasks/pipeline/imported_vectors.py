@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_COMPARED = 8
+LEAST_COMPARED = 32
 """Vectors of each file that are compared in each shard; a file with fewer there saves nothing."""
 
 MOST_MEASURED = 64
