@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +17,16 @@ from earlier.folders import Computed, Folder
 from job import make_job, run_job, vectors_of
 
 from virnucpro_tasks.earlier.importing import importing
+from virnucpro_tasks.embed.encoder import NonFiniteError
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.deduplicate import content_key
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
+from virnucpro_tasks.pipeline.imported_vectors import LEAST_COMPARED, Imports, embed_sequences
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.shards.engine_stats import EngineStats
+from virnucpro_tasks.shards.imported import ImportedVectors, Index, sequence_digests, vectors_file
+from virnucpro_tasks.shards.kinds import NUCLEOTIDE, PROTEIN
 from virnucpro_tasks.shards.plan import read_plan
 
 FolderOf = Callable[..., Folder]
@@ -130,3 +138,58 @@ def test_an_empty_folder_and_another_chunk_length_are_refused(
     with pytest.raises(InputError, match="chunks of 500 bases, this one is to cut 300"):
         make_job(settings, earlier_run.input, chunk_length=300, importing=importing(folder.root))
     assert not list((settings.store / "jobs").glob("*"))
+
+
+class FakeEngine:
+    """Gives each sequence a vector of its own, fails for those of `infinite`, and notes what it was given."""
+
+    def __init__(self, *infinite: str) -> None:
+        self.infinite = infinite
+        self.given: list[tuple[list[str], list[int]]] = []
+
+    def embed(self, nucleotides: list[str], proteins: list[str], **options: Any) -> SimpleNamespace:
+        self.given.append((proteins, options["masked_proteins"]))
+        if wrong := [place for place, text in enumerate(proteins) if text in self.infinite]:
+            raise NonFiniteError("esm2", wrong)
+        return SimpleNamespace(nucleotide=vectors_for(nucleotides), protein=vectors_for(proteins), stats=EngineStats())
+
+
+def vectors_for(texts: list[str]) -> np.ndarray:
+    rows = [np.random.default_rng(zlib.crc32(text.encode())).normal(size=8) for text in texts]
+    return np.array(rows, np.float32).reshape(-1, 8)
+
+
+@pytest.fixture
+def imports(tmp_path: Path) -> Imports:
+    """Vectors of p0 to p99, those of p90 and above from a second source and wrong, and none of nucleotides."""
+    by_kind = {}
+    for kind, texts in ((NUCLEOTIDE, []), (PROTEIN, [f"p{number}" for number in range(100)])):
+        vectors = vectors_for(texts)
+        vectors[90:] += 1
+        vectors_file(tmp_path, kind).write_bytes(vectors.tobytes())
+        rows = np.arange(len(texts))
+        checksums = np.array([zlib.crc32(row.tobytes()) for row in vectors], np.uint32)
+        index = Index.of(sequence_digests(texts), rows, (rows >= 90).astype(np.int32), checksums)
+        by_kind[kind] = ImportedVectors(tmp_path, kind, 8, index)
+    return Imports(by_kind, shares=(0.0, 0.0), tolerances=(0.005, 0.005))
+
+
+def test_what_is_left_out_stays_masked_and_a_wrong_source_is_computed(imports: Imports) -> None:
+    engine = FakeEngine()
+    proteins = [f"p{number}" for number in range(110)]
+    masked = [0, 50, 105]
+    found = embed_sequences(engine, ["n0", "n1"], proteins, imports, should_stop=lambda: False, masked_proteins=masked)
+    assert np.array_equal(found.protein, vectors_for(proteins))
+    assert np.array_equal(found.nucleotide, vectors_for(["n0", "n1"]))
+    (given, hidden), *more = engine.given
+    assert [given[place] for place in hidden] == ["p0", "p50", "p105"]
+    # Ten are of the wrong source, which are all compared; of the other 88 some are.
+    assert found.stats.compared == LEAST_COMPARED + 10 and found.stats.refused == 10
+    assert found.stats.imported == 88 - LEAST_COMPARED and not more
+
+
+def test_sequences_without_a_finite_vector_are_named_by_their_places(imports: Imports) -> None:
+    proteins = [f"p{number}" for number in range(110)]
+    with pytest.raises(NonFiniteError) as raised:
+        embed_sequences(FakeEngine("p103", "p107"), [], proteins, imports, should_stop=lambda: False)
+    assert raised.value.indices == [103, 107]

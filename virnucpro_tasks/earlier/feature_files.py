@@ -164,7 +164,9 @@ def _list(found: Any) -> list[Any]:
 
 def _matrix(rows: Any) -> npt.NDArray[np.float32]:
     try:
-        found = np.asarray(rows, dtype=np.float32)
+        # What is too large becomes infinite, which is found later.
+        with np.errstate(over="ignore"):
+            found = np.asarray(rows, dtype=np.float32)
     except (TypeError, ValueError):
         raise UnusableError("its vectors are of several widths, or no numbers") from None
     if found.size and found.ndim != 2:

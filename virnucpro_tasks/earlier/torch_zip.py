@@ -20,6 +20,7 @@ import numpy.typing as npt
 from virnucpro_tasks.earlier.reasons import UnusableError
 from virnucpro_tasks.errors import BundleError, printable
 from virnucpro_tasks.models.archive import check_archive
+from virnucpro_tasks.system.memory_limit import memory_limit
 
 _STORAGE_TYPES = {
     "FloatStorage": "f4",
@@ -31,6 +32,9 @@ _STORAGE_TYPES = {
 }
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMBER_TYPES = frozenset({"f2", "f4", "f8", "i4", "i8"})
+LEAST_MEMORY_BYTES, MEMORY_OVER_SIZE = 2**29, 8
+"""A few bytes of a pickle can ask for gigabytes. Numbers in lists take four times their size in the file."""
+
 _PICKLE_NAME = "data.pkl"
 _REASON_LENGTH = 120
 
@@ -51,11 +55,14 @@ def read_torch_zip(path: Path) -> Any:
             root = names[0].removesuffix(_PICKLE_NAME)
             if root + "byteorder" in archive.namelist() and archive.read(root + "byteorder") != b"little":
                 raise UnusableError("its numbers are in the byte order of another machine")
-            return _Reader(archive, root, archive.read(names[0])).load()
+            with memory_limit(LEAST_MEMORY_BYTES + MEMORY_OVER_SIZE * path.stat().st_size):
+                return _Reader(archive, root, archive.read(names[0])).load()
     except BundleError as error:
         raise UnusableError(error.what) from None
     except UnusableError:
         raise
+    except MemoryError:
+        raise UnusableError("it asks for more memory than a file of its size needs") from None
     # A damaged or hostile pickle can raise anything.
     except Exception as error:
         reason = printable(str(error).partition("\n")[0])[:_REASON_LENGTH]
