@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     min_length: int
     coverage: str
     both_strands: bool
+    compat: str
     precision: str
     dialect: str
     strict: bool

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from virnucpro_tasks.output.natural_order import natural_keys
-from virnucpro_tasks.reads.record import WHITE_SPACE
+from virnucpro_tasks.reads.letters import WHITE_SPACE
 
 
 def natural_key(record_id: bytes) -> bytes:

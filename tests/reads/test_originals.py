@@ -14,8 +14,9 @@ from reads.bam_files import Read, write_bam
 from virnucpro_tasks.errors import EmptyInputError, InputError
 from virnucpro_tasks.reads import records
 from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
+from virnucpro_tasks.reads.letters import LETTERS, UPPER_DNA
 from virnucpro_tasks.reads.originals import Original, Wanted
-from virnucpro_tasks.reads.record import BYTE_ORDER_MARK, LETTERS, UPPER_DNA, Record
+from virnucpro_tasks.reads.record import BYTE_ORDER_MARK, Record
 from virnucpro_tasks.reads.records import read_records, read_start
 
 FASTA = b">a first\tone \nACgu\n\nNN acg\n>b\n>c > d\nTTT"

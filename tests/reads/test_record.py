@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from virnucpro_tasks.reads.letters import LETTERS, UPPER_DNA
 from virnucpro_tasks.reads.record import (
-    LETTERS,
     SHOWN_CHARACTERS,
-    UPPER_DNA,
     Limits,
     illegal_letter,
     record_id_of,

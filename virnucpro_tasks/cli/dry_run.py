@@ -13,6 +13,7 @@ from virnucpro_tasks.cli.messages import print_json
 from virnucpro_tasks.errors import EmptyInputError, InputError, counted
 from virnucpro_tasks.jobs.submit import named_inputs, require_coverage
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
@@ -30,6 +31,7 @@ def tell_cost(
     allow_empty: bool,
     coverage: Coverage,
     both_strands: bool,
+    compat: Compat,
     as_json: bool,
 ) -> None:
     """Read `inputs` and print what a job over them would compute, on standard output; nothing is written.
@@ -40,7 +42,7 @@ def tell_cost(
     from virnucpro_tasks.jobs.cost import Cost, cost_of
     from virnucpro_tasks.reads.tables import Status
 
-    sources = named_inputs(inputs)
+    sources = named_inputs(inputs, compat=compat)
     for source in sources:
         if not source.path.is_file():
             raise InputError(

@@ -12,6 +12,7 @@ import click
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions, output_options
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
 from virnucpro_tasks.settings_file import SettingsFile
@@ -118,6 +119,15 @@ both_strands_option = click.option(
     help="Score records by the chunks of their reverse complements too, so that the strand makes no difference.",
 )
 
+compat_option = click.option(
+    "--compat",
+    type=click.Choice([compat.value for compat in Compat]),
+    default=Compat.NONE.value,
+    show_default=True,
+    callback=lambda context, parameter, value: Compat(value),
+    help="original: read, cut and compute every record as the original tool does, in FP32.",
+)
+
 devices_option = click.option(
     "-d",
     "--device",
@@ -216,6 +226,7 @@ job_options = stacked(
     ),
     coverage_option,
     both_strands_option,
+    compat_option,
     click.option("--dialect", type=click.Choice(DIALECTS), help="Format of the two legacy result files."),
     click.option("--strict", is_flag=True, help="Fail the job at a bad record, instead of listing it."),
     click.option("--allow-empty", is_flag=True, help="Give empty tables, not an error, if no input holds a record."),

@@ -48,10 +48,12 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import RunReport, read_report
 from virnucpro_tasks.jobs.submit import require_coverage, submit
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.extras import require_extra
@@ -92,6 +94,7 @@ def command(
     min_length: int | None,
     coverage: Coverage,
     both_strands: bool,
+    compat: Compat,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -120,6 +123,7 @@ def command(
     )
     output, devices, quiet, keep_embeddings = asked.output, asked.devices, asked.quiet, asked.keeps_embeddings
     settings = settings_of(context, **flags, store=output / WORK_FOLDER)
+    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
     limit_cores(settings.threads)
     require_extra("worker")
     require_free(output, force=force or asked.resumes)
@@ -144,7 +148,7 @@ def command(
     precision = settings.precision or located.description.precision
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     with offering_empty_tables():
-        check_inputs(sources, strict=strict, allow_empty=allow_empty, quiet=quiet)
+        check_inputs(sources, strict=strict, allow_empty=allow_empty, compat=compat, quiet=quiet)
     if dry_run:
         tell_cost(
             sources,
@@ -155,6 +159,7 @@ def command(
             allow_empty=allow_empty,
             coverage=coverage,
             both_strands=both_strands,
+            compat=compat,
             as_json=as_json,
         )
         return ExitCode.OK
@@ -188,6 +193,7 @@ def command(
                 allow_empty=allow_empty,
                 coverage=coverage,
                 both_strands=both_strands,
+                compat=compat,
                 outputs=outputs,
                 importing=importing,
             )

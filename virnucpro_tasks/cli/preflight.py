@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import BackendError, OutputError, counted
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import repeated_inputs, require_inputs
 from virnucpro_tasks.jobs.submit import named_inputs
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.devices import DeviceSlot, choose_devices
@@ -21,9 +22,16 @@ from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores
 
 
-def check_inputs(inputs: Sequence[Path | ReadInput], *, strict: bool, allow_empty: bool, quiet: bool = False) -> None:
+def check_inputs(
+    inputs: Sequence[Path | ReadInput],
+    *,
+    strict: bool,
+    allow_empty: bool,
+    compat: Compat = Compat.NONE,
+    quiet: bool = False,
+) -> None:
     """Raise the error of inputs that cannot be used, as far as their beginning shows; warn of a file given twice."""
-    sources = named_inputs(inputs)
+    sources = named_inputs(inputs, compat=compat)
     paths = [source.path for source in sources]
     require_inputs(paths)
     for first, second in repeated_inputs(paths):

@@ -39,12 +39,14 @@ from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
 from virnucpro_tasks.jobs.deduplicate import Submission, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import remove_job
 from virnucpro_tasks.jobs.job_names import checked_name
+from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 
 
@@ -79,6 +81,7 @@ def command(
     min_length: int | None,
     coverage: Coverage,
     both_strands: bool,
+    compat: Compat,
     strict: bool,
     allow_empty: bool,
     incomplete_ok: bool,
@@ -101,6 +104,7 @@ def command(
     """
     outputs = outputs_of(flags)
     settings = settings_of(context, **flags)
+    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
     waits = wait or output is not None
     if timeout_seconds is not None and not waits:
         raise click.UsageError("--timeout is the time to wait: give --wait or --output too", context)
@@ -116,7 +120,7 @@ def command(
     if output is not None:
         require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)
     with offering_empty_tables():
-        check_inputs(sources, strict=strict, allow_empty=allow_empty)
+        check_inputs(sources, strict=strict, allow_empty=allow_empty, compat=compat)
     if dry_run:
         tell_cost(
             sources,
@@ -127,6 +131,7 @@ def command(
             allow_empty=allow_empty,
             coverage=coverage,
             both_strands=both_strands,
+            compat=compat,
             as_json=as_json,
         )
         return ExitCode.OK
@@ -146,6 +151,7 @@ def command(
             allow_empty=allow_empty,
             coverage=coverage,
             both_strands=both_strands,
+            compat=compat,
             outputs=outputs,
             importing=importing,
         )

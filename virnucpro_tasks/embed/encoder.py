@@ -67,7 +67,8 @@ class Encoder:
     """A model with its pooling rule; a pack with NaN or infinity in its vectors is computed again in FP32.
 
     `load_fp32` loads the model in FP32, or is None if `model` is in FP32 already; it is called once, for the first pack
-    that needs it. A `token_budget` of None is measured, see `pack_budget`.
+    that needs it. A `token_budget` of None is measured, see `pack_budget`. The tokens to skip and the most to pool are
+    those of `segment_mean`.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Encoder:
         token_budget: int | None,
         skip_first: int,
         skip_last: int,
+        most_pooled: int | None = None,
     ) -> None:
         self.name = name
         self.width = model.width
@@ -90,6 +92,7 @@ class Encoder:
         self._device = device
         self._skip_first = skip_first
         self._skip_last = skip_last
+        self._most_pooled = most_pooled
         self.token_budget = token_budget if token_budget is not None else pack_budget(self._try, device)
 
     @torch.inference_mode()
@@ -161,7 +164,10 @@ class Encoder:
         states = model(to_device(tokens.select(pack.indices), self._device), segments)
         # The finite check is made on the pooled vectors, which are fetched anyway: a mean is finite only if every
         # state in it is.
-        return PendingCopy.of(segment_mean(states, segments, skip_first=self._skip_first, skip_last=self._skip_last))
+        pooled = segment_mean(
+            states, segments, skip_first=self._skip_first, skip_last=self._skip_last, most=self._most_pooled
+        )
+        return PendingCopy.of(pooled)
 
     def _halves(self, tokens: RaggedTokens, pack: Pack) -> list[Pack]:
         """Halve a pack that did not fit, and the budget too. Raises DeviceMemoryError for a single sequence."""

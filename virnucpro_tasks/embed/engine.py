@@ -32,6 +32,7 @@ from virnucpro_tasks.errors import BackendError, BundleError, SettingsError
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.verification import loading
 from virnucpro_tasks.shards.engine_stats import EngineStats
+from virnucpro_tasks.shards.plan import MAX_RESIDUES
 
 __all__ = [
     "Embedded",
@@ -49,6 +50,9 @@ DTYPES = {
 }
 NUCLEOTIDE_FOLDER = "dnabert-s"
 PROTEIN_FOLDER = "esm2"
+MOST_POOLED_RESIDUES = 1_024
+"""Residues that the original averages over, also where it computes more; proteins that are cut have fewer."""
+
 BASES_A_TOKEN = 5
 LEAST_MEASURED_SECONDS = 0.5
 
@@ -170,6 +174,7 @@ class Engine:
             token_budget=options.token_budget,
             skip_first=1,
             skip_last=1,
+            most_pooled=MOST_POOLED_RESIDUES,
         )
         return cls(
             bundle_digest=bundle.digest,
@@ -198,8 +203,12 @@ class Engine:
         masked_nucleotides: Collection[int] = (),
         masked_proteins: Collection[int] = (),
         tell_share: Callable[[float], None] | None = None,
+        whole_proteins: bool = False,
     ) -> Embedded:
-        """Vectors of upper-case `nucleotides` and of `proteins` (cut at 1,022 residues), in their order.
+        """Vectors of upper-case `nucleotides` and of `proteins`, in their order.
+
+        Proteins are cut at 1,022 residues. With `whole_proteins` they are not, as by the original tool, and the mean is
+        that of the first 1,024 residues.
 
         The caller removes duplicates. Sequences at the masked indices keep their place and length, so that all others
         are packed as they would be, but their letters never reach a model: their vectors have no meaning.
@@ -212,12 +221,13 @@ class Engine:
         """
         torch.set_num_threads(self.options.threads)
         started = time.monotonic()
+        longest = None if whole_proteins else MAX_RESIDUES
         protein_share = self._protein_share or self._expected_protein_share(nucleotides, proteins)
         with ThreadPoolExecutor(1) as executor:
             # Tokenized while the device computes the proteins, which take longer.
             nucleotide_tokens = executor.submit(self._tokenizer.encode, nucleotides)
             protein, protein_stats = self._protein.encode(
-                tokenize_proteins(proteins).masked(masked_proteins),
+                tokenize_proteins(proteins, longest=longest).masked(masked_proteins),
                 should_stop=should_stop,
                 tell_share=_part_of(tell_share, 0.0, protein_share),
             )

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError
 from virnucpro_tasks.models.tokenizer import read_tokenizer
+from virnucpro_tasks.shards.plan import MAX_RESIDUES
 
 #: Residue letters in the order of the ESM-2 vocabulary, from id 4 on.
 RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO.-"
@@ -19,9 +20,6 @@ FIRST_RESIDUE_ID = 4
 CLS_ID = 0
 EOS_ID = 2
 VOCABULARY_SIZE = 33
-
-MAX_RESIDUES = 1_022
-"""ESM-2 was trained on windows of 1,024 tokens, <cls> and <eos> counted; longer proteins are cut to this."""
 
 _UNKNOWN = -1
 _RESIDUE_IDS = np.full(256, _UNKNOWN, dtype=np.int64)
@@ -64,12 +62,12 @@ class RaggedTokens:
         return RaggedTokens(np.where(np.repeat(hidden, self.lengths), FIRST_RESIDUE_ID, self.ids), self.lengths)
 
 
-def tokenize_proteins(proteins: Sequence[str]) -> RaggedTokens:
-    """ESM-2 ids of `proteins` with <cls> in front and <eos> at the end; each is cut after MAX_RESIDUES residues.
+def tokenize_proteins(proteins: Sequence[str], *, longest: int | None = MAX_RESIDUES) -> RaggedTokens:
+    """ESM-2 ids of `proteins` with <cls> in front and <eos> at the end; each is cut after `longest` residues, if any.
 
     Raises SequenceError for an empty protein or a letter outside the alphabet (`*`, `J`, lower case).
     """
-    cut = [protein[:MAX_RESIDUES] for protein in proteins]
+    cut = [protein[:longest] for protein in proteins]
     residues = np.fromiter((len(protein) for protein in cut), dtype=np.int64, count=len(cut))
     if residues.size and residues.min() == 0:
         raise SequenceError("the protein is empty", index=int(residues.argmin()), hint="drop empty proteins before")

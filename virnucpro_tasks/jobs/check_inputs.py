@@ -11,6 +11,7 @@ import msgspec
 from virnucpro_tasks.errors import EmptyInputError
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.inputs import ReadInput, all_empty, empty_input_error
 
 ALLOW_EMPTY_HINT = "--allow-empty gives tables of headers alone"
@@ -28,14 +29,19 @@ def refuse_inputs(inputs: Sequence[ReadInput], *, strict: bool, allow_empty: boo
 
 
 def mark_empty(
-    inputs: tuple[StagedInput, ...], paths: JobPaths, *, strict: bool, allow_empty: bool = False
+    inputs: tuple[StagedInput, ...],
+    paths: JobPaths,
+    *,
+    strict: bool,
+    allow_empty: bool = False,
+    compat: Compat = Compat.NONE,
 ) -> tuple[StagedInput, ...]:
     """The staged inputs, those without a record marked.
 
     Raises InputError for one that is not FASTA or FASTQ, and, unless that is allowed, for an empty one if all are empty
     or with `strict`.
     """
-    found = [empty_input_error(entry.at(paths.input(ordinal))) for ordinal, entry in enumerate(inputs)]
+    found = [empty_input_error(entry.at(paths.input(ordinal), compat=compat)) for ordinal, entry in enumerate(inputs)]
     if not allow_empty:
         _refuse(found, of=len(inputs), strict=strict)
     return tuple(

@@ -23,6 +23,7 @@ from virnucpro_tasks.keys import job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.models.verification import read_part
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.system.file_operations import (
@@ -37,7 +38,7 @@ from virnucpro_tasks.system.file_operations import (
 )
 from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
 
-RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "coverage", "outputs")
+RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "coverage", "compat", "outputs")
 """The parameters that results depend on, beside `both_strands`, which is left out if it is not set. Reports state
 these alone, so that equal work gives equal reports."""
 
@@ -61,6 +62,7 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: OutputOptions = ALL_FILES
     coverage: Coverage = Coverage.FRAMES
     both_strands: bool | msgspec.UnsetType = msgspec.UNSET
+    compat: Compat = Compat.NONE
 
     @property
     def has_segments(self) -> bool:
@@ -71,6 +73,11 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def has_both_strands(self) -> bool:
         """Whether scores of records are of the chunks of both strands."""
         return self.both_strands is True
+
+    @property
+    def has_whole_proteins(self) -> bool:
+        """Whether proteins longer than ESM-2 was trained for are not cut."""
+        return self.compat is Compat.ORIGINAL
 
     def for_results(self) -> dict[str, Any]:
         """The parameters that results depend on, as plain values."""
@@ -133,7 +140,8 @@ class Job:
     @property
     def inputs(self) -> list[ReadInput]:
         """The staged input files, with the names that the user gave."""
-        return [entry.at(self.paths.input(ordinal)) for ordinal, entry in enumerate(self.spec.inputs)]
+        compat = self.spec.parameters.compat
+        return [entry.at(self.paths.input(ordinal), compat=compat) for ordinal, entry in enumerate(self.spec.inputs)]
 
     @property
     def is_empty(self) -> bool:
@@ -170,11 +178,18 @@ def create_job(
     paths = JobPaths(temporary_beside(final.root))
     try:
         paths.make_folders()
-        staged = mark_empty(stage_inputs(inputs, paths), paths, strict=parameters.strict, allow_empty=allow_empty)
+        staged = mark_empty(
+            stage_inputs(inputs, paths),
+            paths,
+            strict=parameters.strict,
+            allow_empty=allow_empty,
+            compat=parameters.compat,
+        )
         imported = None
         if importer is not None and not all(entry.empty for entry in staged):
             make_folder(paths.imported)
-            imported = importer(paths.imported, [entry.at(paths.input(n)) for n, entry in enumerate(staged)])
+            sources = [entry.at(paths.input(n), compat=parameters.compat) for n, entry in enumerate(staged)]
+            imported = importer(paths.imported, sources)
         spec = JobSpec(
             job_id=final.job_id,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),

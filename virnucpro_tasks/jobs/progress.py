@@ -16,6 +16,7 @@ from virnucpro_tasks.errors import DamagedError, ExitCode, JobError, printable
 from virnucpro_tasks.jobs.job import Failure, Job
 from virnucpro_tasks.jobs.output_options import OutputOptions
 from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.system.file_operations import exists
@@ -126,6 +127,7 @@ class UsedParameters(msgspec.Struct, frozen=True):
     outputs: OutputOptions = OutputOptions()
     coverage: Coverage = Coverage.FRAMES
     both_strands: bool = False
+    compat: Compat = Compat.NONE
 
 
 class RunReport(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import by_name, persistently
@@ -39,9 +40,9 @@ class StagedInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     mate: int = 0
     listed: str = ""
 
-    def at(self, place: Path) -> ReadInput:
-        """The input as it is read from its place in the job."""
-        return ReadInput(place, self.name, self.sample, self.mate, self.listed, may_be_empty=self.empty)
+    def at(self, place: Path, *, compat: Compat) -> ReadInput:
+        """The input as it is read from its place in the job, by the rules that the job asks for."""
+        return ReadInput(place, self.name, self.sample, self.mate, self.listed, may_be_empty=self.empty, compat=compat)
 
 
 def stage_inputs(inputs: Sequence[ReadInput], paths: JobPaths) -> tuple[StagedInput, ...]:

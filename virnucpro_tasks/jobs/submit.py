@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,10 +16,12 @@ from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.jobs.check_inputs import refuse_inputs
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.job import Importer, Job, JobParameters, create_job
+from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
@@ -38,6 +41,7 @@ def submit(
     allow_empty: bool = False,
     coverage: Coverage = Coverage.FRAMES,
     both_strands: bool = False,
+    compat: Compat = Compat.NONE,
     outputs: OutputOptions = ALL_FILES,
     importing: Callable[[JobParameters, Bundle], Importer] | None = None,
     rescored: RescoredWork | None = None,
@@ -49,7 +53,8 @@ def submit(
     `importing` gives what takes vectors over from an earlier tool, `rescored` says what is scored again. With `scored`
     false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
-    sources = named_inputs(inputs)
+    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
+    sources = named_inputs(inputs, compat=compat)
     require_inputs([source.path for source in sources])
     bundle = find_bundle(settings.bundle)
     # Loaded for its errors: a head that does not fit its models is reported before anything is embedded.
@@ -73,6 +78,7 @@ def submit(
         outputs=outputs,
         coverage=coverage,
         both_strands=both_strands or msgspec.UNSET,
+        compat=compat,
     )
     return create_job(
         settings.store,
@@ -108,9 +114,10 @@ def _require_probabilities(bundle: Bundle) -> None:
         )
 
 
-def named_inputs(inputs: Iterable[Path | ReadInput]) -> list[ReadInput]:
-    """The inputs, those that are paths with these as their names."""
-    return [source if isinstance(source, ReadInput) else ReadInput(source, str(source)) for source in inputs]
+def named_inputs(inputs: Iterable[Path | ReadInput], *, compat: Compat = Compat.NONE) -> list[ReadInput]:
+    """The inputs, those that are paths with these as their names, to be read by the rules of `compat`."""
+    named = (source if isinstance(source, ReadInput) else ReadInput(source, str(source)) for source in inputs)
+    return [replace(source, compat=compat) for source in named]
 
 
 def login_name() -> str:

@@ -13,14 +13,15 @@ from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
-    """The key that the vectors of a shard carry: the shard's digest, the bundle and the precision.
+    """The key that the vectors of a shard carry: the shard's digest, the bundle, and how they are computed.
 
     Vectors that were taken over from an earlier tool count as a precision of their own.
     """
-    precision, imported = job.spec.parameters.precision, job.spec.imported
+    parameters, imported = job.spec.parameters, job.spec.imported
+    precision = parameters.precision
     if imported is not None:
         precision = f"{precision}, {imported.digest} imported"
-    return EmbeddingKey(shard_digest, job.spec.bundle_digest, precision)
+    return EmbeddingKey(shard_digest, job.spec.bundle_digest, precision, whole_proteins=parameters.has_whole_proteins)
 
 
 def vector_files(job: Job) -> list[Path]:

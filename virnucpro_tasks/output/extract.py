@@ -7,7 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -15,13 +15,14 @@ import msgspec
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.jobs.find_inputs import require_inputs
 from virnucpro_tasks.jobs.output_options import Cutoffs
-from virnucpro_tasks.jobs.progress import Times
+from virnucpro_tasks.jobs.progress import Times, UsedParameters
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.fields import NOT_AVAILABLE
 from virnucpro_tasks.output.records import FALSE_DISCOVERY_COLUMN, RECORDS, SCORE_COLUMN, score_column
 from virnucpro_tasks.output.selection import SelectedRecord, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.sources import is_compressed, open_input
 from virnucpro_tasks.system.file_operations import exists, persistently
@@ -50,6 +51,7 @@ class Report(msgspec.Struct, frozen=True):
     inputs: list[ReportedInput]
     sha256: dict[str, str]
     fdr: ReportedRates = ReportedRates()
+    parameters: UsedParameters = UsedParameters()
     times: Times = Times()
 
 
@@ -58,7 +60,7 @@ class Results:
     """The table of records in a folder of results, and the inputs of its rows, in their order; `others` are not.
 
     `files` are all that the job wrote, `score` is the column of the table by which records are called. `no_rates` tells
-    why the table has no false-discovery rates; it is empty if it has them.
+    why the table has no false-discovery rates; it is empty if it has them. `compat` says by whose rules they were read.
     """
 
     table: Path
@@ -67,6 +69,7 @@ class Results:
     others: Sequence[ReportedInput] = ()
     score: str = SCORE_COLUMN
     no_rates: str = ""
+    compat: Compat = Compat.NONE
 
 
 def open_results(folder: Path) -> Results:
@@ -95,9 +98,8 @@ def open_results(folder: Path) -> Results:
     files = [root / name for name in (*report.sha256, *report.times.sha256, COMMIT_MARK, LOG_FILE)]
     with table.open("rb") as handle:
         score = score_column(handle.readline().decode(errors="replace").split())
-    return Results(
-        table, files, inputs, [entry for entry in report.inputs if entry not in inputs], score, report.fdr.refusal
-    )
+    others = [entry for entry in report.inputs if entry not in inputs]
+    return Results(table, files, inputs, others, score, report.fdr.refusal, report.parameters.compat)
 
 
 def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]:
@@ -107,7 +109,7 @@ def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]
     Raises InputError for a file that is missing or has another content.
     """
     if not given:
-        return [_at_its_place(entry) for entry in results.inputs]
+        return [replace(_at_its_place(entry), compat=results.compat) for entry in results.inputs]
     known = {entry.sha256 for entry in (*results.inputs, *results.others)}
     found: dict[str, Path] = {}
     for path in given:
@@ -118,7 +120,8 @@ def find_inputs(results: Results, given: Sequence[Path] = ()) -> list[ReadInput]
     missing = [entry.name for entry in results.inputs if entry.sha256 not in found]
     if missing:
         raise InputError("none of the files that are named has its content", file=missing[0], hint="name it, too")
-    return [ReadInput(found[entry.sha256], str(found[entry.sha256])) for entry in results.inputs]
+    files = [found[entry.sha256] for entry in results.inputs]
+    return [ReadInput(path, str(path), compat=results.compat) for path in files]
 
 
 def _at_its_place(entry: ReportedInput) -> ReadInput:

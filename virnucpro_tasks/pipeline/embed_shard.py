@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -244,13 +245,19 @@ def _compute(
     Only an attempt at the whole shard tells its share: what a diagnosis computes is computed again.
     """
     frames = shard.frames_of(probe)
-    imports = Imports.of(shard.job)
+    imports, whole_proteins = Imports.of(shard.job), shard.job.spec.parameters.has_whole_proteins
+    compute = partial(embed_frames, engine, frames, should_stop, imports=imports, whole_proteins=whole_proteins)
     if probe.name == PIECES:
-        parts = shard.records_of(probe)
-        return embed_parts(engine, frames, should_stop, parts, without=probe.culprits, imports=imports)
-    if probe.is_diagnostic:
-        return embed_frames(engine, frames, should_stop, imports=imports)
-    return embed_frames(engine, frames, should_stop, without=probe.culprits, tell_share=tell_share, imports=imports)
+        return embed_parts(
+            engine,
+            frames,
+            should_stop,
+            shard.records_of(probe),
+            without=probe.culprits,
+            imports=imports,
+            whole_proteins=whole_proteins,
+        )
+    return compute() if probe.is_diagnostic else compute(without=probe.culprits, tell_share=tell_share)
 
 
 def _should_stop(job: Job, takeover: TakeoverCheck) -> bool:

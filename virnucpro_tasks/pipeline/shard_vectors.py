@@ -25,13 +25,14 @@ def embed_frames(
     without: Collection[int] = (),
     tell_share: Callable[[float], None] | None = None,
     imports: Imports | None = None,
+    whole_proteins: bool = False,
 ) -> ShardVectors | None:
     """Pooled vectors of a frame table, each distinct sequence computed once; None if `should_stop` said so meanwhile.
 
     Frames of the records `without` (ordinals) have no vector. Their sequences are masked, not dropped: all others are
     packed as with them, so that their vectors are the same to the last bit. `tell_share` is called with the share of
-    the work that is done; `imports` are vectors that need not be computed. Raises RecordsAtFaultError for
-    records whose vectors are not finite.
+    the work that is done, `imports` are vectors that need not be computed, `whole_proteins` is as in `Engine.embed`.
+    Raises RecordsAtFaultError for records whose vectors are not finite.
     """
     from virnucpro_tasks.embed.engine import EmbeddingStopped, NonFiniteError
 
@@ -50,6 +51,7 @@ def embed_frames(
             masked_nucleotides=masked[0],
             masked_proteins=masked[1],
             tell_share=tell_share,
+            whole_proteins=whole_proteins,
         )
     except EmbeddingStopped:
         return None
@@ -77,6 +79,7 @@ def embed_parts(
     *,
     without: Collection[int],
     imports: Imports | None = None,
+    whole_proteins: bool = False,
 ) -> ShardVectors | None:
     """`embed_frames` of each of `parts` (record ordinals) by itself, joined; all other frames have no vector."""
     ordinals = frames["record_ordinal"].to_numpy()
@@ -84,7 +87,7 @@ def embed_parts(
     found: list[ShardVectors] = []
     for part in parts:
         chosen = np.flatnonzero(np.isin(ordinals, list(part)) & ~np.isin(ordinals, list(without)))
-        vectors = embed_frames(engine, frames.take(chosen), should_stop, imports=imports)
+        vectors = embed_frames(engine, frames.take(chosen), should_stop, imports=imports, whole_proteins=whole_proteins)
         if vectors is None:
             return None
         whole.nucleotide_row[chosen] = vectors.nucleotide_row + sum(len(one.nucleotide) for one in found)

@@ -64,8 +64,10 @@ def missing_shards(job: Job, plan: Plan) -> list[int]:
     ]
 
 
-def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[FrameBatch]:
-    """The shards of a job from its input, in order; none of an empty one. `skipped` is as in `each_input`.
+def cut_input(
+    job: Job, *, skipped: Counter[int] | None = None, ambiguous: Counter[int] | None = None
+) -> Iterator[FrameBatch]:
+    """The shards of a job from its input, in order; none of an empty one. The counters are those of `frame_batches`.
 
     Each sample is cut as if it were alone, so that its vectors are those of a job of its own, to the last bit.
     """
@@ -82,6 +84,7 @@ def cut_input(job: Job, *, skipped: Counter[int] | None = None) -> Iterator[Fram
         coverage=parameters.coverage,
         both_strands=parameters.has_both_strands,
         skipped=skipped,
+        ambiguous=ambiguous,
     )
     for _, of_sample in groupby(_from_store(batches), key=lambda batch: sample_of(job, batch.chunks)):
         yield from split_tail(cut_shards(of_sample, first_budget=parameters.shard_tokens))
@@ -100,8 +103,8 @@ def _from_store(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
 def _split(job: Job) -> Iterator[int]:
     entries: list[ShardEntry] = []
     tally = InputTally()
-    for number, shard in enumerate(cut_input(job, skipped=tally.skipped)):
-        tally.add(shard.chunks)
+    for number, shard in enumerate(cut_input(job, skipped=tally.skipped, ambiguous=tally.ambiguous)):
+        tally.add(shard)
         entry = write_shard(shard, frames=job.paths.frames(number), chunks=job.paths.chunks(number))
         entries.append(entry)
         if is_stopped(job.paths):

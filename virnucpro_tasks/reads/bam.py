@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 from virnucpro_tasks.errors import BackendError, EmptyInputError, InputError, VirnucproError, counted, install_hint
 from virnucpro_tasks.reads.hints import shell_name
+from virnucpro_tasks.reads.letters import OUR_LETTERS, LetterRule
 from virnucpro_tasks.reads.originals import Original, Wanted
-from virnucpro_tasks.reads.record import LETTERS, Limits, Record, problem_of, shown
+from virnucpro_tasks.reads.record import Limits, Record, problem_of, shown
 from virnucpro_tasks.system.file_operations import by_name
 from virnucpro_tasks.system.files import READ_BLOCK_BYTES
 
@@ -48,13 +49,13 @@ class BamReads:
                 f"the BAM file holds no read{_alone(self.skipped)}", file=name, skipped_alignments=self.skipped
             )
 
-    def records(self, limits: Limits) -> Iterator[Record]:
+    def records(self, limits: Limits, rule: LetterRule = OUR_LETTERS) -> Iterator[Record]:
         """Yield all reads, once. A read that is stored reversed and complemented is turned back.
 
         Raises InputError where the file is damaged or cut off.
         """
         for alignment in chain((self._first,), self._alignments):
-            yield _record(alignment, limits)
+            yield _record(alignment, limits, rule)
 
     def originals(self, wanted: Wanted) -> Iterator[Original]:
         """Yield the wanted reads, once, their name as the header. Raises as `records` does."""
@@ -156,12 +157,12 @@ def _require_readable(path: Path, *, name: str) -> None:
         raise InputError(f"the file cannot be read: {error.strerror}", file=name) from None
 
 
-def _record(alignment: Any, limits: Limits) -> Record:
+def _record(alignment: Any, limits: Limits, rule: LetterRule) -> Record:
     record_id = _id_of(alignment)
     sequence = _letters_of(alignment)
     flag = alignment.flag
     mate = (0, 1, 2, 0)[(flag & (_FIRST_MATE | _SECOND_MATE)) >> 6]
-    if record_id and not sequence.translate(None, LETTERS) and len(sequence) <= limits.bases:
+    if record_id and not sequence.translate(None, rule.letters) and len(sequence) <= limits.bases:
         return Record(record_id, sequence, 0, "", len(sequence), mate)
     problem = problem_of(
         header_length=len(record_id),

@@ -19,10 +19,13 @@ from virnucpro_tasks.reads.inputs import each_input
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH, Limits, Record, shown
 from virnucpro_tasks.reads.reverse_grid import ReverseGrid, reordered, with_reverse_grid
 from virnucpro_tasks.reads.tables import BOTH_STRANDS_SCHEMA, CHUNK_SCHEMA, FRAME_SCHEMA, FrameBatch, Status
+from virnucpro_tasks.reads.translation import CODE_ORDER
 
 DEFAULT_BATCH_BASES = 250_000
 """Larger batches are slower: they exceed the processor's caches, and their memory is mapped anew for each batch."""
 EMPTY_SEQUENCE = "empty sequence"
+AMBIGUOUS_SHARE = 0.05
+"""A record with a larger share of ambiguous letters is out of the range of the classifiers, which never saw any."""
 
 _ROW_COST_BASES = 32
 """Cost of a record in a batch besides its bases and id, so that a batch of tiny records stays small too."""
@@ -48,6 +51,7 @@ def frame_batches(
     coverage: Coverage = Coverage.FRAMES,
     both_strands: bool = False,
     skipped: Counter[int] | None = None,
+    ambiguous: Counter[int] | None = None,
 ) -> Iterator[FrameBatch]:
     """Read all inputs in order and yield batches of chunk rows and frame rows; ordinals count records over all inputs.
 
@@ -55,6 +59,8 @@ def frame_batches(
     samples. Memory is that of the longest record plus a few times `batch_bases`. An empty file among others has no
     rows. `coverage` says what stands for a chunk without an open frame. With `both_strands` frames of the chunks of
     reverse complements are among the rows, and chunk rows have BOTH_STRANDS_SCHEMA. `skipped` is as in `each_input`.
+    To `ambiguous` the records are added, by the number of their input, with more than AMBIGUOUS_SHARE of letters other
+    than A, C, G, T.
 
     Raises InputError for a file that is none of sequences, if there is no valid record, if more than
     `limits.invalid_records` and more than half of the records are invalid (or nearly all are invalid or empty), and
@@ -98,13 +104,16 @@ def frame_batches(
                     if unusable > limits.invalid_records and 100 * unusable > 99 * (record_ordinal + 1):
                         raise _too_many_bad(first_bad, unusable, record_ordinal + 1)
                 batch.add_unscored(record, input_ordinal, record_ordinal, Status.TOO_SHORT, reason)
-            elif record.length <= batch_bases:
-                batch.add(record, input_ordinal, record_ordinal)
             else:
-                if batch.cost:
-                    yield batch.tables()
-                yield from _windows(record, input_ordinal, record_ordinal, cutting, batch_bases=batch_bases)
-                batch = _Batch(cutting)
+                if ambiguous is not None and is_ambiguous(record.sequence):
+                    ambiguous[input_ordinal] += 1
+                if record.length <= batch_bases:
+                    batch.add(record, input_ordinal, record_ordinal)
+                else:
+                    if batch.cost:
+                        yield batch.tables()
+                    yield from _windows(record, input_ordinal, record_ordinal, cutting, batch_bases=batch_bases)
+                    batch = _Batch(cutting)
             if batch.cost >= batch_bases:
                 yield batch.tables()
                 batch = _Batch(cutting)
@@ -114,6 +123,11 @@ def frame_batches(
         yield batch.tables()
     if first_bad is not None and invalid and invalid + hollow == record_ordinal + 1:
         raise first_bad
+
+
+def is_ambiguous(sequence: bytes) -> bool:
+    """Whether more than AMBIGUOUS_SHARE of upper-case letters are none of A, C, G, T."""
+    return len(sequence.translate(None, CODE_ORDER)) > AMBIGUOUS_SHARE * len(sequence)
 
 
 def _too_short(record: Record, min_length: int) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.reads.letters import WHITE_SPACE
 from virnucpro_tasks.reads.record import (
     PROTEIN_CERTAIN,
-    WHITE_SPACE,
     Limits,
     illegal_letter,
     record_id_of,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 
+from virnucpro_tasks.reads.letters import OUR_LETTERS, WHITE_SPACE, LetterRule
 from virnucpro_tasks.reads.record import (
-    LETTERS,
-    UPPER_DNA,
-    WHITE_SPACE,
     Limits,
     Record,
     description_of,
@@ -18,7 +16,9 @@ from virnucpro_tasks.reads.record import (
 )
 
 
-def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iterator[Record]:
+def fasta_records(
+    blocks: Iterable[bytes], *, line: int, limits: Limits, rule: LetterRule = OUR_LETTERS
+) -> Iterator[Record]:
     """Yield the records of a FASTA file.
 
     `blocks` have \\n line ends, may end anywhere and begin with the first header, which is on `line` of the file.
@@ -32,7 +32,7 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
         held_newline = b"\n" if text.endswith(b"\n") else b""
         parts = text.removesuffix(b"\n").split(b"\n>")
         if unfinished is None:
-            unfinished = _Unfinished(line, limits)
+            unfinished = _Unfinished(line, limits, rule)
             parts[0] = parts[0][1:]
         unfinished.feed(parts[0])
         if len(parts) == 1:
@@ -41,23 +41,23 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
         line = unfinished.last_line + 1
         for part in parts[1:-1]:
             header, _, body = part.partition(b"\n")
-            sequence = body.translate(UPPER_DNA, WHITE_SPACE)
+            sequence = body.translate(rule.upper, WHITE_SPACE)
             words = header.split(None, 1)
             if (
                 words
                 and sequence
-                and not sequence.translate(None, LETTERS)
+                and not sequence.translate(None, rule.letters)
                 and len(header) <= limits.header_bytes
                 and len(sequence) <= limits.bases
             ):
                 description = words[1].rstrip() if len(words) > 1 else b""
                 yield Record(words[0], sequence, line, "", len(sequence), description=description)
             else:
-                faulty = _Unfinished(line, limits)
+                faulty = _Unfinished(line, limits, rule)
                 faulty.feed(part)
                 yield faulty.record()
             line += part.count(b"\n") + 1
-        unfinished = _Unfinished(line, limits)
+        unfinished = _Unfinished(line, limits, rule)
         unfinished.feed(parts[-1])
     if unfinished is not None:
         yield unfinished.record()
@@ -66,8 +66,9 @@ def fasta_records(blocks: Iterable[bytes], *, line: int, limits: Limits) -> Iter
 class _Unfinished:
     """A record that arrives in pieces; no more of it is kept than the limits allow."""
 
-    def __init__(self, line: int, limits: Limits) -> None:
+    def __init__(self, line: int, limits: Limits, rule: LetterRule) -> None:
         self._line = line
+        self._rule = rule
         self._limits = limits
         self._header = b""
         self._header_length = 0
@@ -87,9 +88,9 @@ class _Unfinished:
                 return
             self._in_header = False
             self.last_line += 1
-        letters = piece.translate(UPPER_DNA, WHITE_SPACE)
-        if not self._illegal and letters.translate(None, LETTERS):
-            self._illegal = illegal_letter(piece, line=self.last_line)
+        letters = piece.translate(self._rule.upper, WHITE_SPACE)
+        if not self._illegal and letters.translate(None, self._rule.letters):
+            self._illegal = illegal_letter(piece, line=self.last_line, rule=self._rule)
         self._length += len(letters)
         if self._illegal or self._length > self._limits.bases:
             self._kept = BytesIO()
@@ -106,6 +107,7 @@ class _Unfinished:
             length=self._length,
             illegal=self._illegal,
             limits=self._limits,
+            needs_id=self._rule.needs_id,
         )
         sequence = b"" if problem else self._kept.getvalue()
         description = description_of(self._header, self._limits)

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from virnucpro_tasks.errors import InputError, counted
+from virnucpro_tasks.reads.letters import OUR_LETTERS, WHITE_SPACE, LetterRule
 from virnucpro_tasks.reads.record import (
-    LETTERS,
-    UPPER_DNA,
-    WHITE_SPACE,
     Limits,
     Record,
     description_of,
@@ -19,21 +17,20 @@ from virnucpro_tasks.reads.record import (
     shown,
 )
 
-_BASES_OF_FASTQ = UPPER_DNA.replace(b".", b"N")
-"""Translation as UPPER_DNA, and of the no-calls of older Illumina software to N."""
-
 _FOUR_LINES_HINT = "FASTQ is read with exactly four lines a record"
 _LINES = 4
 
 
-def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limits) -> Iterator[Record]:
+def fastq_records(
+    blocks: Iterable[bytes], *, line: int, name: str, limits: Limits, rule: LetterRule = OUR_LETTERS
+) -> Iterator[Record]:
     """Yield the records of a FASTQ file.
 
     `blocks` have \\n line ends, may end anywhere and begin with the first header, which is on `line` of the file. Empty
     lines between records are skipped. Raises InputError if the four-line order is broken or the file ends inside a
     record.
     """
-    rest = b""
+    rest, upper = b"", rule.upper_fastq
     for block in chain(blocks, (None,)):
         lines = (rest + (block or b"")).split(b"\n")
         # The last line may go on in the next block.
@@ -49,7 +46,7 @@ def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limi
                     lines.append(b"")
                     continue
                 break
-            yield _record(lines[at : at + _LINES], line=line, name=name, limits=limits)
+            yield _record(lines[at : at + _LINES], line=line, name=name, limits=limits, rule=rule, upper=upper)
             at += _LINES
             line += _LINES
         if block is not None:
@@ -71,7 +68,7 @@ def fastq_records(blocks: Iterable[bytes], *, line: int, name: str, limits: Limi
             )
 
 
-def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Record:
+def _record(lines: list[bytes], *, line: int, name: str, limits: Limits, rule: LetterRule, upper: bytes) -> Record:
     header, body, plus, quality = lines
     if not header.startswith(b"@"):
         raise InputError(
@@ -98,12 +95,12 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
             line=line + 3,
             hint="the file is damaged or cut off",
         )
-    sequence = body.translate(_BASES_OF_FASTQ, WHITE_SPACE)
+    sequence = body.translate(upper, WHITE_SPACE)
     description = description_of(header, limits)
     if (
         record_id
         and sequence
-        and not sequence.translate(None, LETTERS)
+        and not sequence.translate(None, rule.letters)
         and len(header) <= limits.header_bytes
         and len(sequence) <= limits.bases
     ):
@@ -112,10 +109,12 @@ def _record(lines: list[bytes], *, line: int, name: str, limits: Limits) -> Reco
         header_length=len(header),
         record_id=record_id,
         length=len(sequence),
-        illegal=illegal_letter(body.replace(b".", b"N"), line=line + 1),
+        illegal=illegal_letter(body.replace(b".", b"N"), line=line + 1, rule=rule),
         limits=limits,
+        needs_id=rule.needs_id,
     )
-    return Record(record_id, b"", line, problem, len(sequence), description=description)
+    kept = b"" if problem else sequence
+    return Record(record_id, kept, line, problem, len(sequence), description=description)
 
 
 def _is_empty_read(lines: list[bytes]) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import EmptyInputError, InputError
 from virnucpro_tasks.reads.bam import BAM_MAGIC, BamReads, open_bam
+from virnucpro_tasks.reads.compat import Compat
+from virnucpro_tasks.reads.letters import letters_of
 from virnucpro_tasks.reads.originals import Original, Wanted
 from virnucpro_tasks.reads.records import Limits, Record, Start, read_start
 from virnucpro_tasks.reads.sources import open_input
@@ -21,6 +23,7 @@ class ReadInput:
 
     One that is listed in a sample sheet has the name of its sample, its place in the sheet for messages, and `mate` 1
     or 2 if it holds the first or the second reads of pairs. One that `may_be_empty` is no error in a strict reading.
+    `compat` says by whose rules its letters are read.
     """
 
     path: Path
@@ -29,6 +32,7 @@ class ReadInput:
     mate: int = 0
     listed: str = ""
     may_be_empty: bool = False
+    compat: Compat = Compat.NONE
 
     @contextmanager
     def naming_the_sheet(self) -> Iterator[None]:
@@ -58,7 +62,7 @@ def each_input(
     for ordinal, source in enumerate(inputs):
         try:
             with _opened(source) as reads:
-                yield ordinal, _named(reads.records(limits or Limits()), source)
+                yield ordinal, _named(reads.records(limits or Limits(), letters_of(source.compat)), source)
                 if isinstance(reads, BamReads) and skipped is not None:
                     skipped[ordinal] += reads.skipped
         except EmptyInputError as error:
@@ -91,7 +95,7 @@ def empty_input_error(source: ReadInput) -> EmptyInputError | None:
     try:
         with _opened(source) as reads:
             if not reads.is_fasta:
-                next(_named(reads.records(Limits()), source), None)
+                next(_named(reads.records(Limits(), letters_of(source.compat)), source), None)
     except EmptyInputError as error:
         return error
     return None
@@ -110,7 +114,7 @@ def _opened(source: ReadInput) -> Iterator[Start | BamReads]:
     with source.naming_the_sheet(), open_input(source.path, name=source.name) as stream:
         if not stream.head.startswith(BAM_MAGIC):
             start = read_start(stream, name=source.name)
-            start.refuse_other_contents()
+            start.refuse_other_contents(of_any_letters=source.compat is Compat.ORIGINAL)
             yield start
             return
         if stream.compression not in (None, "gzip"):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.reads.record import WHITE_SPACE
+from virnucpro_tasks.reads.letters import WHITE_SPACE
 
 FASTQ_LINES = 4
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from virnucpro_tasks.errors import printable
+from virnucpro_tasks.reads.letters import OUR_LETTERS, LetterRule
 
 SHOWN_CHARACTERS = 100
 DEFAULT_MIN_LENGTH = 60
@@ -31,7 +31,8 @@ class Limits:
 class Record(NamedTuple):
     """A record of an input file; a tuple, because a frozen dataclass takes three times as long to make.
 
-    `sequence` is upper case without white space, U read as T; it is empty if the record has a `problem`.
+    `sequence` is upper case without white space, its letters as a LetterRule reads them; it is empty if the record has
+    a `problem`.
     """
 
     record_id: bytes  # the header up to the first white space, unchanged
@@ -44,14 +45,6 @@ class Record(NamedTuple):
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-WHITE_SPACE = b" \t\n\r\v\f"
-LETTERS = b"ACGTNRYKMSWBDHV"
-"""The bases and the IUPAC ambiguity codes; U is read as T."""
-
-UPPER_DNA = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyzU", b"ABCDEFGHIJKLMNOPQRSTTVWXYZT")
-"""Translation to upper case, U to T."""
-
-_ILLEGAL = re.compile(rb"[^%b%b%b]" % (LETTERS + b"U", LETTERS.lower() + b"u", WHITE_SPACE))
 _PROTEIN_ONLY = b"EFILPQJOZX*"
 PROTEIN_CERTAIN = b"EFILPQ"
 """Letters of amino acids that stand for no nucleotide."""
@@ -71,9 +64,9 @@ def description_of(header: bytes, limits: Limits) -> bytes:
     return words[1].rstrip() if len(words) > 1 else b""
 
 
-def illegal_letter(body: bytes, *, line: int) -> str:
+def illegal_letter(body: bytes, *, line: int, rule: LetterRule = OUR_LETTERS) -> str:
     """Describe the first illegal character of sequence lines that begin on `line`; empty if there is none."""
-    found = _ILLEGAL.search(body)
+    found = rule.illegal.search(body)
     if found is None:
         return ""
     at = found.start()
@@ -104,11 +97,13 @@ _EXPLANATIONS = {
 } | {bytes([digit]): ": remove the numbers" for digit in b"0123456789"}
 
 
-def problem_of(*, header_length: int, record_id: bytes, length: int, illegal: str, limits: Limits) -> str:
+def problem_of(
+    *, header_length: int, record_id: bytes, length: int, illegal: str, limits: Limits, needs_id: bool = True
+) -> str:
     """Describe the first problem of a record; empty if it has none. A sequence without a letter is none."""
     if header_length > limits.header_bytes:
         return f"the header has {header_length:,} bytes, more than the limit of {limits.header_bytes:,}"
-    if not record_id:
+    if needs_id and not record_id:
         return "empty id" if length else "empty id and empty sequence"
     if illegal:
         return illegal

@@ -13,6 +13,7 @@ from virnucpro_tasks.reads.fasta import fasta_records
 from virnucpro_tasks.reads.fastq import fastq_records
 from virnucpro_tasks.reads.hints import shell_name
 from virnucpro_tasks.reads.layouts import column_hint, layout_of, separated_by
+from virnucpro_tasks.reads.letters import OUR_LETTERS, LetterRule
 from virnucpro_tasks.reads.originals import Original, Wanted, fasta_originals, fastq_originals
 from virnucpro_tasks.reads.record import BYTE_ORDER_MARK, Limits, Record, illegal_letter, shown
 from virnucpro_tasks.reads.signatures import HEAD_BYTES, refuse_other_formats
@@ -49,23 +50,24 @@ class Start:
     def is_fasta(self) -> bool:
         return self.text.startswith(b">")
 
-    def records(self, limits: Limits) -> Iterator[Record]:
+    def records(self, limits: Limits, rule: LetterRule = OUR_LETTERS) -> Iterator[Record]:
         """Yield all records, once."""
         blocks = chain((self.text,), self.blocks)
         if self.is_fasta:
-            return fasta_records(blocks, line=self.line, limits=limits)
-        return fastq_records(blocks, line=self.line, name=self.name, limits=limits)
+            return fasta_records(blocks, line=self.line, limits=limits, rule=rule)
+        return fastq_records(blocks, line=self.line, name=self.name, limits=limits, rule=rule)
 
     def originals(self, wanted: Wanted) -> Iterator[Original]:
         """Yield the wanted records as they are written in the file, once."""
         blocks = chain((self.text,), self.blocks)
         return (fasta_originals if self.is_fasta else fastq_originals)(blocks, wanted)
 
-    def refuse_other_contents(self) -> None:
-        """Raise InputError if this is FASTA of proteins or other than nucleotides, or of headers alone."""
+    def refuse_other_contents(self, *, of_any_letters: bool = False) -> None:
+        """Raise InputError if this is FASTA of headers alone, or but for `of_any_letters` of other than nucleotides."""
         if not self.is_fasta:
             return
-        refuse_other_contents(self.text, name=self.name, line=self.line)
+        if not of_any_letters:
+            refuse_other_contents(self.text, name=self.name, line=self.line)
         if not has_sequence_line(self.text):
             second = next(self.blocks, b"")
             if not second:

@@ -36,6 +36,15 @@ class EmbeddingKey:
     shard_digest: str
     bundle_digest: str
     precision: str
+    whole_proteins: bool = False
+    """Whether proteins are not cut, as in the original."""
+
+    def stored(self) -> dict[str, Any]:
+        """The entries of a file; what is as always is left out, as in files of older versions."""
+        entries = asdict(self)
+        if not self.whole_proteins:
+            del entries["whole_proteins"]
+        return entries
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, key: EmbeddingKey) -> None:
@@ -45,7 +54,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, 
     """
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     counters = asdict(stats)
-    about = {"key": asdict(key), "computed": counters, "sha256": arrays_digest(tensors, counters)}
+    about = {"key": key.stored(), "computed": counters, "sha256": arrays_digest(tensors, counters)}
     with atomic_path(path, durable=False) as temporary, utf8_path(temporary) as place:
         metadata = {ENTRY: json.dumps(about, sort_keys=True)}
         persistently(lambda: _save(tensors, place, metadata))
@@ -70,7 +79,7 @@ def read_valid_arrays(
     """
     try:
         about, arrays = by_name(lambda: _read(path), path)
-        if about["key"] != asdict(key) or about["sha256"] != arrays_digest(arrays, about["computed"]):
+        if about["key"] != key.stored() or about["sha256"] != arrays_digest(arrays, about["computed"]):
             return None
         stats = EngineStats(**about["computed"])
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):

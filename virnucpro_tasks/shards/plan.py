@@ -18,6 +18,9 @@ FINER_FROM_SHARDS = 16
 SPECIAL_TOKENS = 2
 """<cls> and <eos> around every protein."""
 
+MAX_RESIDUES = 1_022
+"""ESM-2 was trained on windows of 1,024 tokens, <cls> and <eos> counted; longer proteins are cut to this."""
+
 MAX_CHUNK_ROWS = 500_000
 """chunk rows of one shard, so that input without open frames is written in bounded memory too."""
 
@@ -42,12 +45,15 @@ class ShardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 class InputFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An input file as splitting found it: the number of its first record in the job, from 0 (-1 if it holds none),
-    whether it holds reads of pairs, and how many alignments of a BAM file were left out.
+    whether it holds reads of pairs, how many alignments of a BAM file were left out, how many records have many
+    ambiguous letters, and how many proteins of its frames are longer than MAX_RESIDUES.
     """
 
     first_record: int = -1
     has_mates: bool = False
     skipped: int = 0
+    ambiguous: int = 0
+    long_proteins: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
