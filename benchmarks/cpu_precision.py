@@ -14,8 +14,10 @@ Writes benchmarks/results/cpu_precision.json and cpu_precision.md.
 from __future__ import annotations
 
 import argparse
+import time
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch

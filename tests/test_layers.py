@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "models": SAID_ONCE | {"models"},
     "embed": SAID_ONCE | {"embed", "models", "shards"},
     "classifier": SAID_ONCE | {"classifier", "models"},
+    "reference": SAID_ONCE | {"reference"},
     "jobs": SAID_ONCE | {"jobs", "classifier", "models", "reads", "shards"},
     "recovery": SAID_ONCE | {"recovery", "jobs", "reads", "shards"},
     "earlier": SAID_ONCE | {"earlier", "models", "reads", "shards", "jobs"},
@@ -36,7 +37,10 @@ MAY_IMPORT = {
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
 
-TORCH_FILES = {"bench.py", "models/convert.py", "models/pickled.py", "models/weights.py"}
+TORCH_FILES = {
+    *("bench.py", "parity.py", "models/convert.py", "models/pickled.py", "models/weights.py"),
+    *("reference/dnabert_s.py", "reference/esm2.py", "reference/head.py", "reference/tensors.py"),
+}
 """Files outside embed/ that import torch at their top; the client imports none."""
 
 

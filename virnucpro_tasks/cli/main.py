@@ -54,6 +54,7 @@ COMMANDS = {
     "train": "Fit a head to labelled records.",
     "evaluate": "Measure a bundle on labelled records.",
     "bench": "Measure the speed of the models on this host.",
+    "parity": "Compare the models with independent ones in FP32.",
     "chaos": "Inject faults into a private instance and compare results.",
     "doctor": "Check this installation and deployment.",
     "config": "Show the effective settings; convert a settings file.",
@@ -84,6 +85,7 @@ HOW_TO_GO_ON = {
     "rescore": "nothing is left behind: repeat the command",
     "chaos": "nothing is kept: the same command injects the same faults again",
     "bench": "nothing is kept: repeat the command",
+    "parity": "nothing is kept: repeat the command",
 }
 """Commands that say themselves how to go on, or leave nothing behind, are not among them."""
 

@@ -21,6 +21,7 @@ from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.output.counts import Hit, ResultCounts
 from virnucpro_tasks.output.evidence import Evidence
+from virnucpro_tasks.output.out_of_range import out_of_range
 from virnucpro_tasks.output.rates_report import rates_report, unmet_rates
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
@@ -226,15 +227,12 @@ def warnings(
         for ordinal, entry in enumerate(spec.inputs)
         if (skipped := plan.facts(ordinal).skipped)
     ]
+    found += out_of_range(spec, description, plan)
     if not description.has_head:
         return [*found, "the bundle has no head: the vectors are kept for 'virnucpro train', nothing is scored"]
     if description.demonstration:
         found.append(
             "the model is a demonstration, a tiny one for trying things out: draw no conclusions from its scores"
-        )
-    if spec.parameters.chunk_length != description.chunk_length:
-        found.append(
-            f"chunks are {spec.parameters.chunk_length} bases long, the head was trained on {description.chunk_length}"
         )
     if not record_score.is_fitted:
         found.append(

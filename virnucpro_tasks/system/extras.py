@@ -9,6 +9,7 @@ from virnucpro_tasks.errors import BackendError, install_hint
 EXTRAS = {
     "worker": ("torch", "tokenizers"),
     "train": ("sklearn", "matplotlib"),
+    "reference": ("esm", "transformers"),
     "xlsx": ("xlsxwriter",),
     "hdf5": ("h5py",),
     "pandas": ("pandas",),
