@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import as_file, files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.embed.backends import FP8_ATTENTION
 from virnucpro_tasks.embed.engine import Embedded, Engine, EngineOptions, available_device
-from virnucpro_tasks.embed.self_check import SelfCheck
 from virnucpro_tasks.errors import InputError, printable
 from virnucpro_tasks.models.bundle import Bundle
+from virnucpro_tasks.pipeline.fp8_check import fp8_check
 from virnucpro_tasks.reads.batches import frame_batches
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.tables import FRAME_NAMES
@@ -58,16 +59,9 @@ def frames_to_compare(inputs: Sequence[Path], *, chunk_length: int, most: int) -
 
     Raises InputError for files that cannot be read, or with less than two open frames.
     """
-    shipped: AbstractContextManager[Path | None] = (
-        as_file(files("virnucpro_tasks") / SAMPLE) if not inputs else nullcontext()
-    )
-    with shipped as sample:
-        sources = [ReadInput(path, str(path)) for path in inputs or [sample or Path(SAMPLE)]]
-        found: list[Frame] = []
-        for frame in _frames(sources, chunk_length):
-            found.append(frame)
-            if len(found) == MOST_READ_FRAMES:
-                break
+    with as_file(files("virnucpro_tasks") / SAMPLE) as sample:
+        sources = [ReadInput(path, str(path)) for path in inputs] or [ReadInput(sample, SAMPLE)]
+        found = list(islice(_frames(sources, chunk_length), MOST_READ_FRAMES))
     if len(found) < LEAST_FRAMES:
         raise InputError(
             f"{len(found)} open frames in chunks of {chunk_length} bases, and at least {LEAST_FRAMES} are compared",
@@ -105,17 +99,16 @@ def parity(
     *,
     reference_device: str,
     limits: Limits,
-    check: SelfCheck | None = None,
     tell: Tell = lambda text: None,
 ) -> dict[str, Any]:
     """Compute `frames` with the engine and with the references, one model after another, and compare.
 
     ESM-2 is compared with fair-esm and with transformers, DNABERT-S with plain code, and the labels of the head with
-    those of torch from the reference's vectors; without a head vectors are compared alone. `check` is for FP8. `tell`
-    gets a line for each step. The result is plain values for JSON; `passes` says whether all is within `limits`.
+    those of torch from the reference's vectors; without a head vectors are compared alone. `tell` gets a line for each
+    step. The result is plain values for JSON; `passes` says whether all is within `limits`.
     """
     started = time.monotonic()
-    ours, attention = _engine_vectors(bundle, frames, options, check, tell)
+    ours, attention = _engine_vectors(bundle, frames, options, tell)
     device = available_device(reference_device)
     torch.backends.cuda.matmul.allow_tf32 = False
     nucleotide = _reference_vectors(
@@ -152,10 +145,11 @@ def parity(
 
 
 def _engine_vectors(
-    bundle: Bundle, frames: Sequence[Frame], options: EngineOptions, check: SelfCheck | None, tell: Tell
+    bundle: Bundle, frames: Sequence[Frame], options: EngineOptions, tell: Tell
 ) -> tuple[Embedded, dict[str, str]]:
     """Vectors as jobs get them, and the attention backend of each model."""
     tell(f"{len(frames):,} frames by the engine, {options.precision} on {options.device}")
+    check = fp8_check(bundle) if options.precision in FP8_ATTENTION else None
     engine = Engine.load(bundle, options, check=check)
     found = engine.embed(_slices(frames), [frame.protein for frame in frames], should_stop=lambda: False)
     attention = engine.attention

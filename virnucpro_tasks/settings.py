@@ -76,7 +76,9 @@ class Settings:
     downloads: str | None = _setting(
         None, "folder of what 'models pull' fetches; if not given virnucpro/downloads in XDG_CACHE_HOME"
     )
-    precision: str | None = _setting(None, "fp32, fp16, bf16, fp8 or fp8-ff; the bundle's own if not given")
+    precision: str | None = _setting(
+        None, "fp32, fp16, bf16, fp8 or fp8-ff; if not given the bundle's own, and fp32 in 'predict' on CPUs"
+    )
     attention: str = _setting("auto", "attention backend: auto, triton, flash-attn, torch or sdpa")
     token_budget: int | None = _count(None, "tokens in one pack; if not given 16,384 on a CPU, measured on a GPU")
     cpu_threads: int = _count(

@@ -20,3 +20,9 @@ def test_half_precision_is_summed_in_fp32():
     states = torch.full((1_000, 1), 100.0, dtype=torch.float16)
     pooled = segment_mean(states, Segments.of([1_000]))
     assert pooled.dtype == torch.float32 and pooled.item() == 100.0
+
+
+def test_no_more_than_the_first_tokens_enter_the_mean() -> None:
+    states = torch.randn(30, 4, generator=torch.Generator().manual_seed(3))
+    pooled = segment_mean(states, Segments.of([20, 10]), skip_first=1, skip_last=1, most=9)
+    torch.testing.assert_close(pooled, torch.stack([states[1:10].mean(0), states[21:29].mean(0)]))

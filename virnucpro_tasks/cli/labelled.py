@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from virnucpro_tasks.cli.options import (
     settings_of,
     stacked,
 )
-from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
+from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place, default_precision
 from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.heads.labels import Labels
 from virnucpro_tasks.heads.splits import split_records
@@ -108,7 +108,8 @@ class Labelled:
         if not tables:
             _require_two_files(inputs)
         check_inputs(inputs, strict=False, allow_empty=False, quiet=quiet)
-        check_engine(settings, devices=devices, precision=precision)
+        slots = check_engine(settings, devices=devices, precision=precision)
+        settings = replace(settings, precision=settings.precision or default_precision(precision, slots))
         check_place(work)
         found = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
         say(bundle_line(found), quiet=quiet)

@@ -125,7 +125,7 @@ compat_option = click.option(
     default=Compat.NONE.value,
     show_default=True,
     callback=lambda context, parameter, value: Compat(value),
-    help="original: read, cut and compute every record as the original tool does, in FP32.",
+    help="Rules by which records are read, cut and computed: ours, or those of the original tool, in FP32.",
 )
 
 devices_option = click.option(

@@ -18,6 +18,7 @@ from virnucpro_tasks.cli.options import (
     json_option,
     settings_of,
 )
+from virnucpro_tasks.cli.preflight import default_precision
 from virnucpro_tasks.cli.summary import cut_id
 from virnucpro_tasks.errors import ExitCode, counted
 from virnucpro_tasks.models.locate import find_bundle
@@ -42,7 +43,9 @@ ID_WIDTH = 34
     help="One device: auto (the first GPU, else the CPU), gpu:1, 1 or cpu.",
 )
 @click.option(
-    "--precision", type=click.Choice(PRECISIONS), help="Precision of the engine; default: that of the bundle."
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="Precision of the engine; default: that of the bundle, on a CPU fp32.",
 )
 @click.option(
     "--frames", type=click.IntRange(min=2), default=1_000, show_default=True, help="Open frames that are compared."
@@ -90,6 +93,7 @@ def command(
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=as_json))
     precision = settings.precision or bundle.description.precision
     slot = one_device(settings, device, precision=precision)
+    precision = settings.precision or default_precision(precision, [slot])
     os.environ |= device_environment(slot)
     # Imported here: they load torch.
     from virnucpro_tasks.parity import engine_options_of, frames_to_compare, parity
@@ -129,10 +133,8 @@ def report_lines(report: dict[str, Any]) -> list[str]:
             f"labels: {scores['labels_changed']:,} of {counted(report['frames'], 'frame')} changed; largest change of "
             f"P(virus) {scores['largest_change']:.2g}",
         ]
-    lines += [
-        "",
-        f"{'most different':<{ID_WIDTH}}{'chunk':>7}{'frame':>6}{'cosine':>10}{'P(virus)':>10}{'reference':>11}",
-    ]
+    headings = f"{'chunk':>7}{'frame':>6}{'cosine':>10}{'P(virus)':>10}{'reference':>11}"
+    lines += ["", f"{'most different':<{ID_WIDTH}}{headings}"]
     for frame in report["worst"]:
         pair = (frame["score"], frame["reference_score"])
         ours, theirs = ("NA" if value is None else f"{value:.6f}" for value in pair)

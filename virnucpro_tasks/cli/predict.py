@@ -39,7 +39,7 @@ from virnucpro_tasks.cli.options import (
     outputs_of,
     settings_of,
 )
-from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place
+from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place, default_precision
 from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.cli.summary import say_summary
@@ -163,7 +163,8 @@ def command(
             as_json=as_json,
         )
         return ExitCode.OK
-    check_engine(settings, devices=devices, precision=precision)
+    slots = check_engine(settings, devices=devices, precision=precision)
+    settings = replace(settings, precision=settings.precision or default_precision(precision, slots))
     bundle = find_bundle(settings.bundle, announce=hashing_note(quiet=quiet))
     # Loaded for its errors, before a folder is made.
     load_head(bundle)

@@ -21,6 +21,9 @@ from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores
 
+CPU_PRECISION = "fp32"
+"""On a CPU without matrix units for them, half precisions take several times as long (benchmarks/cpu_precision.py)."""
+
 
 def check_inputs(
     inputs: Sequence[Path | ReadInput],
@@ -63,6 +66,11 @@ def check_engine(settings: Settings, *, devices: str, precision: str) -> tuple[D
             hint="name fewer devices, or use --devices auto",
         )
     return slots
+
+
+def default_precision(of_bundle: str, slots: Sequence[DeviceSlot]) -> str:
+    """The precision of work for which none is named: that of the bundle, or on CPUs alone CPU_PRECISION."""
+    return of_bundle if any(slot.is_gpu for slot in slots) else CPU_PRECISION
 
 
 def require_kept(inputs: Iterable[Path], places: Iterable[Path]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.deployment import app_of, check_redis
+from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import (
     NumberRange,
     PathType,
@@ -18,7 +19,7 @@ from virnucpro_tasks.cli.options import (
     engine_options,
     settings_of,
 )
-from virnucpro_tasks.cli.preflight import check_engine
+from virnucpro_tasks.cli.preflight import CPU_PRECISION, check_engine, default_precision
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.settings import MOST
 from virnucpro_tasks.system.cores import limit_cores
@@ -76,7 +77,9 @@ def command(
     if devices.strip().lower() != NONE:
         require_extra("worker")
         precision = settings.precision or locate_bundle(settings.bundle).description.precision
-        check_engine(settings, devices=devices, precision=precision)
+        slots = check_engine(settings, devices=devices, precision=precision)
+        if precision != default_precision(precision, slots):
+            say(f"warning: on CPUs {precision} is slower than {CPU_PRECISION}: set precision to that for new jobs")
     check_redis(app_of(settings))
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec: the supervisor must be the process that the caller started and sends signals to.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.errors import BackendError, BundleError
 from virnucpro_tasks.reference.tensors import read_fp32, read_sizes
 
 CLS, PAD, EOS, MASK = 0, 1, 2, 32
@@ -38,11 +40,9 @@ class ReferenceEsm2:
     """Vectors of proteins by `states`, which one of the libraries computes on `device`."""
 
     def __init__(self, states: TokenStates, device: torch.device) -> None:
-        import esm
-
         self._states = states
         self._device = device
-        self._alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
+        self._alphabet = _fair_esm().data.Alphabet.from_architecture("ESM-1b")
 
     @torch.inference_mode()
     def vector(self, protein: str, *, longest: int | None = None) -> Tensor:
@@ -58,12 +58,11 @@ class ReferenceEsm2:
 
 def fair_esm2(folder: Path, device: torch.device) -> ReferenceEsm2:
     """The ESM-2 in `folder` as fair-esm computes it. Raises BundleError if its tensors are not those of this model."""
-    import esm
-
+    esm2 = _fair_esm().model.esm2
     sizes, tensors = read_sizes(folder), read_fp32(folder, device)
     layers = sizes["layers"]
     with device:
-        model = esm.model.esm2.ESM2(num_layers=layers, embed_dim=sizes["width"], attention_heads=sizes["heads"])
+        model = esm2.ESM2(num_layers=layers, embed_dim=sizes["width"], attention_heads=sizes["heads"])
     _fill(model, tensors, folder)
     return ReferenceEsm2(lambda ids: model(ids, repr_layers=[layers])["representations"][layers][0], device)
 
@@ -96,6 +95,16 @@ def hugging_face_esm2(folder: Path, device: torch.device) -> ReferenceEsm2:
     return ReferenceEsm2(
         lambda ids: model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0], device
     )
+
+
+def _fair_esm() -> Any:
+    """The package of fair-esm. Raises BackendError if another one has its name."""
+    esm = import_module("esm")
+    if not hasattr(getattr(esm, "model", None), "esm2"):
+        raise BackendError(
+            "the installed package 'esm' is not that of fair-esm", hint="use an environment with fair-esm alone"
+        )
+    return esm
 
 
 def _hugging_face_name(name: str) -> str:
