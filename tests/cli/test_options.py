@@ -66,7 +66,8 @@ def test_options_with_a_number_in_a_range_are_known() -> None:
         for parameter in command.params
         if isinstance(parameter.type, NumberRange)
     }
-    assert found == {"--min-score", "--min-scored-fraction", "--max-fdr", "--prior", "--prevalence", "--grace-seconds"}
+    shares = {"--min-score", "--min-scored-fraction", "--max-fdr", "--prior", "--prevalence"}
+    assert found == shares | {"--grace-seconds", "--least-cosine", "--most-changed"}
     assert NumberRange(0, 1).convert("0.25", None, None) == 0.25
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from virnucpro_tasks.errors import printable
 from virnucpro_tasks.reads.inputs import ReadInput, each_input, wanted_originals
+from virnucpro_tasks.reads.letters import LETTERS
 from virnucpro_tasks.reads.originals import Original, Wanted
-from virnucpro_tasks.reads.record import LETTERS, SHOWN_CHARACTERS
+from virnucpro_tasks.reads.record import SHOWN_CHARACTERS
 
 _UNKNOWN = re.compile(rb"[^%b%b]" % (LETTERS, LETTERS.lower()))
 _BASES = b"ACGTacgt"
