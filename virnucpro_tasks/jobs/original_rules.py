@@ -10,7 +10,6 @@ from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 
 ORIGINAL_DIALECT, ORIGINAL_PRECISION = "original", "fp32"
-OPTION = "--compat original"
 
 
 def by_original_rules(
@@ -31,7 +30,7 @@ def by_original_rules(
     for option, contradicts in contradictions.items():
         if contradicts:
             raise SettingsError(
-                f"{OPTION} and {option} contradict each other",
+                f"--compat original and {option} contradict each other",
                 hint="the original scores records of any length by their open frames, and writes its own files",
             )
     return replace(settings, precision=settings.precision or ORIGINAL_PRECISION), 0
