@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from virnucpro_tasks.shards.imported import FoundVectors, ImportedVectors, seque
 from virnucpro_tasks.shards.kinds import KINDS, NUCLEOTIDE, PROTEIN
 
 if TYPE_CHECKING:
-    from virnucpro_tasks.embed.engine import Engine
+    from virnucpro_tasks.embed.engine import Embedded, Engine
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +97,12 @@ def embed_sequences(
     masked_nucleotides: Collection[int] = (),
     masked_proteins: Collection[int] = (),
     tell_share: Callable[[float], None] | None = None,
+    whole_proteins: bool = False,
 ) -> SequenceVectors:
     """`Engine.embed`, which computes what has no imported vector; raises as that does, with places in these lists."""
+    compute = partial(engine.embed, whole_proteins=whole_proteins)
     if imports is None:
-        embedded = engine.embed(
+        embedded = compute(
             nucleotides,
             proteins,
             should_stop=should_stop,
@@ -111,10 +114,10 @@ def embed_sequences(
     texts = {NUCLEOTIDE: nucleotides, PROTEIN: proteins}
     masked = {NUCLEOTIDE: masked_nucleotides, PROTEIN: masked_proteins}
     parts = {kind: _Part.of(kind, texts[kind], masked[kind], imports) for kind in KINDS}
-    stats = _compute(engine, parts, texts, masked, should_stop, tell_share)
+    stats = _compute(compute, parts, texts, masked, should_stop, tell_share)
     again = [part.refuse(imports) for part in parts.values()]
     if any(map(len, again)):
-        stats += _compute(engine, parts, texts, masked, should_stop, None)
+        stats += _compute(compute, parts, texts, masked, should_stop, None)
     counters = [part.counters() for part in parts.values()]
     return SequenceVectors(parts[NUCLEOTIDE].vectors, parts[PROTEIN].vectors, sum(counters, stats))
 
@@ -197,7 +200,7 @@ def _apart(vectors: Floats) -> float:
 
 
 def _compute(
-    engine: Engine,
+    compute: Callable[..., Embedded],
     parts: dict[str, _Part],
     texts: dict[str, Sequence[str]],
     masked: dict[str, Collection[int]],
@@ -210,7 +213,7 @@ def _compute(
     given = {kind: [texts[kind][place] for place in chosen.tolist()] for kind, chosen in places.items()}
     hidden = {kind: np.flatnonzero(np.isin(places[kind], list(masked[kind]))).tolist() for kind in KINDS}
     try:
-        embedded = engine.embed(
+        embedded = compute(
             given[NUCLEOTIDE],
             given[PROTEIN],
             should_stop=should_stop,
