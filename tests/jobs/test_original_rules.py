@@ -19,11 +19,11 @@ FRAMES = Coverage.FRAMES
 
 
 def test_the_original_scores_any_length_in_fp32_unless_a_precision_is_named(settings: Settings) -> None:
-    found, least = by_original_rules(settings, Compat.ORIGINAL, min_length=None, coverage=FRAMES)
+    found, least = by_original_rules(settings, Compat.ORIGINAL, min_length=None, coverage=FRAMES, both_strands=False)
     assert (found.precision, least) == ("fp32", 0)
     named = replace(settings, precision="bf16")
-    assert by_original_rules(named, Compat.ORIGINAL, min_length=0, coverage=FRAMES) == (named, 0)
-    assert by_original_rules(settings, Compat.NONE, min_length=7, coverage=FRAMES) == (settings, 7)
+    assert by_original_rules(named, Compat.ORIGINAL, min_length=0, coverage=FRAMES, both_strands=False) == (named, 0)
+    assert by_original_rules(settings, Compat.NONE, min_length=7, coverage=FRAMES, both_strands=False) == (settings, 7)
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,11 @@ def test_the_original_scores_any_length_in_fp32_unless_a_precision_is_named(sett
         ({"min_length": 60}, "--min-length 60"),
         ({"coverage": Coverage.SEGMENTS}, "--coverage segments"),
         ({"dialect": "broad"}, "--dialect broad"),
+        ({"both_strands": True}, "--both-strands"),
     ],
 )
 def test_what_contradicts_it_is_refused(settings: Settings, changed: dict[str, Any], named: str) -> None:
-    asked = {"min_length": None, "coverage": FRAMES} | changed
+    asked = {"min_length": None, "coverage": FRAMES, "both_strands": False} | changed
     settings = replace(settings, dialect=asked.pop("dialect", "original"))
     with pytest.raises(SettingsError, match=f"--compat original and {named} contradict"):
         by_original_rules(settings, Compat.ORIGINAL, **asked)

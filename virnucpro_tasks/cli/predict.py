@@ -123,7 +123,9 @@ def command(
     )
     output, devices, quiet, keep_embeddings = asked.output, asked.devices, asked.quiet, asked.keeps_embeddings
     settings = settings_of(context, **flags, store=output / WORK_FOLDER)
-    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
+    settings, min_length = by_original_rules(
+        settings, compat, min_length=min_length, coverage=coverage, both_strands=both_strands
+    )
     limit_cores(settings.threads)
     require_extra("worker")
     require_free(output, force=force or asked.resumes)

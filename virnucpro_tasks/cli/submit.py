@@ -104,7 +104,9 @@ def command(
     """
     outputs = outputs_of(flags)
     settings = settings_of(context, **flags)
-    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
+    settings, min_length = by_original_rules(
+        settings, compat, min_length=min_length, coverage=coverage, both_strands=both_strands
+    )
     waits = wait or output is not None
     if timeout_seconds is not None and not waits:
         raise click.UsageError("--timeout is the time to wait: give --wait or --output too", context)

@@ -13,7 +13,7 @@ ORIGINAL_DIALECT, ORIGINAL_PRECISION = "original", "fp32"
 
 
 def by_original_rules(
-    settings: Settings, compat: Compat, *, min_length: int | None, coverage: Coverage
+    settings: Settings, compat: Compat, *, min_length: int | None, coverage: Coverage, both_strands: bool
 ) -> tuple[Settings, int | None]:
     """The settings and the least length of a record in bases; as they are unless the original's rules are asked for.
 
@@ -26,11 +26,12 @@ def by_original_rules(
         f"--min-length {min_length}": bool(min_length),
         f"--dialect {settings.dialect}": settings.dialect != ORIGINAL_DIALECT,
         f"--coverage {coverage}": coverage is not Coverage.FRAMES,
+        "--both-strands": both_strands,
     }
     for option, contradicts in contradictions.items():
         if contradicts:
             raise SettingsError(
                 f"--compat original and {option} contradict each other",
-                hint="the original scores records of any length by their open frames, and writes its own files",
+                hint="the original scores records of any length by the open frames of their chunks, and writes its own files",
             )
     return replace(settings, precision=settings.precision or ORIGINAL_PRECISION), 0

@@ -53,7 +53,9 @@ def submit(
     `importing` gives what takes vectors over from an earlier tool, `rescored` says what is scored again. With `scored`
     false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
     """
-    settings, min_length = by_original_rules(settings, compat, min_length=min_length, coverage=coverage)
+    settings, min_length = by_original_rules(
+        settings, compat, min_length=min_length, coverage=coverage, both_strands=both_strands
+    )
     sources = named_inputs(inputs, compat=compat)
     require_inputs([source.path for source in sources])
     bundle = find_bundle(settings.bundle)
