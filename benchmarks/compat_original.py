@@ -60,8 +60,8 @@ def compared(ours: ClassicFiles, theirs: ClassicFiles) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clean", type=Path, required=True, metavar="FASTA")
-    parser.add_argument("--records", type=int, default=150)
-    parser.add_argument("--hostile-records", type=int, default=600)
+    parser.add_argument("--records", type=int, default=120)
+    parser.add_argument("--hostile-records", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()

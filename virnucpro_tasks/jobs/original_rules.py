@@ -32,6 +32,6 @@ def by_original_rules(
         if contradicts:
             raise SettingsError(
                 f"--compat original and {option} contradict each other",
-                hint="the original scores records of any length by the open frames of their chunks, and writes its own files",
+                hint="the original scores records of any length by their open frames, and writes its own files",
             )
     return replace(settings, precision=settings.precision or ORIGINAL_PRECISION), 0
