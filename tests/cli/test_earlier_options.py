@@ -16,6 +16,7 @@ from cli.snapshots import TOKENS, split
 from job import OTHERS, SAMPLE
 
 from virnucpro_tasks.cli import predict
+from virnucpro_tasks.cli.earlier_exit_codes import EARLIER_CODES
 from virnucpro_tasks.cli.earlier_meaning import SEGMENTS_VARIABLE, among_gpus
 from virnucpro_tasks.cli.earlier_options import EARLIER_OPTIONS
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER
@@ -139,6 +140,9 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Run], object]]] = {
 }
 """Every spelling, or what is special about one, the arguments, and what shows that they were obeyed."""
 
+WITH_RESULTS = {"-o", "--output-dir", "no -o", "-k", "--resume", "-f", "--force", "--force-resume", "--layout"}
+"""Those whose meaning shows in results; the jobs of the others fail, which takes less time."""
+
 BUNDLE = Path(predict.__file__).parents[1] / "models" / "demo_bundle"
 
 
@@ -150,7 +154,9 @@ def same(run: Run, folder: Path) -> bool:
 @pytest.mark.parametrize("case", CASES)
 def test_each_option_is_obeyed(case: str, run_predict: Runs) -> None:
     arguments, is_obeyed = CASES[case]
-    run = run_predict(*(word.format(bundle=BUNDLE) for word in arguments))
+    code = ExitCode.OK if case in WITH_RESULTS else ExitCode.JOB_FAILED
+    expected = EARLIER_CODES[code] if case == "--exit-codes" else code
+    run = run_predict(*(word.format(bundle=BUNDLE) for word in arguments), code=code, expect=expected)
     assert is_obeyed(run), run
     assert len(run.notes) == (is_obeyed is only_noted or case == "--parallel")
 
