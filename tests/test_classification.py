@@ -39,7 +39,7 @@ from virnucpro_tasks.results import Results
 ARGUMENTS_OF_CLASSIFY = {"--bundle", "--output", "--quiet", "--input"}
 CHOSEN_BY_CLASSIFY = {"--incomplete-ok", "--json"}
 WITHOUT_RESULTS = {"--dry-run"}
-OF_A_SHELL = {"--exit-codes", "--log-file", "--verbose"}
+OF_A_SHELL = {"--exit-codes", "--import", "--log-file", "--verbose"}
 OF_EARLIER_VERSIONS = {option.flags[-1] for option in EARLIER_OPTIONS}
 """For command lines that are there already; there is no such Python code."""
 

@@ -35,7 +35,7 @@ def forwarded(arguments: Sequence[str]) -> list[str]:
     output = asked.file.parent / f"{asked.file.name.partition('.fa')[0] or asked.file.name}{SUFFIX}"
     return [
         *("--exit-codes", "old", "predict", "--expected-length", str(asked.length), *model),
-        *("--layout", "original", "--min-length", "0", "--output", str(output), *more, "--", str(asked.file)),
+        *("--layout", "original", "--compat", "original", "--output", str(output), *more, "--", str(asked.file)),
     ]
 
 

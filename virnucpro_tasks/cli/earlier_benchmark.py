@@ -43,7 +43,7 @@ LEAST_OF_BEFORE = 0.9
 """The least share of the speed in --compare-to; two runs differ by some percent."""
 
 GPU_MODELS, CPU_MODELS = "3B,dnabert-s", "8M,dnabert-s"
-COMPARE_HINT = "results are compared with an independent reference by the command parity"
+COMPARE_HINT = "'virnucpro parity' compares results with an independent reference"
 
 
 class EarlierCode(IntEnum):
@@ -72,7 +72,7 @@ Bench = Callable[[Sequence[str], str], list[list[dict[str, Any]]]]
 @click.option(
     "--compare-to", type=PathType(path_type=Path, exists=True, dir_okay=False), help="An earlier .json of this command."
 )
-@click.option("--vanilla-baseline", is_flag=True, help="No effect any more: the command parity has the reference.")
+@click.option("--vanilla-baseline", is_flag=True, help="No effect any more: 'virnucpro parity' has the reference.")
 @click.option("--quick", is_flag=True, help="Measure the smallest model alone, and scaling if there are GPUs.")
 @click.option("--models", help="Models as 'bench' names them; default: 3B,dnabert-s, without a GPU 8M,dnabert-s.")
 def command(
