@@ -191,3 +191,20 @@ def test_the_rule_is_told_in_one_line() -> None:
         "without any of both -2 + 0.5 * ln(bases)"
     )
     assert "not calibrated" in RecordScore().formula
+
+
+@pytest.mark.parametrize("fitted", [None, FITTED.fitted, COVERED.fitted])
+def test_two_equal_grids_score_as_one(fitted: FittedRecordScore | None) -> None:
+    frames, totals = np.array([1, 3, 0, 0, 40]), np.array([-5, 9, 0, 0, -77]) << 30
+    others = SegmentSums(
+        np.array([0, 2, 1, 0, 0]), np.array([0, 1, -3, 0, 0]) << 31, np.full(5, 700), np.array([0, 1, 0, 2, 5])
+    )
+    doubled = SegmentSums(2 * others.segments, 2 * others.totals, others.lengths, 2 * others.closed)
+    one, two = RecordScore(fitted), RecordScore(fitted, grids=2)
+    assert one.log_odds(frames, totals).tolist() == two.log_odds(2 * frames, 2 * totals).tolist()
+    assert one.log_odds(frames, totals, others).tolist() == two.log_odds(2 * frames, 2 * totals, doubled).tolist()
+    # A frame in one of the grids alone counts as half a one.
+    (found,) = records_log_odds(two, np.array([1]), np.array([6 << 32]))
+    assert found.is_scored and two.formula.startswith(one.formula)
+    if fitted is None:
+        assert found.log_odds == pytest.approx(6 * 0.5**0.5)
