@@ -39,6 +39,7 @@ MAY_IMPORT = {
 
 TORCH_FILES = {
     *("bench.py", "parity.py", "models/convert.py", "models/pickled.py", "models/weights.py"),
+    "models/legacy_pickle.py",
     *("reference/dnabert_s.py", "reference/esm2.py", "reference/head.py", "reference/tensors.py"),
 }
 """Files outside embed/ that import torch at their top; the client imports none."""

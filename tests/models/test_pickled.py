@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,7 @@ import torch
 from models.layouts import Runs, fair_esm_file, hostile_pickles, move_to_cuda, rewrite_pickle
 
 from virnucpro_tasks.errors import BundleError
+from virnucpro_tasks.models.legacy_pickle import MAGIC, PROTOCOL
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, ModuleShell, read_torch_file
 
 TRAINING_SCRIPT = """
@@ -56,7 +58,7 @@ def read(file: Path, allowed: tuple = CLASSIFIER_CLASSES) -> dict[str, torch.Ten
     return read_torch_file(file, allowed=allowed, zipped=zipped)[0]
 
 
-@pytest.mark.parametrize("name", ["state", "whole", "legacy"])
+@pytest.mark.parametrize("name", ["state", "whole", "legacy", "legacy_whole"])
 def test_classifier_of_a_training_script(name: str, trained: Path) -> None:
     expected = torch.load(trained / "state.pth", weights_only=True)
     found = read(trained / f"{name}.pth")
@@ -72,11 +74,11 @@ def test_classifier_under_data_parallel(name: str, trained: Path) -> None:
     assert torch.equal(found["module.bn1.running_var"], expected["bn1.running_var"])
 
 
-@pytest.mark.parametrize("name", ["state", "whole", "legacy"])
+@pytest.mark.parametrize("name", ["state", "whole", "legacy", "legacy_whole"])
 def test_what_was_saved_on_a_gpu_is_read_on_the_cpu(name: str, trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "cuda.pth"
     file.write_bytes((trained / f"{name}.pth").read_bytes())
-    if name == "legacy":
+    if name.startswith("legacy"):
         file.write_bytes(move_to_cuda(file.read_bytes()))
     else:
         rewrite_pickle(file, move_to_cuda)
@@ -88,9 +90,62 @@ def test_what_was_saved_on_a_gpu_is_read_on_the_cpu(name: str, trained: Path, tm
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
-def test_whole_classifier_of_an_old_torch_is_refused_with_a_way_out(trained: Path, refused: Callable) -> None:
-    """Such a file contains the source text of its classes, which weights-only reading refuses."""
-    assert "state dict" in refused(trained / "legacy_whole.pth", read, trained / "legacy_whole.pth").hint
+def test_the_source_text_in_a_whole_classifier_of_an_old_torch_is_not_run(trained: Path) -> None:
+    assert b"class MLPClassifier(nn.Module)" in (trained / "legacy_whole.pth").read_bytes()
+    assert set(read(trained / "legacy_whole.pth")) == set(read(trained / "state.pth"))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.5, 0.9, 0.999])
+def test_a_whole_classifier_of_an_old_torch_that_is_cut_off(
+    share: float, trained: Path, tmp_path: Path, refused: Callable
+) -> None:
+    data = (trained / "legacy_whole.pth").read_bytes()
+    file = tmp_path / "cut.pth"
+    file.write_bytes(data[: int(share * len(data))])
+    assert "cannot be read as a torch file" in refused(file, read, file).what
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (b"c__main__\nMLPClassifier\n", b"cbuiltins\nexec\n", "refused: it asks for 'exec'"),
+        (b"ctorch.nn.modules.linear\nLinear\n", b"cos\nsystem\n", "refused: it asks for 'os.system'"),
+        (b"ctorch.nn.modules.linear\nLinear\n", b"ctorch\nload\n", "refused: it asks for 'torch.load'"),
+        (b"ctorch._utils\n_rebuild_parameter\n", b"ctorch._utils\n__dict__\n", "refused: it asks for 'torch._utils."),
+        (b"module", b"eludom", "'eludom' is neither a module nor a storage"),
+        (b"moduleq\x00", b"moduler\xff\xff\xff\x7f", "it makes more notes than it can hold"),
+        (b"M\x20\x01", b"M\xff\xff", "cannot be read"),
+    ],
+)
+def test_a_whole_classifier_of_an_old_torch_that_was_changed(
+    before: bytes, after: bytes, message: str, trained: Path, tmp_path: Path, refused: Callable
+) -> None:
+    data = (trained / "legacy_whole.pth").read_bytes()
+    assert before in data
+    file = tmp_path / "changed.pth"
+    file.write_bytes(data.replace(before, after))
+    assert message in refused(file, read, file).what
+
+
+def test_a_pickle_of_the_old_form_cannot_change_what_the_next_one_reads(
+    trained: Path, tmp_path: Path, refused: Callable
+) -> None:
+    """BUILD sets attributes of whatever lies on the stack: here of the class of the shells, and of a function."""
+    head = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
+    module = b"(X\x06\x00\x00\x00modulec__main__\nMLPClassifier\nNNtQ"
+    slots = b"(N}X\x0c\x00\x00\x00__setstate__c__builtin__\nset\nstb."
+    for target in (module, b"c__main__\nMLPClassifier\n", b"ctorch._utils\n_rebuild_tensor_v2\n"):
+        file = tmp_path / "hostile.pth"
+        file.write_bytes(head + b"\x80\x02" + module + b"0" + target + slots + pickle.dumps([], 2))
+        refused(file, read, file)
+        assert not hasattr(ModuleShell, "__setstate__")
+        assert set(read(trained / "legacy_whole.pth")) == set(read(trained / "state.pth"))
+
+
+def test_a_program_is_refused_as_one(tmp_path: Path, refused: Callable) -> None:
+    file = tmp_path / "script.pt"
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(file))
+    assert "a program (TorchScript)" in refused(file, read, file).what
 
 
 def test_whole_module_of_another_class_is_refused_by_name(trained: Path, refused: Callable) -> None:

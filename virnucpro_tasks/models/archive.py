@@ -19,6 +19,12 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()
+            if any("/code/" in record.filename or record.filename.endswith("/constants.pkl") for record in records):
+                raise BundleError(
+                    "this is a program (TorchScript), and no code of a model is run",
+                    path=path,
+                    hint="get the weights as a state dict or as safetensors",
+                )
             if any(record.compress_type != zipfile.ZIP_STORED or record.flag_bits & _ENCRYPTED for record in records):
                 raise BundleError(
                     "it was packed again, torch does not compress its files",

@@ -16,6 +16,7 @@ import torch
 
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.archive import check_archive
+from virnucpro_tasks.models.legacy_pickle import read_legacy_module
 
 Tensors = dict[str, torch.Tensor]
 Allowed = Sequence[Callable | tuple[Callable, str]]
@@ -24,6 +25,9 @@ _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _HEAD_COUNT_NAMES = ("encoder_attention_heads", "attention_heads")
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+) (?:was not|whose module)")
 _UNPICKLER_REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
+_PERSISTENT = "Only persistent_load of storage is allowed"
+"""What torch says of a file that carries the source text of its classes."""
+
 _MOST_MODULES = 1_000
 _REASON_LENGTH = 200
 
@@ -61,8 +65,7 @@ def read_torch_file(file: Path, *, allowed: Allowed, zipped: bool) -> tuple[Tens
             hint="get it as safetensors, or saved by a newer torch",
         )
     try:
-        with torch.serialization.safe_globals(list(allowed)):
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+        content = _content(file, allowed, zipped=zipped)
         tensors, heads = _tensors_of(content), _heads_of(content)
     # A damaged or hostile pickle can raise anything, while it is read and when its objects are accessed.
     except Exception as error:
@@ -72,6 +75,18 @@ def read_torch_file(file: Path, *, allowed: Allowed, zipped: bool) -> tuple[Tens
             "it holds no tensors by name", path=file, hint="expected is a state dict, or the whole classifier"
         )
     return tensors, heads
+
+
+def _content(file: Path, allowed: Allowed, *, zipped: bool) -> Any:
+    """What a torch file holds, read by torch or, if it is a whole module of before torch 1.6, by `legacy_pickle`."""
+    try:
+        with torch.serialization.safe_globals(list(allowed)):
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+    except Exception as error:
+        if zipped or _PERSISTENT not in str(error):
+            raise
+        shells = [entry[1] for entry in allowed if isinstance(entry, tuple) and entry[0] is ModuleShell]
+        return read_legacy_module(file, modules=shells, shell=ModuleShell)
 
 
 def _refusal(error: Exception, file: Path) -> BundleError:
