@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
 
     config: Path | str
     samples: Path | str
+    import_from: Path | str
     expected_length: int
     allow_mismatch: bool
     min_length: int

@@ -14,6 +14,7 @@ from virnucpro_tasks.models.bundle import Bundle
 
 import_option = click.option(
     "--import",
+    "--import-from",
     "old_folder",
     type=PathType(path_type=Path),
     help="Folder of the original tool or the package: vectors there that can be proved are not computed again.",
