@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from virnucpro_tasks.output.fields import integer_texts, score_texts
 from virnucpro_tasks.output.scored import ScoredRows
@@ -26,12 +25,12 @@ class ScoredIntervals:
     texts as they are written.
     """
 
-    ordinals: npt.NDArray[np.int64]
-    record_ids: npt.NDArray[np.object_]
-    chunks: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.object_]
-    ends: npt.NDArray[np.object_]
-    scores: npt.NDArray[np.object_]
+    ordinals: list[int]
+    record_ids: list[bytes]
+    chunks: list[int]
+    starts: list[bytes]
+    ends: list[bytes]
+    scores: list[bytes]
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -49,7 +48,7 @@ def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     )
     goes_on = np.flatnonzero((np.diff(records) == 0) & (np.diff(chunks) == 1))
     ends[goes_on] = starts[goes_on + 1]
-    return ScoredIntervals(records, ids, chunks, starts, ends, means)
+    return ScoredIntervals(*(column.tolist() for column in (records, ids, chunks, starts, ends, means)))
 
 
 def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredIntervals, ScoredIntervals]:
@@ -60,15 +59,15 @@ def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredInter
 
 
 INTERVAL_COLUMNS: tuple[Column[ScoredIntervals], ...] = (
-    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: found.record_ids.tolist()),
-    Column("chromStart", "start of the chunk, 0-based", integer_texts, lambda found, _: found.starts.tolist()),
+    Column("chrom", "id in the input, escaped", bed_names, lambda found, _: found.record_ids),
+    Column("chromStart", "start of the chunk, 0-based", integer_texts, lambda found, _: found.starts),
     Column(
         "chromEnd",
         "end, excluded: the start of the next chunk if that is scored, else the end of the chunk",
         integer_texts,
-        lambda found, _: found.ends.tolist(),
+        lambda found, _: found.ends,
     ),
-    Column("dataValue", "mean P(virus) of its scored frames", score_texts, lambda found, _: found.scores.tolist()),
+    Column("dataValue", "mean P(virus) of its scored frames", score_texts, lambda found, _: found.scores),
 )
 
 INTERVAL_FILES = SpanFiles(
