@@ -59,6 +59,12 @@ def test_bytes_beyond_ascii_are_invalid_by_both_rules(tmp_path: Path) -> None:
     assert [row[2] for row in read(file)[0]] == ["invalid", "scored", "invalid"]
 
 
+def test_a_sequence_that_begins_like_a_header_is_invalid(tmp_path: Path) -> None:
+    file = tmp_path / "marks.fasta"
+    file.write_text(">a\n >ACG\n>b\nACG>\n>c\n\t>\n>d\nA\n >C\n")
+    assert [row[2] for row in read(file)[0]] == ["invalid", "scored", "invalid", "no_open_frame"]
+
+
 def test_a_file_of_proteins_is_read_by_the_original_alone(tmp_path: Path) -> None:
     file = tmp_path / "proteins.faa"
     file.write_text("".join(f">p{number}\nMEEPQSDPSVEPPLSQETFSDLWKLLPENNVLACG\n" for number in range(20)))

@@ -15,6 +15,8 @@ from virnucpro_tasks.reads.record import (
     record_id_of,
 )
 
+HEADER_MARK = b">"
+
 
 def fasta_records(
     blocks: Iterable[bytes], *, line: int, limits: Limits, rule: LetterRule = OUR_LETTERS
@@ -47,6 +49,7 @@ def fasta_records(
                 words
                 and sequence
                 and not sequence.translate(None, rule.letters)
+                and not sequence.startswith(HEADER_MARK)
                 and len(header) <= limits.header_bytes
                 and len(sequence) <= limits.bases
             ):
@@ -101,6 +104,10 @@ class _Unfinished:
     def record(self) -> Record:
         """The record, after all its pieces were fed."""
         record_id = record_id_of(self._header, self._limits)
+        kept = self._kept.getvalue()
+        if kept.startswith(HEADER_MARK):
+            # Behind white space; written into a file of sequences it would be a header.
+            self._illegal = f"the sequence begins with '>' on line {self._line + 1}, as a header does"
         problem = problem_of(
             header_length=self._header_length,
             record_id=record_id,
@@ -109,6 +116,6 @@ class _Unfinished:
             limits=self._limits,
             needs_id=self._rule.needs_id,
         )
-        sequence = b"" if problem else self._kept.getvalue()
+        sequence = b"" if problem else kept
         description = description_of(self._header, self._limits)
         return Record(record_id, sequence, self._line, problem, self._length, description=description)
