@@ -58,7 +58,6 @@ class Options(TypedDict, total=False):
     strict: bool
     allow_empty: bool
     keep_embeddings: bool
-    import_from: Path | str
     shard_tokens: int
     devices: str
     force: bool
