@@ -74,11 +74,6 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether scores of records are of the chunks of both strands."""
         return self.both_strands is True
 
-    @property
-    def has_whole_proteins(self) -> bool:
-        """Whether proteins longer than ESM-2 was trained for are not cut."""
-        return self.compat is Compat.ORIGINAL
-
     def for_results(self) -> dict[str, Any]:
         """The parameters that results depend on, as plain values."""
         found = {name: msgspec.to_builtins(getattr(self, name)) for name in RESULT_PARAMETERS}

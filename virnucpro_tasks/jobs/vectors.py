@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.job import Job, JobParameters
 from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
@@ -21,7 +22,14 @@ def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
     precision = parameters.precision
     if imported is not None:
         precision = f"{precision}, {imported.digest} imported"
-    return EmbeddingKey(shard_digest, job.spec.bundle_digest, precision, whole_proteins=parameters.has_whole_proteins)
+    return EmbeddingKey(
+        shard_digest, job.spec.bundle_digest, precision, whole_proteins=takes_whole_proteins(parameters)
+    )
+
+
+def takes_whole_proteins(parameters: JobParameters) -> bool:
+    """Whether proteins longer than ESM-2 was trained for are not cut."""
+    return parameters.compat is Compat.ORIGINAL
 
 
 def vector_files(job: Job) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from virnucpro_tasks.errors import counted
 from virnucpro_tasks.jobs.job import JobSpec
+from virnucpro_tasks.jobs.vectors import takes_whole_proteins
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.reads.batches import AMBIGUOUS_SHARE
 from virnucpro_tasks.shards.plan import MAX_RESIDUES, Plan
@@ -23,7 +24,7 @@ def out_of_range(spec: JobSpec, description: BundleDescription, plan: Plan) -> l
                 "without any"
             )
     if long_proteins := sum(plan.facts(ordinal).long_proteins for ordinal in range(len(spec.inputs))):
-        treated = "computed whole, as by the original" if spec.parameters.has_whole_proteins else "cut to these"
+        treated = "computed whole, as by the original" if takes_whole_proteins(spec.parameters) else "cut to these"
         found.append(
             f"{counted(long_proteins, 'open frame')} of more than {MAX_RESIDUES:,} residues, for which ESM-2 was "
             f"trained: {treated}"

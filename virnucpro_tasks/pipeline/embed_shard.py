@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
-from virnucpro_tasks.jobs.vectors import embedding_key
+from virnucpro_tasks.jobs.vectors import embedding_key, takes_whole_proteins
 from virnucpro_tasks.jobs.worker_records import WorkerFacts, WorkerRecord
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.imported_vectors import Imports
@@ -245,7 +245,7 @@ def _compute(
     Only an attempt at the whole shard tells its share: what a diagnosis computes is computed again.
     """
     frames = shard.frames_of(probe)
-    imports, whole_proteins = Imports.of(shard.job), shard.job.spec.parameters.has_whole_proteins
+    imports, whole_proteins = Imports.of(shard.job), takes_whole_proteins(shard.job.spec.parameters)
     compute = partial(embed_frames, engine, frames, should_stop, imports=imports, whole_proteins=whole_proteins)
     if probe.name == PIECES:
         return embed_parts(
