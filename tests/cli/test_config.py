@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from cli.conftest import Virnucpro
+from job import SAMPLE
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.settings import Settings
@@ -102,3 +105,19 @@ def test_options_in_a_file_are_checked(text: str, message: str, virnucpro: Virnu
     ended = virnucpro("--config", file, "config", "show")
     assert ended.code == ExitCode.USAGE
     assert f"{file}, {message}" in ended.err[-1] or (f"{file}" in ended.err[-1] and message in ended.err[-1])
+
+
+@pytest.mark.parametrize("command", [["config", "show"], ["predict", "--dry-run"], ["list"]])
+def test_a_settings_file_may_be_a_pipe(
+    command: list[str], virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As <(...) of a shell gives one: it can be read once."""
+    monkeypatch.delenv("VIRNUCPRO_DIALECT")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(f"dialect: broad\npredict: {{input: [{SAMPLE}]}}\n",))
+    writer.start()
+    ended = virnucpro("--config", pipe, *command)
+    writer.join()
+    assert ended.code == ExitCode.OK, ended.err
+    assert command != ["config", "show"] or "dialect = broad" in ended.out

@@ -12,6 +12,7 @@ import click
 from virnucpro_tasks.cli.config_file import require_file
 from virnucpro_tasks.cli.messages import print_json, print_text, say
 from virnucpro_tasks.cli.options import (
+    SETTINGS_FILE,
     PathType,
     WholeHelpGroup,
     bundle_option,
@@ -38,9 +39,11 @@ def command() -> None:
 @click.pass_context
 def show(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     """Print the effective settings; passwords are hidden."""
-    values = settings_of(context, **flags).masked()
     if (path := context.find_root().params.get("config") or named_file(os.environ)) is not None:
-        require_file(settings_file(path), context.find_root().command)
+        # Read once: it may be a pipe.
+        context.meta[SETTINGS_FILE] = file = settings_file(path)
+        require_file(file, context.find_root().command)
+    values = settings_of(context, **flags).masked()
     if as_json:
         print_json(values)
         return
