@@ -107,7 +107,7 @@ def test_options_in_a_file_are_checked(text: str, message: str, virnucpro: Virnu
     assert f"{file}, {message}" in ended.err[-1] or (f"{file}" in ended.err[-1] and message in ended.err[-1])
 
 
-@pytest.mark.parametrize("command", [["config", "show"], ["predict", "--dry-run"], ["list"]])
+@pytest.mark.parametrize("command", [["config", "show"], ["predict", "--dry-run"]])
 def test_a_settings_file_may_be_a_pipe(
     command: list[str], virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
