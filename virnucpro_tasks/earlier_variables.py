@@ -12,7 +12,7 @@ _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 @dataclass(frozen=True, slots=True)
 class EarlierVariable:
-    """What a variable does now: it gives `setting` the `value`, or nothing, for the reason that `now` says."""
+    """The meaning of a variable now: it gives `setting` the `value`, or has none, for the reason that `now` says."""
 
     now: str
     setting: str = ""

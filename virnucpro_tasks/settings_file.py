@@ -24,9 +24,9 @@ EARLIER_COMMAND = "predict"
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What a settings file says. `lines` has the line of each entry by the keys that lead to it; a TOML file has none.
+    """The content of a settings file.
 
-    `earlier` are the keys of earlier versions; what they set is in `settings` and `options` too.
+    `lines` has the line of each entry by the keys that lead to it; a TOML file has none. `earlier` are the keys of earlier versions; what they set is in `settings` and `options` too.
     """
 
     path: Path

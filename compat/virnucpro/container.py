@@ -29,7 +29,7 @@ _PUBLISHED = (300, 500)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked for: a command line of `virnucpro`, and the table of its results that becomes `output`."""
+    """A request: a command line of `virnucpro`, and the table of its results that becomes `output`."""
 
     arguments: tuple[str, ...]
     table: Path

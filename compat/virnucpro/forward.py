@@ -26,13 +26,13 @@ def virnucpro(arguments: Sequence[str]) -> int:
 
 
 SWITCH = {"action": "store_true"}
-"""What an option without a value says of itself to argparse."""
+"""The settings of an option without a value for argparse."""
 
 
 def parsed(
     parser: argparse.ArgumentParser, arguments: Sequence[str], options: Mapping[str, Mapping[str, Any]] = EMPTY
 ) -> tuple[argparse.Namespace, list[str]]:
-    """What `parser` and its `options` find in `arguments`, and the options of `virnucpro predict` among them.
+    """Parse `arguments` by `parser` and its `options`; returns those, and the words left for `virnucpro predict`.
 
     `options` are the arguments of `add_argument` by their flags. argparse itself would take the value of an option that
     it does not know for a file.

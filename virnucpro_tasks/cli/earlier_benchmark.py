@@ -158,7 +158,7 @@ def measure(devices: Sequence[str], models: str, *, scaling: bool, bench: Bench)
 
 
 def bench_processes(devices: Sequence[str], models: str) -> list[list[dict[str, Any]]]:
-    """What `virnucpro bench` gives on each device, in processes that run at the same time. Raises BackendError."""
+    """Run `virnucpro bench` on all devices at the same time; returns the rows of each. Raises BackendError."""
     environment = child_environment(load_settings())
     processes = [
         subprocess.Popen(
@@ -197,7 +197,7 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
 
 
 def failures(report: dict[str, Any], before: list[dict[str, Any]] | None) -> list[str]:
-    """What is slower than it should be, in words."""
+    """Say in words where a report is slower than it should be."""
     found = [
         f"{row['model']}, {row['sequence']}: all GPUs reach {row['share_of_sum']:.2f} of their sum, not {LEAST_SPEEDUP}"
         for row in report["scaling"]

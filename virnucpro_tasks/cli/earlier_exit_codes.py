@@ -28,9 +28,10 @@ EARLIER_CODES = MappingProxyType(
         ExitCode.INTERRUPTED: 130,
     }
 )
-"""What each code is with --exit-codes old. 3 is given by 'utils validate-checkpoints' alone, and 4, out of memory of a
-GPU, never: such packs are computed again in smaller parts. An unknown option gives 2, as before. docs/outputs.md has
-both columns.
+"""The code of the earlier package for each of ours.
+
+3 is given by 'utils validate-checkpoints' alone, and 4, out of memory of a GPU, never: such packs are computed again in
+smaller parts. An unknown option gives 2, as before. docs/outputs.md has both columns.
 """
 
 

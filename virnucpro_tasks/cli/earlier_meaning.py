@@ -1,4 +1,4 @@
-"""What the options of `predict` of earlier versions mean for a run."""
+"""Translates the options of `predict` of earlier versions into those of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ALL_GPUS = ("auto", "cuda", "gpu")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run is to do that earlier options have a part in.
+    """The choices of a run that earlier options have a part in.
 
     `resumes` says that a finished run is left alone; `starts_over` that unfinished work of the same command is not
     continued. `merged` is the folder that the two classic tables also go to.

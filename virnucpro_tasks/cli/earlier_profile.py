@@ -25,7 +25,7 @@ from virnucpro_tasks.system.extras import require_extra
 DNABERT_S, ESM2, ESM2_SIZE = "dnabert-s", "esm2", "3B"
 CHUNK_BASES = 500
 BASES_PER_TOKEN = {DNABERT_S: 4.9, ESM2: 3.0}
-"""Of real sequence; with the tokens at both ends of a sequence counted apart."""
+"""Bases of real sequence; the tokens at both ends of a sequence are counted apart."""
 
 ENDS = 2
 RECORDS_READ = 1_000

@@ -84,7 +84,7 @@ def _work(job: Job) -> dict[str, Any]:
 
 
 def _work_of(content: Any) -> dict[str, Any] | None:
-    """The same of the content of run.json; None if it is not of its form."""
+    """Read the work from the content of run.json; None if it is not of its form."""
     try:
         return {
             "inputs": [_input(entry) for entry in content["inputs"]],

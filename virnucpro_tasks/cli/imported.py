@@ -1,4 +1,4 @@
-"""What a command takes over from the work of an earlier tool, and what it says of that."""
+"""Takes over the work of an earlier tool for a command, and says how much."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import_option = click.option(
 
 
 def importing_from(folder: Path | None) -> Callable[[JobParameters, Bundle], Importer] | None:
-    """What `submit` needs to take vectors over from `folder`. Raises InputError."""
+    """Prepare `submit` to take vectors over from `folder`. Raises InputError."""
     if folder is None:
         return None
     # Imported here: it loads pyarrow.

@@ -94,7 +94,7 @@ def _follow_here(
 
 
 def _news(workers: LocalWorkers) -> Iterator[str]:
-    """What the workers tell; their log goes to whoever asked for it by --log-file or --verbose."""
+    """Yield the news of the workers; their log goes to whoever asked for it by --log-file or --verbose."""
     if wants_details():
         for line in workers.log_lines():
             tell_detail(line)

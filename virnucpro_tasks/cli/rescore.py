@@ -163,7 +163,7 @@ def command(
 
 
 def _report_of(work: Path) -> EarlierReport:
-    """What run.json of the work says; nothing for work of another tool. Raises DamagedError."""
+    """Read run.json of the work; an empty report for work of another tool. Raises DamagedError."""
     mark = (work if work.is_dir() else work.parent) / COMMIT_MARK
     return decode(read_object(mark), EarlierReport, path=mark) if mark.is_file() else EarlierReport()
 
@@ -171,7 +171,7 @@ def _report_of(work: Path) -> EarlierReport:
 def _source(
     work: Path, report: EarlierReport, bundle: Bundle, computed_with: str | None
 ) -> tuple[KeptVectors | KnownScores, RescoredWork, str | None]:
-    """What shards are filled from, what the job says of it, and the precision of its vectors. Raises InputError."""
+    """Return the source of shards, its part of job.json, and the precision of its vectors. Raises InputError."""
     # Imported here: it loads pyarrow.
     from virnucpro_tasks.rescoring import KeptVectors
 

@@ -75,7 +75,7 @@ class ExpectedFrames:
         return np.where((self.ids[found] == digests).all(axis=1), found, -1)
 
     def objections(self, kind: str, places: npt.NDArray[np.int64]) -> list[tuple[Reason, npt.NDArray[np.bool_]]]:
-        """What speaks against vectors of `kind` for these frames, whatever the file: reasons with masks (k,)."""
+        """Find reasons against vectors of `kind` for these frames, whatever the file, each with a mask (k,)."""
         known = places >= 0
         found = [
             (Reason.UNKNOWN_ID, ~known),

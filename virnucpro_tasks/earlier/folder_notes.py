@@ -23,7 +23,7 @@ RECORDS_AT_ONCE = 4_096
 
 
 def other_sequences(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.bool_]:
-    """Which frames have another sequence in a FASTA file of the folder, bool (frames,)."""
+    """Mark frames that have another sequence in a FASTA file of the folder, bool (frames,)."""
     found = np.zeros(len(expected), bool)
     for file in layout.sequences:
         for records in _records(file):
@@ -40,7 +40,7 @@ def other_sequences(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.
 
 
 def other_lengths(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.bool_]:
-    """Which frames have a protein of another length in the index of version 2.0, bool (frames,)."""
+    """Mark frames whose protein has another length in the index of version 2.0, bool (frames,)."""
     found = np.zeros(len(expected), bool)
     note = read_note(layout.folder / INDEX_FILE)
     entries = note.get("sequences") if isinstance(note, dict) else None

@@ -1,4 +1,4 @@
-"""What a new job takes over from the folder of an earlier tool."""
+"""Takes vectors for a new job over from the folder of an earlier tool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from virnucpro_tasks.reads.inputs import ReadInput
 
 
 def importing(folder: Path) -> Callable[[JobParameters, Bundle], Importer]:
-    """What `submit` needs to take vectors over from `folder`. Raises InputError if it is none of an earlier tool."""
+    """Prepare `submit` to take vectors over from `folder`. Raises InputError if it is none of an earlier tool."""
     layout = find_layout(folder)
 
     def importer(parameters: JobParameters, bundle: Bundle) -> Importer:

@@ -1,4 +1,4 @@
-"""What a job has taken over from the work of an earlier tool: the part of job.json that says so."""
+"""The part of job.json on vectors that a job took over from an earlier tool."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.to_builtins(self) | {"precisions": self.precisions, "digest": self.digest}
 
     def lines(self) -> list[str]:
-        """What was taken over and what was not, as lines for a person."""
+        """Describe in lines for a person how many vectors were taken over, and why others were not."""
         found = [
             f"{self.found[kind]:,} of {counted(self.wanted[kind], f'{kind} vector')} taken over"
             + (f", computed in {' and '.join(self.precisions[kind])}" if self.precisions[kind] else "")

@@ -1,4 +1,4 @@
-"""What a job scores and tabulates again instead of computing it: the part of job.json that says so."""
+"""The part of job.json on vectors or scores that a job tabulates again instead of computing them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _HEAD_COUNT_NAMES = ("encoder_attention_heads", "attention_heads")
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+) (?:was not|whose module)")
 _UNPICKLER_REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _PERSISTENT = "Only persistent_load of storage is allowed"
-"""What torch says of a file that carries the source text of its classes."""
+"""The message of torch about a file that carries the source text of its classes."""
 
 _MOST_MODULES = 1_000
 _REASON_LENGTH = 200
@@ -78,7 +78,7 @@ def read_torch_file(file: Path, *, allowed: Allowed, zipped: bool) -> tuple[Tens
 
 
 def _content(file: Path, allowed: Allowed, *, zipped: bool) -> Any:
-    """What a torch file holds, read by torch or, if it is a whole module of before torch 1.6, by `legacy_pickle`."""
+    """Read a torch file by torch or, if it is a whole module of before torch 1.6, by `legacy_pickle`."""
     try:
         with torch.serialization.safe_globals(list(allowed)):
             return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)

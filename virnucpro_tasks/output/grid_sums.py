@@ -21,7 +21,7 @@ _KINDS = tuple(ReverseChunk)
 
 @dataclass(frozen=True, slots=True)
 class GridSums:
-    """What n chunk rows add to the scores of their records, (n,) int64 each.
+    """The sums that n chunk rows add to the scores of their records, (n,) int64 each.
 
     `frames` are scored open frames and `totals` the sums of their `frame_log_odds`; `segments` and `segment_totals` are
     those of segments; `closed` is 1 for a chunk that stop codons close and no segment stands for. Sums over both

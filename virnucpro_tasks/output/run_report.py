@@ -195,7 +195,7 @@ def summary(counts: ResultCounts, description: BundleDescription, parameters: Jo
 
 
 def _other_reasons(parameters: JobParameters) -> dict[Status, str]:
-    """What alone a score of a record with this status may rest on."""
+    """Say on what alone the score of a record with this status may rest."""
     if not parameters.has_both_strands:
         return {Status.PARTIAL_FRAME: "segments", Status.NO_OPEN_FRAME: "length"}
     closed = f"length or {OTHER_STRAND}" if parameters.has_segments else OTHER_STRAND

@@ -177,7 +177,7 @@ class _Part:
 
 
 def _to_compare(texts: Sequence[str], found: FoundVectors, shares: Sequence[float]) -> npt.NDArray[np.bool_]:
-    """Which of the found vectors are compared, bool (k,): of each source a share, by the digests of the sequences.
+    """Mark the vectors to compare, bool (k,): a share of each source, by the digests of the sequences.
 
     So they do not depend on what else is in the shard, nor on the order of the file.
     """

@@ -248,7 +248,7 @@ def _frames(
     bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
     cutting: Cutting,
 ) -> tuple[ChunkFrames, ReverseGrid | None]:
-    """What stands for n chunks, and for those of the reverse complements where these are asked for.
+    """The frames or segments of n chunks, and of their reverse complements where these are asked for.
 
     `bounds` are 0-based chunks, starts and ends in records of these `lengths`, which begin at the `offsets` in `bases`,
     (n,) each.

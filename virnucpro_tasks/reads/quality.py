@@ -20,7 +20,7 @@ _BASES = b"ACGTacgt"
 
 @dataclass(slots=True)
 class Quality:
-    """What was found in a file. `errors` are the first lines about records at fault, `error_count` is that of all.
+    """The findings in a file. `errors` are the first lines about records at fault, `error_count` is that of all.
 
     Lengths are in bases; `ambiguous` counts letters that are codes of several bases, `ambiguous_records` their records.
     """

@@ -49,7 +49,7 @@ CHUNK_SCHEMA = pa.schema(
 
 
 class ReverseChunk(StrEnum):
-    """What stands for a chunk of a record's reverse complement, in a job that scores both strands."""
+    """The frames or segment of a chunk of a record's reverse complement, in a job that scores both strands."""
 
     SAME = "same"  # what stands for the chunk of the record itself: both have equal bases, and equal frames
     FRAMES = "frames"

@@ -1,4 +1,4 @@
-"""What the driver tells of each GPU, for a person who chooses one."""
+"""Reads facts about each GPU from its driver, for a person who chooses one."""
 
 from __future__ import annotations
 
