@@ -26,7 +26,8 @@ EARLIER_COMMAND = "predict"
 class SettingsFile:
     """The content of a settings file.
 
-    `lines` has the line of each entry by the keys that lead to it; a TOML file has none. `earlier` are the keys of earlier versions; what they set is in `settings` and `options` too.
+    `lines` has the line of each entry by the keys that lead to it; a TOML file has none. `earlier` are
+    the keys of earlier versions; what they set is in `settings` and `options` too.
     """
 
     path: Path
