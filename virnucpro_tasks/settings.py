@@ -104,6 +104,9 @@ class Settings:
         30.0, "time a stopping worker has for its shard before it is requeued", above=False
     )
     shard_time_limit_seconds: float = _seconds(3_600.0, "a shard that takes longer is stopped and tried again")
+    progress_limit_seconds: float = _seconds(
+        600.0, "a computing process that makes no progress for so long is ended, and its task starts again"
+    )
     split_time_limit_seconds: float = _seconds(172_800.0, "time limit of splitting, and of finishing")
     redis_check: str = _setting("refuse", "reaction to a Redis that evicts keys or saves nothing: refuse or warn")
     resumed_by: str = _setting(

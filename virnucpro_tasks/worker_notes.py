@@ -43,6 +43,9 @@ class NoteKind(StrEnum):
     LOST = "lost"
     """Its computing process has died, and another one is started; `status` is the return code."""
 
+    HUNG = "hung"
+    """Its computing process made no progress, which `text` describes, and is about to be killed."""
+
     FAILED = "failed"
     """It is about to end because of the error in `text`."""
 

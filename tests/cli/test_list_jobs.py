@@ -19,11 +19,11 @@ from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import job_progress
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_REASONS
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_REASONS, gpu_queue
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import store_failures
 from virnucpro_tasks.queue.app import make_app
-from virnucpro_tasks.queue.client import WorkerInfo
+from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.store_failures import count_store_failure
 from virnucpro_tasks.settings import Settings
 
@@ -230,6 +230,13 @@ def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
     (line,) = virnucpro("list").err
     assert line.startswith(f"no worker serves bundle {jobs[1].spec.bundle_digest[:12]}, the one of the job: ")
     assert virnucpro("list", "--json").err == []
+    # And what a worker is at, once for each job
+    tasks = [RunningTask((jobs[1].job_id, shard), seconds=90.0, quiet_seconds=shard * 40.0) for shard in range(3)]
+    embedder = WorkerInfo("embed-gpu0@here", (gpu_queue(jobs[1].spec.bundle_digest),), tuple(tasks))
+    monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator, embedder])
+    assert virnucpro("list").err == [
+        f"{jobs[1].job_id}: shard 2 on embed-gpu0@here for 1:30, no progress for 1:20 (3 tasks under way)"
+    ]
 
 
 def test_a_job_under_way_is_listed_with_what_is_done_of_its_shards(

@@ -76,9 +76,17 @@ def test_the_least_important_facts_go_first_where_there_is_no_room() -> None:
     ]
 
 
-def test_a_share_is_whole_only_when_all_is_done() -> None:
-    lines = [describe(split(JobState.EMBEDDING, shards_done=30, tokens_done=done)) for done in (TOKENS - 1, TOKENS)]
-    assert [line.split()[1] for line in lines] == ["99%", "100%"]
+def test_a_share_is_whole_only_when_finishing_has_begun() -> None:
+    lines = [
+        describe(split(state, shards_done=30, tokens_done=done))
+        for state, done in [
+            (JobState.EMBEDDING, TOKENS - 1),
+            (JobState.EMBEDDING, TOKENS),
+            (JobState.FINISHING, TOKENS - 1),
+            (JobState.FINISHING, TOKENS),
+        ]
+    ]
+    assert [line.split()[1] for line in lines] == ["99%", "99%", "99%", "100%"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (42, "0:42"), (3_599.6, "1:00:00"), (7_265, "2:01:05")])

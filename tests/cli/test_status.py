@@ -11,7 +11,7 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job, fail_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.queue.client import WorkerInfo
+from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.settings import Settings
 
 
@@ -40,12 +40,20 @@ def test_the_workers_that_can_embed_the_job_are_named(
     job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = gpu_queue(job.spec.bundle_digest)
-    able = WorkerInfo("gpu-0@here", (queue,), ((job.job_id, 3), ("another", 1)))
-    answer(monkeypatch, able, WorkerInfo("cpu@here", ("virnucpro",), ()))
-    assert "workers: gpu-0@here" in virnucpro("status", job.job_id).out
+    at_work = RunningTask((job.job_id, 3), seconds=170.0, quiet_seconds=160.0), RunningTask(("another", 1))
+    finishing = RunningTask((job.job_id,), "virnucpro.finish_job", seconds=4.0, quiet_seconds=2.0)
+    able = WorkerInfo("gpu-0@here", (queue,), at_work)
+    answer(monkeypatch, able, WorkerInfo("cpu@here", ("virnucpro",), (finishing,)))
+    out = virnucpro("status", job.job_id).out
+    assert "workers: gpu-0@here" in out
+    assert out[-3:-1] == ["shard 3 on gpu-0@here for 2:50, no progress for 2:40", "finishing on cpu@here for 0:04"]
     report = json.loads("\n".join(virnucpro("status", job.job_id, "--json").out))
     assert report["workers"] == ["gpu-0@here"]
     assert report["running"] == {"gpu-0@here": [[job.job_id, 3]]}
+    assert report["running_tasks"] == [
+        {"worker": "gpu-0@here", "stage": "embedding", "shard": 3, "seconds": 170.0, "quiet_seconds": 160.0},
+        {"worker": "cpu@here", "stage": "finishing", "shard": None, "seconds": 4.0, "quiet_seconds": 2.0},
+    ]
     assert [name.rpartition("/")[2] for name in report["inputs"]] == [SAMPLE.name]
 
 

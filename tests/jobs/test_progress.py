@@ -12,8 +12,10 @@ from virnucpro_tasks.errors import DamagedError, ExitCode
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job, job_ids, reopen_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
 from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.recovery.events import Began, Failed, append_event
+from virnucpro_tasks.recovery.stage import stage_attempt
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
@@ -22,6 +24,8 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
     settings = replace(settings, shard_tokens=1_500)
     job = make_job(settings, SAMPLE)
     assert job_progress(job).state == JobState.QUEUED
+    with stage_attempt(job, SPLITTING, limit_seconds=60):
+        assert job_progress(job).state == JobState.SPLITTING
     splitting = split_files(job)
     shards = [next(splitting)]
     first = job_progress(job)
@@ -34,7 +38,11 @@ def test_the_life_of_a_job_is_read_from_its_files(settings: Settings) -> None:
     assert 0 < (midway.tokens_done or 0) < (midway.tokens_total or 0)
     for shard in shards[1:]:
         embed(job, shard, settings)
-    assert job_progress(job).state == JobState.FINISHING
+    # Nobody finishes yet, and then somebody does
+    assert job_progress(job).state == JobState.EMBEDDING
+    with stage_attempt(job, FINISHING, limit_seconds=60):
+        assert job_progress(job).state == JobState.FINISHING
+    assert job_progress(job).state == JobState.EMBEDDING
     finish_files(job)
     done = job_progress(job)
     assert (done.state, done.is_final, done.exit_code) == (JobState.DONE, True, ExitCode.OK)
@@ -52,7 +60,7 @@ def test_a_shard_whose_record_is_quarantined_counts_as_done(settings: Settings) 
     assert states == ["quarantined", *["embedded"] * (len(shards) - 1)]
     progress = job_progress(job)
     assert (progress.state, progress.shards_quarantined, progress.shards_done) == (
-        JobState.FINISHING,
+        JobState.EMBEDDING,
         1,
         len(shards),
     )
@@ -151,7 +159,7 @@ def test_files_of_other_programs_count_for_nothing(settings: Settings, tmp_path:
         assert embed(job, shard, settings) == "embedded"
     litter(job)
     midway = job_progress(job)
-    assert (midway.state, midway.shards_done) == (JobState.FINISHING, len(shards))
+    assert (midway.state, midway.shards_done) == (JobState.EMBEDDING, len(shards))
     reopen_job(job, retry_quarantined=True)
     assert job_ids(settings.store) == [job.job_id]
     assert finish_files(job) == []

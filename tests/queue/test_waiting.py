@@ -9,7 +9,7 @@ from cli.snapshots import TOKENS, split, unsplit
 
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
-from virnucpro_tasks.queue.client import WorkerInfo
+from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
 DIGEST = "0123456789abcdef" * 4
@@ -24,12 +24,19 @@ OTHER_BUNDLE = WorkerInfo("embed-gpu1@a", (gpu_queue("f" * 64),), ())
 QUEUED = unsplit(JobState.QUEUED)
 SPLITTING = unsplit(JobState.SPLITTING, shards_done=1)
 EMBEDDING = split(JobState.EMBEDDING, shards_done=0, tokens_done=0)
+EMBEDDED = split(JobState.EMBEDDING, shards_done=31, tokens_done=TOKENS)
 FINISHING = split(JobState.FINISHING, shards_done=31, tokens_done=TOKENS)
 DONE = split(JobState.DONE, shards_done=31, tokens_done=TOKENS)
 
 
 def at_work(worker: WorkerInfo, *arguments: object) -> WorkerInfo:
-    return replace(worker, running=(arguments,))
+    return replace(worker, running=(RunningTask(arguments),))
+
+
+def quiet(worker: WorkerInfo, seconds: float) -> WorkerInfo:
+    """The same at a task that has made no progress for so long."""
+    (task,) = worker.running
+    return replace(worker, running=(replace(task, quiet_seconds=seconds),))
 
 
 @pytest.mark.parametrize("progress", [QUEUED, SPLITTING, EMBEDDING])
@@ -55,6 +62,7 @@ def test_a_coordinator_for_other_sizes_does_not_count() -> None:
 def test_finishing_needs_a_coordinator_alone_and_a_final_job_nobody() -> None:
     assert missing_workers(JOB, FINISHING, [COORDINATOR]) == []
     assert len(missing_workers(JOB, FINISHING, [READY])) == 1
+    assert missing_workers(JOB, EMBEDDED, [COORDINATOR]) == []
     assert missing_workers(JOB, DONE, []) == []
 
 
@@ -73,6 +81,12 @@ def test_finishing_needs_a_coordinator_alone_and_a_final_job_nobody() -> None:
         (EMBEDDING, [at_work(READY, "another", 3), at_work(READY, "job", 0)], None),
         (FINISHING, [READY], Wait("no coordinator is running")),
         (FINISHING, [at_work(COORDINATOR, "another")], Wait("waiting for its turn")),
+        (EMBEDDED, [READY], Wait("no coordinator is running")),
+        (EMBEDDED, [at_work(COORDINATOR, "another"), LOADING], Wait("waiting for its turn")),
+        (EMBEDDING, [quiet(at_work(READY, "job", 0), 29)], None),
+        (EMBEDDING, [quiet(at_work(READY, "job", 0), 160)], Wait("no progress on embed-gpu0@a", 160)),
+        (EMBEDDING, [quiet(at_work(READY, "job", 0), 160), at_work(READY, "job", 1)], None),
+        (FINISHING, [quiet(at_work(COORDINATOR, "job"), 40)], Wait("no progress on coordinate-0@a", 40)),
         (DONE, [], None),
     ],
 )

@@ -63,6 +63,11 @@ def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
 def test_a_shard_of_a_dozen_leases_runs_once(pair: Deployment, quiet: dict[str, bytes]) -> None:
     slow(pair, 12 * LEASE_SECONDS)
     job_id, attempts = submitted(pair)
+    wait_until(lambda: starts(attempts))
+    # Meanwhile it is said who has it, and for how long it has stood still
+    (task,) = pair.json("status", job_id)["running_tasks"]
+    assert task["worker"].startswith("embed-cpu") and (task["stage"], task["shard"]) == ("embedding", 0)
+    assert 0 < task["quiet_seconds"] < task["seconds"] + 1 < 300
     assert results_of(pair, job_id) == quiet
     assert len(starts(attempts)) == 1
 

@@ -11,6 +11,7 @@ from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.loading import LoadingState
 from virnucpro_workers.process import consumer_steps, load_models, queues_of, transport_options
 from virnucpro_workers.roles import COORDINATE, EMBED, ROLES
+from virnucpro_workers.sign_of_life import SignOfLife
 
 from virnucpro_tasks.keys import COORDINATOR_QUEUES
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker
@@ -71,6 +72,6 @@ def test_the_models_are_loaded_into_the_shard_worker_of_the_application(
     loaded: list[ShardWorker] = []
     monkeypatch.setattr(ShardWorker, "engine", lambda self: loaded.append(self))
     app = make_app(settings)
-    load_models(app, "gpu0")
+    load_models(app, "gpu0", SignOfLife())
     assert loaded == [app.shard_worker]
     app.close()

@@ -281,6 +281,18 @@ def test_a_computing_process_that_dies_while_it_loads_counts_with_its_own_signal
     assert "lost its computing process, which was killed by SIGILL (" in running.notes()[-1].text
 
 
+def test_the_hang_for_which_a_computing_process_is_killed_is_the_cause_of_that_death_alone(start: Start) -> None:
+    code = TELL + (
+        "{}; note(NoteKind.READY); note(NoteKind.WORKING); note(NoteKind.HUNG, text='no progress for 60 s job=j'); "
+        "note(NoteKind.LOST, status=-9); note(NoteKind.READY); note(NoteKind.LOST, status=-9); time.sleep(60)"
+    )
+    running = start({"embed-gpu0": code})
+    assert eventually(lambda: [note.kind for note in running.notes()].count(NoteKind.DIED) == 2)
+    first, second = (note for note in running.notes() if note.kind is NoteKind.DIED)
+    assert "which was killed by SIGKILL (no progress for 60 s job=j); it gets another" in first.text
+    assert "device or the store" in first.hint and "memory" in second.hint and "no progress" not in second.text
+
+
 def test_computing_processes_that_die_idle_count_although_the_worker_lives(start: Start) -> None:
     code = TELL + "{}; [(note(NoteKind.READY), note(NoteKind.LOST, status=-9)) for _ in range(4)]; time.sleep(60)"
     running = start({"embed-gpu0": code}, most_idle_deaths=4, stop_seconds=0.1)

@@ -19,6 +19,7 @@ from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import MOST_UNFINISHED, share_done
+from virnucpro_tasks.cli.running_tasks import running_summary
 from virnucpro_tasks.errors import BrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
 from virnucpro_tasks.jobs.job import job_ids, open_job
@@ -80,7 +81,7 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     if any(not job.progress.is_final for job in jobs):
         for line in worker_troubles(app):
             say(f"warning: {line}")
-        for line in _missing(app, settings.store, snapshots):
+        for line in _from_workers(app, settings.store, snapshots):
             say(line)
 
 
@@ -98,15 +99,22 @@ def _within_shards(app: Celery, store: Path, snapshots: Sequence[Progress]) -> l
     ]
 
 
-def _missing(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[str]:
-    """A line about each kind of worker that an unfinished job needs and that does not run, once for all such jobs."""
+def _from_workers(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[str]:
+    """A line about what workers do for each unfinished job.
+
+    Then one about each kind of worker that such a job needs and that does not run, once for all such jobs.
+    """
     try:
         found = workers(app)
     except BrokerError:
         return []
     unfinished = [progress for progress in snapshots if not progress.is_final]
-    lines = [missing_workers(open_job(store, progress.job_id), progress, found) for progress in unfinished]
-    return list(dict.fromkeys(chain.from_iterable(lines)))
+    running = {progress.job_id: running_summary(progress.job_id, found) for progress in unfinished}
+    missing = [missing_workers(open_job(store, progress.job_id), progress, found) for progress in unfinished]
+    return [
+        *(f"{job_id}: {line}" for job_id, line in running.items() if line),
+        *dict.fromkeys(chain.from_iterable(missing)),
+    ]
 
 
 def _readable(store: Path) -> Iterator[tuple[Progress, JobIdentity]]:

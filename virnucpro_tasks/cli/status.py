@@ -11,6 +11,7 @@ from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.messages import print_json, print_text, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
+from virnucpro_tasks.cli.running_tasks import running_lines, running_values
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import Wait, job_progress
@@ -36,7 +37,8 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     missing: list[str] = []
     wait: Wait | None = None
     report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
-    report |= {"workers": None, "running": {}, "troubles": []}
+    report |= {"workers": None, "running": {}, "running_tasks": [], "troubles": []}
+    running: list[str] = []
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest)
         try:
@@ -45,8 +47,10 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
             missing, wait = missing_workers(job, progress, found), wait_of(job, progress, found)
             report["workers"] = [worker.name for worker in able]
             report["running"] = {
-                worker.name: [list(task) for task in worker.running if job.job_id in task] for worker in able
+                worker.name: [list(task.arguments) for task in worker.at(job.job_id)] for worker in able
             }
+            report["running_tasks"] = running_values(job.job_id, found)
+            running = running_lines(job.job_id, found)
         except BrokerError as error:
             say(f"warning: {error}")
         else:
@@ -61,5 +65,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
         print_text(line)
     if names := report["workers"]:
         print_text(f"workers: {', '.join(names)}")
+    for line in running:
+        print_text(line)
     for line in missing:
         print_text(line)

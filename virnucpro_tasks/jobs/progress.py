@@ -16,6 +16,8 @@ from virnucpro_tasks.errors import DamagedError, ExitCode, JobError, printable
 from virnucpro_tasks.jobs.job import Failure, Job
 from virnucpro_tasks.jobs.output_options import OutputOptions
 from virnucpro_tasks.jobs.shard_files import shards_in
+from virnucpro_tasks.jobs.stages import stage_is_under_way
+from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.shards.plan import read_plan
@@ -249,7 +251,7 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
     if exists(paths.cancelled):
         return JobState.CANCELLED, "cancelled", ExitCode.JOB_FAILED, None
     if shards_total is None:
-        started = bool(shards_in(paths.shards, ".parquet"))
+        started = bool(shards_in(paths.shards, ".parquet")) or stage_is_under_way(paths.stage_attempts(SPLITTING))
         if not started and not exists(paths.root):
             raise JobError(
                 f"its folder {paths.root} is gone",
@@ -257,7 +259,7 @@ def _state(job: Job, shards_total: int | None, shards_ended: int) -> tuple[JobSt
                 hint="something has removed it: repeat the command, with another folder if that happens again",
             )
         return (JobState.SPLITTING if started else JobState.QUEUED), "", ExitCode.OK, None
-    if shards_ended < shards_total:
+    if shards_ended < shards_total or not stage_is_under_way(paths.stage_attempts(FINISHING)):
         return JobState.EMBEDDING, "", ExitCode.OK, None
     return JobState.FINISHING, "", ExitCode.OK, None
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -93,14 +94,29 @@ class OpenShard:
         return [self.ordinals[part.first : part.stop] for part in probe.parts]
 
 
+@contextmanager
+def uncounted() -> Iterator[Callable[[], None]]:
+    """Count no packs: nobody looks for signs of life."""
+    yield lambda: None
+
+
 class ShardWorker:
     """Embeds shards in this process; holds the engines, by precision, and the thread that scores in the background.
 
-    `device` is the name of the device in the attempts file, `name` that of the worker in the report of a job.
+    `device` is the name of the device in the attempts file, `name` that of the worker in the report of a job. Packs are
+    computed within `computing`, and what that gives is called before each of them.
     """
 
-    def __init__(self, settings: Settings, *, device: str = "", name: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        device: str = "",
+        name: str = "",
+        computing: Callable[[], AbstractContextManager[Callable[[], None]]] = uncounted,
+    ) -> None:
         self._settings = settings
+        self._computing = computing
         self._device = device
         self._name = name
         self._record: WorkerRecord | None = None
@@ -183,8 +199,10 @@ class ShardWorker:
             takeover = TakeoverCheck(
                 attempts, shard.job.paths.embedding(shard.number), began_at=attempt.began_at, message=message
             )
-            with deadline(limit_seconds):
-                vectors = _compute(engine, shard, probe, lambda: _should_stop(shard.job, takeover), tell_share)
+            with deadline(limit_seconds), self._computing() as count_pack:
+                vectors = _compute(
+                    engine, shard, probe, lambda: _should_stop(shard.job, takeover, count_pack), tell_share
+                )
             if vectors is None:
                 attempt.hand_back()
         if isinstance(attempt.ended, Passed):
@@ -260,7 +278,9 @@ def _compute(
     return compute() if probe.is_diagnostic else compute(without=probe.culprits, tell_share=tell_share)
 
 
-def _should_stop(job: Job, takeover: TakeoverCheck) -> bool:
+def _should_stop(job: Job, takeover: TakeoverCheck, count_pack: Callable[[], None]) -> bool:
+    """Whether the attempt is to end before its next pack, which is counted."""
+    count_pack()
     return is_stopped(job.paths) or takeover.is_finished() or takeover.is_taken_over()
 
 

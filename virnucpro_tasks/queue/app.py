@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ class OwnConfiguration(Configuration):
 class VirnucproApp(Celery):
     """A Celery application that carries the settings, and in a computing process the shard worker, to its tasks.
 
-    In a worker, `on_lost_child` is called when its computing process has died, before that one's message goes back.
+    In a worker, `on_lost_child` is called when its computing process has died, before that one's message goes back, and
+    each task is run within `working`, by which the computing process gives signs of life.
     """
 
     builtin_fixups: frozenset[str] = frozenset()
@@ -76,6 +78,7 @@ class VirnucproApp(Celery):
     settings: Settings
     shard_worker: ShardWorker
     on_lost_child: Callable[[], None] | None = None
+    working: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def conf(self) -> OwnConfiguration:

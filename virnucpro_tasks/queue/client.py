@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +17,7 @@ from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
+from virnucpro_tasks.queue.arguments import SHARD_TASK
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
 from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, unreachable
@@ -36,7 +37,42 @@ PING_SECONDS = 1.5
 LEASES_WITHOUT_PROGRESS = 3
 """After so many leases without progress, a waiting client checks whether Redis has lost the job."""
 
+STAGES = {
+    "virnucpro.split_job": JobState.SPLITTING,
+    SHARD_TASK: JobState.EMBEDDING,
+    "virnucpro.finish_job": JobState.FINISHING,
+}
+"""The stage of a job that each task is a part of."""
+
 COUNTED_FIELDS = ("state", "shards_done", "shards_quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTask:
+    """A task that a worker is at: its arguments and name, and for how long, as its worker says.
+
+    `quiet_seconds` is the time since its last sign of progress. None is what the worker did not say.
+    """
+
+    arguments: tuple[Any, ...]
+    name: str = SHARD_TASK
+    seconds: float | None = None
+    quiet_seconds: float | None = None
+
+    @property
+    def shard(self) -> int | None:
+        """The number of the shard that is embedded."""
+        return self.arguments[1] if self.arguments[1:] else None
+
+    @property
+    def stage(self) -> str:
+        """The stage of the job: splitting, embedding or finishing."""
+        return str(STAGES.get(self.name, self.name))
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> RunningTask:
+        """The task that an answer of Celery describes."""
+        return cls(tuple(answer["args"]), answer["name"], answer.get("running_seconds"), answer.get("quiet_seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +84,12 @@ class WorkerInfo:
 
     name: str
     queues: tuple[str, ...]
-    running: tuple[tuple[Any, ...], ...]
+    running: tuple[RunningTask, ...]
     uptime_seconds: float | None = None
+
+    def at(self, job_id: str) -> list[RunningTask]:
+        """The tasks of a job that it is running."""
+        return [task for task in self.running if job_id in task.arguments]
 
 
 def enqueue(app: Celery, job: Job) -> None:
@@ -103,7 +143,7 @@ def workers(app: Celery, *, seconds: float = PING_SECONDS) -> list[WorkerInfo]:
         WorkerInfo(
             name,
             tuple(queue["name"] for queue in queues[name] or ()),
-            tuple(tuple(task["args"]) for task in active.get(name) or ()),
+            tuple(map(RunningTask.of, active.get(name) or ())),
             (stats.get(name) or {}).get("uptime"),
         )
         for name in sorted(queues)

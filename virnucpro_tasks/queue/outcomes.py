@@ -62,7 +62,8 @@ class PipelineTask(Task):
             raise Ignore from None
         try:
             # Not Task.__call__, which would put a request without an id on top of the one that is running.
-            return self.run(*arguments, **options)
+            with self.app.working():
+                return self.run(*arguments, **options)
         except JobError as error:
             log.warning("%s", error)
             return {"job": arguments[0], "state": "stopped"}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from virnucpro_tasks.errors import printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, coordinator_queue, gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 
 BUNDLE_CHARACTERS = 12
+
+QUIET_SECONDS = 30.0
+"""A task without a sign of progress for so long is shown: most packs take less, even on a processor."""
 
 
 def missing_workers(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> list[str]:
@@ -40,10 +44,14 @@ def missing_workers(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -
 
 
 def wait_of(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> Wait | None:
-    """The reason why no worker among `found` computes anything of the job; None if one does or the job is final."""
-    if progress.is_final or any(job.job_id in task for worker in found for task in worker.running):
+    """The reason why no worker among `found` gets on with the job; None if one does or the job is final."""
+    at_it = [(task, worker) for worker in found for task in worker.at(job.job_id)]
+    if progress.is_final or any((task.quiet_seconds or 0.0) < QUIET_SECONDS for task, _ in at_it):
         return None
-    if progress.state is not JobState.EMBEDDING:
+    if at_it:
+        task, worker = min(at_it, key=lambda at: at[0].quiet_seconds or 0.0)
+        return Wait(f"no progress on {printable(worker.name)}", task.quiet_seconds)
+    if not needs_vectors(progress) or progress.state is not JobState.EMBEDDING:
         coordinators = coordinators_of(job, found)
         if not coordinators:
             return Wait("no coordinator is running")
@@ -61,7 +69,9 @@ def wait_of(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> Wait |
 
 def needs_vectors(progress: Progress) -> bool:
     """Whether shards of the job are still to be embedded, as far as is known."""
-    return progress.state in (JobState.QUEUED, JobState.SPLITTING, JobState.EMBEDDING)
+    if progress.state is JobState.EMBEDDING:
+        return progress.shards_total is None or progress.shards_done < progress.shards_total
+    return progress.state in (JobState.QUEUED, JobState.SPLITTING)
 
 
 def coordinators_of(job: Job, found: Sequence[WorkerInfo]) -> list[WorkerInfo]:

@@ -29,18 +29,24 @@ from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.queue.arguments import subject_of
 from virnucpro_tasks.settings import Settings, load_settings
+from virnucpro_tasks.system.devices import DeviceSlot
 from virnucpro_tasks.system.processes import die_with_parent, exit_text
 from virnucpro_tasks.system.streams import protect_streams
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, FollowJobQueues
+from virnucpro_workers.consumer.hang_watch import HangWatch
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
-from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children
+from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children, running_arguments
 from virnucpro_workers.consumer.lost_jobs import Watchdog
+from virnucpro_workers.hang import HangDetector
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.process_watch import ProcessWatch
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, ROLES, process_name
+from virnucpro_workers.sign_of_life import SignOfLife
 
 CELERY_WORKER_LOGGER = "celery.worker.worker"
 LOADING_SECONDS = 1800.0
@@ -99,8 +105,16 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     # A new child would load the models again: minutes of a GPU.
     app.conf.worker_max_tasks_per_child = None
     app.conf.worker_max_memory_per_child = None
-    loading = LoadingState()
+    loading, life = LoadingState(), SignOfLife()
+    app.working = life.working
     steps = consumer_steps(role, queues, loading)
+    watch = ProcessWatch(
+        life,
+        HangDetector(settings.progress_limit_seconds, packs_only=role == EMBED and has_gpu(device)),
+        subject=running_subjects,
+        tell=lambda text: notes.write(Note(name, NoteKind.HUNG, text=text)),
+    )
+    steps.append(type("Hangs", (HangWatch,), {"watch": watch}))
     if run_dir is not None:
         file = heartbeat_file(run_dir, name)
         write_heartbeat(file, Phase.STARTING)
@@ -115,11 +129,13 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         # Otherwise a child that computes would hold its device after its parent was killed.
         die_with_parent(parent_pid)()
         allow_children()
-        loading.run(lambda: load_models(app, device, node=node) if role == EMBED else None, name=name, tell=fail)
+        loading.run(lambda: load_models(app, device, life, node=node) if role == EMBED else None, name=name, tell=fail)
+        life.begin()
         notes.write(Note(name, NoteKind.READY))
 
     def lose_child(status: int) -> None:
         """Tell the supervisor; end this process if no child gets as far as to take a task."""
+        life.end()
         notes.write(Note(name, NoteKind.LOST, status=status))
         if loading.is_ready or loading.exit_code is not None:
             loading.begin()
@@ -168,14 +184,24 @@ class _LastError(logging.Handler):
         self._fail(record.getMessage() if error is None else f"{type(error).__name__}: {error}")
 
 
-def load_models(app: VirnucproApp, device: str, *, node: str = "") -> None:
-    """Load the models onto this process's device, for the worker `node`.
+def has_gpu(device: str) -> bool:
+    """Return whether this process was started on a GPU rather than on a CPU."""
+    return DeviceSlot(device, os.environ.get("CUDA_VISIBLE_DEVICES", "")).is_gpu
+
+
+def running_subjects() -> str:
+    """Return the jobs and shards of the tasks that this worker runs: one at most."""
+    return ", ".join(str(subject) for task in running_arguments() if (subject := subject_of(task)) is not None)
+
+
+def load_models(app: VirnucproApp, device: str, life: SignOfLife, *, node: str = "") -> None:
+    """Load the models onto this process's device, for the worker `node`, whose packs `life` counts.
 
     Only this child process of a worker uses torch or CUDA.
     """
     from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 
-    app.shard_worker = ShardWorker(app.settings, device=device, name=node)
+    app.shard_worker = ShardWorker(app.settings, device=device, name=node, computing=life.computing)
     app.shard_worker.engine()
 
 

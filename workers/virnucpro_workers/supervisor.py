@@ -28,6 +28,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, si
 AWAITED_SIGNALS = frozenset({*STOP_SIGNALS, END_SIGNAL, signal.SIGCHLD})
 LONGEST_WAIT_SECONDS = 1.0
 
+HANG_HINT = "did somebody stop it, or do its device or the store not answer?"
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
@@ -51,6 +53,8 @@ class _Worker:
     """Return code of its last computing process that died."""
     words: str = ""
     """The error that it said it ends with."""
+    hung: str = ""
+    """Why its computing process is about to be killed."""
 
 
 def _to_stderr(line: str) -> None:
@@ -142,7 +146,7 @@ class Supervisor:
     def _start(self, worker: _Worker) -> None:
         assert self._notes_fd is not None
         worker.started_at = time.monotonic()
-        worker.ready_at, worker.is_working, worker.lost, worker.words = None, False, None, ""
+        worker.ready_at, worker.is_working, worker.lost, worker.words, worker.hung = None, False, None, "", ""
         try:
             worker.process = spawn(
                 [*worker.spec.command, "--notes-fd", str(self._notes_fd)],
@@ -175,6 +179,8 @@ class Supervisor:
                 worker.deaths.worked()
             elif note.kind is NoteKind.FAILED:
                 worker.words = note.text
+            elif note.kind is NoteKind.HUNG:
+                worker.hung = note.text
             elif note.kind is NoteKind.LOST and note.status is not None:
                 self._lose(worker, note.status)
 
@@ -228,7 +234,8 @@ class Supervisor:
         worker.ready_at, worker.is_working = None, False
 
     def _tell_death(self, worker: _Worker, status: int, how: str, consequence: str) -> None:
-        cause = self._cause(status, worker.words)
+        cause = Cause(worker.hung, HANG_HINT) if worker.hung else self._cause(status, worker.words)
+        worker.hung = ""
         why = ": ".join(filter(None, [cause.why, worker.words]))
         text = f"{worker.spec.name} {how}{f' ({why})' if why else ''}"
         if reason := worker.deaths.reason_to_give_up(self.policy):

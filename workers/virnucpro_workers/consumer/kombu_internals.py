@@ -41,6 +41,14 @@ def running_tasks() -> dict[str, str]:
     return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}
 
 
+def running_arguments() -> list[Any]:
+    """Return the arguments of each task that this worker runs.
+
+    celery: `state.active_requests`. Otherwise logs do not say which shard hung.
+    """
+    return [request.args for request in list(state.active_requests)]
+
+
 def is_polling(consumer: Any) -> bool:
     """Return whether a BRPOP for messages is pending.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
@@ -12,7 +14,9 @@ from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 from virnucpro_tasks.queue.outcomes import MessageReassigned
 from virnucpro_tasks.recovery.attempt import end_lost_attempt
+from virnucpro_tasks.recovery.events import Began
 from virnucpro_workers.consumer.kombu_internals import exit_signal, exit_status, let_go, was_cancelled
+from virnucpro_workers.process_watch import ProcessWatch
 
 log = logging.getLogger(__name__)
 
@@ -25,33 +29,50 @@ TIME_LIMIT = "time limit"
 class CountedRequest(Request):
     """A Celery request that records in the attempts file of its task that the process died or was stopped."""
 
+    watch: ClassVar[ProcessWatch | None] = None
+    """What looks for a hang of the computing process of this worker."""
+
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        """Return what Celery tells of a running task, with two times by the clock of this host alone."""
+        started = self.time_start
+        return super().info(safe) | {
+            "running_seconds": None if started is None else max(0.0, time.time() - started),
+            "quiet_seconds": None if self.watch is None else self.watch.quiet_seconds,
+        }
+
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:  # noqa: FBT001, FBT002
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, MessageReassigned):
             let_go(self)
             return None
         if isinstance(error, WorkerLostError | SystemExit):
+            hang = None if self.watch is None else self.watch.hang_of(self.worker_pid)
             # Before the message goes back: the worker that takes it next reads the file.
-            self._record_end(str(error), handed_back=was_cancelled(self))
+            if was_cancelled(self) or (hang is not None and hang.is_stopped):
+                self._record_end(None)
+            elif hang is not None:
+                self._record_end(lambda began: hang.reason)
+            else:
+                self._record_end(lambda began: death(str(error), began.limit_seconds))
             if self.app.on_lost_child is not None:
                 self.app.on_lost_child()
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
     def on_timeout(self, soft: Any, timeout: Any) -> None:
         if not soft:
-            self._record_end(TIME_LIMIT, handed_back=False)
+            self._record_end(lambda began: death(TIME_LIMIT, began.limit_seconds))
         super().on_timeout(soft, timeout)
 
     def cancel(self, *arguments: Any, **options: Any) -> Any:
-        self._record_end("", handed_back=True)
+        self._record_end(None)
         return super().cancel(*arguments, **options)
 
-    def _record_end(self, how: str, *, handed_back: bool) -> None:
-        """End the attempt that this process left open, as failed unless it was handed back."""
+    def _record_end(self, reason_of: Callable[[Began], str] | None) -> None:
+        """End the attempt that the computing process left open, as failed for a reason, or handed back (None)."""
         try:
             paths = JobPaths.of(self.app.settings.store, self.args[0])
             file = paths.attempts(int(self.args[1])) if self.args[1:] else paths.stage_attempts(STAGES[self.name])
-            end_lost_attempt(file, None if handed_back else lambda began: death(how, began.limit_seconds))
+            end_lost_attempt(file, reason_of)
         except (OSError, JobError, TypeError, ValueError, LookupError) as error:
             log.warning("how %s ended cannot be recorded: %s", self.id, error)
 
