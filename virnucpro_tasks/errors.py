@@ -171,9 +171,16 @@ class BundleError(VirnucproError):
 
 
 class StoreError(VirnucproError):
-    """The store cannot be written or read: a full disk, a read-only mount, missing rights, a broken disk."""
+    """The store cannot be written or read: a full disk, a read-only mount, missing rights, a broken disk.
+
+    `may_pass` says that it may work again although nobody does anything about it, as after a cut of the network.
+    """
 
     exit_code = ExitCode.JOB_FAILED
+
+    def __init__(self, what: str, *, hint: str = "", may_pass: bool = False) -> None:
+        super().__init__(what, hint=hint)
+        self.may_pass = may_pass
 
 
 class DamagedError(VirnucproError):

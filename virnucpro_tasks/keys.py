@@ -16,8 +16,8 @@
 | virnucpro.watch               | string               | virnucpro   | the coordinator that looks for lost jobs,    |
 |                               |                      |             | for three polls                              |
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
-| virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a write succeeds,     |
-| virnucpro.store-reasons       | hash                 | virnucpro   | or `resume` or `remove` is called            |
+| virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a task succeeds,      |
+|                               |                      |             | or `resume` or `remove` is called            |
 | virnucpro.worker-troubles     | hash                 | supervisor  | of each worker, until it has finished a task |
 | virnucpro.shard-shares.       | hash                 | worker      | shares of shards under way: a minute after   |
 |   {job id}                    |                      |             | the shard's end, an hour after the last      |
@@ -77,10 +77,7 @@ STORE = "virnucpro.store"
 """The store that this Redis serves, as JSON: its id, and the host that bound it first, with the folder there."""
 
 STORE_FAILURES = "virnucpro.store-failures"
-"""Number of consecutive failures to write to the store, by job id."""
-
-STORE_REASONS = "virnucpro.store-reasons"
-"""The last such failure by job id, as JSON: a message, and whether the job has ended because of it."""
+"""The failures of the store in a row by job id, as JSON: for how long, how often to which worker, a message."""
 
 WORKER_TROUBLES = "virnucpro.worker-troubles"
 """The last death of a worker by its node name, as JSON: why, what to do, its queue, the time by the server's clock."""

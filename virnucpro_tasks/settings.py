@@ -108,6 +108,9 @@ class Settings:
         600.0, "a computing process that makes no progress for so long is ended, and its task starts again"
     )
     split_time_limit_seconds: float = _seconds(172_800.0, "time limit of splitting, and of finishing")
+    store_failure_seconds: float = _seconds(
+        600.0, "a job to which the store has failed for so long, without a success of any worker, has failed"
+    )
     redis_check: str = _setting("refuse", "reaction to a Redis that evicts keys or saves nothing: refuse or warn")
     resumed_by: str = _setting(
         RESUME,

@@ -19,12 +19,12 @@ from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import job_progress
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_REASONS, gpu_queue
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_FAILURES, gpu_queue
 from virnucpro_tasks.pipeline.split import split_files
-from virnucpro_tasks.queue import store_failures
+from virnucpro_tasks.queue import store_failures, store_outage
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
-from virnucpro_tasks.queue.store_failures import count_store_failure
+from virnucpro_tasks.queue.store_failures import Failing, count_store_failure
 from virnucpro_tasks.settings import Settings
 
 
@@ -51,12 +51,14 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     shutil.copytree(finished.paths.root, settings.store / "jobs" / finished.job_id)
     client = make_app(settings).backend.client
     client.flushall()
-    monkeypatch.setattr(store_failures, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(store_failures.time, "sleep", lambda _: None)
+    monkeypatch.setattr(store_outage, "ONE_SHOT_SECONDS", 0)
     full = StoreError("the store fails: No space left on device", hint="make room\x1b[2J")
     monkeypatch.setattr(store_failures, "fail_job", lambda *_, **__: (_ for _ in ()).throw(OSError("read-only")))
     for job, times in ((failed, 3), (held_up, 1)):
         for _ in range(times):
-            count_store_failure(client, job, full)
+            failing = Failing(job.job_id, job, "here 1")
+            count_store_failure(client, failing, full, limit_seconds=600, one_shot=job is failed)
     assert not failed.paths.failed.exists()
     client.config_resetstat()
     # When they are listed
@@ -80,7 +82,7 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     assert set(lines) == set(shown)
     assert lines[failed.job_id][2] == "failed" and "No space left on device" in lines[failed.job_id][-1]
     assert "\x1b" not in lines[failed.job_id][-1]
-    client.delete(STORE_REASONS)
+    client.delete(STORE_FAILURES)
 
 
 def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) -> None:

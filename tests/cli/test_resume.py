@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from job import SAMPLE, make_job
 
 from virnucpro_tasks.cli import resume
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs.job import cancel_job
+from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.settings import Settings
 
 
@@ -16,6 +19,7 @@ from virnucpro_tasks.settings import Settings
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the jobs that were queued."""
     ids: list[str] = []
+    monkeypatch.setattr(resume, "check_reachable", lambda _app: None)
     monkeypatch.setattr(resume, "enqueue", lambda _app, job: ids.append(job.job_id))
     return ids
 
@@ -51,7 +55,81 @@ def test_a_finished_job_is_left_alone(settings: Settings, virnucpro: Virnucpro, 
     assert queued == []
 
 
-def test_without_redis_the_error_is_one_line(settings: Settings, virnucpro: Virnucpro) -> None:
-    ended = virnucpro("resume", make_job(settings, SAMPLE).job_id)
-    assert ended.code == ExitCode.UNREACHABLE
-    assert len(ended.err) == 1 and "cannot be reached" in ended.err[0]
+def test_without_redis_the_error_is_one_line_and_the_job_is_as_before(settings: Settings, virnucpro: Virnucpro) -> None:
+    job = make_job(settings, SAMPLE)
+    fail_job(job, "why", exit_code=ExitCode.JOB_FAILED)
+    for which in (job.job_id, "--all"):
+        ended = virnucpro("resume", which)
+        assert ended.code == ExitCode.UNREACHABLE
+        assert len(ended.err) == 1 and "cannot be reached" in ended.err[0]
+        assert job.paths.failed.exists()
+
+
+@pytest.fixture
+def failed(settings: Settings) -> list[Job]:
+    """Jobs that have failed three hours, half an hour and no time ago; the last one for its input."""
+    jobs = [make_job(settings, SAMPLE) for _ in range(3)]
+    for job, code, ago in zip(
+        jobs, (ExitCode.JOB_FAILED, ExitCode.UNEXPECTED, ExitCode.BAD_INPUT), (10_800, 1_800, 0), strict=True
+    ):
+        fail_job(job, "why", exit_code=code)
+        os.utime(job.paths.failed, (time.time() - ago,) * 2)
+    return jobs
+
+
+def test_all_failed_jobs_are_resumed_and_no_others(
+    settings: Settings, virnucpro: Virnucpro, queued: list[str], failed: list[Job]
+) -> None:
+    cancelled, under_way = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
+    cancel_job(cancelled)
+    ended = virnucpro("resume", "--all")
+    assert ended.code == ExitCode.OK
+    assert sorted(queued) == sorted(job.job_id for job in failed[:2])
+    assert [job.paths.failed.exists() for job in failed] == [False, False, True]
+    assert ended.err[-1] == "1 job left as it is: bad input" and len(ended.err) == 3
+    assert cancelled.paths.cancelled.exists() and under_way.job_id not in queued
+
+
+@pytest.mark.parametrize(("ago", "expected"), [("1h", [1]), ("40m", [1]), ("1 h", [1]), ("1d", [0, 1]), ("10s", [])])
+def test_those_that_failed_since_a_time_ago(
+    virnucpro: Virnucpro, queued: list[str], failed: list[Job], ago: str, expected: list[int]
+) -> None:
+    assert virnucpro("resume", "--failed-since", ago).code == ExitCode.OK
+    assert sorted(queued) == sorted(failed[number].job_id for number in expected)
+
+
+def test_those_that_failed_since_a_date(virnucpro: Virnucpro, queued: list[str], failed: list[Job]) -> None:
+    since = datetime.fromtimestamp(time.time() - 7_200).isoformat(timespec="minutes")
+    assert virnucpro("resume", "--failed-since", since).code == ExitCode.OK
+    assert queued == [failed[1].job_id]
+
+
+@pytest.mark.parametrize("when", ["", "yesterday", "-1h", "2999-01-01", "2026-13-01", "0", "1e9", "nan", "0001-01-01"])
+def test_what_is_no_moment_of_the_past_is_refused(
+    virnucpro: Virnucpro, queued: list[str], failed: list[Job], when: str
+) -> None:
+    ended = virnucpro("resume", "--failed-since", when)
+    assert ended.code == ExitCode.USAGE and len(ended.err) == 1 and queued == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["2026", "--all"], ["2026", "--failed-since", "1h"]])
+def test_either_a_job_or_all(virnucpro: Virnucpro, arguments: list[str]) -> None:
+    ended = virnucpro("resume", *arguments)
+    assert ended.code == ExitCode.USAGE and "--failed-since WHEN" in ended.err[0]
+
+
+def test_a_damaged_job_does_not_keep_the_others_waiting(
+    virnucpro: Virnucpro, queued: list[str], failed: list[Job]
+) -> None:
+    failed[0].paths.job.write_text("{")
+    failed[1].paths.failed.write_text("{")
+    ended = virnucpro("resume", "--all")
+    assert (ended.code, queued) == (ExitCode.JOB_FAILED, [failed[1].job_id])
+    assert any(line.startswith(f"warning: job {failed[0].job_id}") and "damaged" in line for line in ended.err)
+
+
+def test_without_failed_jobs_it_says_so(settings: Settings, virnucpro: Virnucpro, queued: list[str]) -> None:
+    make_job(settings, SAMPLE)
+    for flags, words in ((["--all"], ""), (["--failed-since", "1h"], " since then")):
+        ended = virnucpro("resume", *flags)
+        assert (ended.code, ended.err) == (ExitCode.OK, [f"no job of the store {settings.store} has failed{words}"])

@@ -16,7 +16,7 @@ from virnucpro_tasks.errors import ExitCode
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SETTINGS = {"VIRNUCPRO_MAX_ATTEMPTS": "1"}
+SETTINGS = {"VIRNUCPRO_STORE_FAILURE_SECONDS": "2"}
 SMALL_BYTES = 1_000
 """Notes of attempts are smaller, embeddings are not."""
 
@@ -39,7 +39,7 @@ def test_a_job_whose_embeddings_cannot_be_written_ends_with_a_message_and_is_res
 ) -> None:
     # Given workers whose store takes no embedding
     supervisor = deployment.start_workers("cpu")
-    wait_until(lambda: sum(len(children(worker)) for worker in children(supervisor.pid)) == 3)
+    wait_until(lambda: sum(len(children(worker)) for worker in children(supervisor.pid)) == 2)
     deployment.run("submit", str(SAMPLE), "--wait")
     limit_files(supervisor.pid, SMALL_BYTES)
     # When a job is computed
@@ -87,13 +87,19 @@ def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
     assert results_of(deployment, job_id) == quiet
 
 
-def test_a_read_only_store_is_told_by_redis(deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]) -> None:
+def test_a_read_only_store_is_told_by_redis_and_waited_for(
+    deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]
+) -> None:
+    # Given a store that cannot even take the note that a job has failed
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     remount(small_disk, "ro")
     deployment.start_workers("cpu")
-    deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
+    # When it has failed for longer than the limit
+    wait_until(lambda: "cannot be marked as failed either" in deployment.log.read_text())
+    # Then the job waits, and says why
+    status = deployment.json("status", job_id)
+    assert status["state"] == "queued" and "Read-only file system" in status["message"]
     assert not (small_disk / "jobs" / job_id / "failed.json").exists()
-    assert "Read-only file system" in deployment.run("status", job_id)
+    # And goes on by itself
     remount(small_disk, "rw")
-    deployment.run("resume", job_id)
     assert results_of(deployment, job_id) == quiet

@@ -42,7 +42,7 @@ def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any
         try:
             app = app_of(settings)
             drop_waiting(app, job)
-            clear_store_failures(app.backend.client, job)
+            clear_store_failures(app.backend.client, job.job_id)
         except BrokerError as error:
             say(f"warning: {error}")
     say(f"job {job_id} is removed")

@@ -5,27 +5,98 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from celery import Celery
 
 from virnucpro_tasks.cli.deployment import app_of
-from virnucpro_tasks.cli.job_argument import job_argument, meant_job
+from virnucpro_tasks.cli.job_argument import meant_job
 from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.cli.moment import MomentType
 from virnucpro_tasks.cli.options import deployment_options, settings_of
-from virnucpro_tasks.jobs.job import reopen_job
+from virnucpro_tasks.errors import BrokerError, ExitCode, JobError, VirnucproError, counted
+from virnucpro_tasks.jobs.failed import FailedJob, failed_jobs
+from virnucpro_tasks.jobs.find import require_store
+from virnucpro_tasks.jobs.job import Job, open_job, reopen_job
 from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.settings import Settings
 
 
 @click.command("resume")
-@job_argument
+@click.argument("job_id", metavar="JOB", required=False)
+@click.option("--all", "resumes_all", is_flag=True, help="All failed jobs of the store instead of one.")
+@click.option(
+    "--failed-since",
+    "since",
+    type=MomentType(),
+    metavar="WHEN",
+    help="The jobs that have failed since then: 30m, 2h or 1d ago, or a date with or without time.",
+)
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined records again.")
 @deployment_options
 @click.pass_context
-def command(context: click.Context, /, job_id: str, *, retry_quarantined: bool, **flags: Any) -> None:
-    """Continue a job that was cancelled, has failed, or was lost with Redis; finished shards are kept."""
+def command(
+    context: click.Context,
+    /,
+    job_id: str | None,
+    *,
+    resumes_all: bool,
+    since: float | None,
+    retry_quarantined: bool,
+    **flags: Any,
+) -> int:
+    """Continue a job that was cancelled, has failed, or was lost with Redis; finished shards are kept.
+
+    With --all or --failed-since all jobs that have failed, but for those whose input is at fault; cancelled ones stay.
+    """
+    several = resumes_all or since is not None
+    if several == (job_id is not None):
+        raise click.UsageError("give one JOB, or --all, or --failed-since WHEN", context)
     settings = settings_of(context, **flags)
+    if several:
+        return _resume_failed(settings, since or 0.0, retry_quarantined=retry_quarantined)
+    assert job_id is not None, "checked above"
     job = meant_job(settings, job_id)
     if job.paths.run.exists():
         say(f"job {job.job_id} is finished: see 'virnucpro results {job.job_id}'")
-        return
+        return ExitCode.OK
+    _resume(app_of(settings), job, retry_quarantined=retry_quarantined)
+    return ExitCode.OK
+
+
+def _resume(app: Celery, job: Job, *, retry_quarantined: bool) -> None:
+    # Before the marks of the failure are removed.
+    check_reachable(app)
     reopen_job(job, retry_quarantined=retry_quarantined)
-    enqueue(app_of(settings), job)
+    enqueue(app, job)
     say(f"job {job.job_id} is queued")
+
+
+def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool) -> int:
+    """Resume the jobs that have failed since that time; returns the exit code of the last one that cannot be."""
+    require_store(settings.store)
+    app, code = app_of(settings), ExitCode.OK
+    found = list(failed_jobs(settings.store, since=since))
+    at_fault = [failed for failed in found if failed.exit_code == ExitCode.BAD_INPUT]
+    for failed in found:
+        if failed not in at_fault:
+            code = _resumed(app, settings, failed, retry_quarantined=retry_quarantined) or code
+    if at_fault:
+        say(f"{counted(len(at_fault), 'job')} left as {'it is' if len(at_fault) == 1 else 'they are'}: bad input")
+    if not found:
+        say(f"no job of the store {settings.store} has failed{' since then' if since else ''}")
+    return code
+
+
+def _resumed(app: Celery, settings: Settings, failed: FailedJob, *, retry_quarantined: bool) -> ExitCode:
+    """Resume one of several jobs; an error is told, and none of the others waits for it. Raises BrokerError."""
+    try:
+        _resume(app, open_job(settings.store, failed.job_id), retry_quarantined=retry_quarantined)
+    except BrokerError:
+        raise
+    except JobError as error:
+        say(f"warning: {error}")
+        return error.exit_code
+    except VirnucproError as error:
+        say(f"warning: job {failed.job_id}: {error}")
+        return error.exit_code
+    return ExitCode.OK

@@ -103,7 +103,7 @@ def enqueue(app: Celery, job: Job) -> None:
     priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY
     try:
         bind_store(app.backend.client, job.paths.store)
-        clear_store_failures(app.backend.client, job)
+        clear_store_failures(app.backend.client, job.job_id)
         queue = coordinator_queue(job.spec.input_bytes)
         # The result is not used; an object for it would ask Redis when it is collected, which may be away by then.
         app.send_task(task, args=(job.job_id,), queue=queue, priority=priority, retry=False, ignore_result=True)

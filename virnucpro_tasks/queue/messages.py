@@ -31,6 +31,14 @@ return jobs
 """
 """Collects job ids from the header `argsrepr` of messages, whose bodies are encoded, and from names of queues."""
 
+_HELD = """
+local count = 0
+for _, message in ipairs(redis.call('HVALS', KEYS[1])) do
+    if string.find(message, ARGV[1], 1, true) then count = count + 1 end
+end
+return count
+"""
+
 
 def jobs_with_messages(client: Any) -> set[str]:
     """Return the ids of all jobs with a message. Raises redis.RedisError."""
@@ -43,3 +51,8 @@ def has_messages(client: Any, job: Job) -> bool:
     """Return whether the job has a message. A queue that holds one and is not announced is announced again."""
     queue = job.queue
     return waiting(client, queue) > 0 or job.job_id in jobs_with_messages(client)
+
+
+def held_messages(client: Any, job_id: str) -> int:
+    """Return how many messages of a job workers have taken and not acknowledged. Raises redis.RedisError."""
+    return int(client.eval(_HELD, 1, UNACKED, job_id))

@@ -30,10 +30,11 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import JobError, StoreError
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.errors import JobDamagedError, JobError, StoreError
+from virnucpro_tasks.jobs.job import Job, open_for_work
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
-from virnucpro_tasks.queue.store_failures import clear_store_failures, count_store_failure
+from virnucpro_tasks.queue.redis_checks import serves
+from virnucpro_tasks.queue.store_failures import Failing, clear_store_failures, count_store_failure
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT
 from virnucpro_tasks.system.file_operations import is_there
@@ -70,27 +71,53 @@ class PipelineTask(Task):
 
 
 @contextmanager
-def message_outcome(app: Celery, job: Job) -> Iterator[None]:
-    """Reject the message for failures of Redis or the store, which say nothing against the job.
+def message_outcome(app: Celery, job_id: str) -> Iterator[Job]:
+    """The job of a task. Rejects the message for failures of Redis or the store, which say nothing against the job.
 
-    Failures of the store are counted in Redis; one too many ends the job, and the block ends quietly. So it does for a
-    job whose files were removed under it.
+    Failures of the store are counted in Redis; if they last, the job ends, and the block ends quietly. So it does for a
+    job whose files were removed under it. Raises JobError for a job that is not in the store, or is damaged.
     """
     client = app.backend.client
+    job: Job | None = None
     try:
         try:
-            with raising_store_errors():
-                yield
+            with raising_store_errors(), _raising_missing_store(app):
+                job = open_for_work(app.settings.store, job_id)
+                yield job
         except StoreError as error:
-            if not count_store_failure(client, job, error, one_shot=app.settings.resumed_by == REPEAT):
+            if not count_store_failure(
+                client,
+                Failing.here(job_id, job),
+                error,
+                limit_seconds=app.settings.store_failure_seconds,
+                one_shot=app.settings.resumed_by == REPEAT,
+            ):
                 raise Reject(error, requeue=True) from error
         else:
-            clear_store_failures(client, job)
+            clear_store_failures(client, job_id)
     except (OperationalError, RedisError, StageRetryError) as error:
         # The message comes back at once, to this worker or another one.
         time.sleep(RETRY_PAUSE_SECONDS)
         raise Reject(error, requeue=True) from error
     except FileNotFoundError:
-        if is_there(job.paths.job):
+        if job is None or is_there(job.paths.job):
             raise
-        log.warning("job=%s was removed while it was worked at", job.job_id)
+        log.warning("job=%s was removed while it was worked at", job_id)
+
+
+@contextmanager
+def _raising_missing_store(app: Celery) -> Iterator[None]:
+    """Raise StoreError if a job is missing because all of the store is, as where it is not mounted."""
+    try:
+        yield
+    except (JobError, FileNotFoundError) as error:
+        if not isinstance(error, JobDamagedError):
+            require_served_store(app)
+        raise
+
+
+def require_served_store(app: Celery) -> None:
+    """Raise StoreError unless the store is there, and the one that Redis serves."""
+    store = app.settings.store
+    if not serves(app.backend.client, store):
+        raise StoreError(f"the store fails: {store} is not there", hint="is it mounted?", may_pass=True)

@@ -15,6 +15,7 @@ from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.keys import STORE
+from virnucpro_tasks.paths import store_id_file
 from virnucpro_tasks.queue.app import VirnucproApp
 
 CONNECT_RETRIES = 2
@@ -104,3 +105,16 @@ def bind_store(client: Any, store: Path) -> None:
             hint=f"give that store, or this one a database of its own (as redis://host:6379/1); "
             f"if the other is gone for good, delete the key {STORE} there",
         )
+
+
+def serves(client: Any, store: Path) -> bool:
+    """Return whether `store` is there, and the one that Redis serves, or Redis serves none yet. Creates nothing.
+
+    Where a store is not mounted, its folder is empty, or has an id of its own. Raises redis.RedisError.
+    """
+    try:
+        found = store_id_file(store).read_text(errors="replace").strip()
+        bound = client.get(STORE)
+        return bound is None or json.loads(bound)["id"] == found
+    except (OSError, ValueError, TypeError, KeyError):
+        return False

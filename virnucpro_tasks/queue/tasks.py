@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
 
-from virnucpro_tasks.jobs.job import Job, open_for_work
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
 from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.pipeline.finish import finish
@@ -22,15 +22,14 @@ from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.job_queues import announcing, empty, entity
-from virnucpro_tasks.queue.outcomes import MessageReassigned, PipelineTask, message_outcome
+from virnucpro_tasks.queue.outcomes import MessageReassigned, PipelineTask, message_outcome, require_served_store
 from virnucpro_tasks.recovery.stage import stage_attempt
 
 
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.split_job")
 def split_job(self: Task, job_id: str) -> None:
     """Cut the input into shards and start the chord of those without vectors, published while reading."""
-    job = open_for_work(self.app.settings.store, job_id)
-    with counted_stage(self.app, job, SPLITTING):
+    with counted_stage(self.app, job_id, SPLITTING) as job:
         # Not `self.replace`: Celery would read the whole input before it published the first shard.
         next_stage(self.app, job, split_files(job)).apply_async()
 
@@ -38,11 +37,13 @@ def split_job(self: Task, job_id: str) -> None:
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.embed_shard")
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. The result is deterministic; what went wrong is a file of the job."""
-    job = open_for_work(self.app.settings.store, job_id)
     message = (self.request.properties or {}).get("delivery_tag", "")
     state = ShardState.FAILED
-    with message_outcome(self.app, job), self.app.share_writer.writing(job_id, shard) as tell_share:
+    with message_outcome(self.app, job_id) as job, self.app.share_writer.writing(job_id, shard) as tell_share:
         state = self.app.shard_worker.embed(job, shard, message=message, tell_share=tell_share)
+        if state is ShardState.STOPPED:
+            # A job that is not there was removed, or its store is not mounted.
+            require_served_store(self.app)
     if state is ShardState.REASSIGNED:
         raise MessageReassigned
     return {"shard": shard, "state": str(state)}
@@ -51,9 +52,8 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.finish_job")
 def finish_job(self: Task, job_id: str) -> None:
     """Repair what is damaged; then write the results, or start the chord of the shards that are to be embedded."""
-    job = open_for_work(self.app.settings.store, job_id)
     processes = self.app.settings.finishing_processes or 1
-    with counted_stage(self.app, job, FINISHING):
+    with counted_stage(self.app, job_id, FINISHING) as job:
         if missing := repair(job, processes=processes):
             next_stage(self.app, job, missing).apply_async()
         else:
@@ -67,11 +67,11 @@ def recheck_job(self: Task, job_id: str) -> None:
 
 
 @contextmanager
-def counted_stage(app: Celery, job: Job, stage: str) -> Iterator[None]:
-    """A stage that can be lost with its process, and whose message can be rejected."""
+def counted_stage(app: Celery, job_id: str, stage: str) -> Iterator[Job]:
+    """The job of a stage that can be lost with its process, and whose message can be rejected."""
     limit_seconds = app.settings.split_time_limit_seconds
-    with message_outcome(app, job), stage_attempt(job, stage, limit_seconds=limit_seconds):
-        yield
+    with message_outcome(app, job_id) as job, stage_attempt(job, stage, limit_seconds=limit_seconds):
+        yield job
 
 
 def next_stage(app: Celery, job: Job, shards: Iterable[int]) -> Signature:

@@ -94,6 +94,10 @@ STORE_ERROR_NUMBERS = frozenset(_ADVICE_OF)
 """Errors that say nothing against a job: a full, read-only, broken or poor file system, missing rights, a host at its
 limits. A missing file, or a file where a folder should be, is not among them: that is damage to the job."""
 
+_NETWORK = "check the file server, and the network to it"
+PASSING_ERROR_NUMBERS = frozenset({*_ADVICE[_NETWORK], EIO, ESTALE, EBUSY, ETXTBSY, EINTR, EAGAIN})
+"""Those of them that may pass although nobody does anything about them."""
+
 _FOREIGN_NUMBER = re.compile(r"os error (\d+)")
 """Libraries written in Rust raise errors with the number of the system's error in the text alone."""
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from virnucpro_tasks.errors import DamagedError, StoreError
 from virnucpro_tasks.system.causes import cause_of_words
-from virnucpro_tasks.system.file_errors import STORE_ERROR_NUMBERS, cause_of, error_number
+from virnucpro_tasks.system.file_errors import PASSING_ERROR_NUMBERS, STORE_ERROR_NUMBERS, cause_of, error_number
 from virnucpro_tasks.system.file_operations import (
     by_name,
     create_empty,
@@ -176,12 +176,14 @@ def as_store_error(error: BaseException) -> StoreError | None:
     if isinstance(error, RuntimeError) and NO_THREAD in str(error):
         limit = cause_of_words(NO_THREAD)
         return StoreError(limit.why, hint=limit.remedy)
-    if not isinstance(error, OSError | SafetensorError) or error_number(error) not in STORE_ERROR_NUMBERS:
+    number = error_number(error) if isinstance(error, OSError | SafetensorError) else None
+    if number not in STORE_ERROR_NUMBERS:
         return None
     cause = cause_of(error)
     path = getattr(error, "filename", None)
     named = f" ({path})" if path else ""
-    return StoreError(f"the store fails: {cause.words}{named}", hint=cause.advice)
+    may_pass = number in PASSING_ERROR_NUMBERS
+    return StoreError(f"the store fails: {cause.words}{named}", hint=cause.advice, may_pass=may_pass)
 
 
 @contextmanager
