@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,34 +72,33 @@ def remount(store: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(store)], check=True)
 
 
-def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
-    deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]
-) -> None:
-    job_id = deployment.run("submit", str(SAMPLE)).strip()
-    with (small_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+def fill(store: Path) -> None:
+    with (store / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
         while True:
             filler.write(bytes(4_096))
-    deployment.start_workers("cpu")
-    deployment.run("watch", job_id, expect=ExitCode.JOB_FAILED)
-    assert "No space left on device" in deployment.run("status", job_id)
-    (small_disk / "filler").unlink()
-    deployment.run("resume", job_id)
-    assert results_of(deployment, job_id) == quiet
 
 
-def test_a_read_only_store_is_told_by_redis_and_waited_for(
-    deployment: Deployment, small_disk: Path, quiet: dict[str, bytes]
+FAULTS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
+    "No space left on device": (fill, lambda store: (store / "filler").unlink()),
+    "Read-only file system": (lambda store: remount(store, "ro"), lambda store: remount(store, "rw")),
+}
+"""Faults of a store that cannot even take the note that a job has failed, by their names, and how they pass."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_store_that_takes_nothing_is_told_by_redis_and_waited_for(
+    deployment: Deployment, small_disk: Path, quiet: dict[str, bytes], fault: str
 ) -> None:
-    # Given a store that cannot even take the note that a job has failed
+    begin, end = FAULTS[fault]
     job_id = deployment.run("submit", str(SAMPLE)).strip()
-    remount(small_disk, "ro")
+    begin(small_disk)
     deployment.start_workers("cpu")
     # When it has failed for longer than the limit
-    wait_until(lambda: "cannot be marked as failed either" in deployment.log.read_text())
+    wait_until(lambda: "cannot be marked as failed either" in deployment.log.read_text(), seconds=60)
     # Then the job waits, and says why
     status = deployment.json("status", job_id)
-    assert status["state"] == "queued" and "Read-only file system" in status["message"]
+    assert status["state"] == "queued" and fault in status["message"]
     assert not (small_disk / "jobs" / job_id / "failed.json").exists()
     # And goes on by itself
-    remount(small_disk, "rw")
+    end(small_disk)
     assert results_of(deployment, job_id) == quiet
