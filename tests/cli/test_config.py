@@ -83,6 +83,7 @@ def test_convert_replaces_nothing_unasked(virnucpro: Virnucpro, tmp_path: Path) 
     [
         ("predict: {devics: cpu}", "line 1: predict has no option 'devics' (did you mean devices?)"),
         ("predikt: {devices: cpu}", "line 1: there is no setting and no command 'predikt' (did you mean predict?)"),
+        ("predicton: {batch_size: 3}", "no setting and no command 'predicton' (did you mean prediction?)"),
         ("predict:\n  bundle: demo", "line 2: bundle is a setting (write 'bundle:' at the top level)"),
         ("submit:\n  priority: high", "line 2: 'high' is not a valid integer range: submit.priority"),
         ("submit:\n  priority: 1000", "line 2: 1000 is not in the range"),

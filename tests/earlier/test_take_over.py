@@ -86,12 +86,38 @@ def test_checkpoints_are_believed_before_what_a_resumed_worker_wrote(folder_of: 
     assert discarded >= len(folder.run.ids)
 
 
-@pytest.mark.parametrize("lost", ["logs", "one log"])
-def test_workers_that_may_have_been_resumed_are_not_believed(lost: str, folder_of: FolderOf, taken: Callable) -> None:
+def _no_logs(esm: Path) -> None:
+    for log in (esm / "logs").iterdir():
+        log.unlink()
+
+
+def _log_is_a_folder(esm: Path) -> None:
+    (esm / "logs" / "worker_1.log").unlink()
+    (esm / "logs" / "worker_1.log").mkdir()
+
+
+def _lost_with_its_shard(esm: Path) -> None:
+    (esm / "logs" / "worker_1.log").unlink()
+    # All shards are in this file.
+    (esm / "shard_0.h5").rename(esm / "embeddings.h5")
+    (esm / "shard_1.h5").unlink()
+    (esm.parent / ".checkpoints" / "manifest.json").write_text('{"world_size": 2}')
+
+
+DOUBTS: dict[str, Callable[[Path], object]] = {
+    "logs lost": _no_logs,
+    "one log lost": lambda esm: (esm / "logs" / "worker_1.log").unlink(),
+    "one log empty": lambda esm: (esm / "logs" / "worker_1.log").write_bytes(b""),
+    "one log a folder": _log_is_a_folder,
+    "a log lost with its shard": _lost_with_its_shard,
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_workers_that_may_have_been_resumed_are_not_believed(doubt: str, folder_of: FolderOf, taken: Callable) -> None:
     folder = folder_of("v2")
     folder.workers(scrambled=True)
-    for log in sorted((folder.root / "esm_v2" / "logs").iterdir())[: 1 if lost == "one log" else 9]:
-        log.unlink()
+    DOUBTS[doubt](folder.root / "esm_v2")
     work = taken(folder.root)
     assert work.found == {NUCLEOTIDE: work.wanted[NUCLEOTIDE], PROTEIN: 0}
 
@@ -137,6 +163,13 @@ class Malicious:
         return os.mkdir, ("hacked",)
 
 
+def _within_itself(depth: int) -> list:
+    nested: list = [0.0]
+    for _ in range(depth):
+        nested = [nested, nested]
+    return nested
+
+
 CHANGED: dict[str, Callable[[dict], dict]] = {
     "shifted ids": lambda content: {"ids": [*content["ids"], "another_chunk_1F1"]},
     "other model": lambda content: {"data": content["data"][:, :-1]},
@@ -144,6 +177,9 @@ CHANGED: dict[str, Callable[[dict], dict]] = {
     "not completed": lambda content: {"status": "in_progress"},
     "ids that are no texts": lambda content: {"ids": list(range(len(content["ids"])))},
     "no numbers": lambda content: {"data": "none"},
+    "one vector many times": lambda content: {"ids": ["r"] * 10**5, "data": [[0.0] * 320] * 10**5},
+    "one id many times": lambda content: {"ids": ["r" * 10**5] * 10**3, "data": content["data"]},
+    "a list within itself": lambda content: {"data": _within_itself(40)},
     "two pairs of keys": lambda content: {"proteins": content["ids"]} | {"embeddings": 1, "sequence_ids": 1},
 }
 UNUSABLE = {
@@ -160,6 +196,9 @@ UNUSABLE = {
     "not completed": "not completed",
     "ids that are no texts": "an id is no text",
     "no numbers": "no numbers",
+    "one vector many times": "more than a file of its size can",
+    "one id many times": "more than a file of its size can",
+    "a list within itself": "no numbers",
     "two pairs of keys": "no vectors with their ids",
 }
 
@@ -252,6 +291,17 @@ def test_damaged_hdf5_is_not_used(folder_of: FolderOf, taken: Callable) -> None:
     work = taken(folder.root)
     assert work.is_empty
     assert any("damaged, or was cut off" in source.unusable for source in work.sources)
+
+
+def test_hdf5_without_the_numbers_that_it_says_to_hold_is_not_read(folder_of: FolderOf, taken: Callable) -> None:
+    folder = folder_of("v2")
+    place = folder.root / "esm_v2" / "shard_0.h5"
+    place.unlink()
+    with h5py.File(place, "w") as sparse:
+        sparse.create_dataset("embeddings", shape=(10**9, 160), dtype="f4", chunks=(1000, 160))
+        sparse.create_dataset("sequence_ids", shape=(10**9,), dtype=h5py.string_dtype(), chunks=(1000,))
+    (source,) = (source for source in taken(folder.root).sources if source.file == "esm_v2/shard_0.h5")
+    assert source.unusable == "it says to hold more than a file of its size can"
 
 
 # Which files are missing, cut off or empty when a run died in each stage.

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.options import SETTINGS_FILE
-from virnucpro_tasks.earlier_keys import nearest
+from virnucpro_tasks.earlier_keys import SECTIONS, nearest
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.settings import Settings, named_file, settings_file
 from virnucpro_tasks.settings_file import SettingsFile
@@ -52,7 +52,7 @@ def require_commands(file: SettingsFile, program: click.Group) -> None:
         if name not in commands:
             raise SettingsError(
                 f"{file.where(name)}: there is no setting and no command {name!r:.80}",
-                hint=nearest(name, [*SETTINGS, *commands]),
+                hint=nearest(name, [*SETTINGS, *commands, *SECTIONS]),
             )
 
 

@@ -12,6 +12,7 @@ A mark beside a file (`.done`) proves nothing, and a file without one may be who
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,15 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 HDF5_ROWS = 8_192
 """Rows of an HDF5 file in memory at once."""
 
+MOST_COMPRESSION = 1_100
+"""How often larger than its file what HDF5 holds can be: by deflate, about a thousand times."""
+
+LEAST_NUMBER_BYTES = 2
+"""Of a number in a file of torch, which is not compressed."""
+
 MERGED_KEYS, CHECKPOINT_KEYS = {"ids", "data"}, {"embeddings", "sequence_ids"}
 _COMPLETE = "complete"
+_MORE_THAN_ITS_SIZE = "it says to hold more than a file of its size can"
 _NEWEST_VERSION = 1
 
 
@@ -62,10 +70,11 @@ def read_features(path: Path, *, widths: dict[str, int]) -> Iterator[Features]:
     """
     with path.open("rb") as file:
         is_hdf5 = file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
-    yield from _hdf5(path, widths) if is_hdf5 else _torch(read_torch_zip(path), widths)
+    size = path.stat().st_size
+    yield from _hdf5(path, widths, size) if is_hdf5 else _torch(read_torch_zip(path), widths, size)
 
 
-def _torch(content: Any, widths: dict[str, int]) -> Iterator[Features]:
+def _torch(content: Any, widths: dict[str, int], size: int) -> Iterator[Features]:
     if not isinstance(content, dict):
         raise UnusableError("it holds no vectors")
     keys = set(content)
@@ -77,11 +86,11 @@ def _torch(content: Any, widths: dict[str, int]) -> Iterator[Features]:
     _require_complete(content)
     (pair,) = pairs
     if pair == CHECKPOINT_KEYS:
-        ids, vectors = _ids(content["sequence_ids"]), _matrix(content["embeddings"])
+        ids, vectors = _ids(content["sequence_ids"], size), _matrix(content["embeddings"], size)
         _require_width(vectors, widths[PROTEIN])
         yield _checked(Features(PROTEIN, ids, vectors, is_checkpoint=True))
     elif pair == MERGED_KEYS:
-        ids, vectors = _ids(content["ids"]), _matrix(content["data"])
+        ids, vectors = _ids(content["ids"], size), _matrix(content["data"], size)
         if len(ids) != len(vectors):
             raise UnusableError(
                 f"it has {len(ids):,} ids and {len(vectors):,} vectors: which are whose can no longer be told"
@@ -90,19 +99,19 @@ def _torch(content: Any, widths: dict[str, int]) -> Iterator[Features]:
         yield Features(NUCLEOTIDE, ids, vectors[:, : widths[NUCLEOTIDE]])
         yield Features(PROTEIN, ids, vectors[:, widths[NUCLEOTIDE] :], is_derived=True)
     elif NUCLEOTIDE in pair:
-        ids, rows = _ids(content[NUCLEOTIDE]), _list(content["data"])
+        ids, rows = _ids(content[NUCLEOTIDE], size), _list(content["data"])
         if [row.get("label") if isinstance(row, dict) else None for row in rows] != ids:
             raise UnusableError("its ids and the labels of its vectors differ")
-        vectors = _matrix([row.get("mean_representation") for row in rows])
+        vectors = _matrix([row.get("mean_representation") for row in rows], size)
         _require_width(vectors, widths[NUCLEOTIDE])
         yield _checked(Features(NUCLEOTIDE, ids, vectors))
     else:
-        ids, vectors = _ids(content["proteins"]), _matrix(_list(content["data"]))
+        ids, vectors = _ids(content["proteins"], size), _matrix(_list(content["data"]), size)
         _require_width(vectors, widths[PROTEIN])
         yield _checked(Features(PROTEIN, ids, vectors, is_derived="version" not in content))
 
 
-def _hdf5(path: Path, widths: dict[str, int]) -> Iterator[Features]:
+def _hdf5(path: Path, widths: dict[str, int], size: int) -> Iterator[Features]:
     try:
         # An extra, and it takes a while.
         import h5py
@@ -119,6 +128,8 @@ def _hdf5(path: Path, widths: dict[str, int]) -> Iterator[Features]:
                 raise UnusableError(f"it has {len(ids):,} ids and {len(vectors):,} vectors")
             if len(vectors):
                 _require_width(vectors, widths[PROTEIN])
+            if vectors.nbytes > MOST_COMPRESSION * size:
+                raise UnusableError(_MORE_THAN_ITS_SIZE)
             for start in range(0, len(vectors), HDF5_ROWS):
                 rows = slice(start, start + HDF5_ROWS)
                 yield Features(PROTEIN, _ids(list(ids.asstr()[rows])), _matrix(vectors[rows]), is_derived=True)
@@ -149,10 +160,12 @@ def _checked(features: Features) -> Features:
     return features
 
 
-def _ids(found: Any) -> list[str]:
+def _ids(found: Any, size: float = math.inf) -> list[str]:
     ids = _list(found)
     if not all(isinstance(name, str) for name in ids):
         raise UnusableError("an id is no text")
+    if sum(map(len, ids)) > size:
+        raise UnusableError(_MORE_THAN_ITS_SIZE)
     return ids
 
 
@@ -162,11 +175,17 @@ def _list(found: Any) -> list[Any]:
     return list(found)
 
 
-def _matrix(rows: Any) -> npt.NDArray[np.float32]:
+def _matrix(rows: Any, size: float = math.inf) -> npt.NDArray[np.float32]:
+    """The vectors as a table; those of a file of `size` bytes are no more numbers than it has room for.
+
+    A pickle may name one row a million times, and a list that holds itself twice, thirty levels deep.
+    """
     try:
+        if isinstance(rows, list) and sum(map(len, rows)) * LEAST_NUMBER_BYTES > size:
+            raise UnusableError(_MORE_THAN_ITS_SIZE)
         # What is too large becomes infinite, which is found later.
         with np.errstate(over="ignore"):
-            found = np.asarray(rows, dtype=np.float32)
+            found = np.asarray([_row(row) for row in rows] if isinstance(rows, list) else rows, dtype=np.float32)
     except (TypeError, ValueError):
         raise UnusableError("its vectors are of several widths, or no numbers") from None
     if found.size and found.ndim != 2:
@@ -174,3 +193,7 @@ def _matrix(rows: Any) -> npt.NDArray[np.float32]:
     if not found.size:
         raise UnusableError("it holds no vectors")
     return found
+
+
+def _row(row: Any) -> Any:
+    return row if isinstance(row, np.ndarray) else np.fromiter(row, np.float32, len(row))

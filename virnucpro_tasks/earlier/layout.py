@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from virnucpro_tasks.system.file_errors import cause_of
 STATE_FILE = Path(".checkpoints") / "pipeline_state.json"
 LOGS = Path("esm_v2") / "logs"
 INDEX_FILE = Path("esm_v2") / "sequence_index.json"
+MANIFEST_FILE = Path(".checkpoints") / "manifest.json"
 _ORIGINAL_NAME = re.compile(r".+_identified_(?:nucleotide|protein)\.\w+")
 _SHARD = re.compile(r"shard_(\d+)")
-_RESUMED = re.compile(rb"resumed", re.IGNORECASE)
+_RESUMED = b"resumed"
 _ZIP_MAGIC = b"PK\x03\x04"
 _DONE = ".done"
 _VECTOR_SUFFIXES = (".pt", ".h5")
@@ -28,6 +30,8 @@ DEEPEST = 2
 """Folders below the folder of a run in which its files lie."""
 
 LARGEST_NOTE_BYTES = 2**30
+LONGEST_LINE_BYTES = 2**20
+MOST_WORKERS = 4_096
 
 
 class Tool(StrEnum):
@@ -160,11 +164,24 @@ def _belief(file: Path) -> tuple[int, list[int], str]:
 
 
 def _may_be_resumed(folder: Path, workers: list[Path]) -> bool:
-    """Whether a worker of version 2.0 was resumed, or that cannot be excluded because its log is missing."""
-    logs = list((folder / LOGS).glob("worker_*.log"))
+    """Whether a worker of version 2.0 was resumed, or that cannot be excluded because a log is missing or empty."""
     ranks = {
         found[1] for file in workers for name in (file.parent.name, file.stem) if (found := _SHARD.fullmatch(name))
     }
+    manifest = read_note(folder / MANIFEST_FILE)
+    stated = manifest.get("world_size") if isinstance(manifest, dict) else None
+    if isinstance(stated, int) and stated <= MOST_WORKERS:
+        ranks |= {str(rank) for rank in range(stated)}
+    logs = list((folder / LOGS).glob("worker_*.log"))
     if not logs or ranks - {log.stem.removeprefix("worker_") for log in logs}:
         return True
-    return any(_RESUMED.search(log.read_bytes()) for log in logs)
+    try:
+        return any(not log.stat().st_size or _mentions(log, _RESUMED) for log in logs)
+    except OSError:
+        return True
+
+
+def _mentions(file: Path, word: bytes) -> bool:
+    """Whether a text file has a word, in whatever case."""
+    with file.open("rb") as handle:
+        return any(word in line.lower() for line in iter(partial(handle.readline, LONGEST_LINE_BYTES), b""))
