@@ -156,6 +156,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 def test_a_mistyped_variable_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingsError, match=r"VIRNUCPRO_BROKER_ULR: .*did you mean VIRNUCPRO_BROKER_URL\?"):
         load_settings(environment={"VIRNUCPRO_BROKER_ULR": "redis://host"})
+    # That of an earlier version
+    with pytest.raises(SettingsError, match=r"did you mean VIRNUCPRO_DISABLE_FP16\?"):
+        load_settings(environment={"VIRNUCPRO_DISABLEFP16": "1"})
     with pytest.raises(SettingsError, match=r"there is no setting 'token_buget' \(did you mean token_budget\?\)"):
         load_settings(environment={}, flags={"token_buget": 1})
 

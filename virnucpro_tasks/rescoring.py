@@ -118,14 +118,15 @@ class KnownScores:
         frames, chunks = read_table(job.paths.frames(number)), read_table(job.paths.chunks(number))
         places = self.scores.places(sequence_digests(frame_ids(FrameBatch(chunks, frames))))
         lacking = places < 0
-        scores = np.where(lacking[:, None], np.float32(0), self.scores.scores[places] if len(self.scores) else 0)
+        scores = np.zeros((len(places), 2), np.float32)
+        scores[~lacking] = self.scores.scores[places[~lacking]]
         if lacking.any():
             ordinals = np.unique(frames["record_ordinal"].filter(pa.array(lacking)).to_numpy())
             write_quarantine(job.paths, number, dict.fromkeys(ordinals.tolist(), NOT_SCORED))
         self.used += int((~lacking).sum())
         self.missing += int(lacking.sum())
         key = embedding_key(job, frames_digest(frames))
-        write_scores(job.paths.scores(number), ShardScores(scores.astype(np.float32), lacking), key)
+        write_scores(job.paths.scores(number), ShardScores(scores, lacking), key)
 
 
 def _key_of(file: Path) -> EmbeddingKey | None:

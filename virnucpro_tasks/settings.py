@@ -207,6 +207,8 @@ def _converted(name: Any, value: Any, *, source: str) -> Any:
     if name not in hints:
         prefix = ENVIRONMENT_PREFIX if source.startswith("environment variable") else ""
         known = {prefix + (known.upper() if prefix else known) for known in hints}
+        if prefix:
+            known |= EARLIER_VARIABLES.keys()
         near = nearest(prefix + (str(name).upper() if prefix else str(name)), sorted(known))
         raise SettingsError(f"{source}: there is no setting {name!r}", hint=near)
     kind = next((part for part in get_args(hints[name]) if part is not NoneType), hints[name])

@@ -136,3 +136,15 @@ def test_head_of_other_hidden_units_is_refused(model: MLPClassifier, tmp_path: P
     state = model.state_dict() | {"hidden_layer.bias": torch.zeros(HIDDEN + 1)}
     with pytest.raises(BundleError, match=r"hidden_layer\.weight: expected shape"):
         load_head(bundle_of(tmp_path, state, NUCLEOTIDE, PROTEIN))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("output_layer.bias", float("nan")), ("bn1.weight", float("inf")), ("bn1.running_var", -1.0)]
+)
+def test_a_head_whose_scores_would_be_no_numbers_is_refused(
+    name: str, value: float, model: MLPClassifier, tmp_path: Path
+) -> None:
+    wrong = model.state_dict()[name].clone()
+    wrong[1] = value
+    with pytest.raises(BundleError, match=f"{name} holds a value that is not finite, or a negative variance"):
+        load_head(bundle_of(tmp_path, model.state_dict() | {name: wrong}, NUCLEOTIDE, PROTEIN))

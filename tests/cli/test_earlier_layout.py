@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cli.conftest import Virnucpro
 from job import SAMPLE
 
 from virnucpro_tasks.cli.earlier_layout import (
@@ -98,10 +99,13 @@ def test_a_file_where_the_folder_is_to_be(tmp_path: Path) -> None:
         require_free_layout(tmp_path / "merged", force=True)
 
 
-def test_files_in_the_way_are_told_before_anything_is_computed(virnucpro: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+def test_files_in_the_way_are_told_before_anything_is_computed(
+    more: tuple[str, ...], virnucpro: Virnucpro, tmp_path: Path
+) -> None:
     folder = tmp_path / "out" / "short_merged"
     folder.mkdir(parents=True)
     (folder / CLASSIC_FILES[0]).write_text("mine")
-    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--layout", "broad")  # type: ignore[operator]
+    ended = virnucpro("predict", SAMPLE, "-o", tmp_path / "out", "--layout", "broad", *more)
     assert ended.code == 2 and "prediction_results.txt exists already" in ended.err[-1]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["short_merged"]

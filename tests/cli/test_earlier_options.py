@@ -219,6 +219,18 @@ def test_force_starts_over_unless_it_is_to_resume(run_predict: Runs) -> None:
     assert not (Path("out") / WORK_FOLDER).exists()
 
 
+def test_a_layout_in_the_way_is_told_before_an_unfinished_run_goes_on(run_predict: Runs) -> None:
+    flags = ("-o", "out", "--resume", "--layout", "broad")
+    failed = run_predict(*flags, code=ExitCode.JOB_FAILED, expect=5)
+    merged = failed.output / f"{SAMPLE.stem}_merged"
+    merged.mkdir()
+    (merged / "prediction_results.txt").write_text("mine")
+    again = run_predict(*flags, expect=ExitCode.USAGE)
+    assert "prediction_results.txt exists already" in again.ended.err[-1]
+    # It has not begun to compute.
+    assert again.quiet is None and (merged / "prediction_results.txt").read_text() == "mine"
+
+
 def test_advice_to_repeat_a_command_that_starts_over_names_resume(
     run_predict: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

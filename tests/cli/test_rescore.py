@@ -103,6 +103,19 @@ def test_columns_come_in_any_order_and_records_without_a_score_are_told(
     assert any("of 2 chunks in" in text and "called otherwise" in text for text in warnings_of(out))
 
 
+def test_a_file_without_any_score_leaves_all_records_unscored(virnucpro: Virnucpro, tmp_path: Path) -> None:
+    # As earlier tools write it if no record has an open frame.
+    scores, calls = tmp_path / TABLES[2], tmp_path / TABLES[3]
+    scores.write_text("Sequence_ID\tPrediction\tscore1\tscore2\n")
+    calls.write_text("\n")
+    inputs = tmp_path / "in.fa"
+    inputs.write_text(f">open\n{'GCA' * 40}\n")
+    ended = virnucpro("rescore", tmp_path, inputs, "-o", tmp_path / "out")
+    assert ended.code == ExitCode.INCOMPLETE, ended.err
+    assert (tmp_path / "out" / TABLES[2]).read_text() == scores.read_text()
+    assert "quarantined" in (tmp_path / "out" / "records.tsv").read_text()
+
+
 REFUSED = {
     "empty": ("", "no columns Sequence_ID, score1 and score2"),
     "calls": ("Modified_ID\tIs_Virus\nx\tTrue\n", "no scores of frames"),

@@ -55,6 +55,17 @@ def test_calls_that_the_scores_do_not_give_are_counted(tmp_path: Path) -> None:
     assert scores.other_calls({b"a_chunk_1": False, b"b_chunk_1": True, b"c_chunk_1": True}) == 3
 
 
+def test_labels_that_the_scores_do_not_give_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "scores.txt"
+    rows = ("a_chunk_1F1\tvirus\t0.6\t0.4", "a_chunk_1F2\tothers\t0.6\t0.4", "a_chunk_1R1\tvirus\t0.4\t0.6")
+    # Rounded to a tie, the scores of a frame say nothing about its label.
+    ties = ("b_chunk_1F1\tvirus\t0.5\t0.5", "b_chunk_1F2\tothers\t0.5\t0.5")
+    file.write_text("".join(f"{row}\n" for row in ("Sequence_ID\tPrediction\tscore1\tscore2", *rows, *ties)))
+    assert read_frame_scores(file).mislabelled == 1
+    file.write_text("Sequence_ID\tscore1\tscore2\na_chunk_1F1\t0.6\t0.4\n")
+    assert read_frame_scores(file).mislabelled == 0
+
+
 def test_a_call_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "calls.csv"
     file.write_text("Modified_ID\tIs_Virus\na_chunk_1\tyes\n")

@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -229,6 +230,23 @@ def test_vectors_of_another_input_are_not_found(folder_of: FolderOf, earlier_run
     # Both have records r0, r1 and so on, whose frames are others.
     assert work.is_empty
     assert set(reasons(work)) == {Reason.UNKNOWN_ID, Reason.OTHER_SEQUENCE}
+
+
+@pytest.mark.parametrize("tool", ["original", "v1"])
+def test_runs_on_other_inputs_in_the_same_folder_are_left_out(
+    tool: str, folder_of: FolderOf, earlier_run: Computed, expected: ExpectedFrames, tmp_path: Path
+) -> None:
+    root = folder_of(tool).root
+    # Another assembly, with the same ids.
+    turned = {name: getattr(earlier_run, name)[::-1] for name in ("nucleotides", "proteins", "nucleotide", "protein")}
+    Folder(root, replace(earlier_run, **turned), tool, stem="reads_2").stage_files()
+    layout = find_layout(root)
+    for name, found in (("reads.fasta.gz", expected), ("/data/reads.fa", expected), ("renamed.fa", [])):
+        place = tmp_path / f"taken from {Path(name).name}"
+        place.mkdir()
+        work = take_over(layout.of_inputs([name]), expected, demo_bundle(), place)
+        assert work.found[PROTEIN] == (work.wanted[PROTEIN] if len(found) else 0)
+        assert (Reason.OTHER_SEQUENCE in reasons(work)) is not bool(len(found))
 
 
 def test_ids_that_two_records_have_and_u_are_no_proof(

@@ -56,7 +56,7 @@ class Malicious:
         return os.mkdir, (MARK,)
 
 
-@pytest.mark.parametrize("kind", ["malicious", "malicious zip", "text", "empty", "of another width", "cut"])
+@pytest.mark.parametrize("kind", ["malicious", "malicious zip", "text", "empty", "of another width", "cut", "nan"])
 def test_what_is_no_fitting_classifier_is_refused(kind: str, head: Path, tmp_path: Path) -> None:
     file = tmp_path / "model.pth"
     if kind == "malicious":
@@ -67,6 +67,9 @@ def test_what_is_no_fitting_classifier_is_refused(kind: str, head: Path, tmp_pat
         tensors = torch.load(head, weights_only=True)
         name = next(name for name in tensors if name.endswith("weight") and tensors[name].ndim == 2)
         torch.save(tensors | {name: tensors[name][:, 1:].contiguous()}, file)
+    elif kind == "nan":
+        tensors = torch.load(head, weights_only=True)
+        torch.save({name: tensor * torch.nan for name, tensor in tensors.items()}, file)
     else:
         file.write_bytes({"text": b"no classifier\n", "empty": b"", "cut": head.read_bytes()[:-100]}[kind])
     with pytest.raises(BundleError):

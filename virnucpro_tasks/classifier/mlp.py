@@ -44,6 +44,7 @@ class MlpHead:
         tensors = files.tensors
         _check_widths(files, *widths)
         _check_shapes(files, sum(widths))
+        _check_numbers(files)
         scale = tensors["bn1.weight"] / np.sqrt(tensors["bn1.running_var"] + EPSILON)
         return cls(
             *widths,
@@ -86,6 +87,17 @@ def _check_widths(files: HeadFiles, *widths: int) -> None:
             path=files.path,
             hint="convert the bundle again, with models that go together",
         )
+
+
+def _check_numbers(files: HeadFiles) -> None:
+    for name, tensor in files.tensors.items():
+        least = 0.0 if name == "bn1.running_var" else -np.inf
+        if not (np.isfinite(tensor) & (tensor >= least)).all():
+            raise BundleError(
+                f"{name} holds a value that is not finite, or a negative variance: no score would be a number",
+                path=files.path,
+                hint="get the classifier again, or train it again",
+            )
 
 
 def _check_shapes(files: HeadFiles, width: int) -> None:

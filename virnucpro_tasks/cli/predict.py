@@ -132,7 +132,8 @@ def command(
     check_place(output)
     _require_no_file_yet(output, force=force or asked.resumes, prefix=outputs.prefix)
     if asked.merged is not None and not other_inputs(output):
-        require_free_layout(asked.merged, force=force or asked.resumes)
+        begun = asked.resumes and (exists(output / COMMIT_MARK) or exists(output / WORK_FOLDER))
+        require_free_layout(asked.merged, force=force or begun)
     bundle_name = chosen_bundle(
         settings,
         given=flags["bundle"],
@@ -209,6 +210,9 @@ def command(
         tell_imported(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)
         results: RunReport | None = None
+        if asked.merged is not None:
+            # Of a run that only has to be handed over, both tables may be there.
+            require_free_layout(asked.merged, force=force, results=job.paths.results if exists(job.paths.run) else None)
         progress = run_here(settings, job, devices=devices, quiet=quiet, shows_progress=asked.shows_progress)
         if exists(job.paths.run):
             if asked.merged is not None:

@@ -216,6 +216,11 @@ def _known_scores(work: Path) -> tuple[KnownScores, RescoredWork, None]:
         f"the scores are those of {found[0]}: that they are of these sequences and of the head of the bundle "
         f"is not proved"
     ]
+    if scores.mislabelled:
+        warnings.append(
+            f"{scores.mislabelled:,} of {counted(len(scores), 'frame')} in {found[0]} are labelled otherwise than by "
+            f"their scores"
+        )
     for file in sorted(found[0].parent.iterdir()):
         if file.is_file() and is_call_file(file) and (others := scores.other_calls(calls := read_calls(file))):
             warnings.append(

@@ -29,7 +29,7 @@ def importing(folder: Path) -> Callable[[JobParameters, Bundle], Importer]:
 
         def write(place: Path, inputs: Sequence[ReadInput]) -> ImportedWork:
             expected = ExpectedFrames.of(inputs, chunk_length=parameters.chunk_length, min_length=parameters.min_length)
-            return take_over(layout, expected, bundle, place)
+            return take_over(layout.of_inputs([source.name for source in inputs]), expected, bundle, place)
 
         return write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,10 @@ class Tool(StrEnum):
     PACKAGE_2 = "package 2.0"
 
 
+_OF_INPUT = re.compile(r"(.+)_(?:nucleotide|protein|merged|chunked\d+|identified_(?:nucleotide|protein))(?:\.\w+)?")
+"""Names of files and folders that begin with the name of their input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A folder of an earlier tool.
@@ -63,6 +67,27 @@ class Layout:
     def name_of(self, file: Path) -> str:
         """The name of `file` in reports: its place in the folder."""
         return str(file.relative_to(self.folder))
+
+    def of_inputs(self, names: Sequence[str]) -> Layout:
+        """Without what lies there of runs on other inputs, if files are named after one of these.
+
+        Two assemblies have many ids in common. Names only tell where to look, they prove nothing.
+        """
+        files = [Path(name) for name in names]
+        stems = {stem for file in files for stem in (file.name.partition(".fa")[0], file.stem)}
+        found = {file: self._stem(file) for file in (*self.vectors, *self.sequences, *self.lost)}
+        if not stems & set(found.values()):
+            return self
+
+        def kept(files: tuple[Path, ...]) -> tuple[Path, ...]:
+            return tuple(file for file in files if found[file] is None or found[file] in stems)
+
+        return replace(self, vectors=kept(self.vectors), sequences=kept(self.sequences), lost=kept(self.lost))
+
+    def _stem(self, file: Path) -> str | None:
+        """The name of the input that `file` is of, None if its name does not say."""
+        matched = _OF_INPUT.fullmatch(file.relative_to(self.folder).parts[0])
+        return matched[1] if matched else None
 
 
 def find_layout(folder: Path) -> Layout:

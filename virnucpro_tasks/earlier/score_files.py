@@ -17,6 +17,7 @@ from virnucpro_tasks.errors import InputError, printable
 from virnucpro_tasks.shards.imported import sequence_digests
 
 FRAME_COLUMNS = (b"Sequence_ID", b"score1", b"score2")
+LABEL_COLUMN, VIRUS = b"Prediction", b"virus"
 CHUNK_COLUMNS = (b"Modified_ID", b"Is_Virus")
 SUM_TOLERANCE = 1e-3
 """Both scores of a frame add up to one, but for their digits."""
@@ -36,6 +37,7 @@ class FrameScores:
     ids: npt.NDArray[np.uint64]
     chunks: npt.NDArray[np.uint64]
     scores: npt.NDArray[np.float32]
+    mislabelled: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,11 +73,14 @@ def read_frame_scores(path: Path) -> FrameScores:
     """Read scores by frame. Raises InputError that names the line for rows that are cut, repeated or no scores."""
     ids: list[bytes] = []
     texts: list[tuple[bytes, bytes]] = []
-    for line, (name, first, second) in _rows(path, FRAME_COLUMNS):
+    labels: list[bool] = []
+    has_labels = _has_columns(path, (LABEL_COLUMN,))
+    for line, (name, first, second, *label) in _rows(path, (*FRAME_COLUMNS, *[LABEL_COLUMN] * has_labels)):
         if len(name) <= FRAME_NAME_BYTES:
             raise InputError("there is no id of a frame", file=str(path), line=line)
         ids.append(name)
         texts.append((first, second))
+        labels += [text == VIRUS for text in label]
     try:
         scores = np.array(texts, dtype="S32").reshape(-1, 2).astype(np.float64)
     except ValueError:
@@ -108,7 +113,9 @@ def read_frame_scores(path: Path) -> FrameScores:
             hint="two records had the same id: whose scores these are cannot be told",
         )
     chunks = sequence_digests([name[:-FRAME_NAME_BYTES] for name in ids])
-    return FrameScores(digests, chunks[order], scores[order].astype(np.float32))
+    others, virus = scores.T
+    mislabelled = int((((virus > others) != labels) & (virus != others)).sum()) if has_labels else 0
+    return FrameScores(digests, chunks[order], scores[order].astype(np.float32), mislabelled)
 
 
 def read_calls(path: Path) -> dict[bytes, bool]:

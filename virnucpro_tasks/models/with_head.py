@@ -39,6 +39,11 @@ def bundle_with_head(encoders: Bundle, head: Path, *, chunk_length: int, folder:
             path=head,
             hint="give --bundle with the models that it was trained on",
         )
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise BundleError(
+                f"{name} holds a value that is not finite", path=head, hint="get the file again, or train it again"
+            )
     if not is_text(head.name):
         raise BundleError("its name is not printable text, and would stand beside every result", path=head)
     key = hashlib.sha256(f"{encoders.digest} {file_sha256(head)} {head.name} {chunk_length}".encode()).hexdigest()
