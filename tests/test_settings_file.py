@@ -37,7 +37,18 @@ def test_the_defaults_of_earlier_versions_change_no_setting(tmp_path: Path) -> N
     assert load_settings(file=file, environment={}) == Settings()
     assert file.options == {"predict": {"devices": "auto", "keep_embeddings": False, "no_progress": False}}
     assert len(file.earlier) == len(EARLIER_KEYS) > 25
-    assert "and 27 other keys have no effect any more" in file.warning
+    (warning,) = file.warnings
+    assert "and 27 other keys have no effect any more" in warning
+
+
+def test_what_results_depended_on_is_named_if_it_was_chosen(tmp_path: Path) -> None:
+    text = "prediction:\n  batch_size: 9\n  models:\n    500: mine.pth\n    300: 300_model.pth\n"
+    file = settings_file(written(tmp_path, text))
+    chosen, others = file.warnings
+    assert chosen.startswith(
+        f"{file.path}, line 4: prediction.models.500 is 'mine.pth', which has no effect any more: "
+    )
+    assert "prediction.batch_size and 1 other key have no effect" in others
 
 
 @pytest.mark.parametrize("key", [key for key in EARLIER_KEYS if key.reason], ids=lambda key: key.key)
@@ -48,7 +59,7 @@ def test_a_key_without_effect_is_read_and_said_to_have_none(key: EarlierKey, tmp
         content = {section: content}
     file = settings_file(written(tmp_path, yaml.safe_dump(content)))
     assert (file.settings, file.options) == ({}, {})
-    assert file.warning == f"{file.path}: {key.key} has no effect any more ('virnucpro config convert' says why)"
+    assert file.warnings == [f"{file.path}: {key.key} has no effect any more ('virnucpro config convert' says why)"]
     assert f"# {key.key}: " in settings_text(file)
     assert key.reason in settings_text(file)
 
@@ -81,7 +92,7 @@ def test_what_is_converted_says_the_same_and_warns_no_more(tmp_path: Path) -> No
     text = settings_text(before)
     after = settings_file(written(tmp_path, text, name="new.yaml"))
     assert (after.settings, after.options) == (before.settings, before.options)
-    assert (after.earlier, after.warning) == ((), "")
+    assert (after.earlier, after.warnings) == ((), [])
     assert "log_level: WARNING  # was logging.default_level" in text
     assert "  devices: cpu  # was device.default" in text
     for key in EARLIER_KEYS:

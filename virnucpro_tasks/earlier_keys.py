@@ -10,7 +10,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class EarlierKey:
     """A key, its `default` there, and either the setting or option of `predict` that it is here, or why it has no
-    effect any more.
+    effect any more. It `decided` what results were.
     """
 
     key: str
@@ -18,11 +18,14 @@ class EarlierKey:
     setting: str = ""
     option: str = ""
     reason: str = ""
+    decided: bool = False
 
 
 _BATCHES = "packs are measured; 'token_budget' sets the tokens in one"
 _HEAD = "'virnucpro models convert --head FILE' makes a bundle with it, which 'bundle_{}' names"
 _CUT = "the work is cut by cost; 'shard_tokens' sets the size"
+_CUT_PROTEINS = "proteins are cut to 1,022 residues"
+_LAYER = "the last layer is taken, as the classifier needs it"
 _LOADERS = "nothing is loaded by processes of its own"
 _BUNDLE = "the models are in the bundle, which 'bundle' names"
 _RESUMES = "each finished shard is kept, and the same command goes on from there"
@@ -35,17 +38,17 @@ EARLIER_KEYS = (
     EarlierKey("prediction.num_workers", 4, reason=_LOADERS),
     EarlierKey("prediction.sequences_per_file", 10000, reason=_CUT),
     EarlierKey("prediction.default_model_type", "500", reason="it never had one; 'model_type' in 'predict' has"),
-    EarlierKey("prediction.models.300", "300_model.pth", reason=_HEAD.format(300)),
-    EarlierKey("prediction.models.500", "500_model.pth", reason=_HEAD.format(500)),
+    EarlierKey("prediction.models.300", "300_model.pth", reason=_HEAD.format(300), decided=True),
+    EarlierKey("prediction.models.500", "500_model.pth", reason=_HEAD.format(500), decided=True),
     EarlierKey("device.default", "auto", option="devices"),
     EarlierKey("device.fallback_to_cpu", True, reason="'auto' takes CPUs where there is no GPU"),
-    EarlierKey("features.dnabert.model_name", "zhihan1996/DNABERT-S", reason=_BUNDLE),
+    EarlierKey("features.dnabert.model_name", "zhihan1996/DNABERT-S", reason=_BUNDLE, decided=True),
     EarlierKey("features.dnabert.trust_remote_code", True, reason="no code of a model is run"),
     EarlierKey("features.dnabert.batch_size", 256, reason=_BATCHES),
-    EarlierKey("features.esm.model_name", "esm2_t36_3B_UR50D", reason=_BUNDLE),
-    EarlierKey("features.esm.truncation_seq_length", 1024, reason="proteins are cut to 1,022 residues"),
+    EarlierKey("features.esm.model_name", "esm2_t36_3B_UR50D", reason=_BUNDLE, decided=True),
+    EarlierKey("features.esm.truncation_seq_length", 1024, reason=_CUT_PROTEINS, decided=True),
     EarlierKey("features.esm.toks_per_batch", 2048, reason=_BATCHES),
-    EarlierKey("features.esm.representation_layer", 36, reason="the last layer is taken, as the classifier needs it"),
+    EarlierKey("features.esm.representation_layer", 36, reason=_LAYER, decided=True),
     EarlierKey("parallelization.enabled", False, reason="all devices of 'devices' are used"),
     EarlierKey("parallelization.num_workers", "auto", reason="'threads' sets the cores of all processes together"),
     EarlierKey("checkpointing.enabled", True, reason=_RESUMES),
@@ -75,6 +78,11 @@ class Found:
 
     key: EarlierKey
     value: Any
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether results would be others if the key still had its effect."""
+        return self.key.decided and str(self.value) != str(self.key.default)
 
     @property
     def translated(self) -> Any:

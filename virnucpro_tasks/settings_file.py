@@ -42,14 +42,24 @@ class SettingsFile:
         return str(self.path) if line is None else f"{self.path}, line {line}"
 
     @property
-    def warning(self) -> str:
-        """A sentence on the keys that have no effect any more; empty if there are none."""
-        idle = [found.key.key for found in self.earlier if found.key.reason]
+    def warnings(self) -> list[str]:
+        """Sentences on the keys that have no effect any more: one on each without which results are others, and one on
+        all the rest.
+        """
+        return [
+            f"{self.where(*found.key.key.split('.'))}: {found.key.key} is {found.value!r:.80}, which has no effect any "
+            f"more: {found.key.reason}"
+            for found in self.earlier
+            if found.is_missed
+        ] + self._idle()
+
+    def _idle(self) -> list[str]:
+        idle = [found.key.key for found in self.earlier if found.key.reason and not found.is_missed]
         if not idle:
-            return ""
+            return []
         names = idle[0] if len(idle) == 1 else f"{idle[0]} and {counted(len(idle) - 1, 'other key')}"
         have = "has" if len(idle) == 1 else "have"
-        return f"{self.path}: {names} {have} no effect any more ('virnucpro config convert' says why)"
+        return [f"{self.path}: {names} {have} no effect any more ('virnucpro config convert' says why)"]
 
 
 def read_settings_file(path: Path, *, known: Collection[str]) -> SettingsFile:

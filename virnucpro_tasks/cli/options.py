@@ -263,7 +263,7 @@ def settings_of(context: click.Context, **flags: Any) -> Settings:
     """
     root = context.find_root()
     file: SettingsFile | None = context.meta.get(SETTINGS_FILE)
-    if file is not None and file.warning:
-        say(f"warning: {file.warning}", quiet=bool(context.params.get("quiet")))
+    for line in file.warnings if file is not None else []:
+        say(f"warning: {line}", quiet=bool(context.params.get("quiet")))
     level = {"log_level": "DEBUG"} if root.params.get("verbose") else {}
     return load_settings(file=file or root.params.get("config"), flags=level | flags)
