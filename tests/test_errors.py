@@ -15,6 +15,7 @@ from virnucpro_tasks.errors import (
     counted,
     percent,
     printable,
+    size_text,
 )
 
 CLEAR_SCREEN = "\x1b[2J\x9b1m\r\n\x07"
@@ -72,3 +73,8 @@ def test_a_number_agrees_with_its_noun() -> None:
 )
 def test_a_part_is_neither_all_nor_nothing(part: float, whole: float, decimals: int, text: str) -> None:
     assert percent(part, whole, decimals=decimals) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (2.5e12, "2.5 TB")])
+def test_sizes_in_words(size: float, text: str) -> None:
+    assert size_text(size) == text

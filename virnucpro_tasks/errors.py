@@ -47,6 +47,14 @@ def percent(part: float, whole: float, *, decimals: int = 0, sign: str = "%") ->
     return f"{100 * part / whole:.{decimals}f}{sign}"
 
 
+def size_text(size: float) -> str:
+    """A size in bytes in its largest decimal unit."""
+    for unit, unit_bytes in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= unit_bytes:
+            return f"{size / unit_bytes:,.1f} {unit}"
+    return f"{size:,.0f} B"
+
+
 def install_hint(extra: str) -> str:
     """The command that installs the packages of an extra; the package is on no registry."""
     return f"pip install '.[{extra}]' in a clone of the project, or with the path of its wheel for the dot"

@@ -15,6 +15,8 @@
 |                               |                      |             | leases                                       |
 | virnucpro.watch               | string               | virnucpro   | the coordinator that looks for lost jobs,    |
 |                               |                      |             | for three polls                              |
+| virnucpro.retention           | string               | virnucpro   | the coordinator that removes old jobs, for   |
+|                               |                      |             | an hour; with `retention_days` only          |
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
 | virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a task succeeds,      |
 |                               |                      |             | or `resume` or `remove` is called            |
@@ -72,6 +74,9 @@ LAST_SWEEP = "virnucpro.last-sweep"
 
 WATCH = "virnucpro.watch"
 """The coordinator that looks for lost jobs."""
+
+RETENTION = "virnucpro.retention"
+"""The host whose coordinator has begun a round of removing old jobs, until the next one is due."""
 
 STORE = "virnucpro.store"
 """The store that this Redis serves, as JSON: its id, and the host that bound it first, with the folder there."""

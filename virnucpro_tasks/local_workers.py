@@ -30,6 +30,7 @@ ONE_SHOT_SETTINGS = {
     "VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": "0",
     "VIRNUCPRO_WATCH_SECONDS": "0",
     "VIRNUCPRO_RESUMED_BY": REPEAT,
+    "VIRNUCPRO_RETENTION_DAYS": "",
 }
 """The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone."""
 

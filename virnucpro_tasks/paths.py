@@ -83,7 +83,12 @@ def shard_number(name: str) -> int | None:
 
 def submission_file(store: Path, key: str) -> Path:
     """The file that holds the id of the job with this content key."""
-    return store / "submissions" / key
+    return submissions_folder(store) / key
+
+
+def submissions_folder(store: Path) -> Path:
+    """The folder of the files that say which job has a content key."""
+    return store / "submissions"
 
 
 def names_folder(store: Path) -> Path:
@@ -149,11 +154,15 @@ class JobPaths:
     def plan(self) -> Path:
         return self.root / "plan.json"
 
+    @property
+    def attempts_folder(self) -> Path:
+        return self.root / "attempts"
+
     def attempts(self, shard: int) -> Path:
-        return self.root / "attempts" / f"{shard:06d}.jsonl"
+        return self.attempts_folder / f"{shard:06d}.jsonl"
 
     def stage_attempts(self, stage: str) -> Path:
-        return self.root / "attempts" / f"{stage}.jsonl"
+        return self.attempts_folder / f"{stage}.jsonl"
 
     @property
     def workers(self) -> Path:

@@ -40,6 +40,7 @@ ATTENTION_BACKENDS = ("auto", "triton", "flash-attn", "torch", "sdpa")
 PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "fp8-ff")
 DIALECTS = ("original", "broad")
 REDIS_CHECKS = ("refuse", "warn")
+RETENTION_KEEPS = ("nothing", "results")
 RESUME, REPEAT = "resume", "repeat"
 """How a job that a full disk has stopped goes on: by 'virnucpro resume', or by the same command given again."""
 
@@ -100,6 +101,16 @@ class Settings:
     watch_seconds: float = _seconds(
         10.0, "time between two searches for jobs that Redis has lost; 0: none", above=False
     )
+    retention_days: float | None = _setting(
+        None,
+        "days after which a coordinator removes jobs that have ended; if not given none",
+        least=0,
+        most=MOST,
+        above=True,
+    )
+    retention_keep: str = _setting(
+        "nothing", "what stays of finished jobs of that age: nothing, or results, without what they were made from"
+    )
     soft_shutdown_seconds: float = _seconds(
         30.0, "time a stopping worker has for its shard before it is requeued", above=False
     )
@@ -123,6 +134,7 @@ class Settings:
     def __post_init__(self) -> None:
         _one_of("attention", self.attention, ATTENTION_BACKENDS)
         _one_of("redis_check", self.redis_check, REDIS_CHECKS)
+        _one_of("retention_keep", self.retention_keep, RETENTION_KEEPS)
         _one_of("resumed_by", self.resumed_by, (RESUME, REPEAT))
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)

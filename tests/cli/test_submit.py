@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import pytest
 from cli.conftest import Virnucpro
 from cli.snapshots import TOKENS, split
-from job import SAMPLE
+from job import SAMPLE, make_job
 
-from virnucpro_tasks.cli import submit
-from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.cli import admission, submit
+from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, job_ids, open_job
 from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 
 Calls = list[tuple[str, str]]
@@ -24,6 +26,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What would have gone to Redis: (function, job id)."""
     made: Calls = []
     monkeypatch.setattr(submit, "check_redis", lambda _: None)
+    monkeypatch.setattr(admission, "require_redis_room", lambda *_: None)
     for name in ("enqueue", "requeue_if_lost"):
         monkeypatch.setattr(submit, name, lambda _app, job, name=name: made.append((name, job.job_id)))
     return made
@@ -201,3 +204,40 @@ def test_a_sample_sheet_stands_for_the_inputs(
     (tmp_path / "sheet.tsv").write_text("sample\tfile\nliver\tnone.fa\n")
     refused = virnucpro("submit", "--samples", tmp_path / "sheet.tsv")
     assert refused.code == ExitCode.BAD_INPUT and "line 2" in refused.err[-1] and len(calls) == 1
+
+
+def test_a_job_without_room_is_refused_and_leaves_nothing(
+    settings: Settings, virnucpro: Virnucpro, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("full", hint="--anyway")
+
+    monkeypatch.setattr(submit, "admit", full)
+    ended = virnucpro("submit", SAMPLE, "--name", "first")
+    assert ended.code == ExitCode.JOB_FAILED and "full (--anyway)" in ended.err[0]
+    assert job_ids(settings.store) == [] and calls == []
+    assert virnucpro("submit", SAMPLE, "--name", "first", "--anyway").code == ExitCode.OK
+    # One that is there already needs no more.
+    assert virnucpro("submit", SAMPLE).code == ExitCode.OK
+    monkeypatch.setattr(submit, "require_room_for_copies", full)
+    assert virnucpro("submit", SAMPLE).code == ExitCode.JOB_FAILED
+    assert len(job_ids(settings.store)) == 1
+
+
+def test_an_admitted_job_was_compared_with_the_store_and_redis(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(admission, "require_redis_room", lambda _, needed_bytes: asked.append(needed_bytes))
+    app = make_app(settings)
+    admission.admit(app, make_job(settings, SAMPLE))
+    assert asked and asked[0] > 0
+    empty = tmp_path / "empty.fasta"
+    empty.touch()
+    admission.admit(app, make_job(settings, empty, allow_empty=True))
+    broken = tmp_path / "broken.fasta.gz"
+    broken.write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    job = make_job(settings, broken)
+    job.paths.input(0).write_bytes(broken.read_bytes()[:-100])
+    admission.admit(app, job)
+    assert len(asked) == 1

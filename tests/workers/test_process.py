@@ -8,6 +8,7 @@ import sys
 import pytest
 from virnucpro_workers.consumer.follow import CountWaiting, FollowJobQueues
 from virnucpro_workers.consumer.lost_jobs import Watchdog
+from virnucpro_workers.consumer.retention import Retention
 from virnucpro_workers.loading import LoadingState
 from virnucpro_workers.process import consumer_steps, load_models, queues_of, transport_options
 from virnucpro_workers.roles import COORDINATE, EMBED, ROLES
@@ -62,7 +63,7 @@ def test_an_embedding_worker_takes_from_the_queue_of_its_bundle() -> None:
 
 
 def test_only_the_coordinators_of_all_queues_look_for_lost_jobs() -> None:
-    assert consumer_steps(COORDINATE, (), LoadingState()) == [CountWaiting, Watchdog]
+    assert consumer_steps(COORDINATE, (), LoadingState()) == [CountWaiting, Watchdog, Retention]
     assert consumer_steps(SMALL, (), LoadingState()) == [CountWaiting]
 
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "cancel": "Stop a job.",
     "resume": "Continue a job from what is on disk.",
     "remove": "Delete a job and its files.",
+    "prune": "Delete jobs that ended long ago, or all but their results.",
     "worker": "Start workers on this host, one process per device.",
     "flower": "Start Flower, on loopback and with a password.",
     "models": "Fetch published models; make, check, list bundles.",

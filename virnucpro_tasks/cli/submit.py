@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from virnucpro_tasks.cli.admission import admit
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
@@ -41,6 +42,7 @@ from virnucpro_tasks.jobs.job import remove_job
 from virnucpro_tasks.jobs.job_names import checked_name
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.jobs.room_for_copies import require_room_for_copies
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
@@ -67,6 +69,7 @@ from virnucpro_tasks.reads.coverage import Coverage
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("--name", "job_name", help="Name that commands take for the job instead of its id; one job has it.")
 @click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
+@click.option("--anyway", is_flag=True, help="Submit even if the store or Redis seems to lack room for the job.")
 @json_option
 @click.pass_context
 def command(
@@ -94,6 +97,7 @@ def command(
     force: bool,
     job_name: str | None,
     force_new: bool,
+    anyway: bool,
     timeout_seconds: float | None,
     as_json: bool,
     **flags: Any,
@@ -140,6 +144,9 @@ def command(
     app = app_of(settings)
     check_redis(app)
     find_bundle(settings.bundle, announce=hashing_note())
+    if not anyway:
+        paths = [source if isinstance(source, Path) else source.path for source in sources]
+        require_room_for_copies(settings.store, paths)
     say_if_terminal_is_read([*inputs, *more_inputs])
     with offering_empty_tables():
         job = submit(
@@ -163,7 +170,7 @@ def command(
     job = submission.job
     warn_of_empty_inputs(job)
     tell_imported(job)
-    start(app, submission)
+    start(app, submission, anyway=anyway)
     if not waits:
         print_json({"job_id": job.job_id, "found": submission.state}) if as_json else click.echo(job.job_id)
         return ExitCode.OK
@@ -181,11 +188,16 @@ def command(
     return accepted(progress, incomplete_ok=incomplete_ok)
 
 
-def start(app: VirnucproApp, submission: Submission) -> None:
-    """Queue a new job; of an earlier one print what was found, and queue it again if it does not run."""
+def start(app: VirnucproApp, submission: Submission, *, anyway: bool) -> None:
+    """Queue a new job; of an earlier one print what was found, and queue it again if it does not run.
+
+    A new one that is refused is removed. Raises StoreError or BrokerError for one without room, unless `anyway`.
+    """
     job = submission.job
     if submission.state is None:
         try:
+            if not anyway:
+                admit(app, job)
             enqueue(app, job)
         except BaseException:
             remove_job(job, force=True)

@@ -44,14 +44,21 @@ class Cost:
         return self.reverse_frames + self.reverse_segments, self.reverse_tokens + self.reverse_segment_tokens
 
 
-def cost_of(inputs: Sequence[ReadInput], *, chunk_length: int, min_length: int, strict: bool) -> Cost:
+def cost_of(
+    inputs: Sequence[ReadInput],
+    *,
+    chunk_length: int,
+    min_length: int,
+    strict: bool,
+    most_bases: int | None = None,
+) -> Cost:
     """The cost of a job over `inputs`, with what segments and the other strand would add to it.
 
-    `chunk_length` and `min_length` are bases.
+    `chunk_length` and `min_length` are bases. With `most_bases` about so many bases of their beginning are counted.
 
     Chunks that have a segment are counted as `partial_frame`. Raises as `frame_batches` does.
     """
-    cost, last_record = Cost(), -1
+    cost, last_record, covered = Cost(), -1, 0
     batches = frame_batches(
         inputs,
         chunk_length=chunk_length,
@@ -72,6 +79,11 @@ def cost_of(inputs: Sequence[ReadInput], *, chunk_length: int, min_length: int, 
         for entry in statuses:
             cost.chunks[entry["values"]] = cost.chunks.get(entry["values"], 0) + entry["counts"]
         _count_frames(cost, batch)
+        covered += int(chunks["end"].to_numpy().sum() - chunks["start"].to_numpy().sum())
+        if most_bases is not None and covered >= most_bases:
+            # A record that was not counted whole counts with the bases that were.
+            cost.bases = min(cost.bases, covered)
+            break
     return cost
 
 

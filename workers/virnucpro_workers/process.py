@@ -41,6 +41,7 @@ from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
 from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children, running_arguments
 from virnucpro_workers.consumer.lost_jobs import Watchdog
+from virnucpro_workers.consumer.retention import Retention
 from virnucpro_workers.hang import HangDetector
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
@@ -66,7 +67,7 @@ def consumer_steps(role: str, queues: tuple[str, ...], loading: LoadingState) ->
     """Return the consumer steps of a role, besides those of every worker."""
     if role == EMBED:
         return [type("Follow", (FollowJobQueues,), {"bundle_queue": queues[0], "loading": loading})]
-    return [CountWaiting, Watchdog] if role == COORDINATE else [CountWaiting]
+    return [CountWaiting, Watchdog, Retention] if role == COORDINATE else [CountWaiting]
 
 
 def transport_options(role: str) -> dict[str, float]:
