@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,25 +10,69 @@ from cli.conftest import Virnucpro
 from click.testing import CliRunner
 
 from virnucpro_tasks.cli import doctor
-from virnucpro_tasks.cli.doctor import CHECKS, ONE_SHOT_ONLY
+from virnucpro_tasks.cli.doctor import leftovers_outcome
+from virnucpro_tasks.cli.leftovers import Leftover
 from virnucpro_tasks.cli.main import cli
+from virnucpro_tasks.diagnosis.finding import Outcome, Status
+from virnucpro_tasks.diagnosis.run import CHECKS, Check
 from virnucpro_tasks.errors import BrokerError, ExitCode, InputError, StoreError
-
-
-def fail(_: object) -> str:
-    raise BrokerError("not there")
+from virnucpro_tasks.settings import Settings
 
 
 @pytest.mark.parametrize("missing", CHECKS)
-def test_a_missing_part_ends_with_its_code_unless_only_predict_needs_it(
+def test_a_missing_part_ends_with_its_code_unless_no_job_needs_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checks = {name: fail if name == missing else (lambda _: "there") for name in CHECKS}
+    def fail(_: object) -> Outcome:
+        raise BrokerError("not there", hint="look for it")
+
+    checks = {
+        name: replace(check, run=fail if name == missing else lambda _: Outcome("there"))
+        for name, check in CHECKS.items()
+    }
     monkeypatch.setattr(doctor, "CHECKS", checks)
+    monkeypatch.setattr(doctor, "find_leftovers", lambda _: [])
     result = CliRunner().invoke(cli, ["doctor", "--json"], standalone_mode=False)
-    assert result.return_value == (ExitCode.OK if missing in ONE_SHOT_ONLY else ExitCode.UNREACHABLE)
+    assert result.return_value == (ExitCode.UNREACHABLE if CHECKS[missing].needed else ExitCode.OK)
     findings = json.loads(result.stdout)
-    assert [finding["check"] for finding in findings if not finding["ok"]] == [missing]
+    assert {tuple(finding) for finding in findings} == {
+        ("check", "status", "ok", "needed", "detail", "advice", "values")
+    }
+    (found,) = [finding for finding in findings if not finding["ok"]]
+    assert (found["check"], found["status"], found["detail"]) == (missing, "failed", "not there")
+    assert found["advice"] == "look for it"
+
+
+def test_a_person_is_told_what_to_do_and_whether_a_job_would_run(
+    virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little = Outcome("1 GB free", Status.WARNING, "make room")
+    monkeypatch.setattr(doctor, "CHECKS", {"store": Check(lambda _: little), "redis": Check(lambda _: Outcome("up"))})
+    monkeypatch.setattr(doctor, "find_leftovers", lambda _: [])
+    ended = virnucpro("doctor")
+    assert ended.code == ExitCode.OK
+    assert ended.out[:2] == ["WARNING  store: 1 GB free (make room)", "ok       redis: up"]
+    assert ended.err == ["a deployed job would run"]
+
+
+def test_without_redis_everything_else_is_told(virnucpro: Virnucpro, settings: Settings) -> None:
+    ended = virnucpro("doctor", "--json")
+    assert ended.code == ExitCode.UNREACHABLE
+    findings = {finding["check"]: finding for finding in json.loads("\n".join(ended.out))}
+    assert list(findings) == [*CHECKS, "leftovers"]
+    assert "cannot be reached" in findings["redis"]["detail"] and findings["redis"]["advice"]
+    assert findings["memory of Redis"]["status"] == "warning"
+    assert findings["store"]["detail"].startswith("there is no store")
+    assert findings["bundle"]["ok"] and findings["host"]["values"]["cores"] > 0
+    assert not settings.store.exists()
+
+
+def test_many_leftovers_are_counted() -> None:
+    left = [Leftover(Path(f"/tmp/{number}"), "folder") for number in range(5)]
+    outcome = leftovers_outcome(left)
+    assert outcome.detail == "/tmp/0 (folder); /tmp/1 (folder); /tmp/2 (folder); and 2 more"
+    assert outcome.status is Status.WARNING and len(outcome.values["paths"]) == 5
+    assert leftovers_outcome([]).status is Status.OK
 
 
 def test_cleaning_needs_the_store_that_is_given(tmp_path: Path) -> None:

@@ -56,3 +56,20 @@ def _told_by_driver() -> Mapping[int, tuple[str, int | None, int | None]]:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
     return told
+
+
+def driver_version() -> str:
+    """The version of the NVIDIA driver; empty without a working one."""
+    try:
+        nvml = import_installed("pynvml")
+        nvml.nvmlInit()
+    except Exception:  # of NVML, which may be absent
+        return ""
+    try:
+        found = nvml.nvmlSystemGetDriverVersion()
+        return found if isinstance(found, str) else str(found.decode())
+    except nvml.NVMLError:
+        return ""
+    finally:
+        with suppress(nvml.NVMLError):
+            nvml.nvmlShutdown()

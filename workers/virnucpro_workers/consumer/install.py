@@ -9,6 +9,7 @@ from celery import Celery
 
 from virnucpro_tasks.queue.outcomes import PipelineTask
 from virnucpro_workers.consumer.lease import LeaseKeeper
+from virnucpro_workers.consumer.tell_facts import answer_facts
 
 REQUEST = "virnucpro_workers.consumer.request:CountedRequest"
 QUEUE_ORDER = "virnucpro_workers.consumer.fair_order:FairQueueOrder"
@@ -21,5 +22,6 @@ def install(app: Celery, *, steps: Iterable[type] = (), transport_options: dict[
     before the worker starts.
     """
     PipelineTask.Request = REQUEST
+    answer_facts()
     app.steps["consumer"].update((LeaseKeeper, *steps))
     app.conf.broker_transport_options |= {"queue_order_strategy": QUEUE_ORDER} | (transport_options or {})

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.worker.control import Panel
+from virnucpro_workers.consumer.tell_facts import answer_facts, tell_facts
+
+from virnucpro_tasks.queue import process_facts as asking
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts, process_facts
+from virnucpro_tasks.settings import Settings
+
+
+def state(behind_seconds: float) -> Any:
+    def redis_time() -> tuple[int, int]:
+        now = time.time() - behind_seconds
+        return int(now), int(now % 1 * 1e6)
+
+    return SimpleNamespace(app=SimpleNamespace(backend=SimpleNamespace(client=SimpleNamespace(time=redis_time))))
+
+
+def test_a_worker_tells_its_version_user_and_clock(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_facts()
+    answer = json.loads(json.dumps(Panel.data[FACTS_QUESTION](state(90))))
+    app = make_app(settings)
+    replies = [{"a@host": answer}, {"b@host": {"error": "KeyError('virnucpro_facts')"}}, {"c@host": "strange"}]
+    monkeypatch.setattr(app.control, "broadcast", lambda *_, **__: replies)
+    monkeypatch.setattr(asking, "check_reachable", lambda _: None)
+    told = process_facts(app)
+    assert told["b@host"] == told["c@host"] == ProcessFacts()
+    found = told["a@host"]
+    assert (found.version, found.uid) == (version("virnucpro-tasks"), os.geteuid())
+    assert found.clock_seconds is not None and 89 < found.clock_seconds < 91
+
+
+def test_without_redis_the_rest_is_told() -> None:
+    found = tell_facts(SimpleNamespace(app=SimpleNamespace()))
+    assert found["clock_seconds"] is None and found["version"]

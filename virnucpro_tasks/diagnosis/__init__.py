@@ -1,0 +1,1 @@
+"""Checks of an installation and its deployment, as `virnucpro doctor` prints them."""

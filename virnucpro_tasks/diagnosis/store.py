@@ -1,0 +1,168 @@
+"""Checks of the store: room, rights of all who use it, its file system, its latency."""
+
+from __future__ import annotations
+
+import os
+import stat
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from virnucpro_tasks.diagnosis.deployment import Deployment
+from virnucpro_tasks.diagnosis.finding import Outcome, Status, above, below, worst
+from virnucpro_tasks.errors import counted, size_text
+from virnucpro_tasks.jobs.find import require_store
+from virnucpro_tasks.jobs.store_check import shortcomings
+from virnucpro_tasks.queue.process_facts import ProcessFacts
+from virnucpro_tasks.system.file_operations import temporary_beside
+from virnucpro_tasks.system.files import write_bytes
+from virnucpro_tasks.system.users import (
+    Account,
+    SharedFolder,
+    folder_made_by,
+    may_read,
+    may_write,
+    own_groups,
+    own_umask,
+)
+
+LEAST_FREE_BYTES, ENOUGH_FREE_BYTES = 100e6, 10e9
+LEAST_FREE_FILES, ENOUGH_FREE_FILES = 1_000, 100_000
+ROOM_ADVICE = "'virnucpro prune --older-than 30d' removes old jobs, 'virnucpro doctor --clean' what killed runs left"
+
+SLOW_SECONDS = 0.5
+"""Time of writing a small file, with fsync, that is worth a word: a shard writes about ten."""
+
+LATENCY_PROBES = 5
+SHARING_ADVICE = (
+    "run clients and workers as one user, or with one group: 'chmod 2775' of the store and its folders, and umask 002"
+)
+
+
+def check_store(deployment: Deployment) -> Outcome:
+    """Whether the store is there, takes files, and has room. Raises StoreError or OSError."""
+    store = deployment.settings.store
+    require_store(store)
+    probe = temporary_beside(store / "doctor")
+    write_bytes(probe, b"")
+    # Another doctor may do the same.
+    probe.unlink(missing_ok=True)
+    return room_outcome(store, os.statvfs(store))
+
+
+def room_outcome(store: Path, found: os.statvfs_result) -> Outcome:
+    """Whether bytes and inodes are left. File systems that do not count either say 0 of 0."""
+    free = found.f_bavail * found.f_frsize
+    status = below(free, least=LEAST_FREE_BYTES, enough=ENOUGH_FREE_BYTES) if found.f_blocks else Status.OK
+    outcomes = [
+        Outcome(
+            f"{store} is writable, {size_text(free)} free",
+            status,
+            "" if status is Status.OK else ROOM_ADVICE,
+            {"free_bytes": free},
+        )
+    ]
+    if found.f_files:
+        left = below(found.f_favail, least=LEAST_FREE_FILES, enough=ENOUGH_FREE_FILES)
+        if left is not Status.OK:
+            outcomes.append(Outcome(f"only {counted(found.f_favail, 'inode')} left", left, ROOM_ADVICE))
+        outcomes.append(Outcome("", values={"free_inodes": found.f_favail}))
+    told = worst(outcomes)
+    return Outcome(told.detail.removesuffix("; "), told.status, told.advice, told.values)
+
+
+def check_file_system(deployment: Deployment) -> Outcome:
+    """What the file system of the store lacks. Raises StoreError or OSError."""
+    require_store(deployment.settings.store)
+    found = shortcomings(deployment.settings.store)
+    if not found:
+        return Outcome("has all that a deployment uses")
+    return Outcome(f"has {'; '.join(map(str, found))}", Status.WARNING, values={"lacks": [one.what for one in found]})
+
+
+def check_latency(deployment: Deployment) -> Outcome:
+    """The time that a small file takes: writing, fsync, reading, deleting. Raises StoreError or OSError."""
+    store = deployment.settings.store
+    require_store(store)
+    seconds = []
+    for _ in range(LATENCY_PROBES):
+        began = time.perf_counter()
+        probe = temporary_beside(store / "doctor")
+        write_bytes(probe, b"x" * 4096)
+        probe.read_bytes()
+        probe.unlink(missing_ok=True)
+        seconds.append(time.perf_counter() - began)
+    median = statistics.median(seconds)
+    status = above(median, most=SLOW_SECONDS)
+    return Outcome(
+        f"a small file takes {median * 1e3:.1f} ms",
+        status,
+        "" if status is Status.OK else "is the file server busy? use larger shards (shard_tokens) or a faster store",
+        {"seconds": round(median, 6)},
+    )
+
+
+def check_rights(deployment: Deployment) -> Outcome:
+    """Whether workers may write the jobs that this user makes, and he may read theirs. Raises StoreError or OSError."""
+    store = deployment.settings.store
+    require_store(store)
+    folder = store / "jobs" if (store / "jobs").is_dir() else store
+    facts = folder.stat()
+    told = {} if deployment.redis_error else deployment.answers[1]
+    me = Account(os.geteuid(), own_groups())
+    return rights_outcome(
+        folder,
+        SharedFolder(facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)),
+        me,
+        umask=own_umask(),
+        group=os.getegid(),
+        workers=told,
+    )
+
+
+def rights_outcome(
+    path: Path,
+    folder: SharedFolder,
+    me: Account,
+    *,
+    umask: int | None,
+    group: int,
+    workers: Mapping[str, ProcessFacts],
+) -> Outcome:
+    """Whether the rights of `folder`, in which jobs are made, and the umasks of all let each other work.
+
+    `group` is the first group of this user. A worker that did not tell its user is left out.
+    """
+    mode = f"{path} has mode {folder.mode:o}"
+    values = {"mode": f"{folder.mode:o}", "uid": me.uid, "umask": None if umask is None else f"{umask:03o}"}
+    if not may_write(me, folder):
+        return Outcome(f"{mode}: this user (uid {me.uid}) may not write", Status.FAILED, SHARING_ADVICE, values)
+    others = {name: one for name, one in workers.items() if one.uid not in (None, me.uid)}
+    mine = folder_made_by(me, umask=0o022 if umask is None else umask, inside=folder, group=group)
+    for name, one in sorted(others.items()):
+        worker = Account(one.uid or 0, one.groups)
+        if not may_write(worker, folder) or not may_write(worker, mine):
+            return Outcome(
+                f"{mode}: worker {name} (uid {worker.uid}) may not write the jobs of this user (uid {me.uid}, umask "
+                f"{mine.mode ^ 0o777:03o})",
+                Status.FAILED,
+                SHARING_ADVICE,
+                values,
+            )
+        theirs = folder_made_by(
+            worker, umask=0o022 if one.umask is None else one.umask, inside=mine, group=next(iter(one.groups), -1)
+        )
+        if not may_read(me, theirs):
+            return Outcome(
+                f"{mode}: this user (uid {me.uid}) may not read what worker {name} (uid {worker.uid}) writes",
+                Status.FAILED,
+                SHARING_ADVICE,
+                values,
+            )
+    if folder.mode & stat.S_IWGRP and not folder.hands_on_its_group and me.uid != 0:
+        return Outcome(
+            f"{mode}: it is for a group, and jobs in it do not get that group", Status.WARNING, SHARING_ADVICE, values
+        )
+    shared = f", shared with {counted(len(others), 'worker')} of other users" if others else ""
+    return Outcome(f"{mode}, this user has uid {me.uid}{shared}", values=values)

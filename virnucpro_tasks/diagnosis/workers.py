@@ -1,0 +1,107 @@
+"""Checks of the workers: those that a job needs, their versions, devices and clocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from redis.exceptions import RedisError
+
+from virnucpro_tasks.diagnosis.deployment import Deployment
+from virnucpro_tasks.diagnosis.finding import Outcome, Status
+from virnucpro_tasks.diagnosis.redis import NOT_ASKED
+from virnucpro_tasks.errors import counted
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
+from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.queue.process_facts import ProcessFacts
+from virnucpro_tasks.queue.redis_checks import unreachable
+
+MOST_CLOCK_SECONDS = 5.0
+CLOCK_ADVICE = "set the clocks of all hosts by NTP: ages of jobs and certificates go by them"
+VERSION_ADVICE = "install one version on all hosts and restart the workers: one job must not be of two versions"
+MOST_NAMED = 8
+
+
+def check_workers(deployment: Deployment) -> Outcome:
+    """Whether there are workers for all queues of a job with the bundle of the settings. Raises BundleError and others
+    of VirnucproError.
+    """
+    if deployment.redis_error is not None:
+        return Outcome(NOT_ASKED, Status.FAILED)
+    found, told = deployment.answers
+    wanted = {gpu_queue(locate_bundle(deployment.settings.bundle).digest), *(one.name for one in COORDINATOR_QUEUES)}
+    missing = sorted(wanted - {queue for worker in found for queue in worker.queues})
+    names = _named([_with_device(worker.name, told.get(worker.name)) for worker in found]) or "no worker answers"
+    values = {"workers": [worker.name for worker in found], "missing_queues": missing}
+    if missing:
+        detail = f"{names}; no worker takes from {', '.join(missing)}"
+        return Outcome(detail, Status.FAILED, "start 'virnucpro worker'", values)
+    return Outcome(names, values=values)
+
+
+def _with_device(name: str, facts: ProcessFacts | None) -> str:
+    device = facts.device if facts is not None else ""
+    return f"{name} ({device}, driver {facts.driver})" if facts is not None and device else name
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def check_versions(deployment: Deployment) -> Outcome:
+    """Whether all workers have the version of this command. Raises BrokerError."""
+    if deployment.redis_error is not None:
+        return Outcome(NOT_ASKED, Status.WARNING)
+    found, told = deployment.answers
+    return versions_outcome(version("virnucpro-tasks"), [worker.name for worker in found], told)
+
+
+def versions_outcome(own: str, names: Sequence[str], told: Mapping[str, ProcessFacts]) -> Outcome:
+    """Whether the workers `names` have the version `own`; `told` is what they tell, if they answered."""
+    versions = {name: told[name].version for name in names if name in told}
+    values = {"own": own, "workers": versions}
+    if not names:
+        return Outcome("no worker answers", Status.WARNING, "start 'virnucpro worker'", values)
+    others = [
+        f"{name} has {found or 'an earlier one, which it does not tell'}"
+        for name, found in versions.items()
+        if found != own
+    ]
+    if others:
+        return Outcome(f"{own} here, but {_named(others)}", Status.FAILED, VERSION_ADVICE, values)
+    silent = [name for name in names if name not in told]
+    if silent:
+        return Outcome(f"{own} here; {_named(silent)} did not tell", Status.WARNING, "repeat the command", values)
+    return Outcome(f"{own} here and in {counted(len(names), 'worker')}", values=values)
+
+
+def check_clocks(deployment: Deployment) -> Outcome:
+    """The differences between the clocks of this host, of Redis and of the workers. Raises BrokerError."""
+    if deployment.redis_error is not None:
+        return Outcome(NOT_ASKED, Status.WARNING)
+    try:
+        deployment.app.backend.client.ping()  # the first question connects
+        before = time.time()
+        seconds, microseconds = deployment.app.backend.client.time()
+        here = (before + time.time()) / 2 - seconds - microseconds / 1e6
+    except RedisError as error:
+        raise unreachable(deployment.app, error) from None
+    told = {name: facts.clock_seconds for name, facts in deployment.answers[1].items()}
+    return clocks_outcome(here, {name: found for name, found in told.items() if found is not None})
+
+
+def clocks_outcome(here: float, workers: Mapping[str, float]) -> Outcome:
+    """Whether clocks agree: seconds that this host and each worker's host are ahead of Redis."""
+    clocks = {"this host": here, **workers}
+    values = {"host_seconds": round(here, 3), "worker_seconds": {name: round(one, 3) for name, one in workers.items()}}
+    wrong = {name: seconds for name, seconds in clocks.items() if abs(seconds) > MOST_CLOCK_SECONDS}
+    if wrong:
+        texts = [
+            f"{name} is {abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} Redis"
+            for name, seconds in wrong.items()
+        ]
+        return Outcome(_named(texts), Status.WARNING, CLOCK_ADVICE, values)
+    most = max(map(abs, clocks.values()))
+    return Outcome(f"{counted(len(clocks), 'clock')} within {max(most, 0.1):.1f} s of that of Redis", values=values)

@@ -1,0 +1,71 @@
+"""The user, groups and umask of this process, and what they allow in a folder that others use too."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+STATUS_FILE = Path("/proc/self/status")
+
+
+def own_umask() -> int | None:
+    """The umask of this process, None where the kernel does not tell; it is not changed for a moment to see it."""
+    with suppress(OSError, ValueError):
+        for line in STATUS_FILE.read_text().splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return None
+
+
+def own_groups() -> tuple[int, ...]:
+    """The numbers of all groups of this process, sorted."""
+    return tuple(sorted({os.getegid(), *os.getgroups()}))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of the system by number, with his groups."""
+
+    uid: int
+    groups: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFolder:
+    """The owner, group and mode of a folder in which several users make files."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @property
+    def hands_on_its_group(self) -> bool:
+        """Whether what is made in it gets its group (the setgid bit)."""
+        return bool(self.mode & stat.S_ISGID)
+
+
+def may_write(who: Account, folder: SharedFolder) -> bool:
+    """Whether `who` may make files in `folder`, as far as its mode says."""
+    write, search = 0o2, 0o1
+    return who.uid == 0 or _allows(who, folder, write | search)
+
+
+def may_read(who: Account, folder: SharedFolder) -> bool:
+    """Whether `who` may list `folder` and open what is in it, as far as its mode says."""
+    read, search = 0o4, 0o1
+    return who.uid == 0 or _allows(who, folder, read | search)
+
+
+def _allows(who: Account, folder: SharedFolder, wanted: int) -> bool:
+    shift = 6 if who.uid == folder.uid else 3 if folder.gid in who.groups else 0
+    return folder.mode & wanted << shift == wanted << shift
+
+
+def folder_made_by(maker: Account, *, umask: int, inside: SharedFolder, group: int) -> SharedFolder:
+    """The folder that `maker`, whose first group is `group`, makes in another one with this umask."""
+    gid = inside.gid if inside.hands_on_its_group else group
+    return SharedFolder(maker.uid, gid, 0o777 & ~umask)

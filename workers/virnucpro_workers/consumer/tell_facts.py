@@ -1,0 +1,57 @@
+"""Answers what a worker process is: version, user, clock, device. `virnucpro doctor` asks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from celery.worker.control import inspect_command
+
+from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts
+from virnucpro_tasks.system.gpu_facts import driver_version, gpu_facts
+from virnucpro_tasks.system.gpus import list_gpus
+from virnucpro_tasks.system.users import own_groups, own_umask
+
+
+def answer_facts() -> None:
+    """Have this worker answer FACTS_QUESTION. To be called before it starts."""
+    inspect_command(name=FACTS_QUESTION)(tell_facts)
+
+
+def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
+    """The facts of this process as plain values; `state` is Celery's, of the worker."""
+    device, driver = _device()
+    facts = ProcessFacts(
+        version=version("virnucpro-tasks"),
+        host=socket.gethostname(),
+        uid=os.geteuid(),
+        groups=own_groups(),
+        umask=own_umask(),
+        clock_seconds=_clock_seconds(state.app),
+        device=device,
+        driver=driver,
+    )
+    plain: dict[str, Any] = msgspec.to_builtins(facts)
+    return plain
+
+
+def _clock_seconds(app: Any) -> float | None:
+    try:
+        before = time.time()
+        seconds, microseconds = app.backend.client.time()
+        return float((before + time.time()) / 2 - seconds - microseconds / 1e6)
+    except Exception:  # of Redis or the network: the other facts are told without it
+        return None
+
+
+@cache
+def _device() -> tuple[str, str]:
+    """The GPU that this process may use, and the driver; neither changes while it runs."""
+    gpus = list_gpus() or ()
+    visible = [gpu.name for gpu in gpu_facts(gpus, mask=os.environ.get("CUDA_VISIBLE_DEVICES")) if gpu.is_visible]
+    return ", ".join(visible), driver_version() if gpus else ""
