@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +31,8 @@ def test_what_is_computed_more_needs_more_room(settings: Settings) -> None:
     )
     assert plain.store_bytes < both.store_bytes and plain.kept_bytes < kept.kept_bytes <= kept.store_bytes
     assert plain.kept_bytes < plain.store_bytes
+    tiny = room_of(make_job(replace(settings, shard_tokens=1), SAMPLE))
+    assert 10 < tiny.redis_bytes / plain.redis_bytes < 20
 
 
 def test_a_long_record_is_estimated_by_its_beginning(settings: Settings, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, VirnucproError
 from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import WorkerInfo, workers
 from virnucpro_tasks.queue.process_facts import ProcessFacts, process_facts
@@ -48,3 +48,19 @@ class Deployment:
             # At once: each question waits for all of its time.
             asked, told = executor.submit(workers, self.app), executor.submit(process_facts, self.app)
             return asked.result(), told.result()
+
+    @cached_property
+    def silence(self) -> str:
+        """The reason why workers cannot be asked, empty if they can; a full Redis passes no question on."""
+        if self.redis_error is not None:
+            return "not asked, since Redis cannot be reached"
+        try:
+            self.answers  # noqa: B018
+        except VirnucproError as error:
+            return f"not asked: {error.what}"
+        return ""
+
+    @property
+    def told(self) -> dict[str, ProcessFacts]:
+        """The facts of the workers that could be asked."""
+        return {} if self.silence else self.answers[1]

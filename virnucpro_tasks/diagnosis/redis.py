@@ -16,7 +16,6 @@ from virnucpro_tasks.queue.redis_checks import check_durable, check_redis, unrea
 from virnucpro_tasks.queue.redis_memory import memory_of
 from virnucpro_tasks.system.file_operations import exists
 
-NOT_ASKED = "not asked, since Redis cannot be reached"
 FULL_SHARE, MUCH_SHARE = 0.98, 0.8
 """Shares of its memory: at the first Redis is as good as full, at the second it is time to do something."""
 
@@ -58,7 +57,7 @@ def failing_writes(info: Mapping[str, Any]) -> str:
 def check_memory(deployment: Deployment) -> Outcome:
     """The memory that Redis has left. Raises BrokerError."""
     if deployment.redis_error is not None:
-        return Outcome(NOT_ASKED, Status.WARNING)
+        return Outcome(deployment.silence, Status.WARNING, "see the finding on Redis")
     return memory_outcome(deployment.redis_info)
 
 
@@ -82,7 +81,7 @@ def memory_outcome(info: Mapping[str, Any]) -> Outcome:
 def check_latency(deployment: Deployment) -> Outcome:
     """The time of an answer of Redis. Raises BrokerError."""
     if deployment.redis_error is not None:
-        return Outcome(NOT_ASKED, Status.WARNING)
+        return Outcome(deployment.silence, Status.WARNING, "see the finding on Redis")
     client, seconds = deployment.app.backend.client, []
     try:
         client.ping()  # the first one connects

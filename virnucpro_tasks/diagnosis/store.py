@@ -109,7 +109,6 @@ def check_rights(deployment: Deployment) -> Outcome:
     require_store(store)
     folder = store / "jobs" if (store / "jobs").is_dir() else store
     facts = folder.stat()
-    told = {} if deployment.redis_error else deployment.answers[1]
     me = Account(os.geteuid(), own_groups())
     return rights_outcome(
         folder,
@@ -117,7 +116,7 @@ def check_rights(deployment: Deployment) -> Outcome:
         me,
         umask=own_umask(),
         group=os.getegid(),
-        workers=told,
+        workers=deployment.told,
     )
 
 

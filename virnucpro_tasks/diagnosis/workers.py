@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 
 from virnucpro_tasks.diagnosis.deployment import Deployment
 from virnucpro_tasks.diagnosis.finding import Outcome, Status
-from virnucpro_tasks.diagnosis.redis import NOT_ASKED
 from virnucpro_tasks.errors import counted
 from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
@@ -27,8 +26,8 @@ def check_workers(deployment: Deployment) -> Outcome:
     """Whether there are workers for all queues of a job with the bundle of the settings. Raises BundleError and others
     of VirnucproError.
     """
-    if deployment.redis_error is not None:
-        return Outcome(NOT_ASKED, Status.FAILED)
+    if deployment.silence:
+        return Outcome(deployment.silence, Status.FAILED, "see the finding on Redis")
     found, told = deployment.answers
     wanted = {gpu_queue(locate_bundle(deployment.settings.bundle).digest), *(one.name for one in COORDINATOR_QUEUES)}
     missing = sorted(wanted - {queue for worker in found for queue in worker.queues})
@@ -52,8 +51,8 @@ def _named(names: Sequence[str]) -> str:
 
 def check_versions(deployment: Deployment) -> Outcome:
     """Whether all workers have the version of this command. Raises BrokerError."""
-    if deployment.redis_error is not None:
-        return Outcome(NOT_ASKED, Status.WARNING)
+    if deployment.silence:
+        return Outcome(deployment.silence, Status.WARNING, "see the finding on Redis")
     found, told = deployment.answers
     return versions_outcome(version("virnucpro-tasks"), [worker.name for worker in found], told)
 
@@ -80,7 +79,7 @@ def versions_outcome(own: str, names: Sequence[str], told: Mapping[str, ProcessF
 def check_clocks(deployment: Deployment) -> Outcome:
     """The differences between the clocks of this host, of Redis and of the workers. Raises BrokerError."""
     if deployment.redis_error is not None:
-        return Outcome(NOT_ASKED, Status.WARNING)
+        return Outcome(deployment.silence, Status.WARNING, "see the finding on Redis")
     try:
         deployment.app.backend.client.ping()  # the first question connects
         before = time.time()
@@ -88,7 +87,7 @@ def check_clocks(deployment: Deployment) -> Outcome:
         here = (before + time.time()) / 2 - seconds - microseconds / 1e6
     except RedisError as error:
         raise unreachable(deployment.app, error) from None
-    told = {name: facts.clock_seconds for name, facts in deployment.answers[1].items()}
+    told = {name: facts.clock_seconds for name, facts in deployment.told.items()}
     return clocks_outcome(here, {name: found for name, found in told.items() if found is not None})
 
 

@@ -112,7 +112,8 @@ def _room(
     shard_tokens: int,
     keeps_vectors: bool,
 ) -> Room:
-    shards = shards_of(tokens, first_budget=shard_tokens)
+    # The frames of a chunk are never in two shards.
+    shards = min(shards_of(tokens, first_budget=shard_tokens), max(1, round(chunks)))
     tables = TABLE_BYTES_A_TOKEN * tokens + TABLE_BYTES_A_CHUNK * chunks
     results = RESULT_BYTES_A_RECORD * records + RESULT_BYTES_A_CHUNK * chunks + RESULT_BYTES_A_FRAME * frames
     kept = FIXED_BYTES + SHARD_BYTES * shards + tables + results + SEQUENCE_BYTES_A_BASE * bases
