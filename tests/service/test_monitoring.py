@@ -74,7 +74,7 @@ def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deploym
         "file system of the store",
         "workers",
     ]
-    assert "virnucpro worker" in before["workers"]["detail"]
+    assert "virnucpro worker" in before["workers"]["advice"] and before["memory of Redis"]["ok"]
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     assert deployment.json("status", job_id)["workers"] == []
     assert "no worker takes the job, neither a coordinator nor one with bundle" in deployment.run("status", job_id)

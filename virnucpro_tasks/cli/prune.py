@@ -107,7 +107,7 @@ def _clear_redis(settings: Settings, jobs: Sequence[Prunable]) -> None:
     try:
         check_reachable(app)
         for found in jobs:
-            clear_store_failures(app.backend.client, found.job)
+            clear_store_failures(app.backend.client, found.job.job_id)
     except BrokerError as error:
         say(f"warning: {error}")
 

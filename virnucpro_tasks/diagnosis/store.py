@@ -15,7 +15,7 @@ from virnucpro_tasks.errors import counted, size_text
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.queue.process_facts import ProcessFacts
-from virnucpro_tasks.system.file_operations import temporary_beside
+from virnucpro_tasks.system.file_operations import exists, temporary_beside
 from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.users import (
     Account,
@@ -35,6 +35,7 @@ SLOW_SECONDS = 0.5
 """Time of writing a small file, with fsync, that is worth a word: a shard writes about ten."""
 
 LATENCY_PROBES = 5
+NO_STORE = Outcome("not tried, since there is no store", Status.WARNING, "see the finding on the store")
 SHARING_ADVICE = (
     "run clients and workers as one user, or with one group: 'chmod 2775' of the store and its folders, and umask 002"
 )
@@ -84,7 +85,8 @@ def check_file_system(deployment: Deployment) -> Outcome:
 def check_latency(deployment: Deployment) -> Outcome:
     """The time that a small file takes: writing, fsync, reading, deleting. Raises StoreError or OSError."""
     store = deployment.settings.store
-    require_store(store)
+    if not exists(store):
+        return NO_STORE
     seconds = []
     for _ in range(LATENCY_PROBES):
         began = time.perf_counter()
@@ -106,7 +108,8 @@ def check_latency(deployment: Deployment) -> Outcome:
 def check_rights(deployment: Deployment) -> Outcome:
     """Whether workers may write the jobs that this user makes, and he may read theirs. Raises StoreError or OSError."""
     store = deployment.settings.store
-    require_store(store)
+    if not exists(store):
+        return NO_STORE
     folder = store / "jobs" if (store / "jobs").is_dir() else store
     facts = folder.stat()
     me = Account(os.geteuid(), own_groups())

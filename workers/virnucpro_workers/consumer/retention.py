@@ -80,7 +80,7 @@ def remove_old_jobs(client: Any, settings: Settings, stopping: threading.Event) 
         if left is not None:
             log.warning("job=%s is old and stays: %s", left.job_id, left.reason)
         elif isinstance(found, Prunable):
-            clear_store_failures(client, found.job)
+            clear_store_failures(client, found.job.job_id)
             log.info(
                 "job=%s ended %.0f days ago: %s", found.job.job_id, found.age_seconds / DAY_SECONDS, KEPT[rule.keep]
             )
