@@ -146,11 +146,19 @@ def test_jobs_of_others_and_what_links_lead_to_stay(old: Job, tmp_path: Path) ->
     assert any(moved.iterdir()) and not old.paths.root.exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove all")
-def test_a_folder_of_another_user_keeps_the_whole_job(old: Job) -> None:
-    old.paths.shards.chmod(0o500)
+def test_a_job_that_lies_elsewhere_stays_and_one_that_is_gone_is_no_matter(old: Job, tmp_path: Path) -> None:
+    one = the_only(old.paths.store, OLD)
+    moved = old.paths.root.rename(tmp_path / "moved")
+    assert prune(one, OLD) is None and list(prunable_jobs(old.paths.store, OLD)) == []
+    old.paths.root.symlink_to(moved)
+    (left,) = prunable_jobs(old.paths.store, OLD)
+    assert isinstance(left, Unpruned) and "symbolic link" in left.reason and (moved / "run.json").exists()
+
+
+def test_a_folder_of_another_user_keeps_the_whole_job(old: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root, as whom tests may run, may remove all.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != old.paths.shards or not mode & os.W_OK)
     left = prune(the_only(old.paths.store, OLD), OLD)
-    old.paths.shards.chmod(0o700)
     assert left is not None and "another user" in left.reason and old.paths.run.exists()
 
 

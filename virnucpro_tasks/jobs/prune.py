@@ -78,12 +78,16 @@ def prunable_jobs(store: Path, rule: PruneRule, *, now: float | None = None) -> 
             job = open_job(store, job_id)
             if not _is_meant(job, rule):
                 continue
+            if paths.root.is_symlink():
+                yield Unpruned(job_id, f"{paths.root} is a symbolic link: delete it and what it leads to yourself")
+                continue
             freed = sum(_disk_bytes(folder) for folder in _folders(job, rule))
             if _folders(job, rule):
                 yield Prunable(job, found[0], now - found[1], freed)
         except VirnucproError as error:
-            # Whose it is nobody knows: only the command with its id removes it.
-            yield Unpruned(job_id, str(error))
+            # Whose it is nobody knows: only the command with its id removes it. Another one may have removed it by now.
+            if exists(paths.root):
+                yield Unpruned(job_id, str(error))
         except OSError as error:
             yield Unpruned(job_id, printable(f"{error.filename or paths.root}: {cause_of(error, paths.root).words}"))
 
@@ -110,7 +114,7 @@ def prune(found: Prunable, rule: PruneRule) -> Unpruned | None:
             free_names(job.paths.store, job.job_id)
             left = [folder for folder in [job.paths.root] if exists(folder)]
     except VirnucproError as error:
-        return Unpruned(job.job_id, str(error))
+        return Unpruned(job.job_id, str(error)) if exists(job.paths.root) else None
     except OSError as error:
         cause = cause_of(error, job.paths.root)
         return Unpruned(job.job_id, printable(f"{error.filename or job.paths.root}: {cause.words}"))

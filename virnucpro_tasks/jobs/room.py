@@ -7,7 +7,10 @@ other sequences may need half or twice as much.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError, counted, size_text
 from virnucpro_tasks.jobs.cost import Cost, cost_of
@@ -69,13 +72,14 @@ def room_of(job: Job) -> Room:
     largest = sorted(inputs, key=lambda source: source.path.stat().st_size, reverse=True)[:SAMPLED_INPUTS]
     total = Cost()
     for source in largest:
-        sampled = cost_of(
-            [source],
-            chunk_length=parameters.chunk_length,
-            min_length=parameters.min_length,
-            strict=False,
-            most_bases=SAMPLE_BASES,
-        )
+        with _beginning(source) as beginning:
+            sampled = cost_of(
+                [beginning],
+                chunk_length=parameters.chunk_length,
+                min_length=parameters.min_length,
+                strict=False,
+                most_bases=SAMPLE_BASES,
+            )
         total.bases += sampled.bases
         total.records += sampled.records
         total.chunks["all"] = total.chunks.get("all", 0) + sum(sampled.chunks.values())
@@ -152,6 +156,23 @@ def require_room(job: Job, room: Room) -> None:
             f"about {room.files:,}",
             hint=ADVICE,
         )
+
+
+@contextmanager
+def _beginning(source: ReadInput) -> Iterator[ReadInput]:
+    """The first SAMPLE_BASES bytes of a FASTA file, whose records may be too long to be read; else the whole file."""
+    with open_input(source.path, name=source.name) as stream:
+        if stream.head.startswith(BAM_MAGIC) or stream.head.lstrip()[:1] == b"@":
+            yield source
+            return
+        descriptor = os.memfd_create("virnucpro-beginning")
+        with os.fdopen(descriptor, "wb") as copy:
+            left = SAMPLE_BASES
+            while left and (block := stream.read(left)):
+                copy.write(block)
+                left -= len(block)
+            copy.flush()
+            yield replace(source, path=Path(f"/proc/self/fd/{descriptor}"))
 
 
 def _bases(source: ReadInput) -> float:
