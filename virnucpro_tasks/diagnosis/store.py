@@ -15,7 +15,7 @@ from virnucpro_tasks.errors import counted, size_text
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.queue.process_facts import ProcessFacts
-from virnucpro_tasks.system.file_operations import exists, temporary_beside
+from virnucpro_tasks.system.file_operations import temporary_beside
 from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.users import (
     Account,
@@ -45,7 +45,7 @@ def check_store(deployment: Deployment) -> Outcome:
     """Whether the store is there, takes files, and has room. Raises StoreError or OSError."""
     store = deployment.settings.store
     require_store(store)
-    probe = temporary_beside(store / "doctor")
+    probe = store / ".doctor"
     write_bytes(probe, b"")
     # Another doctor may do the same.
     probe.unlink(missing_ok=True)
@@ -65,12 +65,16 @@ def room_outcome(store: Path, found: os.statvfs_result) -> Outcome:
         )
     ]
     if found.f_files:
-        left = below(found.f_favail, least=LEAST_FREE_FILES, enough=ENOUGH_FREE_FILES)
-        if left is not Status.OK:
-            outcomes.append(Outcome(f"only {counted(found.f_favail, 'inode')} left", left, ROOM_ADVICE))
-        outcomes.append(Outcome("", values={"free_inodes": found.f_favail}))
-    told = worst(outcomes)
-    return Outcome(told.detail.removesuffix("; "), told.status, told.advice, told.values)
+        status = below(found.f_favail, least=LEAST_FREE_FILES, enough=ENOUGH_FREE_FILES)
+        outcomes.append(
+            Outcome(
+                f"{counted(found.f_favail, 'inode')} free",
+                status,
+                "" if status is Status.OK else ROOM_ADVICE,
+                {"free_inodes": found.f_favail},
+            )
+        )
+    return worst(outcomes)
 
 
 def check_file_system(deployment: Deployment) -> Outcome:
@@ -85,7 +89,7 @@ def check_file_system(deployment: Deployment) -> Outcome:
 def check_latency(deployment: Deployment) -> Outcome:
     """The time that a small file takes: writing, fsync, reading, deleting. Raises StoreError or OSError."""
     store = deployment.settings.store
-    if not exists(store):
+    if not store.is_dir():
         return NO_STORE
     seconds = []
     for _ in range(LATENCY_PROBES):
@@ -108,7 +112,7 @@ def check_latency(deployment: Deployment) -> Outcome:
 def check_rights(deployment: Deployment) -> Outcome:
     """Whether workers may write the jobs that this user makes, and he may read theirs. Raises StoreError or OSError."""
     store = deployment.settings.store
-    if not exists(store):
+    if not store.is_dir():
         return NO_STORE
     folder = store / "jobs" if (store / "jobs").is_dir() else store
     facts = folder.stat()
