@@ -48,7 +48,9 @@ def test_the_age_is_an_option_or_a_setting(
 ) -> None:
     ended = virnucpro("prune")
     assert ended.code == ExitCode.USAGE and "--older-than 30d" in ended.err[0]
-    assert virnucpro("prune", "--older-than", "0").code == ExitCode.USAGE
+    for wrong, said in (("0s", "no time of more than 0"), ("30", "write 30d for days"), ("", "no time"), ("30w", "")):
+        ended = virnucpro("prune", "--older-than", wrong)
+        assert ended.code == ExitCode.USAGE and said in ended.err[0]
     monkeypatch.setenv("VIRNUCPRO_RETENTION_DAYS", "30")
     assert "0 jobs that ended 30d ago" in virnucpro("prune").err[0]
     assert cancelled.paths.job.exists()

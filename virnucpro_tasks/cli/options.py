@@ -89,6 +89,17 @@ class DurationType(click.ParamType):
         return seconds
 
 
+class AgeType(DurationType):
+    """A time with its unit: whoever leaves it out may mean days, and what is older is deleted."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, str) and value.strip()[-1:].isdigit():
+            self.fail(f"{value!r} has no unit: write {value.strip()}d for days, or h, m, s", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd]?)")
 

@@ -13,7 +13,7 @@ import click
 from virnucpro_tasks.cli.columns import Column, aligned
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json, say
-from virnucpro_tasks.cli.options import DurationType, deployment_options, json_option, settings_of
+from virnucpro_tasks.cli.options import AgeType, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import BrokerError, ExitCode, SettingsError, counted, printable, size_text
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job_names import names_of_jobs
@@ -31,7 +31,7 @@ HEADINGS = ("job_id", "state", "days", "bytes", "owner", "names")
 @click.option(
     "--older-than",
     "older_than_seconds",
-    type=DurationType(),
+    type=AgeType(),
     metavar="TIME",
     help="Least time since the job ended: 30d, 12h; default: the setting retention_days.",
 )
