@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.conftest import Virnucpro
 from covered_bundle import bundle_with
-from job import SAMPLE
+from job import SAMPLE, make_job, run_job
 
+from virnucpro_tasks.cli.rescore import ONLY_OPEN_FRAMES
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.locate import demo_bundle
+from virnucpro_tasks.reads.compat import Compat
+from virnucpro_tasks.reads.coverage import Coverage
+from virnucpro_tasks.settings import Settings
 
 TABLES = ("records.tsv", "chunks.tsv", "prediction_results.txt", "prediction_results_highestscore.csv")
 
@@ -49,6 +54,33 @@ def test_kept_vectors_give_the_same_tables_and_another_dialect(
     assert virnucpro("rescore", kept, SAMPLE, "-o", broad, "--dialect", "broad").code == ExitCode.OK
     assert (broad / TABLES[3]).read_text().startswith("Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\n")
     assert before == {file: file.read_bytes() for file in kept.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize(
+    "rules", [{"both_strands": True, "coverage": Coverage.SEGMENTS}, {"compat": Compat.ORIGINAL}], ids=str
+)
+def test_work_is_scored_again_by_the_rules_that_it_was_computed_by(
+    rules: dict[str, Any], virnucpro: Virnucpro, settings: Settings, tmp_path: Path
+) -> None:
+    reads, work, out, of_scores = (tmp_path / name for name in ("reads.fasta", "work", "out", "of_scores"))
+    closed = "CTAGCTAACGCTTACTAA" * 14
+    reads.write_text(f">beginning\n{('ACGGCTGGTCTGGCA' * 17)[:251]}{closed[:250]}\n>partial\n{closed}{'GCA' * 65}\n")
+    job = make_job(settings, reads, keep_embeddings=True, **rules)
+    run_job(job, settings)
+    shutil.copytree(job.paths.results, work)
+    shutil.copytree(job.paths.embeddings, work / "embeddings")
+    ended = virnucpro("rescore", work, reads, "-o", out)
+    assert ended.code == ExitCode.OK, ended.err
+    assert equal_tables(out, work)
+    parameters, again = (json.loads((folder / "run.json").read_bytes())["parameters"] for folder in (work, out))
+    assert parameters == again
+
+    # A file of scores holds neither segments nor frames of the other strand: its records are not quarantined for that.
+    shutil.rmtree(work / "embeddings")
+    ended = virnucpro("rescore", work, reads, "-o", of_scores)
+    assert ended.code == ExitCode.OK, ended.err
+    assert equal_tables(of_scores, work, TABLES[2:])
+    assert (ONLY_OPEN_FRAMES in warnings_of(of_scores)) == ("coverage" in rules)
 
 
 def test_another_head_needs_the_bundle_of_the_vectors(virnucpro: Virnucpro, kept: Path, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
 from virnucpro_tasks.models.card import encoder_weights
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
+from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import DIALECTS
 from virnucpro_tasks.system.file_errors import cause_of
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from virnucpro_tasks.rescoring import KeptVectors, KnownScores
 
 VECTORS, SCORES = "vectors", "scores"
+ONLY_OPEN_FRAMES = (
+    "the scores are of open frames of one strand: segments and reverse complements, which may have counted in that "
+    "work, do not count here"
+)
 
 
 class EarlierParameters(msgspec.Struct, frozen=True):
@@ -49,7 +54,13 @@ class EarlierParameters(msgspec.Struct, frozen=True):
 
     chunk_length: int | None = None
     min_length: int | None = None
-    coverage: Coverage | None = None
+    coverage: Coverage = Coverage.FRAMES
+    both_strands: bool = False
+    compat: Compat = Compat.NONE
+
+    def of_scores(self) -> EarlierParameters:
+        """Those of its prediction_results.txt, which holds the open frames of the records as they are alone."""
+        return msgspec.structs.replace(self, coverage=Coverage.FRAMES, both_strands=False)
 
 
 class EarlierReport(msgspec.Struct, frozen=True):
@@ -130,6 +141,9 @@ def command(
     # Imported here: they load pyarrow.
     from virnucpro_tasks.rescoring import KnownScores, rescore
 
+    parameters = report.parameters.of_scores() if source.is_scored else report.parameters
+    if parameters != report.parameters:
+        rescored = msgspec.structs.replace(rescored, warnings=(*rescored.warnings, ONLY_OPEN_FRAMES))
     settings = replace(settings, precision=precision or settings.precision)
     with ExitStack() as stack:
         lock = stack.enter_context(own_folder(output, say=lambda line: say(line, quiet=quiet)))
@@ -140,11 +154,13 @@ def command(
             replace(settings, store=store),
             inputs,
             chunk_length=chunk_length,
-            min_length=report.parameters.min_length if min_length is None else min_length,
+            min_length=parameters.min_length if min_length is None else min_length,
             strict=False,
             keep_embeddings=False,
             priority=0,
-            coverage=Coverage(coverage) if coverage else report.parameters.coverage or Coverage.FRAMES,
+            coverage=Coverage(coverage) if coverage else parameters.coverage,
+            both_strands=parameters.both_strands,
+            compat=parameters.compat,
             outputs=outputs,
             rescored=rescored,
         )
