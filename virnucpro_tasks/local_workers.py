@@ -18,6 +18,7 @@ from virnucpro_tasks.system.causes import cause_of_status
 from virnucpro_tasks.system.file_operations import make_folder, open_to_append, read_bytes
 from virnucpro_tasks.system.host import raise_open_files, require_semaphores
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
+from virnucpro_tasks.system.log_lines import TEXT
 from virnucpro_tasks.system.processes import ends_within, exit_text, spawn
 from virnucpro_tasks.system.temporary import TemporaryFolder
 from virnucpro_tasks.worker_notes import END_SIGNAL, Note, NoteKind, NoteReader, pipe
@@ -31,8 +32,10 @@ ONE_SHOT_SETTINGS = {
     "VIRNUCPRO_WATCH_SECONDS": "0",
     "VIRNUCPRO_RESUMED_BY": REPEAT,
     "VIRNUCPRO_RETENTION_DAYS": "",
+    "VIRNUCPRO_LOG_FORMAT": TEXT,
 }
-"""The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone."""
+"""The client itself requeues its job if Redis loses it; unfinished jobs of earlier runs are left alone. It reads the
+log of its workers."""
 
 STILL_LOADING_SECONDS = (30.0, 120.0, 600.0)
 """A worker that has been loading for so long is mentioned; large models take minutes from a slow disk."""

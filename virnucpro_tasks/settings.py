@@ -45,6 +45,7 @@ RESUME, REPEAT = "resume", "repeat"
 """How a job that a full disk has stopped goes on: by 'virnucpro resume', or by the same command given again."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("text", "json")
 
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
 _PATHS = ("store", "bundle", "bundle_300", "bundle_500", "downloads")
@@ -130,6 +131,7 @@ class Settings:
     owner: str | None = _setting(None, "user in whose name jobs are submitted; the login name if not given")
     dialect: str = _setting("original", "format of the two legacy result files: original or broad")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_format: str = _setting("text", "format of the log lines of workers and Flower: text or json")
 
     def __post_init__(self) -> None:
         _one_of("attention", self.attention, ATTENTION_BACKENDS)
@@ -138,6 +140,7 @@ class Settings:
         _one_of("resumed_by", self.resumed_by, (RESUME, REPEAT))
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
+        _one_of("log_format", self.log_format, LOG_FORMATS)
         if self.precision is not None:
             _one_of("precision", self.precision, PRECISIONS)
         for setting in fields(self):

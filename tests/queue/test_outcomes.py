@@ -15,15 +15,17 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.errors import StoreError
-from virnucpro_tasks.jobs.job import Job, remove_job
+from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.jobs.job import Job, fail_job, remove_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.jobs.store_id import store_id
+from virnucpro_tasks.paths import SPLITTING
 from virnucpro_tasks.queue import outcomes, store_failures, store_outage, tasks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.outcomes import message_outcome, require_served_store
+from virnucpro_tasks.queue.outcomes import JobHasFailedError, message_outcome, require_served_store
 from virnucpro_tasks.queue.redis_checks import bind_store
 from virnucpro_tasks.queue.store_failures import store_failure_of
+from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT, Settings
 
@@ -172,3 +174,20 @@ def test_in_a_deployment_the_job_waits(app: VirnucproApp, job: Job) -> None:
         end(app, job, FULL)
     failure = store_failure_of(app.backend.client, job)
     assert failure is not None and "make room; the job goes on when the store can be used" in failure.message
+
+
+@pytest.mark.parametrize("task", ["virnucpro.split_job", "virnucpro.finish_job"])
+def test_a_stage_of_a_job_that_has_failed_shows_as_failed(app: VirnucproApp, job: Job, task: str) -> None:
+    fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
+    with pytest.raises(JobHasFailedError, match=f"job={job.job_id} has failed: reads.fasta: the file is empty"):
+        app.tasks[task](job.job_id)
+    # And nothing is tried again because of that
+    assert app.tasks["virnucpro.recheck_job"](job.job_id) is None
+
+
+def test_one_that_was_given_up_shows_as_failed_too(app: VirnucproApp, job: Job) -> None:
+    for _ in range(job.spec.parameters.max_attempts):
+        append_event(job.paths.stage_attempts(SPLITTING), Began(probe=SPLITTING))
+        append_event(job.paths.stage_attempts(SPLITTING), Failed(probe=SPLITTING, reason="its worker died"))
+    with pytest.raises(JobHasFailedError, match="splitting was given up after 3 attempts: its worker died"):
+        app.tasks["virnucpro.split_job"](job.job_id)

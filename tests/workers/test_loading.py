@@ -8,6 +8,7 @@ import signal
 import pytest
 from virnucpro_workers import loading
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.say import Say
 
 from virnucpro_tasks.errors import BackendError, BundleError
 
@@ -16,7 +17,7 @@ def load_in_a_child(state: LoadingState, load) -> int:
     """Fork as the pool does; returns the child's exit code."""
     pid = os.fork()
     if pid == 0:
-        state.run(load, name="embed-gpu0")
+        state.run(load, say=Say(process="embed-gpu0"))
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 

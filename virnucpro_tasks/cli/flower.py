@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -13,9 +14,10 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.options import broker_option, settings_of
+from virnucpro_tasks.cli.options import broker_option, log_format_option, settings_of
 from virnucpro_tasks.errors import BackendError, SettingsError, install_hint
 from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.system.log_lines import JSON, json_handler
 
 MAX_TASKS = 20_000
 """Tasks that Flower keeps in memory; its default of 100,000 takes gigabytes."""
@@ -41,6 +43,7 @@ SET_BY_FLAGS = ("FLOWER_ADDRESS", "FLOWER_PORT", "FLOWER_READ_ONLY", "FLOWER_UNI
     help="Whether workers can only be watched, or also be stopped.",
 )
 @broker_option
+@log_format_option
 @click.pass_context
 def command(context: click.Context, /, *, address: str, port: int, read_only: bool, **flags: Any) -> None:
     """Start Flower. Set FLOWER_BASIC_AUTH=user:password, or a random password is made and printed.
@@ -50,7 +53,8 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     if find_spec("flower") is None:
         raise BackendError("Flower is not installed", hint=install_hint("flower"))
     _require_free_port(address, port)
-    app = app_of(settings_of(context, **flags))
+    settings = settings_of(context, **flags)
+    app = app_of(settings)
     check_reachable(app)
     if not os.environ.get(PASSWORD_VARIABLE):
         password = secrets.token_urlsafe(12)
@@ -70,6 +74,9 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     if not os.environ.get(FILE_VARIABLE):
         # By default Flower runs the file flowerconfig.py in the current folder.
         arguments.append(f"--conf={os.devnull}")
+    if settings.log_format == JSON:
+        # Flower adds no handler of its own if there is one.
+        logging.getLogger().addHandler(json_handler("flower"))
     try:
         app.start(["flower", *arguments])
     except ValueError as error:

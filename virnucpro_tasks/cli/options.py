@@ -14,7 +14,15 @@ from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions, output_options
 from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
-from virnucpro_tasks.settings import ATTENTION_BACKENDS, DIALECTS, MOST, PRECISIONS, Settings, load_settings
+from virnucpro_tasks.settings import (
+    ATTENTION_BACKENDS,
+    DIALECTS,
+    LOG_FORMATS,
+    MOST,
+    PRECISIONS,
+    Settings,
+    load_settings,
+)
 from virnucpro_tasks.settings_file import SettingsFile
 from virnucpro_tasks.system.devices import AUTO
 
@@ -112,6 +120,9 @@ timeout_option = click.option(
 )
 store_option = click.option("--store", type=click.Path(path_type=Path), help="The store: the folder of all jobs.")
 broker_option = click.option("--broker-url", metavar="URL", help="URL of Redis, as Celery writes it.")
+log_format_option = click.option(
+    "--log-format", type=click.Choice(LOG_FORMATS), help="Log lines for people, or one JSON object a line."
+)
 bundle_option = click.option("--bundle", metavar="FOLDER", help="Model bundle, or 'demo'.")
 deployment_options = stacked(store_option, broker_option)
 

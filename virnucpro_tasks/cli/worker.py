@@ -17,6 +17,7 @@ from virnucpro_tasks.cli.options import (
     deployment_options,
     devices_option,
     engine_options,
+    log_format_option,
     settings_of,
 )
 from virnucpro_tasks.cli.preflight import CPU_PRECISION, check_engine, default_precision
@@ -55,6 +56,7 @@ WORKER_MODULE = "virnucpro_workers"
 @deployment_options
 @bundle_option
 @engine_options
+@log_format_option
 @click.pass_context
 def command(
     context: click.Context,

@@ -2,8 +2,10 @@
 
 | outcome    | when                                       | acknowledged by             | on disk afterwards          |
 | ---------- | ------------------------------------------ | --------------------------- | --------------------------- |
-| result     | the task returns: it is done, or the job   | Celery, once the result is  | vectors, tables, results,   |
-|            | has failed, was stopped or is unknown      | stored                      | or failed.json              |
+| result     | the task returns: it is done, or the job   | Celery, once the result is  | vectors, tables, results    |
+|            | was stopped or is unknown                  | stored                      |                             |
+| failed     | the job has failed at this stage, or was   | Celery, once the result is  | failed.json                 |
+|            | found failed by it: it shows in Flower     | stored                      |                             |
 | ignored    | the arguments are none that this package   | Celery, at once             | nothing                     |
 |            | sends                                      |                             |                             |
 | rejected   | Redis or the store failed, or files were   | nobody: Celery puts it back | what was done; the attempt  |
@@ -13,8 +15,8 @@
 | lost       | the computing process died, or a stopping  | nobody: the parent process  | the end of the attempt,     |
 |            | worker hands its task back                 | puts it back into its queue | by the parent process       |
 
-`PipelineTask` and `message_outcome` below decide the first four, in the computing process; the worker's parent process
-carries out the last two (`virnucpro_workers.consumer.request`).
+`PipelineTask`, `raise_if_failed` and `message_outcome` below decide the first five, in the computing process; the
+worker's parent process carries out the last two (`virnucpro_workers.consumer.request`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import Celery, Task
@@ -30,20 +32,25 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import JobDamagedError, JobError, StoreError
-from virnucpro_tasks.jobs.job import Job, open_for_work
+from virnucpro_tasks.errors import DamagedError, JobDamagedError, JobError, StoreError, printable
+from virnucpro_tasks.jobs.job import Failure, Job, open_for_work
+from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
 from virnucpro_tasks.queue.redis_checks import serves
 from virnucpro_tasks.queue.store_failures import Failing, clear_store_failures, count_store_failure
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT
 from virnucpro_tasks.system.file_operations import is_there
-from virnucpro_tasks.system.files import raising_store_errors
+from virnucpro_tasks.system.files import raising_store_errors, read_checked
 
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE_SECONDS = 1.0
 """A message that is put back for a failure of Redis, or for files that were damaged, waits so long before."""
+
+
+class JobHasFailedError(Exception):
+    """The job of a task has failed. A shard's task never raises it: the chord would lose its callback."""
 
 
 class MessageReassigned(Ignore):
@@ -54,6 +61,8 @@ class PipelineTask(Task):
     """The base of all tasks: refuses messages with wrong arguments, and ends quietly for a job that is gone."""
 
     abstract = True
+    throws = (JobHasFailedError,)
+    """Celery logs it as a line, without a traceback."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         try:
@@ -68,6 +77,15 @@ class PipelineTask(Task):
         except JobError as error:
             log.warning("%s", error)
             return {"job": arguments[0], "state": "stopped"}
+
+
+def raise_if_failed(app: Celery, job_id: str) -> None:
+    """Raise JobHasFailedError for a job that has failed, so that the task of its stage shows as failed in Flower."""
+    with suppress(OSError, StoreError, DamagedError):
+        failure = read_checked(JobPaths.of(app.settings.store, job_id).failed, Failure)
+        error = JobHasFailedError(printable(f"job={job_id} has failed: {failure.message}"))
+        log.warning("%s", error)
+        raise error
 
 
 @contextmanager

@@ -14,16 +14,24 @@ from typing import Any
 from celery import Celery, Task, chord, shared_task
 from celery.canvas import Signature
 
+from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
-from virnucpro_tasks.paths import FINISHING, SPLITTING
+from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 from virnucpro_tasks.pipeline.finish import finish
 from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.job_queues import announcing, empty, entity
-from virnucpro_tasks.queue.outcomes import MessageReassigned, PipelineTask, message_outcome, require_served_store
+from virnucpro_tasks.queue.outcomes import (
+    MessageReassigned,
+    PipelineTask,
+    message_outcome,
+    raise_if_failed,
+    require_served_store,
+)
 from virnucpro_tasks.recovery.stage import stage_attempt
+from virnucpro_tasks.system.file_operations import exists
 
 
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.split_job")
@@ -62,16 +70,25 @@ def finish_job(self: Task, job_id: str) -> None:
 
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.recheck_job")
 def recheck_job(self: Task, job_id: str) -> None:
-    """Errback of the chord: look at the files again."""
-    finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
+    """Errback of the chord: look at the files again, unless the job has failed."""
+    if not exists(JobPaths.of(self.app.settings.store, job_id).failed):
+        finish_job.apply_async((job_id,), queue=self.request.delivery_info["routing_key"])
 
 
 @contextmanager
 def counted_stage(app: Celery, job_id: str, stage: str) -> Iterator[Job]:
-    """The job of a stage that can be lost with its process, and whose message can be rejected."""
+    """The job of a stage that can be lost with its process, and whose message can be rejected.
+
+    Raises JobHasFailedError for a job that has failed in it, or before.
+    """
     limit_seconds = app.settings.split_time_limit_seconds
-    with message_outcome(app, job_id) as job, stage_attempt(job, stage, limit_seconds=limit_seconds):
-        yield job
+    try:
+        with message_outcome(app, job_id) as job, stage_attempt(job, stage, limit_seconds=limit_seconds):
+            yield job
+    except JobError:
+        raise_if_failed(app, job_id)
+        raise
+    raise_if_failed(app, job_id)
 
 
 def next_stage(app: Celery, job: Job, shards: Iterable[int]) -> Signature:

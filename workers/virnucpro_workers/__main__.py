@@ -32,6 +32,7 @@ from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
 from virnucpro_workers.deaths import Policy, one_shot_policy
 from virnucpro_workers.finishing import finishing_processes
 from virnucpro_workers.launch import worker_specs
+from virnucpro_workers.say import Say
 from virnucpro_workers.supervisor import Supervisor
 from virnucpro_workers.trouble_recorder import TroubleRecorder
 
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         with TemporaryFolder("virnucpro-run-", otherwise=settings.store) as folder:
             return supervise(options, settings, folder)
     except VirnucproError as error:
-        print(f"virnucpro worker: {error}", file=sys.stderr)
+        Say()(str(error), level="ERROR")
         return error.exit_code
 
 
@@ -68,23 +69,26 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
 
     Raises StoreError if results could be wrong on the file system of the store.
     """
-    _tell_of_file_system(settings.store)
+    say = Say(settings.log_format)
+    _tell_of_file_system(settings.store, say)
     notes = None if options.notes_fd is None else NoteWriter(options.notes_fd)
     cores = available_cores()
     choice = choose_devices(
         options.devices,
         mask=os.environ.get("CUDA_VISIBLE_DEVICES"),
-        gpus=list_gpus(say=_say),
+        gpus=list_gpus(say=say),
         cores=cores,
         cpu_threads=settings.cpu_threads,
         most_automatic=options.most_devices,
     )
     if choice.note:
-        _say(choice.note)
+        say(choice.note)
         if notes is not None:
             notes.write(Note(SUPERVISOR, NoteKind.DEVICES, text=choice.note))
     if choice.slots:
-        find_bundle(settings.bundle, announce=_say_hashing)
+        find_bundle(
+            settings.bundle, announce=lambda size: say(f"checking the files of the bundle, {size / 1e9:.1f} GB")
+        )
     specs = worker_specs(
         choice.slots,
         coordinators=options.coordinators,
@@ -104,11 +108,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     else:
         gpu_queue = "" if not choice.slots else keys.gpu_queue(find_bundle(settings.bundle).digest)
         tell = TroubleRecorder(settings, host=options.name, gpu_queue=gpu_queue).tell
-    return Supervisor(specs, policy, run_dir=run_dir, tell=tell).run()
-
-
-def _say(line: str) -> None:
-    print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
+    return Supervisor(specs, policy, run_dir=run_dir, say=say, tell=tell).run()
 
 
 def _finishing_processes(settings: Settings, cores: int) -> int:
@@ -127,18 +127,14 @@ def _temporary_place(options: argparse.Namespace, run_dir: Path) -> dict[str, st
     return {"TMPDIR": str(run_dir)} if can_share_memory(run_dir) else {}
 
 
-def _tell_of_file_system(store: Path) -> None:
-    """Print what the file system of `store` lacks; a store that cannot be written now may be writable again later."""
+def _tell_of_file_system(store: Path, say: Say) -> None:
+    """Say what the file system of `store` lacks; a store that cannot be written now may be writable again later."""
     try:
         lines = [f"the file system of {store} has {shortcoming}" for shortcoming in shortcomings(store)]
     except OSError as error:
         lines = [f"{store} cannot be written: {cause_of(error, store).words}"]
     for line in lines:
-        print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
-
-
-def _say_hashing(size: int) -> None:
-    print(f"virnucpro worker: checking the files of the bundle, {size / 1e9:.1f} GB", file=sys.stderr, flush=True)
+        say(line, level="WARNING")
 
 
 def build_parser() -> argparse.ArgumentParser:

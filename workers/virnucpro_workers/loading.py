@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 
 from virnucpro_tasks.errors import ExitCode, VirnucproError
+from virnucpro_workers.say import Say
 
 _READY = 255
 PARENT_SECONDS = 5.0
@@ -37,8 +38,8 @@ class LoadingState:
         if self.exit_code is None:
             self._shared[0] = 0
 
-    def run(self, load: Callable[[], object], *, name: str, tell: Callable[[str], None] = lambda error: None) -> None:
-        """In the child: load the models; on an error print and `tell` it, ask the parent to stop, and end this process.
+    def run(self, load: Callable[[], object], *, say: Say, tell: Callable[[str], None] = lambda error: None) -> None:
+        """In the child: load the models; on an error `say` and `tell` it, ask the parent to stop, and end this process.
 
         Celery would swallow an exception of its start-up signal and take tasks without models.
         """
@@ -50,11 +51,11 @@ class LoadingState:
                 return
             except VirnucproError as error:
                 # Celery turns each line of sys.stderr into a log record.
-                print(f"virnucpro worker {name}: {error}", file=sys.__stderr__, flush=True)
+                say(str(error), level="ERROR", stream=sys.__stderr__)
                 tell(str(error))
                 self._shared[0] = error.exit_code
             except Exception as error:
-                traceback.print_exc(file=sys.__stderr__)
+                say(traceback.format_exc(), level="ERROR", stream=sys.__stderr__)
                 tell(f"{type(error).__name__}: {error}")
                 self._shared[0] = ExitCode.UNEXPECTED
         os.kill(os.getppid(), signal.SIGQUIT)

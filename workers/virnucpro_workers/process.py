@@ -19,6 +19,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.arguments import subject_of
+from virnucpro_tasks.queue.arguments import Subject, subject_of
 from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.system.devices import DeviceSlot
+from virnucpro_tasks.system.log_lines import JSON, TEXT, json_handler
 from virnucpro_tasks.system.processes import die_with_parent, exit_text
 from virnucpro_tasks.system.streams import protect_streams
 from virnucpro_tasks.worker_notes import Note, NoteKind, NoteWriter
@@ -42,11 +44,15 @@ from virnucpro_workers.consumer.install import install
 from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children, running_arguments
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.consumer.retention import Retention
+from virnucpro_workers.consumer.request import CountedRequest
 from virnucpro_workers.hang import HangDetector
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.log import Subjects, set_up_log
+from virnucpro_workers.outage_lines import OutageFilter
 from virnucpro_workers.process_watch import ProcessWatch
 from virnucpro_workers.roles import COORDINATE, DEDICATED_COORDINATORS, EMBED, ROLES, process_name
+from virnucpro_workers.say import Say
 from virnucpro_workers.sign_of_life import SignOfLife
 
 CELERY_WORKER_LOGGER = "celery.worker.worker"
@@ -75,7 +81,7 @@ def transport_options(role: str) -> dict[str, float]:
     return {"polling_interval": WAITING_SECONDS} if role == EMBED else {}
 
 
-def celery_options(*, queues: tuple[str, ...], node: str, log_level: str) -> dict[str, Any]:
+def celery_options(*, queues: tuple[str, ...], node: str, log_level: str, log_format: str = TEXT) -> dict[str, Any]:
     """Return the options of the Celery worker, those of its command line, whose parser takes time to import.
 
     The pool is prefork with one child: only this pool gives heartbeats while a task runs, has time limits, requeues on
@@ -87,6 +93,8 @@ def celery_options(*, queues: tuple[str, ...], node: str, log_level: str) -> dic
         "queues": list(queues),
         "hostname": node,
         "loglevel": log_level,
+        # Without the banner, which is no line of a log.
+        "quiet": log_format == JSON,
         "optimization": "default",
         "without_gossip": True,
         "without_mingle": True,
@@ -112,7 +120,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     watch = ProcessWatch(
         life,
         HangDetector(settings.progress_limit_seconds, packs_only=role == EMBED and has_gpu(device)),
-        subject=running_subjects,
+        subject=lambda: str(running_subject() or ""),
         tell=lambda text: notes.write(Note(name, NoteKind.HUNG, text=text)),
     )
     steps.append(type("Hangs", (HangWatch,), {"watch": watch}))
@@ -120,6 +128,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         file = heartbeat_file(run_dir, name)
         write_heartbeat(file, Phase.STARTING)
         steps.append(type("Heartbeat", (HeartbeatStep,), {"file": file}))
+    begin_log(name, settings.log_format)
     install(app, steps=steps, transport_options=transport_options(role))
     parent_pid = os.getpid()
 
@@ -130,7 +139,8 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         # Otherwise a child that computes would hold its device after its parent was killed.
         die_with_parent(parent_pid)()
         allow_children()
-        loading.run(lambda: load_models(app, device, life, node=node) if role == EMBED else None, name=name, tell=fail)
+        load = partial(load_models, app, device, life, node=node) if role == EMBED else lambda: None
+        loading.run(load, say=Say(settings.log_format, process=name), tell=fail)
         life.begin()
         notes.write(Note(name, NoteKind.READY))
 
@@ -141,8 +151,8 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         if loading.is_ready or loading.exit_code is not None:
             loading.begin()
             return
-        text = f"virnucpro worker {name}: its computing process {exit_text(status)} before it was ready"
-        print(text, file=sys.__stderr__, flush=True)
+        text = f"its computing process {exit_text(status)} before it was ready"
+        Say(settings.log_format, process=name)(text, level="ERROR", stream=sys.__stderr__)
         os._exit(ExitCode.UNEXPECTED)
 
     worker_process_init.connect(start_child, weak=False)
@@ -151,7 +161,9 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     logging.getLogger(CELERY_WORKER_LOGGER).addHandler(_LastError(fail))
     settle_without_pandas()
     try:
-        worker = app.Worker(**celery_options(queues=queues, node=node, log_level=settings.log_level))
+        worker = app.Worker(
+            **celery_options(queues=queues, node=node, log_level=settings.log_level, log_format=settings.log_format)
+        )
         worker.start()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
@@ -166,7 +178,7 @@ def tell_tasks(name: str, notes: NoteWriter) -> None:
         notes.write(Note(name, NoteKind.WORKING))
 
     def end(state: str | None = None, **_: Any) -> None:
-        if state == "SUCCESS":
+        if state in ("SUCCESS", "FAILURE"):
             notes.write(Note(name, NoteKind.WORKED))
 
     task_prerun.connect(begin, weak=False)
@@ -190,9 +202,19 @@ def has_gpu(device: str) -> bool:
     return DeviceSlot(device, os.environ.get("CUDA_VISIBLE_DEVICES", "")).is_gpu
 
 
-def running_subjects() -> str:
-    """Return the jobs and shards of the tasks that this worker runs: one at most."""
-    return ", ".join(str(subject) for task in running_arguments() if (subject := subject_of(task)) is not None)
+def running_subject() -> Subject | None:
+    """Return the job and the shard of the task that this worker runs, if any."""
+    return next((subject for task in running_arguments() if (subject := subject_of(task)) is not None), None)
+
+
+def begin_log(name: str, log_format: str) -> None:
+    """Let the log of this worker name it, and what each line is about; tell outages of Redis once."""
+    CountedRequest.subjects = Subjects(running_subject)
+    set_up_log(name, log_format, CountedRequest.subjects, OutageFilter())
+    if log_format == JSON:
+        # Until Celery sets up its log, it warns by Python's warnings.
+        logging.captureWarnings(True)
+        logging.getLogger().addHandler(json_handler(name))
 
 
 def load_models(app: VirnucproApp, device: str, life: SignOfLife, *, node: str = "") -> None:
@@ -220,11 +242,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return run_worker(options.role, options.device, options.host, options.run_dir, notes)
     except VirnucproError as error:
-        print(f"virnucpro worker {name}: {error}", file=sys.stderr)
+        Say(process=name)(str(error), level="ERROR")
         notes.write(Note(name, NoteKind.FAILED, text=str(error)))
         return error.exit_code
     except Exception as error:
-        traceback.print_exc()
+        Say(process=name)(traceback.format_exc(), level="ERROR")
         notes.write(Note(name, NoteKind.FAILED, text=f"{type(error).__name__}: {error}"))
         return ExitCode.UNEXPECTED
 

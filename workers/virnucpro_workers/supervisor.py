@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from virnucpro_tasks.system.processes import exit_text, spawn
 from virnucpro_tasks.worker_notes import END_SIGNAL, Note, NoteKind, NoteReader, pipe
 from virnucpro_workers.deaths import Deaths, Policy
 from virnucpro_workers.health import heartbeat_file, read_heartbeat
+from virnucpro_workers.say import Say
 
 PERMANENT_EXITS = frozenset({ExitCode.USAGE, ExitCode.BAD_INPUT})
 """Exit codes for a wrong setting or a missing bundle: starting the worker again cannot help."""
@@ -57,10 +57,6 @@ class _Worker:
     """Why its computing process is about to be killed."""
 
 
-def _to_stderr(line: str) -> None:
-    print(f"virnucpro worker: {line}", file=sys.stderr, flush=True)
-
-
 @dataclass(slots=True)
 class Supervisor:
     """Runs the workers of one host until a signal says stop; one line per event goes to `say`, and a note to `tell`.
@@ -76,7 +72,7 @@ class Supervisor:
     specs: Sequence[WorkerSpec]
     policy: Policy
     run_dir: Path | None = None
-    say: Callable[[str], None] = _to_stderr
+    say: Callable[[str], None] = field(default_factory=Say)
     tell: Callable[[Note], None] = field(default=lambda note: None)
     _workers: list[_Worker] = field(default_factory=list)
     _exit_code: int = ExitCode.OK

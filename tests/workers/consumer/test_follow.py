@@ -7,6 +7,7 @@ import pytest
 from virnucpro_workers.consumer import follow
 from virnucpro_workers.consumer.follow import FollowJobQueues
 from virnucpro_workers.loading import LoadingState
+from virnucpro_workers.say import Say
 
 BUNDLE = "gpu-0123456789ab"
 JOBS = [f"{BUNDLE}.a.1", f"{BUNDLE}.b.2"]
@@ -51,7 +52,7 @@ def test_a_worker_takes_shards_only_while_its_child_has_models(parent: SimpleNam
     consumer = parent.task_consumer
     step.start(parent)
     assert consumer.taken == [BUNDLE]
-    loading.run(lambda: None, name="embed-cpu0")
+    loading.run(lambda: None, say=Say(process="embed-cpu0"))
     step.poll(parent)
     assert consumer.taken == [BUNDLE, *JOBS]
     # When the child dies
@@ -60,7 +61,7 @@ def test_a_worker_takes_shards_only_while_its_child_has_models(parent: SimpleNam
     step.poll(parent)
     assert consumer.taken == [BUNDLE]
     # Then the next one has to be ready first
-    loading.run(lambda: None, name="embed-cpu0")
+    loading.run(lambda: None, say=Say(process="embed-cpu0"))
     step.poll(parent)
     assert consumer.taken == [BUNDLE, *JOBS]
 
@@ -77,14 +78,14 @@ def test_a_worker_takes_its_first_shard_as_soon_as_its_models_are_loaded(
     monkeypatch.setattr(follow, "live_queues", lambda client, bundle: asked.append(bundle) or set(JOBS))
     step.look(parent)
     assert not asked and consumer.brpop_timeout == follow.READY_SECONDS
-    loading.run(lambda: None, name="embed-cpu0")
+    loading.run(lambda: None, say=Say(process="embed-cpu0"))
     step.look(parent)
     assert consumer.taken == [BUNDLE, *JOBS] and consumer.brpop_timeout == follow.WAITING_SECONDS
     step.look(parent)
     assert asked == [BUNDLE]
     # The same after a computing process was lost, and after a connection was
     parent.app.on_lost_child()
-    loading.run(lambda: None, name="embed-cpu0")
+    loading.run(lambda: None, say=Say(process="embed-cpu0"))
     step.look(parent)
     assert consumer.taken == [BUNDLE, *JOBS]
     step.stop(parent)

@@ -16,11 +16,15 @@ import billiard
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool
 from celery.worker import state
-from celery.worker.consumer.consumer import STOP_CONDITIONS
+from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY, STOP_CONDITIONS
 from kombu.transport import virtual
+
+from virnucpro_tasks.queue.arguments import subject_of
 
 log = logging.getLogger(__name__)
 
+CONSUMER_LOGGER = "celery.worker.consumer.consumer"
+_CANCEL_SETTING = "worker_cancel_long_running_tasks_on_connection_loss"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
 _STATUS = re.compile(r"exitcode (?P<status>\d+)")
 
@@ -34,11 +38,14 @@ def held_tags(consumer: Any) -> set[str]:
 
 
 def running_tasks() -> dict[str, str]:
-    """Return the name and arguments of each task that this worker runs, by the delivery tag of its message.
+    """Return the job and shard, or name and arguments, of each task that this worker runs, by its message's tag.
 
     celery: `state.active_requests`. Otherwise the lease of a task that outlives its connection is not renewed.
     """
-    return {request.message.delivery_tag: f"{request.name}{request.args}" for request in list(state.active_requests)}
+    return {
+        request.message.delivery_tag: str(subject_of(request.args) or f"{request.name}{request.args}")
+        for request in list(state.active_requests)
+    }
 
 
 def running_arguments() -> list[Any]:
@@ -155,6 +162,23 @@ def requeue(channel: Any, tag: str) -> None:
     kombu, Redis transport: `QoS.restore_by_tag`. Otherwise shards of dead workers are not started again.
     """
     channel.qos.restore_by_tag(tag, client=channel.client)
+
+
+def connection_news(record: logging.LogRecord) -> tuple[str, str] | None:
+    """Return `lost`, `back` or `noise`, and a reason, for a log record of Celery about the connection to Redis.
+
+    celery: CONNECTION_ERROR, CONNECTION_RETRY and other texts. Otherwise each attempt to reconnect is a log line.
+    """
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if record.msg == CONNECTION_ERROR and len(arguments) > 1:
+        return "lost", str(arguments[1])
+    if CONNECTION_RETRY in arguments:
+        return "lost", str(arguments[-1])
+    if record.msg == "Connected to %s":
+        return "back", ""
+    if record.name == "py.warnings" and _CANCEL_SETTING in record.getMessage():
+        return "noise", ""
+    return ("noise", "") if record.name == CONSUMER_LOGGER and str(record.msg).startswith("Skipping prefetch") else None
 
 
 def exit_signal(message: str) -> str | None:

@@ -11,14 +11,16 @@ lease to renew theirs.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery import bootsteps
 
-from virnucpro_tasks.keys import LAST_SWEEP, LEASES
+from virnucpro_tasks.keys import LAST_SWEEP, LEASES, UNACKED
 from virnucpro_workers.consumer.kombu_internals import (
     drop_orphaned,
     held_tags,
@@ -29,6 +31,7 @@ from virnucpro_workers.consumer.kombu_internals import (
     running_tasks,
     unacked_index,
 )
+from virnucpro_workers.log import subject_from_text
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ RENEWALS_PER_LEASE = 4
 POLLS_PER_LEASE = 8
 LONGEST_POLL_SECONDS = 1.0
 """Longest time between two polls of one process for lapsed leases."""
+
+LEASES_LOST, LEASES_BACK = "leases cannot be renewed: %s: %s", "leases are renewed again"
 
 _NOW = """
 local clock = redis.call('TIME')
@@ -144,12 +149,12 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
                 orphans = drop_orphaned(consumer, orphans)
             requeue_lapsed(channel, lease_seconds=lease_seconds)
             if failing:
-                log.warning("leases are renewed again")
+                log.warning(LEASES_BACK)
             failing = False
         except Exception as error:
             # Redis or the network may raise anything: the next round starts afresh on a new connection.
             if not failing:
-                log.warning("leases cannot be renewed: %s: %s", type(error).__name__, error)
+                log.warning(LEASES_LOST, type(error).__name__, error)
             failing, renew_at = True, 0.0
             if connection is not None:
                 connection.collect(socket_timeout=1)
@@ -182,8 +187,18 @@ def lapsed(client: Any, index_key: str, *, lease_seconds: float) -> list[str]:
 def requeue_lapsed(channel: Any, *, lease_seconds: float) -> None:
     """Put messages of workers that have been silent for a lease back into their queues, where they are next."""
     for tag in lapsed(channel.client, unacked_index(channel), lease_seconds=lease_seconds):
-        log.warning("no sign of life for %g s from the worker of message %s: it is queued again", lease_seconds, tag)
+        message = "%sno sign of life for %g s from the worker of message %s: it is queued again"
+        log.warning(message, _about(channel.client, tag), lease_seconds, tag)
         requeue(channel, tag)
+
+
+def _about(client: Any, tag: str) -> str:
+    """The job and the shard of a taken message, with a space behind them; "" if it does not say."""
+    held = client.hget(UNACKED, tag)
+    with suppress(ValueError, TypeError, LookupError, AttributeError):
+        if (subject := subject_from_text(json.loads(held)[0]["headers"]["argsrepr"])) is not None:
+            return f"{subject} "
+    return ""
 
 
 def _renew_held(consumer: Any, channel: Any, missed: set[str]) -> set[str]:

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 POLLS_UNTIL_LOST = 2
 """A client makes the folder of a job some moments before it sends the first message."""
 
+JOBS_LOST = "lost jobs cannot be looked for: %s: %s"
+
 TERM_POLLS = 3
 """A watchdog that has been silent for so many polls is replaced by another one."""
 
@@ -89,7 +91,7 @@ def watch(app: Any, stopping: threading.Event) -> None:
         except Exception as error:
             # Redis, the network or the store may raise anything: the next poll starts afresh.
             if not failing:
-                log.warning("lost jobs cannot be looked for: %s: %s", type(error).__name__, error)
+                log.warning(JOBS_LOST, type(error).__name__, error)
             failing = True
 
 

@@ -12,10 +12,12 @@ from celery.worker.request import Request
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
+from virnucpro_tasks.queue.arguments import subject_of
 from virnucpro_tasks.queue.outcomes import MessageReassigned
 from virnucpro_tasks.recovery.attempt import end_lost_attempt
 from virnucpro_tasks.recovery.events import Began
 from virnucpro_workers.consumer.kombu_internals import exit_signal, exit_status, let_go, was_cancelled
+from virnucpro_workers.log import Subjects
 from virnucpro_workers.process_watch import ProcessWatch
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ class CountedRequest(Request):
     watch: ClassVar[ProcessWatch | None] = None
     """What looks for a hang of the computing process of this worker."""
 
+    subjects: ClassVar[Subjects] = Subjects()
+    """What names the job and the shard in each line of the log."""
+
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return what Celery tells of a running task, with two times by the clock of this host alone."""
         started = self.time_start
@@ -41,6 +46,10 @@ class CountedRequest(Request):
         }
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:  # noqa: FBT001, FBT002
+        with self.subjects.about(subject_of(self.args)):
+            return self._on_failure(exc_info, send_failed_event, return_ok)
+
+    def _on_failure(self, exc_info: Any, send_failed_event: bool, return_ok: bool) -> Any:  # noqa: FBT001
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, MessageReassigned):
             let_go(self)
@@ -59,9 +68,10 @@ class CountedRequest(Request):
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
     def on_timeout(self, soft: Any, timeout: Any) -> None:
-        if not soft:
-            self._record_end(lambda began: death(TIME_LIMIT, began.limit_seconds))
-        super().on_timeout(soft, timeout)
+        with self.subjects.about(subject_of(self.args)):
+            if not soft:
+                self._record_end(lambda began: death(TIME_LIMIT, began.limit_seconds))
+            super().on_timeout(soft, timeout)
 
     def cancel(self, *arguments: Any, **options: Any) -> Any:
         self._record_end(None)
