@@ -186,6 +186,7 @@ def test_a_stage_of_a_job_that_has_failed_shows_as_failed(app: VirnucproApp, job
 
 
 def test_one_that_was_given_up_shows_as_failed_too(app: VirnucproApp, job: Job) -> None:
+    bind_store(app.backend.client, job.paths.store)
     for _ in range(job.spec.parameters.max_attempts):
         append_event(job.paths.stage_attempts(SPLITTING), Began(probe=SPLITTING))
         append_event(job.paths.stage_attempts(SPLITTING), Failed(probe=SPLITTING, reason="its worker died"))

@@ -20,7 +20,7 @@ from virnucpro_tasks.worker_notes import NoteKind, pipe
 class Started:
     """Takes the place of the supervisor and records what it is asked to run."""
 
-    def __call__(self, specs: Any, policy: Any, run_dir: Path, tell: Any) -> Started:
+    def __call__(self, specs: Any, policy: Any, run_dir: Path, say: Any, tell: Any) -> Started:
         self.specs, self.policy, self.run_dir = specs, policy, run_dir
         return self
 
