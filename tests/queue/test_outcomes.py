@@ -179,8 +179,10 @@ def test_in_a_deployment_the_job_waits(app: VirnucproApp, job: Job) -> None:
 @pytest.mark.parametrize("task", ["virnucpro.split_job", "virnucpro.finish_job"])
 def test_a_stage_of_a_job_that_has_failed_shows_as_failed(app: VirnucproApp, job: Job, task: str) -> None:
     fail_job(job, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
-    with pytest.raises(JobHasFailedError, match=f"job={job.job_id} has failed: reads.fasta: the file is empty"):
+    with pytest.raises(JobHasFailedError, match=f"job={job.job_id} has failed: ") as raised:
         app.tasks[task](job.job_id)
+    # Names of files do not pass through Redis
+    assert "reads.fasta" not in str(raised.value)
     # And nothing is tried again because of that
     assert app.tasks["virnucpro.recheck_job"](job.job_id) is None
 
@@ -190,5 +192,6 @@ def test_one_that_was_given_up_shows_as_failed_too(app: VirnucproApp, job: Job) 
     for _ in range(job.spec.parameters.max_attempts):
         append_event(job.paths.stage_attempts(SPLITTING), Began(probe=SPLITTING))
         append_event(job.paths.stage_attempts(SPLITTING), Failed(probe=SPLITTING, reason="its worker died"))
-    with pytest.raises(JobHasFailedError, match="splitting was given up after 3 attempts: its worker died"):
+    with pytest.raises(JobHasFailedError, match="has failed"):
         app.tasks["virnucpro.split_job"](job.job_id)
+    assert "splitting was given up after 3 attempts: its worker died" in job_progress(job).message

@@ -83,9 +83,9 @@ def raise_if_failed(app: Celery, job_id: str) -> None:
     """Raise JobHasFailedError for a job that has failed, so that the task of its stage shows as failed in Flower."""
     with suppress(OSError, StoreError, DamagedError):
         failure = read_checked(JobPaths.of(app.settings.store, job_id).failed, Failure)
-        error = JobHasFailedError(printable(f"job={job_id} has failed: {failure.message}"))
-        log.warning("%s", error)
-        raise error
+        log.warning("job=%s has failed: %s", job_id, printable(failure.message))
+        # Names of files are not to pass through Redis, as the reason would.
+        raise JobHasFailedError(f"job={job_id} has failed: 'virnucpro status {job_id}' says why")
 
 
 @contextmanager
