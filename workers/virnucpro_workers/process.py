@@ -43,8 +43,8 @@ from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
 from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children, running_arguments
 from virnucpro_workers.consumer.lost_jobs import Watchdog
-from virnucpro_workers.consumer.retention import Retention
 from virnucpro_workers.consumer.request import CountedRequest
+from virnucpro_workers.consumer.retention import Retention
 from virnucpro_workers.hang import HangDetector
 from virnucpro_workers.health import Phase, heartbeat_file, write_heartbeat
 from virnucpro_workers.loading import LoadingState
