@@ -81,6 +81,7 @@ def test_work_is_scored_again_by_the_rules_that_it_was_computed_by(
     assert ended.code == ExitCode.OK, ended.err
     assert equal_tables(of_scores, work, TABLES[2:])
     assert (ONLY_OPEN_FRAMES in warnings_of(of_scores)) == ("coverage" in rules)
+    assert all(f"warning: {text}" in ended.err for text in warnings_of(of_scores))
 
 
 def test_another_head_needs_the_bundle_of_the_vectors(virnucpro: Virnucpro, kept: Path, tmp_path: Path) -> None:

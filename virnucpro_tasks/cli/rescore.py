@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from virnucpro_tasks.cli.job_end import tell_end
 from virnucpro_tasks.cli.messages import accepted, bundle_line, hashing_note, print_json, require_chunk_length, say
 from virnucpro_tasks.cli.options import (
     PathType,
@@ -169,8 +170,8 @@ def command(
             _require_some(source, work, quiet=quiet)
         progress = job_progress(job)
         copy_results(job, output, force=force, before_replacing=lock.check)
-    results = read_report(output / COMMIT_MARK)
-    say_summary(results, output, quiet=quiet)
+    tell_end(progress, names_job=False, quiet=quiet)
+    say_summary(read_report(output / COMMIT_MARK), output, quiet=quiet)
     if as_json:
         print_json({"output": str(output.absolute()), "exit_code": int(progress.exit_code), "rescored": rescored.holds})
     else:
