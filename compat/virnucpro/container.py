@@ -29,10 +29,11 @@ _PUBLISHED = (300, 500)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request: a command line of `virnucpro`, and the table of its results that becomes `output`."""
+    """A request: a command line of `virnucpro` on `source`, and the table of its results that becomes `output`."""
 
     arguments: tuple[str, ...]
     table: Path
+    source: Path
     output: Path
     force: bool
 
@@ -59,11 +60,13 @@ def call_of(arguments: Sequence[str]) -> Call:
     force = asked.force or "-f" in more
     flags.append("--force" if force else "--resume")
     command = ("--exit-codes", "old", "predict", *flags, *more, "--", str(asked.input))
-    return Call(command, results / TABLES[asked.table], asked.output, force)
+    return Call(command, results / TABLES[asked.table], asked.input, asked.output, force)
 
 
 def run(call: Call) -> int:
     """Run the call, and put its table in place; returns the exit code."""
+    if call.output.exists() and call.source.exists() and call.output.samefile(call.source):
+        return _complain(f"{call.output} is the input (choose another file for the table)")
     if os.path.lexists(call.output) and not call.force and not call.table.exists():
         return _complain(f"{call.output} exists already (use --force to replace it)")
     code = virnucpro(call.arguments)

@@ -192,7 +192,7 @@ def test_a_long_command_of_earlier_times(run_predict: Runs) -> None:
         (("-p", "{bundle}", "--bundle", "demo"), "are two bundles"),
         (("--gpus", "two"), "is not a list of GPUs"),
         (("--gpus", "0", "-d", "1"), "is not one of --gpus 0"),
-        (("--layout", "broad", "-i", "{bundle}/bundle.json", "-o", "out"), "there are 2 inputs"),
+        (("--layout", "broad", "-i", "{bundle}/bundle.json", "-o", "out"), "leave --layout away"),
         (("-i", "{bundle}/bundle.json"), "there are 2 inputs"),
         (("-b", "many"), "not a valid integer"),
     ],

@@ -100,6 +100,16 @@ def test_a_table_of_others_is_told_before_anything_is_computed(
     assert run_here == [] and not (tmp_path / "output.tsv.virnucpro").exists()
 
 
+def test_the_input_is_never_replaced(empty_bam: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = empty_bam.read_bytes()
+    link = empty_bam.with_name("link.tsv")
+    link.hardlink_to(empty_bam)
+    for output in (empty_bam, link):
+        assert container.run(container.call_of([str(empty_bam), str(output), "--no-gpu", "--force"])) == 1
+        assert "is the input" in capsys.readouterr().err
+    assert empty_bam.read_bytes() == before and not list(empty_bam.parent.glob("*.virnucpro"))
+
+
 def test_failures_have_the_codes_of_before(run_here: list[str], tmp_path: Path) -> None:
     assert container.run(call_of([str(tmp_path / "absent.bam"), str(tmp_path / "output.tsv")])) == 1
     assert forward.virnucpro(forwarded([str(tmp_path / "absent.fa"), "500", "500_model.pth"])) == 1

@@ -20,11 +20,13 @@ COMPRESSIONS = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 OUTPUT_ENDING, MERGED_ENDING = "_predictions", "_merged"
 
 
-def one_input(inputs: Sequence[Path], purpose: str) -> Path:
-    """The only input, after which `purpose` is named. Raises SettingsError if it is not one file with a name."""
+def one_input(inputs: Sequence[Path], purpose: str, *, advice: str) -> Path:
+    """The only input, after which `purpose` is named. Raises SettingsError, with `advice`, if it is not one file with a
+    name.
+    """
     if len(inputs) != 1 or inputs[0] == STANDARD_INPUT:
         what = "standard input has no name" if inputs and len(inputs) == 1 else f"there are {len(inputs)} inputs"
-        raise SettingsError(f"{purpose} is named after the one input file, and {what}", hint="give --output FOLDER")
+        raise SettingsError(f"{purpose} is named after the one input file, and {what}", hint=advice)
     return inputs[0]
 
 
@@ -38,7 +40,7 @@ def stem(file: Path) -> str:
 
 def default_output(inputs: Sequence[Path]) -> Path:
     """The output folder of a command without --output, as the earlier package has it: in the current folder."""
-    return Path(stem(one_input(inputs, "the output folder")) + OUTPUT_ENDING)
+    return Path(stem(one_input(inputs, "the output folder", advice="give --output FOLDER")) + OUTPUT_ENDING)
 
 
 def merged_folder(layout: str, inputs: Sequence[Path], output: Path) -> Path:
@@ -46,7 +48,8 @@ def merged_folder(layout: str, inputs: Sequence[Path], output: Path) -> Path:
 
     The original cuts the whole path of the input at its first '.fa', which here is looked for in its name alone.
     """
-    file = one_input(inputs, f"the folder of --layout {layout}")
+    advice = "leave --layout away, or classify each file in a run of its own"
+    file = one_input(inputs, f"the folder of --layout {layout}", advice=advice)
     if layout == "broad":
         return output / f"{stem(file)}{MERGED_ENDING}"
     return file.parent / f"{file.name.partition('.fa')[0] or file.name}{MERGED_ENDING}"

@@ -134,6 +134,7 @@ def command(
     if asked.merged is not None and not other_inputs(output):
         begun = asked.resumes and (exists(output / COMMIT_MARK) or exists(output / WORK_FOLDER))
         require_free_layout(asked.merged, force=force or begun)
+        check_place(asked.merged)
     bundle_name = chosen_bundle(
         settings,
         given=flags["bundle"],
