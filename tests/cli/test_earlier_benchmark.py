@@ -86,6 +86,16 @@ def test_what_is_too_slow_is_not_met(virnucpro: Virnucpro, speed: dict[int, floa
     assert virnucpro("benchmark", "--gpus", "0", "--suite", "scaling").code == 2
 
 
+def test_where_the_report_cannot_go_is_told_before_anything_is_measured(
+    virnucpro: Virnucpro, speed: dict[int, float], tmp_path: Path
+) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    ended = virnucpro("benchmark", "--quick", "--gpus", "cpu", "-o", place)
+    assert ended.code == 2 and "is not a folder" in ended.err[-1]
+    assert not any("measuring" in line for line in ended.err)
+
+
 def test_speed_up_counts_all_devices() -> None:
     report = measure(
         ["0", "1"], "8M", scaling=True, bench=lambda devices, _: [[row(1000 / len(devices))]] * len(devices)

@@ -14,6 +14,7 @@ import click
 
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.cli.preflight import check_place
 from virnucpro_tasks.errors import BackendError, InputError, SettingsError
 from virnucpro_tasks.settings import load_settings
 from virnucpro_tasks.system.extras import require_extra
@@ -102,6 +103,7 @@ def command(
         return EarlierCode.COULD_NOT_RUN
     before = None if compare_to is None else rows_of(compare_to)
     require_extra("worker")
+    check_place(output_dir)
     devices = devices_of(gpus)
     if quick and len(devices) > 1:
         wanted = SCALING
