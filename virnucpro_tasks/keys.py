@@ -26,9 +26,12 @@
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
-| celery-task-meta-{task id}    | string               | celery      | RESULT_DAYS, a few integers a task           |
-| celery-taskset-meta-{id}      | string               | celery      | RESULT_DAYS, one a chord                     |
-| chord-*, *.j, *.t, *.s, *.c   | sorted set, strings  | celery      | RESULT_DAYS, refreshed by each shard         |
+| celery-task-meta-{task id}    | string               | celery      | RESULT_SECONDS; nobody reads it              |
+| celery-taskset-meta-{id}.j,   | sorted set, strings, | celery      | until the callback of the chord is sent, or  |
+|   .t, .s, .d                  | set                  |             | the job is over; CHORD_DAYS at most          |
+| celery-taskset-meta-{id}.c    | string               | celery,     | minutes: the chord is over                   |
+|                               |                      | virnucpro   |                                              |
+| virnucpro.chords              | hash                 | virnucpro   | the job of each chord, until that is over    |
 
 Each priority other than 0 is a list of its own: the queue's name, PRIORITY_SEPARATOR, the number.
 Nothing else is written, and nothing in Redis is needed to resume a job: the job folder has all of it.
@@ -94,8 +97,14 @@ QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is removed: by then a shard whose worker died
 has come back, after one lease and one sweep."""
 
-RESULT_DAYS = 30
-"""Days that task results and chord counters stay in Redis; longer than any job."""
+CHORDS = "virnucpro.chords"
+"""The job of each chord, by the id of its group."""
+
+RESULT_SECONDS = 300
+"""Results of tasks are written because Celery, while it does so, waits for a Redis that is away. Nobody reads them."""
+
+CHORD_DAYS = 30
+"""Counters of a chord stay so long after its last finished shard; longer than any job."""
 
 PRIORITY_STEPS = (0, 3, 6, 9)
 """Priorities of messages on Redis; 0 is served first. Only the coordinators' queues use several: finishing comes before

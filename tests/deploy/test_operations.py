@@ -75,7 +75,7 @@ def test_every_value_given_to_celery_is_described() -> None:
     assert sorted(described) == sorted(configured())
     for name in set(described) - DESCRIBED_IN_WORDS:
         value: Any = conf[name]
-        text = f"{value.days} days" if isinstance(value, timedelta) else str(value)
+        text = f"{value.days} days" if isinstance(value, timedelta) and value.days else str(value)
         assert described[name] == text, name
     assert ", ".join(f"`{queue.name}`" for queue in conf.task_queues).strip("`") == described["task_queues"]
 

@@ -13,7 +13,7 @@ from celery.app.utils import Settings as Configuration
 from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_DAYS
+from virnucpro_tasks.keys import CHORD_DAYS, COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_SECONDS
 from virnucpro_tasks.queue.shard_shares import ShareWriter
 from virnucpro_tasks.settings import Settings
 
@@ -131,7 +131,7 @@ def make_app(settings: Settings) -> VirnucproApp:
         broker_connection_max_retries=None,
         result_backend_always_retry=True,
         redis_socket_connect_timeout=CONNECT_SECONDS,
-        result_expires=timedelta(days=RESULT_DAYS),
-        result_chord_expires=timedelta(days=RESULT_DAYS),
+        result_expires=timedelta(seconds=RESULT_SECONDS),
+        result_chord_expires=timedelta(days=CHORD_DAYS),
     )
     return app

@@ -18,6 +18,7 @@ from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
 from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
 from virnucpro_tasks.queue.arguments import SHARD_TASK
+from virnucpro_tasks.queue.chords import retire_chords
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
 from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, unreachable
@@ -115,10 +116,15 @@ def enqueue(app: Celery, job: Job) -> None:
 
 
 def drop_waiting(app: Celery, job: Job) -> int:
-    """Delete the waiting shards of a job from its queue; returns how many there were. Raises BrokerError."""
+    """Delete from Redis what a job that is over has there; returns how many shards waited. Raises BrokerError."""
     check_reachable(app)
-    with app.connection_for_write() as connection:
-        return empty(connection.default_channel.client, job.queue)
+    try:
+        with app.connection_for_write() as connection:
+            dropped = empty(connection.default_channel.client, job.queue)
+        retire_chords(app, job.job_id)
+    except (OperationalError, RedisError) as error:
+        raise unreachable(app, error) from None
+    return dropped
 
 
 def workers(app: Celery, *, seconds: float = PING_SECONDS) -> list[WorkerInfo]:

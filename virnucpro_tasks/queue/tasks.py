@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from celery import Celery, Task, chord, shared_task
+from celery import Celery, Task, chord, shared_task, uuid
 from celery.canvas import Signature
 
 from virnucpro_tasks.errors import JobError
@@ -22,6 +22,7 @@ from virnucpro_tasks.pipeline.finish import finish
 from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.queue.chords import register_chord, retire_chords
 from virnucpro_tasks.queue.job_queues import announcing, empty, entity
 from virnucpro_tasks.queue.outcomes import (
     MessageReassigned,
@@ -66,6 +67,7 @@ def finish_job(self: Task, job_id: str) -> None:
             next_stage(self.app, job, missing).apply_async()
         else:
             finish(job, processes=processes)
+            retire_chords(self.app, job_id)
 
 
 @shared_task(bind=True, base=PipelineTask, name="virnucpro.recheck_job")
@@ -100,7 +102,10 @@ def next_stage(app: Celery, job: Job, shards: Iterable[int]) -> Signature:
     if first is None:
         return finishing
     errback = recheck_job.si(job.job_id).set(queue=queue)
-    return chord(shard_tasks(app, job, chain([first], shards)), finishing.on_error(errback))
+    group_id = uuid()
+    register_chord(app.backend.client, job.job_id, group_id)
+    # Celery takes the id of a chord's group from this option.
+    return chord(shard_tasks(app, job, chain([first], shards)), finishing.on_error(errback)).set(task_id=group_id)
 
 
 def shard_tasks(app: Celery, job: Job, shards: Iterable[int]) -> Iterator[Signature]:

@@ -21,10 +21,11 @@ from virnucpro_tasks.errors import VirnucproError
 from virnucpro_tasks.jobs.job import is_stopped, open_for_work
 from virnucpro_tasks.keys import WATCH
 from virnucpro_tasks.paths import JobPaths, is_job_id
+from virnucpro_tasks.queue.chords import jobs_with_chords, retire_chords
 from virnucpro_tasks.queue.client import requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import bind_store
-from virnucpro_tasks.queue.store_failures import ended_jobs
+from virnucpro_tasks.queue.store_failures import all_store_failures, clear_store_failures, ended_jobs
 from virnucpro_tasks.system.file_operations import exists
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,10 @@ def is_watcher(client: Any, name: str, *, every_seconds: float) -> bool:
 
 
 class LostJobFinder:
-    """Remembers which jobs of a store are finished, and how often in a row each other one had no message."""
+    """Finds lost jobs, and what jobs that are over have left in Redis.
+
+    It remembers which jobs of a store are finished, and how often in a row each other one had no message.
+    """
 
     def __init__(self, store: Path) -> None:
         self._store = store
@@ -123,7 +127,17 @@ class LostJobFinder:
         }
         lost = sorted(job_id for job_id, times in missed.items() if times >= POLLS_UNTIL_LOST)
         self._missed = {job_id: times for job_id, times in missed.items() if job_id not in lost}
+        self._retire(app, client)
         return [job_id for job_id in lost if self._requeue(app, job_id)]
+
+    def _retire(self, app: Celery, client: Any) -> None:
+        """Remove from Redis what jobs that are over, or were removed, have left there."""
+        for job_id in jobs_with_chords(client):
+            if is_stopped(self._paths(job_id)):
+                retire_chords(app, job_id)
+        for job_id, failure in all_store_failures(client).items():
+            if not failure.ended and is_stopped(self._paths(job_id)):
+                clear_store_failures(client, job_id)
 
     def _paths(self, job_id: str) -> JobPaths:
         return JobPaths.of(self._store, job_id)
