@@ -140,6 +140,10 @@ class BrokerError(VirnucproError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class FullBrokerError(BrokerError):
+    """Redis has used the memory that it may, and takes nothing new."""
+
+
 class DownloadError(VirnucproError):
     """A file cannot be fetched: no connection, a refusal, or a server that does not answer as it should."""
 

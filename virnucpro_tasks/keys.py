@@ -20,6 +20,7 @@
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
 | virnucpro.store-failures      | hash                 | virnucpro   | a job's failures until a task succeeds,      |
 |                               |                      |             | or `resume` or `remove` is called            |
+| virnucpro.room                | string               | virnucpro   | a millisecond: is there room for it?         |
 | virnucpro.worker-troubles     | hash                 | supervisor  | of each worker, until it has finished a task |
 | virnucpro.shard-shares.       | hash                 | worker      | shares of shards under way: a minute after   |
 |   {job id}                    |                      |             | the shard's end, an hour after the last      |
@@ -86,6 +87,9 @@ STORE = "virnucpro.store"
 
 STORE_FAILURES = "virnucpro.store-failures"
 """The failures of the store in a row by job id, as JSON: for how long, how often to which worker, a message."""
+
+ROOM = "virnucpro.room"
+"""Written by a client that wants to know whether Redis takes anything."""
 
 WORKER_TROUBLES = "virnucpro.worker-troubles"
 """The last death of a worker by its node name, as JSON: why, what to do, its queue, the time by the server's clock."""

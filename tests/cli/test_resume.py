@@ -19,7 +19,7 @@ from virnucpro_tasks.settings import Settings
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the jobs that were queued."""
     ids: list[str] = []
-    monkeypatch.setattr(resume, "check_reachable", lambda _app: None)
+    monkeypatch.setattr(resume, "check_room", lambda _app: None)
     monkeypatch.setattr(resume, "enqueue", lambda _app, job: ids.append(job.job_id))
     return ids
 

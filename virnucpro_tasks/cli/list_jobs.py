@@ -20,13 +20,13 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import MOST_UNFINISHED, share_done
 from virnucpro_tasks.cli.running_tasks import running_summary
-from virnucpro_tasks.errors import BrokerError, VirnucproError, printable
+from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.listing import JobIdentity, JobListing
 from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.queue.client import all_with_store_failures, snapshot, worker_troubles, workers
-from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.queue.redis_checks import check_reachable, check_room
 from virnucpro_tasks.queue.waiting import missing_workers
 
 TSV_COLUMNS = (
@@ -79,6 +79,12 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     if not jobs:
         say(f"there is no job in the store {settings.store}")
     if any(not job.progress.is_final for job in jobs):
+        try:
+            check_room(app)
+        except FullBrokerError as error:
+            say(f"warning: {error}")
+        except BrokerError:
+            pass  # the list is of the store
         for line in worker_troubles(app):
             say(f"warning: {line}")
         for line in _from_workers(app, settings.store, snapshots):

@@ -17,7 +17,7 @@ from virnucpro_tasks.jobs.failed import FailedJob, failed_jobs
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job import Job, open_job, reopen_job
 from virnucpro_tasks.queue.client import enqueue
-from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.settings import Settings
 
 
@@ -65,7 +65,7 @@ def command(
 
 def _resume(app: Celery, job: Job, *, retry_quarantined: bool) -> None:
     # Before the marks of the failure are removed.
-    check_reachable(app)
+    check_room(app)
     reopen_job(job, retry_quarantined=retry_quarantined)
     enqueue(app, job)
     say(f"job {job.job_id} is queued")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ from virnucpro_tasks.cli.options import (
     settings_of,
 )
 from virnucpro_tasks.cli.preflight import CPU_PRECISION, check_engine, default_precision
+from virnucpro_tasks.errors import FullBrokerError
 from virnucpro_tasks.models.locate import locate_bundle
-from virnucpro_tasks.settings import MOST
+from virnucpro_tasks.settings import MOST, Settings
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.devices import NONE
 from virnucpro_tasks.system.extras import require_extra
+from virnucpro_tasks.system.interruption import raise_if_interrupted
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
+FULL_PAUSE_SECONDS = 2.0
 WORKER_MODULE = "virnucpro_workers"
 
 
@@ -82,7 +86,7 @@ def command(
         slots = check_engine(settings, devices=devices, precision=precision)
         if precision != default_precision(precision, slots):
             say(f"warning: on CPUs {precision} is slower than {CPU_PRECISION}: set precision to that for new jobs")
-    check_redis(app_of(settings))
+    _check_redis_patiently(settings)
     settings.store.mkdir(parents=True, exist_ok=True)
     # exec: the supervisor must be the process that the caller started and sends signals to.
     program, *arguments = isolated_command(
@@ -93,3 +97,17 @@ def command(
         *(("--run-dir", str(run_dir)) if run_dir else ()),
     )
     os.execve(program, [program, *arguments], child_environment(settings))
+
+
+def _check_redis_patiently(settings: Settings) -> None:
+    """`check_redis`, once Redis has room: whatever starts workers need not start them again and again."""
+    said = False
+    while True:
+        try:
+            return check_redis(app_of(settings))
+        except FullBrokerError as error:
+            if not said:
+                say(f"warning: {error}")
+            said = True
+        raise_if_interrupted()
+        time.sleep(FULL_PAUSE_SECONDS)

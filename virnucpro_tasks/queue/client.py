@@ -21,7 +21,7 @@ from virnucpro_tasks.queue.arguments import SHARD_TASK
 from virnucpro_tasks.queue.chords import retire_chords
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
-from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, unreachable
+from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, full, is_full, unreachable
 from virnucpro_tasks.queue.shard_shares import shares_of
 from virnucpro_tasks.queue.store_failures import (
     StoreFailure,
@@ -109,9 +109,11 @@ def enqueue(app: Celery, job: Job) -> None:
         # The result is not used; an object for it would ask Redis when it is collected, which may be away by then.
         app.send_task(task, args=(job.job_id,), queue=queue, priority=priority, retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
+        if is_full(error):
+            raise full(app) from None
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",
-            hint="is it full, or does its user lack rights? see docs/operations.md",
+            hint="does its user lack rights? see docs/operations.md",
         ) from None
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from virnucpro_tasks.broker_url import masked_url
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, FullBrokerError
 from virnucpro_tasks.jobs.store_id import store_id
-from virnucpro_tasks.keys import STORE
+from virnucpro_tasks.keys import ROOM, STORE
 from virnucpro_tasks.paths import store_id_file
 from virnucpro_tasks.queue.app import VirnucproApp
 
@@ -32,11 +32,39 @@ def check_reachable(app: Celery) -> None:
 
 
 def unreachable(app: Celery, error: Exception) -> BrokerError:
-    """The error that Redis cannot be reached, or does not answer, because of `error`."""
+    """The error that Redis cannot be reached, does not answer, or is full, because of `error`."""
+    if is_full(error):
+        return full(app)
     return BrokerError(
         f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
         hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
     )
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether `error`, or what caused it, is that Redis has no room."""
+    while error is not None:
+        if isinstance(error, OutOfMemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def full(app: Celery) -> FullBrokerError:
+    """The error that Redis is full."""
+    return FullBrokerError(
+        f"Redis at {masked_url(app.conf.broker_url)} is full: it takes no new work, and workers wait",
+        hint="raise its maxmemory (redis-cli CONFIG SET maxmemory), or cancel jobs that wait",
+    )
+
+
+def check_room(app: Celery) -> None:
+    """Raise BrokerError unless Redis answers and has room for more."""
+    check_reachable(app)
+    try:
+        app.backend.client.set(ROOM, "", px=1)
+    except (OperationalError, RedisError) as error:
+        raise unreachable(app, error) from None
 
 
 def check_redis(app: VirnucproApp) -> str:
@@ -50,6 +78,8 @@ def check_redis(app: VirnucproApp) -> str:
     try:
         bind_store(app.backend.client, app.settings.store)
     except RedisError as error:
+        if is_full(error):
+            raise full(app) from None
         raise BrokerError(
             f"Redis at {masked_url(app.conf.broker_url)} does not tell which store it serves: {error}",
             hint="does its user lack rights? see docs/operations.md",

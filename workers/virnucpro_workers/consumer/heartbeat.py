@@ -11,6 +11,7 @@ from celery.worker import state
 from virnucpro_tasks.errors import StoreError
 from virnucpro_workers.consumer.kombu_internals import is_polling
 from virnucpro_workers.consumer.periodic import PeriodicStep
+from virnucpro_workers.consumer.room import patience
 from virnucpro_workers.health import Phase, renew_heartbeat, write_heartbeat
 
 HEARTBEAT_SECONDS = 5.0
@@ -25,6 +26,8 @@ class HeartbeatStep(PeriodicStep):
 
     def start(self, parent: Any) -> None:
         self._write(Phase.CONSUMING)
+        patience.on_wait = lambda: self._write(Phase.RECONNECTING)
+        patience.on_room = lambda: self._write(Phase.CONSUMING)
         super().start(parent)
 
     def stop(self, parent: Any) -> None:

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 import billiard
+from celery.backends.redis import RedisBackend
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool
 from celery.worker import state
 from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY, STOP_CONDITIONS
 from kombu.transport import virtual
+from kombu.transport.redis import Channel
 
 from virnucpro_tasks.queue.arguments import subject_of
 
@@ -117,7 +119,7 @@ def drop_orphaned(consumer: Any, known: set[str]) -> set[str]:
     kombu: `QoS._delivered`, `QoS._dirty`, `virtual.QoS.ack`; celery: `state.requests`, `state.should_stop`,
     `state.should_terminate`. Otherwise a worker takes no message after such a failure until it is started again.
     """
-    if state.should_stop is not None or state.should_terminate is not None:
+    if is_ending():
         return set()
     tasks = {request.message.delivery_tag for request in list(state.requests.values())}
     orphans = _delivered(consumer) - tasks - set(running_tasks())
@@ -227,6 +229,24 @@ def report_lost_children(report: Callable[[int], None]) -> None:
             return super()._join_exited_workers(shutdown)
 
     TaskPool.Pool = ReportingPool
+
+
+def use_client(client: type) -> None:
+    """Let the transport and the backend of results of this process use a redis-py client class.
+
+    kombu, Redis transport: `Channel._get_client`; celery: `RedisBackend._get_client`. Otherwise a full Redis ends
+    workers, and loses the messages that they take.
+    """
+    Channel._get_client = lambda self: client
+    RedisBackend._get_client = lambda self: client
+
+
+def is_ending() -> bool:
+    """Return whether a signal told this worker to stop.
+
+    celery: `state.should_stop`, `state.should_terminate`. Otherwise a worker that waits for Redis is killed at its end.
+    """
+    return state.should_stop is not None or state.should_terminate is not None
 
 
 def _delivered(consumer: Any) -> set[str]:
