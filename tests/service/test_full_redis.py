@@ -23,7 +23,7 @@ def lasting_keys(client: redis.Redis) -> set[bytes]:
 
 
 def test_workers_wait_for_a_full_redis_and_a_job_leaves_nothing_there(serving: Deployment) -> None:
-    client = redis.Redis(unix_socket_path=serving.broker_url.removeprefix("redis+socket://"))
+    client = redis.Redis(unix_socket_path=serving.broker_url.removeprefix("redis+socket://").partition("?")[0])
     # Given a deployment that has done a job
     serving.run("submit", str(SAMPLE), "--force-new", "--wait")
     before, said = lasting_keys(client), len(serving.log.read_text())

@@ -237,8 +237,8 @@ def use_client(client: type) -> None:
     kombu, Redis transport: `Channel._get_client`; celery: `RedisBackend._get_client`. Otherwise a full Redis ends
     workers, and loses the messages that they take.
     """
-    Channel._get_client = lambda self: client
-    RedisBackend._get_client = lambda self: client
+    setattr(Channel, "_get_client", lambda self: client)  # noqa: B010
+    setattr(RedisBackend, "_get_client", lambda self: client)  # noqa: B010
 
 
 def is_ending() -> bool:
