@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from training.corpus import CORPUS_FILE, TEST_FILE, Corpus
-from training.sampling import record_weights
+from training.sampling import are_genes, record_weights
 from training.splits import TEST, TRAIN, VALIDATION
 from virnucpro_tasks.heads import labels as head_parts
 from virnucpro_tasks.heads.labels import Label
@@ -44,6 +44,7 @@ def main() -> None:
     corpus = Corpus.load(options.data / (TEST_FILE if options.split == TEST else CORPUS_FILE))
     random = np.random.default_rng(options.seed)
     members = corpus.members(options.split)
+    members = members[~are_genes(corpus, members)]
     chosen = {label: members[corpus.virus[members] == label] for label in (False, True)}
     weights = {label: record_weights(corpus, records) for label, records in chosen.items()}
     labels: list[Label] = []

@@ -36,7 +36,7 @@ _PHAGES = (
     "Autotranscriptaviridae",
     "Microviridae",
 )
-_ARCHAEAL_VIRUSES = ("Lipothrixviridae", "Rudiviridae")
+_ARCHAEAL_VIRUSES = ("Lipothrixviridae", "Rudiviridae", "archaeal viruses")
 _PROKARYOTES = {"Bacteria": Organism.BACTERIUM, "Archaea": Organism.ARCHAEON, "plasmid": Organism.PLASMID}
 
 

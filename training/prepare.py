@@ -31,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="folder with viruses.fasta.gz, others.fasta.gz, labels.tsv")
     parser.add_argument("--leave-out", type=Path, required=True, help="folder whose species are kept unseen")
+    parser.add_argument("--genes", type=Path, help="folder written by training.genes, whose records train")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--vocabulary", type=int, default=1024, help="tokens of the nucleotide tokenizer")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -39,6 +40,10 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     rows = read_labels(options.source / "labels.tsv")
     split_of = assign_splits(rows, elsewhere=_virus_names(options.leave_out / "labels.tsv"), seed=options.seed)
+    if options.genes:
+        genes = read_labels(options.genes / "labels.tsv")
+        rows += genes
+        split_of |= {row.record_id: TRAIN for row in genes}
     with (options.output / SPLITS_FILE).open("w", encoding="utf-8") as handle:
         handle.write("id\tlabel\tgroup\ttaxon\tsplit\n")
         for row in rows:
@@ -47,8 +52,9 @@ def main() -> None:
 
     sequences = {
         record.record_id.decode(): record.sequence
+        for folder in [options.source, *([options.genes] if options.genes else [])]
         for file in ("viruses.fasta.gz", "others.fasta.gz")
-        for record in read_fasta(options.source / file)
+        for record in read_fasta(folder / file)
     }
     held = [row for row in rows if split_of[row.record_id] == TEST]
     _corpus(held, sequences, split_of).save(options.output / TEST_FILE)

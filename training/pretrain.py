@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from training.corpus import CORPUS_FILE, Corpus
@@ -86,6 +87,10 @@ class Run:
         taxa = len(self.corpus.taxa)
         self.learner, self.smooth = (Learner(self.kind, taxa, seed=options.seed).to(self.device) for _ in range(2))
         self.smooth.requires_grad_(requires_grad=False)
+        if options.begin_with:
+            begun = load_file(options.begin_with / self.kind.name / "model.safetensors", device=str(self.device))
+            for learner in (self.learner, self.smooth):
+                learner.encoder.load_state_dict({name: value.float() for name, value in begun.items()}, strict=False)
         if options.compile:
             self.learner.states = torch.compile(self.kind.states, dynamic=False)
         self.optimizer = torch.optim.AdamW(decay_groups(self.learner), lr=self.kind.rate, betas=(0.9, 0.98))
@@ -107,7 +112,7 @@ class Run:
         chance = torch.rand(len(tokens), device=self.device, generator=self.generator)
         given, places = hidden(tokens, self.kind, chance >= (WHOLE_SHARE if teach else 0), self.generator)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.kind.rate * rate_at(progress)
+            group["lr"] = self.kind.rate * options.rate_share * rate_at(progress)
         with self.precision():
             losses = self.learner.losses(tokens, given, places, virus, taxon, dropout=options.dropout, teach=teach)
         language_weight, taxon_weight = (options.language_weight, options.taxon_weight) if teach else (1, 1)
@@ -215,6 +220,8 @@ def main() -> None:
     parser.add_argument("--language-weight", type=float, default=0.5, help="of its loss in the second part")
     parser.add_argument("--taxon-weight", type=float, default=0.2, help="of its loss in the second part")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--begin-with", type=Path, help="bundle whose encoder is trained further")
+    parser.add_argument("--rate-share", type=float, default=1.0, help="of the encoder's highest learning rate")
     parser.add_argument("--contigs", type=int, default=1200, help="validation contigs")
     parser.add_argument("--looks", type=int, default=14, help="validations")
     parser.add_argument("--processes", type=int, default=4, help="processes that make batches")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.corpus import Corpus
 from training.organisms import SHARES, organism
+from training.splits import GENE_GROUP
 from virnucpro_tasks.reads.frames import OpenFrames, open_frames
 from virnucpro_tasks.reads.segments import longest_segments
 from virnucpro_tasks.reads.translation import Ragged
@@ -22,6 +23,10 @@ chunks and short contigs are such. The length is drawn before the record, so tha
 
 SEGMENT_SHARE = 0.3
 """Share of the sequences of each label that are segments: the longest of a chunk without an open frame."""
+
+GENE_SHARE = 0.6
+"""Share of an organism's sequences that are of single genes, where there are such and whole genomes too. The same for
+viruses and others: that a sequence is all of one gene must not tell its label."""
 
 _BLOCK = 2048
 _TRIALS = 200
@@ -92,6 +97,9 @@ class FrameSampler:
         """Segments; None once for every draw of chunks among which there is none."""
         # Scarce in other taxa than open frames are.
         weights = record_weights(self._corpus, self._records[label])
+        # A gene is one open frame: to look for segments there is in vain.
+        weights[are_genes(self._corpus, self._records[label])] = 0
+        weights /= weights.sum()
         while True:
             records = self._random.choice(self._records[label], size=_BLOCK, p=weights)
             bases, starts, ends = self._pieces(records, self._random)
@@ -133,6 +141,12 @@ class FrameSampler:
         return factors
 
 
+def are_genes(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each of `records` is a single gene of training.genes."""
+    of_group = np.array([group.startswith(GENE_GROUP) for group in corpus.groups])
+    return of_group[corpus.group[records]]
+
+
 def record_weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probability of each of `records`, all of one label; see FrameSampler.
 
@@ -152,8 +166,12 @@ def record_weights(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.flo
     weights = taxon_share[taxa] * group_share[pair_of] * bases / pair_bases[pair_of]
     virus = bool(corpus.virus[records[0]])
     kinds = np.array([organism(corpus.taxa[taxon], virus=virus) for taxon in taxa])
+    genes = are_genes(corpus, records)
     for kind in np.unique(kinds):
         inside = kinds == kind
+        if 0 < genes[inside].sum() < inside.sum():
+            for chosen, share in ((inside & genes, GENE_SHARE), (inside & ~genes, 1 - GENE_SHARE)):
+                weights[chosen] *= share / weights[chosen].sum()
         weights[inside] *= SHARES[kind] / weights[inside].sum()
     return weights / weights.sum()
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+GENE_GROUP = "m_"
+"""How the groups of training.genes begin: their records are single genes, and only train."""
+
 TRAIN, VALIDATION, TEST, LEFT_OUT = "train", "validation", "test", "left out"
 SPLITS = (TRAIN, VALIDATION, TEST, LEFT_OUT)
 
@@ -46,6 +49,12 @@ def read_labels(path: Path) -> list[Labelled]:
             )
             for row in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """The split of each record id, from the splits.tsv of training.prepare."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        return {row["id"]: row["split"] for row in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 
 def species(name: str) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from training.organisms import SHARES, Organism
-from training.sampling import CHUNK_LENGTH, FrameSampler, record_weights
-from training.splits import TRAIN, VALIDATION
+from training.sampling import CHUNK_LENGTH, GENE_SHARE, FrameSampler, are_genes, record_weights
+from training.splits import GENE_GROUP, TRAIN, VALIDATION
 from virnucpro_tasks.reads.segments import SHORTEST_SEGMENT_RESIDUES
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -67,3 +67,26 @@ def test_some_sequences_are_segments_of_chunks_without_an_open_frame(corpus):
     }
     assert shortest["open"] >= 200 // 3 - 1
     assert SHORTEST_SEGMENT_RESIDUES <= shortest["mixed"] < 200 // 3 - 1
+
+
+def with_genes(corpus):
+    """The corpus with the first group of each taxon as genes."""
+    groups = [f"{GENE_GROUP}{name}" if number < 4 else name for number, name in enumerate(corpus.groups)]
+    return replace(corpus, groups=groups)
+
+
+def test_genes_have_their_share_of_each_organism(corpus):
+    records = corpus.members(TRAIN)
+    chosen = records[~corpus.virus[records]]
+    weights = record_weights(with_genes(corpus), chosen)
+    genes = are_genes(with_genes(corpus), chosen)
+    for taxon in np.unique(corpus.taxon[chosen]):
+        inside = corpus.taxon[chosen] == taxon
+        assert weights[inside & genes].sum() / weights[inside].sum() == pytest.approx(GENE_SHARE)
+
+
+def test_genes_alone_have_all_of_their_organism(corpus):
+    records = corpus.members(TRAIN)
+    chosen = records[~corpus.virus[records]]
+    alone = chosen[are_genes(with_genes(corpus), chosen)]
+    assert record_weights(with_genes(corpus), alone).sum() == pytest.approx(1)
