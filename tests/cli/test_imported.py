@@ -11,7 +11,7 @@ from cli.conftest import Virnucpro
 from earlier.folders import Computed, Folder
 from job import all_jobs
 
-from virnucpro_tasks.cli import predict, submit
+from virnucpro_tasks.cli import admission, predict, submit
 from virnucpro_tasks.cli.imported import earlier_work
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
@@ -29,6 +29,7 @@ def test_import_submits_a_job_with_the_vectors_and_says_what_they_are(
 ) -> None:
     for name in ("check_redis", "enqueue"):
         monkeypatch.setattr(submit, name, lambda *_: None)
+    monkeypatch.setattr(admission, "require_redis_room", lambda *_: None)
     folder = folder_of("v1")
     (folder.root / "reads_merged" / "output_1_merged.pt").write_bytes(b"")
     ended = virnucpro("import", folder.root, earlier_run.input)

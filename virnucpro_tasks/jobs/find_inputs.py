@@ -52,14 +52,14 @@ def repeated_inputs(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 
 def _status(path: Path) -> os.stat_result:
-    return os.fstat(0) if path == STANDARD_INPUT else path.stat()
+    return os.fstat(0) if path == STANDARD_INPUT else persistently(path.stat)
 
 
 def _can_be_read_once(path: Path) -> bool:
     """Whether this is standard input or a pipe, whatever its name."""
     if path == STANDARD_INPUT:
         return True
-    mode = path.stat().st_mode
+    mode = persistently(path.stat).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 

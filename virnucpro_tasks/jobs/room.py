@@ -21,6 +21,7 @@ from virnucpro_tasks.reads.bam import BAM_MAGIC
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.sources import open_input
 from virnucpro_tasks.shards.plan import SHARDS_PER_GROWTH
+from virnucpro_tasks.system.file_operations import persistently
 
 FLOAT_BYTES = 4
 SCORE_BYTES = 9
@@ -69,7 +70,7 @@ def room_of(job: Job) -> Room:
     parameters = job.spec.parameters
     inputs = [source for source, entry in zip(job.inputs, job.spec.inputs, strict=True) if not entry.empty]
     bases = sum(_bases(source) for source in inputs)
-    largest = sorted(inputs, key=lambda source: source.path.stat().st_size, reverse=True)[:SAMPLED_INPUTS]
+    largest = sorted(inputs, key=lambda source: persistently(source.path.stat).st_size, reverse=True)[:SAMPLED_INPUTS]
     total = Cost()
     for source in largest:
         with _beginning(source) as beginning:
@@ -177,7 +178,7 @@ def _beginning(source: ReadInput) -> Iterator[ReadInput]:
 
 def _bases(source: ReadInput) -> float:
     """About the bases of an input, by its size, its compression and its first byte."""
-    size = source.path.stat().st_size
+    size = persistently(source.path.stat).st_size
     with open_input(source.path, name=source.name) as stream:
         if stream.head.startswith(BAM_MAGIC):
             return size * BASES_A_BAM_BYTE

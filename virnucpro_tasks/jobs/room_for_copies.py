@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError, size_text
+from virnucpro_tasks.system.file_operations import persistently
 
 ADVICE = "'virnucpro prune' removes old jobs; divide the input, or submit it with --anyway"
 
@@ -17,9 +18,9 @@ def require_room_for_copies(store: Path, inputs: Sequence[Path]) -> None:
     Those on its own file system are linked; what cannot be asked, as standard input, is left out.
     """
     place = store.absolute()
-    while not place.exists():
+    while not persistently(place.exists):
         place = place.parent
-    device = place.stat().st_dev
+    device = persistently(place.stat).st_dev
     found = os.statvfs(place)
     free = found.f_bavail * found.f_frsize
     size = sum(facts.st_size for path in inputs if (facts := _facts(path)) is not None and facts.st_dev != device)
@@ -33,6 +34,6 @@ def require_room_for_copies(store: Path, inputs: Sequence[Path]) -> None:
 
 def _facts(path: Path) -> os.stat_result | None:
     try:
-        return path.stat() if path.is_file() else None
+        return persistently(path.stat) if persistently(path.is_file) else None
     except OSError:
         return None

@@ -73,7 +73,7 @@ def _stage(source: Path, place: Path) -> StagedInput:
         if persistently(source.is_file):
             with suppress(OSError):
                 os.link(source.resolve(), place)
-                return StagedInput(str(source), place.stat().st_size, file_sha256(place))
+                return StagedInput(str(source), persistently(place.stat).st_size, file_sha256(place))
         stream = by_name(lambda: source.open("rb"), source)
     except OSError as error:
         raise unreadable(error, str(source)) from None

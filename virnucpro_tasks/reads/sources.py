@@ -235,7 +235,7 @@ def open_input(path: Path, *, name: str) -> Iterator[InputStream]:
 
 def is_compressed(path: Path) -> bool:
     """Whether a file is compressed, by its first bytes. Raises OSError."""
-    with path.open("rb") as handle:
+    with by_name(lambda: path.open("rb"), path) as handle:
         return _compression_of(handle.read(HEAD_BYTES)) is not None
 
 
