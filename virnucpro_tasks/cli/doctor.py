@@ -81,7 +81,7 @@ def _clean(places: list[Path], leftovers: list[Leftover], *, as_json: bool) -> i
 
 
 def leftovers_outcome(leftovers: list[Leftover]) -> Outcome:
-    """What killed runs left, the first few by name."""
+    """Report the files that killed runs left, the first few by name."""
     values = {"paths": [str(one.path) for one in leftovers]}
     if not leftovers:
         return Outcome("none of killed runs", values=values)

@@ -27,7 +27,7 @@ def running_summary(job_id: str, found: Sequence[WorkerInfo]) -> str:
 
 
 def running_values(job_id: str, found: Sequence[WorkerInfo]) -> list[dict[str, Any]]:
-    """The same as plain values for JSON; times are in seconds, null if the worker did not say."""
+    """Describe the running tasks of a job for JSON; times are in seconds, null if the worker did not say."""
     return [
         {
             "worker": worker.name,

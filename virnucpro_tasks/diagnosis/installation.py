@@ -64,7 +64,7 @@ def check_names(_: Deployment) -> Outcome:
 
 
 def _package_of_others() -> str | None:
-    """Where the Python package of the short name is from; None if there is none, or it is the one that hands on."""
+    """Find the place of the Python package of the short name; None if there is none, or it is the one that hands on."""
     with suppress(PackageNotFoundError):
         version(COMPAT_DISTRIBUTION)
         return None

@@ -78,7 +78,7 @@ def room_outcome(store: Path, found: os.statvfs_result) -> Outcome:
 
 
 def check_file_system(deployment: Deployment) -> Outcome:
-    """What the file system of the store lacks. Raises StoreError or OSError."""
+    """Check the file system of the store for what a deployment needs. Raises StoreError or OSError."""
     require_store(deployment.settings.store)
     found = shortcomings(deployment.settings.store)
     if not found:

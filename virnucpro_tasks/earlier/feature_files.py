@@ -34,7 +34,7 @@ MOST_COMPRESSION = 1_100
 """How often larger than its file what HDF5 holds can be: by deflate, about a thousand times."""
 
 LEAST_NUMBER_BYTES = 2
-"""Of a number in a file of torch, which is not compressed."""
+"""Bytes of a number in a file of torch, which is not compressed."""
 
 MERGED_KEYS, CHECKPOINT_KEYS = {"ids", "data"}, {"embeddings", "sequence_ids"}
 _COMPLETE = "complete"

@@ -26,15 +26,15 @@ from virnucpro_tasks.system.file_operations import persistently
 FLOAT_BYTES = 4
 SCORE_BYTES = 9
 TABLE_BYTES_A_TOKEN, TABLE_BYTES_A_CHUNK = 2, 4
-"""Of shards/, compressed, a token of ESM-2 being three bases and one amino acid."""
+"""Compressed bytes in shards/; a token of ESM-2 is three bases and one amino acid."""
 
 RESULT_BYTES_A_RECORD, RESULT_BYTES_A_CHUNK, RESULT_BYTES_A_FRAME = 200, 140, 90
 SEQUENCE_BYTES_A_BASE = 0.3
-"""Of virus.fasta.gz, if all records are viruses."""
+"""Bytes in virus.fasta.gz, if all records are viruses."""
 
 FIXED_BYTES = 500_000
 SHARD_BYTES = 4_000
-"""Of attempts/ and of the ends of files, which fill whole blocks."""
+"""Bytes in attempts/, and at the ends of files, which fill whole blocks."""
 
 FIXED_FILES, SHARD_FILES = 50, 5
 REDIS_BYTES_A_SHARD, REDIS_BYTES_A_JOB = 3_000, 10_000

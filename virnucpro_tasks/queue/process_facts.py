@@ -48,7 +48,7 @@ def process_facts(app: Celery, *, seconds: float = PING_SECONDS) -> dict[str, Pr
 
 
 def _read(answer: Any) -> ProcessFacts:
-    """What a worker told; nothing if it does not know the question, or answers it otherwise."""
+    """Read the answer of a worker; without facts if it does not know the question, or answers it otherwise."""
     try:
         return msgspec.convert(answer, ProcessFacts)
     except msgspec.ValidationError:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Compat(StrEnum):
-    """Whose rules hold where this package does better than the original tool: its own, or those of the original."""
+    """The rules for input where this package differs from the original tool: its own, or those of the original."""
 
     NONE = "none"
     ORIGINAL = "original"

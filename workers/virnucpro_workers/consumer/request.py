@@ -32,10 +32,10 @@ class CountedRequest(Request):
     """A Celery request that records in the attempts file of its task that the process died or was stopped."""
 
     watch: ClassVar[ProcessWatch | None] = None
-    """What looks for a hang of the computing process of this worker."""
+    """The watch for a hang of the computing process of this worker."""
 
     subjects: ClassVar[Subjects] = Subjects()
-    """What names the job and the shard in each line of the log."""
+    """The jobs and shards that lines of the log name."""
 
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return what Celery tells of a running task, with two times by the clock of this host alone."""
