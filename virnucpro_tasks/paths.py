@@ -37,7 +37,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.system.file_operations import make_folder
+from virnucpro_tasks.system.file_operations import make_subfolder
 
 SPLITTING, FINISHING = "splitting", "finishing"
 """The stages of a job besides its shards."""
@@ -210,6 +210,6 @@ class JobPaths:
         return self.root / COMMIT_MARK
 
     def make_folders(self) -> None:
-        """Create the folders that tasks write to, those that are missing."""
+        """Create the folders that tasks write to, those that are missing, in the folder of the job, which is there."""
         for name in ("input", "shards", "embeddings", "scores", "quarantine", "attempts", "workers"):
-            make_folder(self.root / name)
+            make_subfolder(self.root / name)

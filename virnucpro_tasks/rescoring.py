@@ -22,6 +22,7 @@ from virnucpro_tasks.pipeline.repair import repair
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.quarantine import write_quarantine
+from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.shards.arrays import ENTRY, EmbeddingKey
 from virnucpro_tasks.shards.imported import sequence_digests
 from virnucpro_tasks.shards.scores import ShardScores, write_scores
@@ -50,11 +51,14 @@ def rescore(job: Job, source: Source, *, processes: int) -> None:
 
     Raises InputError as the source does, and JobError if the job fails.
     """
-    for number in split_files(job):
-        source.fill(job, number)
-    # Repairing scores the vectors.
-    if source.is_scored or not repair(job, processes=processes):
-        finish(job, processes=processes)
+    try:
+        for number in split_files(job):
+            source.fill(job, number)
+        # Repairing scores the vectors.
+        if source.is_scored or not repair(job, processes=processes):
+            finish(job, processes=processes)
+    except (FileNotFoundError, StageRetryError) as error:
+        raise JobError(str(error), job_id="", hint="repeat the command") from error
     if not exists(job.paths.run):
         failure = read_checked(job.paths.failed, Failure) if exists(job.paths.failed) else None
         raise JobError(failure.message if failure else "its results were not written", job_id="")

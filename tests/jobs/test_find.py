@@ -30,6 +30,7 @@ def add(store: Path, job_id: str, owner: str) -> Path:
     """A job without inputs; returns its job.json."""
     parameters = JobParameters(500, 60, "fp32", "original", False, False, 6, 1000, 3)
     paths = JobPaths.of(store, job_id)
+    paths.root.mkdir(parents=True)
     paths.make_folders()
     write_checked(paths.job, JobSpec(job_id, "2026-01-01T00:00:00+00:00", (), parameters, "0" * 64, "1", owner))
     return paths.job

@@ -20,6 +20,7 @@ CONTENT = b">a\nACGT\n"
 @pytest.fixture
 def paths(tmp_path: Path) -> JobPaths:
     paths = JobPaths.of(tmp_path / "store", new_job_id())
+    paths.root.mkdir(parents=True)
     paths.make_folders()
     return paths
 

@@ -12,13 +12,13 @@ import redis
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError
 from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.keys import STORE
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
-from virnucpro_tasks.queue.redis_checks import bind_store, check_durable, check_redis, shortcomings
+from virnucpro_tasks.queue.redis_checks import bind_store, check_durable, check_redis, rebind_store, shortcomings
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -35,6 +35,25 @@ def configured(client: redis.Redis) -> Iterator[redis.Redis]:
     yield client
     for name, value in (("appendonly", "yes"), ("maxmemory-policy", "noeviction"), ("maxmemory", 0)):
         client.config_set(name, value)
+
+
+def test_a_store_that_is_away_gets_no_second_id_and_redis_is_not_bound_to_that(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    # A deployment that is new
+    assert not rebind_store(client, tmp_path / "ours")
+    assert not (tmp_path / "ours").exists() and not client.exists(STORE)
+    bind_store(client, tmp_path / "ours")
+    bound = client.get(STORE)
+    # A Redis that was emptied
+    client.delete(STORE)
+    assert rebind_store(client, tmp_path / "ours") and client.get(STORE) == bound
+    # A store that is not mounted
+    (tmp_path / "ours").rename(tmp_path / "away")
+    with pytest.raises(StoreError, match="is not there") as raised:
+        rebind_store(client, tmp_path / "ours")
+    assert raised.value.may_pass
+    assert not (tmp_path / "ours").exists() and client.get(STORE) == bound
 
 
 def test_redis_is_bound_to_the_first_store_and_names_it_to_others(client: redis.Redis, tmp_path: Path) -> None:

@@ -85,7 +85,21 @@ def test_errors_that_are_not_the_jobs_are_raised(job: Job) -> None:
 
 
 def test_a_job_that_is_removed_while_a_stage_works_at_it_needs_no_reason(job: Job) -> None:
-    with failing_job(job, SPLITTING):
+    with pytest.raises(FileNotFoundError), failing_job(job, SPLITTING):
         remove_job(job, force=True)
-        raise FileNotFoundError(2, "No such file or directory", str(job.paths.plan))
+        job.paths.plan.read_bytes()
     assert list(job.paths.root.parent.iterdir()) == []
+
+
+def test_a_file_that_was_missing_for_a_moment_is_looked_for_again(job: Job, settings: Settings) -> None:
+    # As while the store is away, which may be back when the error is looked at
+    with pytest.raises(StageRetryError, match="No such file"), failing_job(job, SPLITTING):
+        job.paths.plan.read_bytes()
+    assert not job.paths.failed.exists()
+    away = settings.store.rename(settings.store.with_name("away"))
+    with pytest.raises(FileNotFoundError), failing_job(job, SPLITTING):
+        job.paths.make_folders()
+    # And nothing was written where the store should be
+    assert not settings.store.exists()
+    away.rename(settings.store)
+    assert not job.paths.failed.exists()

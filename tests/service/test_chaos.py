@@ -51,7 +51,7 @@ def test_a_result_that_was_tampered_with_is_noticed(
         records = job.paths.results / "records.tsv"
         lines = records.read_text().splitlines(keepends=True)
         # Each job loses another record.
-        del lines[1 + sum(1 for _ in (tmp_path / "jobs").iterdir())]
+        del lines[1 + sum(1 for _ in (tmp_path / "store" / "jobs").iterdir())]
         records.write_text("".join(lines))
 
     monkeypatch.setattr(drill_module, "wait_for", tampering)

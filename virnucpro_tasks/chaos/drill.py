@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.chaos.faults import FAULTS, Scene
+from virnucpro_tasks.chaos.faults import FAULTS
 from virnucpro_tasks.chaos.hosts import Hosts
 from virnucpro_tasks.chaos.report import Drill, Outcome, compare
+from virnucpro_tasks.chaos.scene import Scene
 from virnucpro_tasks.errors import BrokerError, InputError, counted
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress
@@ -21,7 +22,7 @@ from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import enqueue, wait_for
 from virnucpro_tasks.settings import Settings
 
-GAP_SECONDS = (0.5, 3.5)
+GAP_SECONDS = (0.5, 3.0)
 """Range of the time between two faults, which is uniformly distributed."""
 
 POLL_SECONDS = 0.05
@@ -63,11 +64,12 @@ class Injector:
         if progress.is_final or self._drill.faults.total() >= self._faults or time.monotonic() < self._next_at:
             return
         kind = self._dice.choice(sorted(FAULTS))
+        at = time.monotonic()
         hit = FAULTS[kind](scene)
         # If there was nothing to hit, another kind is tried at the next poll.
         if hit is not None:
             self._drill.faults[kind] += 1
-            self._pending.append(Pending(kind, time.monotonic(), frozenset(hit), _done(progress)))
+            self._pending.append(Pending(kind, at, frozenset(hit), _done(progress)))
             self._wait()
 
     def _wait(self) -> None:
@@ -79,17 +81,18 @@ def run_drill(
 ) -> Drill:
     """Inject `faults` faults, chosen by `seed`, into as many jobs on `source` as it takes.
 
-    `settings.store` is a folder for the drill alone; Redis and workers are private and end with it. Raises InputError
-    if the job fails even undisturbed.
+    `settings.store` is a folder for the drill alone, and has the store in it; Redis and workers are private and end
+    with it. Raises InputError if the job fails even undisturbed.
     """
     drill = Drill(seed, workers, settings.lease_seconds)
     dice = random.Random(seed)
-    settings.store.mkdir(parents=True, exist_ok=True)
+    folder, store = settings.store, settings.store / "store"
+    store.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with EmbeddedBroker(settings.store / "redis") as broker:
-        settings = replace(settings, broker_url=broker.url, max_attempts=PATIENT_ATTEMPTS)
-        with Hosts(settings, workers, settings.store / "workers.log") as hosts:
-            quiet = settings.store / "quiet"
+    with EmbeddedBroker(folder / "redis") as broker:
+        settings = replace(settings, store=store, broker_url=broker.url, max_attempts=PATIENT_ATTEMPTS)
+        with Hosts(settings, workers, folder / "workers.log") as hosts:
+            quiet = folder / "quiet"
             job = _new_job(settings, source)
             _require_done(_run(settings, job, lambda progress: None), source)
             shutil.copytree(job.paths.results, quiet)
@@ -97,7 +100,7 @@ def run_drill(
             injector = Injector(drill, faults, dice)
             while drill.faults.total() < faults:
                 job = _new_job(settings, source)
-                scene = Scene(hosts, broker, job, settings.lease_seconds, workers + 1, dice)
+                scene = Scene(hosts, broker, job, settings.lease_seconds, workers + 1, dice, store)
                 outcome = _disturbed(settings, scene, injector, quiet)
                 drill.outcomes.append(outcome)
                 said = "same" if outcome.same else f"DIFFERS: {outcome.message or ', '.join(outcome.differing)}"

@@ -20,6 +20,8 @@ from virnucpro_tasks.system.temporary import TemporaryFolder
 LEASE_SECONDS = 5.0
 SHARD_TOKENS = 1_000
 SOFT_SHUTDOWN_SECONDS = 1.0
+PROGRESS_LIMIT_SECONDS = 8.0
+"""A process that was stopped is ended after this; longer than workers pause after a short failure of the store."""
 
 
 @click.command("chaos")
@@ -72,6 +74,7 @@ def command(
             lease_seconds=LEASE_SECONDS,
             soft_shutdown_seconds=SOFT_SHUTDOWN_SECONDS,
             shard_tokens=SHARD_TOKENS,
+            progress_limit_seconds=PROGRESS_LIMIT_SECONDS,
         )
         drill = run_drill(settings, source, faults=faults, seed=seed, workers=workers, say=say)
     print_json(drill.as_dict()) if as_json else click.echo(drill.table())

@@ -172,6 +172,7 @@ def create_job(
     # Under a name that tells who is making it, so that what a killed client leaves can be removed.
     paths = JobPaths(temporary_beside(final.root))
     try:
+        make_folder(paths.root)
         paths.make_folders()
         staged = mark_empty(
             stage_inputs(inputs, paths),

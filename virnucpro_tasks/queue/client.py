@@ -21,7 +21,14 @@ from virnucpro_tasks.queue.arguments import SHARD_TASK
 from virnucpro_tasks.queue.chords import retire_chords
 from virnucpro_tasks.queue.job_queues import empty
 from virnucpro_tasks.queue.messages import has_messages
-from virnucpro_tasks.queue.redis_checks import bind_store, check_reachable, full, is_full, unreachable
+from virnucpro_tasks.queue.redis_checks import (
+    bind_store,
+    check_reachable,
+    full,
+    is_full,
+    store_is_missing,
+    unreachable,
+)
 from virnucpro_tasks.queue.shard_shares import shares_of
 from virnucpro_tasks.queue.store_failures import (
     StoreFailure,
@@ -96,9 +103,12 @@ class WorkerInfo:
 def enqueue(app: Celery, job: Job) -> None:
     """Queue the next stage of a job: splitting, or finishing, which queues missing shards itself. Idempotent.
 
-    Earlier failures of the store no longer count. Raises BrokerError, also if Redis serves another store.
+    Earlier failures of the store no longer count. Raises BrokerError, also if Redis serves another store; StoreError
+    for a job that is not there.
     """
     check_reachable(app)
+    if not is_there(job.paths.job):
+        raise store_is_missing(job.paths.root)
     is_split = is_there(job.paths.plan)
     task = "virnucpro.finish_job" if is_split else "virnucpro.split_job"
     priority = FINISHING_PRIORITY if is_split else SPLITTING_PRIORITY

@@ -36,7 +36,7 @@ from virnucpro_tasks.errors import DamagedError, JobDamagedError, JobError, Stor
 from virnucpro_tasks.jobs.job import Failure, Job, open_for_work
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.arguments import ArgumentsError, check_arguments
-from virnucpro_tasks.queue.redis_checks import serves
+from virnucpro_tasks.queue.redis_checks import serves, store_is_missing
 from virnucpro_tasks.queue.store_failures import Failing, clear_store_failures, count_store_failure
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.settings import REPEAT
@@ -136,6 +136,5 @@ def _raising_missing_store(app: Celery) -> Iterator[None]:
 
 def require_served_store(app: Celery) -> None:
     """Raise StoreError unless the store is there, and the one that Redis serves."""
-    store = app.settings.store
-    if not serves(app.backend.client, store):
-        raise StoreError(f"the store fails: {store} is not there", hint="is it mounted?", may_pass=True)
+    if not serves(app.backend.client, app.settings.store):
+        raise store_is_missing(app.settings.store)

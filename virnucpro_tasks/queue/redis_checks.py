@@ -12,11 +12,12 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from virnucpro_tasks.broker_url import masked_url
-from virnucpro_tasks.errors import BrokerError, FullBrokerError
+from virnucpro_tasks.errors import BrokerError, FullBrokerError, StoreError
 from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.keys import ROOM, STORE
 from virnucpro_tasks.paths import store_id_file
 from virnucpro_tasks.queue.app import VirnucproApp
+from virnucpro_tasks.system.file_operations import is_there
 
 CONNECT_RETRIES = 2
 DURABILITY_HINT = "see deploy/redis.conf; with VIRNUCPRO_REDIS_CHECK=warn it is used all the same"
@@ -135,6 +136,25 @@ def bind_store(client: Any, store: Path) -> None:
             hint=f"give that store, or this one a database of its own (as redis://host:6379/1); "
             f"if the other is gone for good, delete the key {STORE} there",
         )
+
+
+def rebind_store(client: Any, store: Path) -> bool:
+    """Record that it serves `store` in a Redis that may have been emptied; creates nothing in the store.
+
+    Returns False for a store without an id: it has no job yet, unless Redis is bound. Raises StoreError for one that is
+    not there though Redis serves it, and what `bind_store` raises.
+    """
+    if is_there(store_id_file(store)):
+        bind_store(client, store)
+        return True
+    if client.exists(STORE):
+        raise store_is_missing(store)
+    return False
+
+
+def store_is_missing(store: Path) -> StoreError:
+    """The error that `store` is not there, as where its file system is not mounted."""
+    return StoreError(f"the store fails: {store} is not there", hint="is it mounted?", may_pass=True)
 
 
 def serves(client: Any, store: Path) -> bool:

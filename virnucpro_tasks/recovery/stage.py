@@ -12,6 +12,7 @@ from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.recovery.events import Began, Event, Failed, HandedBack, append_event, read_events
 from virnucpro_tasks.recovery.history import History
 from virnucpro_tasks.system.causes import cause_of_words
+from virnucpro_tasks.system.file_operations import is_there
 from virnucpro_tasks.system.files import raising_store_errors
 
 log = logging.getLogger(__name__)
@@ -55,12 +56,18 @@ def failing_job(job: Job, stage: str) -> Iterator[None]:
     """Fail `job` if the block raises: the reason is written to failed.json. Raises StoreError and StageRetryError.
 
     Refused memory is a StoreError too: no record needs much of it, so another host, or this one later, may have it.
+    A missing file is worth another attempt, since the store may have been away; FileNotFoundError is raised if all of
+    the job is missing.
     """
     try:
         with raising_store_errors():
             yield
     except (StoreError, StageRetryError):
         raise
+    except FileNotFoundError as error:
+        if not is_there(job.paths.job):
+            raise
+        raise StageRetryError(f"{stage} failed: {error}") from error
     except MemoryError as error:
         limit = cause_of_words("MemoryError")
         raise StoreError(f"{stage} failed: {limit.why}", hint=limit.remedy) from error

@@ -121,6 +121,11 @@ def make_folder(path: Path) -> None:
     persistently(lambda: path.mkdir(parents=True, exist_ok=True))
 
 
+def make_subfolder(path: Path) -> None:
+    """Make a folder unless it is there; the one above it has to be. Raises OSError."""
+    persistently(lambda: path.mkdir(exist_ok=True))
+
+
 def create_empty(path: Path) -> None:
     """Create a new empty file; its folder is made anew if that alone is missing. Raises OSError."""
     try:

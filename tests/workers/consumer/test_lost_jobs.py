@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 import redis
 from job import SAMPLE, make_job, run_job
-from virnucpro_workers.consumer.lost_jobs import LostJobFinder, is_watcher
+from virnucpro_workers.consumer.lost_jobs import LostJobFinder, is_watcher, watch
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import cancel_job, remove_job
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
+from virnucpro_tasks.queue.chords import jobs_with_chords, register_chord
 from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.settings import Settings
@@ -69,6 +71,28 @@ def test_what_is_over_or_no_job_is_left_alone(app: VirnucproApp, client: redis.R
 
 def test_a_store_without_jobs_is_no_error(app: VirnucproApp, client: redis.Redis, tmp_path: Path) -> None:
     assert LostJobFinder(tmp_path / "none").poll(app, client) == []
+
+
+def test_while_the_store_is_away_nothing_of_its_jobs_is_removed_from_redis(
+    app: VirnucproApp, client: redis.Redis, settings: Settings
+) -> None:
+    job = make_job(settings, SAMPLE)
+    enqueue(app, job)
+    register_chord(client, job.job_id, "group")
+    away = settings.store.rename(settings.store.with_name("away"))
+    watch(app, OnePoll())
+    assert jobs_with_chords(client) == {job.job_id}
+    assert not settings.store.exists()
+    away.rename(settings.store)
+
+
+class OnePoll(threading.Event):
+    """Is set after one look."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        was_set = self.is_set()
+        self.set()
+        return was_set
 
 
 def test_one_process_watches_until_it_is_silent(client: redis.Redis) -> None:

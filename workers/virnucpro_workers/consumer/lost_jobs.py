@@ -24,7 +24,7 @@ from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queue.chords import jobs_with_chords, retire_chords
 from virnucpro_tasks.queue.client import requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
-from virnucpro_tasks.queue.redis_checks import bind_store
+from virnucpro_tasks.queue.redis_checks import rebind_store
 from virnucpro_tasks.queue.store_failures import all_store_failures, clear_store_failures, ended_jobs
 from virnucpro_tasks.system.file_operations import exists
 
@@ -84,9 +84,9 @@ def watch(app: Any, stopping: threading.Event) -> None:
         try:
             with app.connection_for_read() as connection:
                 client = connection.default_channel.client
-                # A Redis that was emptied has lost this as well.
-                bind_store(client, app.settings.store)
-                if is_watcher(client, name, every_seconds=every_seconds):
+                # To a store that is away all jobs would seem to be over.
+                is_served = rebind_store(client, app.settings.store)
+                if is_served and is_watcher(client, name, every_seconds=every_seconds):
                     finder.poll(app, client)
             failing = False
         except Exception as error:
