@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -24,26 +24,28 @@ from virnucpro_tasks.reads.tables import FrameBatch
 from virnucpro_tasks.recovery.quarantine import write_quarantine
 from virnucpro_tasks.recovery.stage import StageRetryError
 from virnucpro_tasks.shards.arrays import ENTRY, EmbeddingKey
+from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.imported import sequence_digests
+from virnucpro_tasks.shards.kinds import KINDS
 from virnucpro_tasks.shards.scores import ShardScores, write_scores
 from virnucpro_tasks.shards.tables import frames_digest, read_table
-from virnucpro_tasks.shards.vectors import read_valid_vectors, write_vectors
+from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors, joined_vectors, read_valid_vectors, write_vectors
 from virnucpro_tasks.system.file_operations import exists, utf8_path
 from virnucpro_tasks.system.files import read_checked
 
-SAME_INPUTS = "name the inputs of that work, with its --expected-length, --min-length, --coverage and --shard-tokens"
+SAME_INPUTS = "name the inputs of that work in their order, with its --expected-length, --min-length and --coverage"
 NOT_SCORED = "the file of scores has no score of its frames"
 
 
 class Source(Protocol):
-    """Gives a shard its vectors, or if it `is_scored` its scores."""
+    """Gives shards their vectors, or if it `is_scored` their scores."""
 
     @property
     def is_scored(self) -> bool:
         """Whether `fill` writes scores."""
 
-    def fill(self, job: Job, number: int) -> None:
-        """Write them into `job`, whose tables of shard `number` are written. Raises InputError."""
+    def fill(self, job: Job, numbers: Iterable[int]) -> None:
+        """Write them into `job` for shards whose tables are written when their number comes. Raises InputError."""
 
 
 def rescore(job: Job, source: Source, *, processes: int) -> None:
@@ -52,8 +54,7 @@ def rescore(job: Job, source: Source, *, processes: int) -> None:
     Raises InputError as the source does, and JobError if the job fails.
     """
     try:
-        for number in split_files(job):
-            source.fill(job, number)
+        source.fill(job, split_files(job))
         # Repairing scores the vectors.
         if source.is_scored or not repair(job, processes=processes):
             finish(job, processes=processes)
@@ -66,19 +67,20 @@ def rescore(job: Job, source: Source, *, processes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeptVectors:
-    """Vectors that a job of this package has kept: files with their keys, by the digest of the frames of a shard."""
+    """Vectors that a job of this package has kept: files with their keys, in the order of its shards.
+
+    They follow each other as the frames of its inputs do, wherever that job and this one cut their shards.
+    """
 
     folder: Path
-    files: Mapping[str, tuple[Path, EmbeddingKey]]
+    files: tuple[tuple[Path, EmbeddingKey], ...]
     is_scored: bool = False
 
     @classmethod
     def of(cls, folder: Path) -> Self:
         """Find the files in `folder`. Raises InputError if there is none."""
-        found = {}
-        for file in sorted(folder.glob("*.safetensors")):
-            if (key := _key_of(file)) is not None:
-                found[key.shard_digest] = file, key
+        named = ((file, _key_of(file)) for file in sorted(folder.glob("*.safetensors")))
+        found = tuple((file, key) for file, key in named if key is not None)
         if not found:
             raise InputError("it holds no kept vectors", file=str(folder), hint="they are kept with --keep-embeddings")
         return cls(folder, found)
@@ -86,27 +88,88 @@ class KeptVectors:
     @property
     def bundles(self) -> set[str]:
         """The digests of the bundles with which they were computed."""
-        return {key.bundle_digest for _, key in self.files.values()}
+        return {key.bundle_digest for _, key in self.files}
 
     @property
     def precisions(self) -> set[str]:
         """The precisions of the jobs that computed them."""
-        return {key.precision.partition(",")[0] for _, key in self.files.values()}
+        return {key.precision.partition(",")[0] for _, key in self.files}
 
-    def fill(self, job: Job, number: int) -> None:
-        digest = frames_digest(read_table(job.paths.frames(number)))
-        if digest not in self.files:
-            raise InputError(f"no file has the vectors of shard {number}", file=str(self.folder), hint=SAME_INPUTS)
-        file, key = self.files[digest]
-        vectors = read_valid_vectors(file, key)
-        if vectors is None:
-            raise InputError("it is damaged", file=str(file), hint="copy it again")
-        if (vectors.nucleotide_row < 0).any():
-            frames = read_table(job.paths.frames(number))
-            left_out = frames["record_ordinal"].to_numpy()[vectors.nucleotide_row < 0]
+    def fill(self, job: Job, numbers: Iterable[int]) -> None:
+        shards = _Shards(job, iter(numbers))
+        for file, key in self.files:
+            vectors = read_valid_vectors(file, key)
+            if vectors is None:
+                raise InputError("it is damaged", file=str(file), hint="copy it again")
+            places = shards.next_frames(len(vectors.nucleotide_row))
+            frames = [shards.frames[shard].slice(start, end - start) for shard, start, end in places]
+            if not frames or frames_digest(pa.concat_tables(frames)) != key.shard_digest:
+                raise InputError("its vectors are not those of the next frames", file=str(file), hint=SAME_INPUTS)
+            done = 0
+            for shard, start, end in places:
+                shards.add(shard, vectors, slice(done, done + end - start))
+                done += end - start
+        if shards.next_frames(1):
+            raise InputError("it has no vectors of the last frames", file=str(self.folder), hint=SAME_INPUTS)
+
+
+@dataclass(slots=True)
+class _Shards:
+    """The shards of a job in their order: their `frames` until all have vectors, of which the `parts` are there.
+
+    Of the `last` one that was asked for, `given` frames were given out and so many are `left`.
+    """
+
+    job: Job
+    numbers: Iterator[int]
+    frames: dict[int, pa.Table] = field(default_factory=dict)
+    parts: dict[int, list[ShardVectors]] = field(default_factory=dict)
+    last: int = -1
+    given: int = 0
+    left: int = 0
+
+    def next_frames(self, count: int) -> list[tuple[int, int, int]]:
+        """Where the next `count` frames are, or as many as are left: shard, first row, row behind the last."""
+        places: list[tuple[int, int, int]] = []
+        while count:
+            if not self.left:
+                number = next(self.numbers, None)
+                if number is None:
+                    break
+                frames = read_table(self.job.paths.frames(number))
+                self.frames[number], self.parts[number] = frames, []
+                self.last, self.given, self.left = number, 0, len(frames)
+            taken = min(self.left, count)
+            places.append((self.last, self.given, self.given + taken))
+            self.given, self.left, count = self.given + taken, self.left - taken, count - taken
+        return places
+
+    def add(self, shard: int, vectors: ShardVectors, rows: slice) -> None:
+        """Give the next frames of a shard the vectors of these rows; writes them when they are complete."""
+        parts = self.parts[shard]
+        parts.append(_of_rows(vectors, rows))
+        frames = self.frames[shard]
+        if sum(len(part.nucleotide_row) for part in parts) < len(frames):
+            return
+        whole = joined_vectors(parts)
+        if (whole.nucleotide_row < 0).any():
+            left_out = frames["record_ordinal"].to_numpy()[whole.nucleotide_row < 0]
             reason = "it was quarantined in the work that is scored again"
-            write_quarantine(job.paths, number, dict.fromkeys(np.unique(left_out).tolist(), reason))
-        write_vectors(job.paths.embedding(number), vectors, embedding_key(job, digest))
+            write_quarantine(self.job.paths, shard, dict.fromkeys(np.unique(left_out).tolist(), reason))
+        write_vectors(self.job.paths.embedding(shard), whole, embedding_key(self.job, frames_digest(frames)))
+        del self.frames[shard], self.parts[shard]
+
+
+def _of_rows(vectors: ShardVectors, rows: slice) -> ShardVectors:
+    """The vectors of some frames; those that none of these has are left out."""
+    found = {}
+    for kind in KINDS:
+        used, places = np.unique(getattr(vectors, f"{kind}_row")[rows], return_inverse=True)
+        has_none = int(used.size > 0 and used[0] == NO_VECTOR)
+        found[kind] = getattr(vectors, kind)[used[has_none:]]
+        found[f"{kind}_row"] = (places.reshape(-1) - has_none).astype(np.int32)
+    # The counters of a file are those of the shard that its first frame is in.
+    return ShardVectors(**found, stats=EngineStats() if rows.start else vectors.stats)
 
 
 @dataclass(slots=True)
@@ -118,7 +181,11 @@ class KnownScores:
     missing: int = 0
     is_scored: bool = True
 
-    def fill(self, job: Job, number: int) -> None:
+    def fill(self, job: Job, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._fill(job, number)
+
+    def _fill(self, job: Job, number: int) -> None:
         frames, chunks = read_table(job.paths.frames(number)), read_table(job.paths.chunks(number))
         places = self.scores.places(sequence_digests(frame_ids(FrameBatch(chunks, frames))))
         lacking = places < 0

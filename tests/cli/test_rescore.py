@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,45 @@ def test_work_is_scored_again_by_the_rules_that_it_was_computed_by(
     assert equal_tables(of_scores, work, TABLES[2:])
     assert (ONLY_OPEN_FRAMES in warnings_of(of_scores)) == ("coverage" in rules)
     assert all(f"warning: {text}" in ended.err for text in warnings_of(of_scores))
+
+
+@pytest.mark.parametrize("then", [100, 170, 10**6])
+def test_shards_may_be_cut_elsewhere_than_in_the_work(
+    then: int, virnucpro: Virnucpro, settings: Settings, tmp_path: Path
+) -> None:
+    reads, work, out = (tmp_path / name for name in ("reads.fasta", "work", "out"))
+    # Records of one and of three frames, and one of them with the sequence of another.
+    bodies = ["GCA" * n for n in range(25, 34)] + ["GCA" * 25]
+    reads.write_text("".join(f">r{n}\n{body}\n" for n, body in enumerate(bodies)))
+    job = make_job(replace(settings, shard_tokens=120), reads, keep_embeddings=True)
+    run_job(job, settings)
+    shutil.copytree(job.paths.results, work)
+    shutil.copytree(job.paths.embeddings, work / "embeddings")
+    files = sorted((work / "embeddings").iterdir())
+    assert len(files) > 3
+    ended = virnucpro("rescore", work, reads, "-o", out, "--shard-tokens", then)
+    assert ended.code == ExitCode.OK, ended.err
+    assert equal_tables(out, work)
+    engines = [json.loads((folder / "run.json").read_bytes())["engine"]["tokens"] for folder in (work, out)]
+    assert engines[0] == engines[1] > 0
+    # One that is missing is none of which the others take the place.
+    files[1].unlink()
+    ended = virnucpro("rescore", work, reads, "-o", tmp_path / "lacking")
+    assert ended.code == ExitCode.BAD_INPUT and "its vectors are not those of the next frames" in ended.err[-1]
+    assert not (tmp_path / "lacking").exists()
+
+
+def test_other_rules_than_those_of_the_original_are_refused_in_words(
+    virnucpro: Virnucpro, kept: Path, tmp_path: Path
+) -> None:
+    report = json.loads((kept / "run.json").read_bytes())
+    report["parameters"] |= {"compat": "original"}
+    (kept / "run.json").write_text(json.dumps(report))
+    for flags in (("--dialect", "broad"), ("--min-length", "90"), ("--coverage", "segments")):
+        ended = virnucpro("rescore", kept, SAMPLE, "-o", tmp_path / "out", *flags)
+        words = f"--compat original, by which {kept} was computed, and {' '.join(flags)} contradict each other"
+        assert ended.code == ExitCode.USAGE and words in ended.err[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_head_needs_the_bundle_of_the_vectors(virnucpro: Virnucpro, kept: Path, tmp_path: Path) -> None:
@@ -177,7 +217,7 @@ def test_vectors_of_other_inputs_and_damaged_ones_are_refused(virnucpro: Virnucp
     other = tmp_path / "other.fa"
     other.write_text(f">r\n{'ATGGCC' * 50}\n")
     ended = virnucpro("rescore", kept, other, "-o", tmp_path / "out")
-    assert ended.code == ExitCode.BAD_INPUT and "no file has the vectors of shard 0" in ended.err[-1]
+    assert ended.code == ExitCode.BAD_INPUT and "its vectors are not those of the next frames" in ended.err[-1]
     (file,) = (kept / "embeddings").iterdir()
     content = bytearray(file.read_bytes())
     content[-9] ^= 1

@@ -25,6 +25,7 @@ from virnucpro_tasks.cli.preflight import check_place
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.summary import say_summary
 from virnucpro_tasks.errors import BundleError, InputError, OutputError, counted
+from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import job_progress, read_report
 from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.jobs.submit import submit
@@ -145,6 +146,15 @@ def command(
     parameters = report.parameters.of_scores() if source.is_scored else report.parameters
     if parameters != report.parameters:
         rescored = msgspec.structs.replace(rescored, warnings=(*rescored.warnings, ONLY_OPEN_FRAMES))
+    # Asked here for its words: the job would name an option that nobody has typed.
+    by_original_rules(
+        settings,
+        parameters.compat,
+        min_length=min_length,
+        coverage=Coverage(coverage) if coverage else parameters.coverage,
+        both_strands=parameters.both_strands,
+        asked_by=f"--compat original, by which {work} was computed,",
+    )
     settings = replace(settings, precision=precision or settings.precision)
     with ExitStack() as stack:
         lock = stack.enter_context(own_folder(output, say=lambda line: say(line, quiet=quiet)))

@@ -13,12 +13,18 @@ ORIGINAL_DIALECT, ORIGINAL_PRECISION = "original", "fp32"
 
 
 def by_original_rules(
-    settings: Settings, compat: Compat, *, min_length: int | None, coverage: Coverage, both_strands: bool
+    settings: Settings,
+    compat: Compat,
+    *,
+    min_length: int | None,
+    coverage: Coverage,
+    both_strands: bool,
+    asked_by: str = "--compat original",
 ) -> tuple[Settings, int | None]:
     """The settings and the least length of a record in bases; as they are unless the original's rules are asked for.
 
     Those score records of any length, in FP32 unless another precision is named. Raises SettingsError for what
-    contradicts them.
+    contradicts them, in which `asked_by` says where they were asked for.
     """
     if compat is not Compat.ORIGINAL:
         return settings, min_length
@@ -31,7 +37,7 @@ def by_original_rules(
     for option, contradicts in contradictions.items():
         if contradicts:
             raise SettingsError(
-                f"--compat original and {option} contradict each other",
+                f"{asked_by} and {option} contradict each other",
                 hint="the original scores records of any length by their open frames, and writes its own files",
             )
     return replace(settings, precision=settings.precision or ORIGINAL_PRECISION), 0

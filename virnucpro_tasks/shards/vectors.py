@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,26 @@ def read_valid_vectors(path: Path, key: EmbeddingKey) -> ShardVectors | None:
     """The vectors for `key` in `path`; None if it is missing, of other work, cut off or changed since then."""
     found = read_valid_arrays(path, key, names=VECTOR_ARRAYS)
     return found and ShardVectors(**found[0], stats=found[1])
+
+
+def joined_vectors(parts: Sequence[ShardVectors]) -> ShardVectors:
+    """The vectors of frames that follow each other, at least one part; their counters are added up."""
+    # Those of quarantined records alone have no width.
+    wide = [part for part in parts if len(part.nucleotide)] or list(parts[:1])
+    rows: dict[str, list[np.ndarray]] = {"nucleotide": [], "protein": []}
+    for kind, of_kind in rows.items():
+        before = 0
+        for part in parts:
+            row = getattr(part, f"{kind}_row")
+            of_kind.append(np.where(row == NO_VECTOR, row, row + before).astype(np.int32))
+            before += len(getattr(part, kind))
+    return ShardVectors(
+        nucleotide=np.concatenate([part.nucleotide for part in wide]),
+        protein=np.concatenate([part.protein for part in wide]),
+        nucleotide_row=np.concatenate(rows["nucleotide"]),
+        protein_row=np.concatenate(rows["protein"]),
+        stats=sum((part.stats for part in parts), EngineStats()),
+    )
 
 
 def asdict_arrays(vectors: ShardVectors) -> dict[str, np.ndarray]:
