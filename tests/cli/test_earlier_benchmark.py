@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from cli.conftest import Virnucpro
 
 from virnucpro_tasks import bench as measuring
 from virnucpro_tasks.cli import earlier_benchmark
-from virnucpro_tasks.cli.earlier_benchmark import failures, measure, rows_of
+from virnucpro_tasks.cli.earlier_benchmark import CannotCompareError, failures, measure, parity_processes, rows_of
 from virnucpro_tasks.cli.earlier_profile import sequence_tokens
 from virnucpro_tasks.errors import ExitCode, InputError
+from virnucpro_tasks.settings import Settings
 
 
 def row(rate: float) -> dict[str, Any]:
@@ -27,6 +29,12 @@ def row(rate: float) -> dict[str, Any]:
     }
 
 
+def compared(place: str, *, passes: bool = True) -> dict[str, Any]:
+    vectors = [{"model": "esm2", "reference": "fair-esm", "centred_cosine_minimum": 0.9876543}]
+    counts = {"frames": 100, "scores": {"labels_changed": 0}}
+    return {"place": place, "precision": "fp16", "vectors": vectors, "passes": passes, **counts}
+
+
 @pytest.fixture
 def speed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[int, float]:
     """Tokens a second of a device by the number of those that are measured at once; may be changed."""
@@ -36,6 +44,9 @@ def speed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[int, float]:
         return [[row(rates[len(devices)])] for _ in devices]
 
     monkeypatch.setattr(earlier_benchmark, "bench_processes", bench)
+    monkeypatch.setattr(
+        earlier_benchmark, "parity_processes", lambda _, devices, **__: [compared(place) for place in devices]
+    )
     monkeypatch.chdir(tmp_path)
     return rates
 
@@ -47,16 +58,17 @@ def reports() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("arguments", "code", "measured"),
     [
-        ((), 0, ("alone", "scaling")),
-        (("--suite", "all"), 0, ("alone", "scaling")),
+        ((), 0, ("alone", "scaling", "parity")),
+        (("--suite", "all"), 0, ("alone", "scaling", "parity")),
         (("--suite", "throughput"), 0, ("alone",)),
         (("--suite", "memory", "--data-size", "large"), 0, ("alone",)),
         (("--suite", "v2-throughput", "--vanilla-baseline"), 0, ("alone",)),
         (("--suite", "v2-scaling"), 0, ("alone", "scaling")),
         (("--quick",), 0, ("alone", "scaling")),
-        (("--suite", "equivalence"), 2, ()),
-        (("--suite", "v2-validation"), 2, ()),
-        (("--suite", "v1-comparison"), 2, ()),
+        (("--quick", "--suite", "throughput"), 0, ("alone",)),
+        (("--suite", "equivalence"), 0, ("parity",)),
+        (("--suite", "v2-validation"), 0, ("parity",)),
+        (("--suite", "v1-comparison"), 0, ("parity",)),
     ],
 )
 def test_suites(
@@ -65,12 +77,14 @@ def test_suites(
     ended = virnucpro("benchmark", "--gpus", "0,1", *arguments)
     assert ended.code == code, ended.err
     found = reports()
-    assert len(found) == bool(measured)
-    for report in found:
-        assert [name for name in ("alone", "scaling") if report[name]] == list(measured)
-        assert report["failures"] == []
-    if measured:
-        assert Path("tests/reports").is_dir() and "| 1 | ESM-2 8M | 166 residues | 1,000 | 6.0 | NA |" in ended.out
+    (report,) = found
+    assert [name for name in ("alone", "scaling", "parity") if report.get(name)] == list(measured)
+    assert report["failures"] == [] and Path("tests/reports").is_dir()
+    if "parity" in measured:
+        assert "0, fp16, esm2 against fair-esm: centred cosine of at least 0.987654" in ended.out
+        assert "1: 0 of 100 frames with another label" in ended.out
+    if "alone" in measured:
+        assert "| 1 | ESM-2 8M | 166 residues | 1,000 | 6.0 | NA |" in ended.out
     for name in ("--data-size", "--vanilla-baseline"):
         assert any(line.startswith(f"{name} has no effect") for line in ended.err) == (name in arguments)
 
@@ -84,6 +98,42 @@ def test_what_is_too_slow_is_not_met(virnucpro: Virnucpro, speed: dict[int, floa
     speed |= {1: 1000.0, 2: 700.0}
     assert virnucpro("benchmark", "--gpus", "0,1", "-o", "third").code == 1
     assert virnucpro("benchmark", "--gpus", "0", "--suite", "scaling").code == 2
+
+
+def test_results_that_differ_or_cannot_be_compared(
+    virnucpro: Virnucpro, speed: dict[int, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_benchmark, "parity_processes", lambda *_, **__: [compared("0", passes=False)])
+    ended = virnucpro("benchmark", "--gpus", "0", "--suite", "equivalence")
+    assert ended.code == 1 and "not met: 0: fp16 is not within the limits of 'virnucpro parity'" in ended.out
+
+    def cannot(*_: object, **__: object) -> list[dict[str, Any]]:
+        raise CannotCompareError("no bundle is set")
+
+    monkeypatch.setattr(earlier_benchmark, "parity_processes", cannot)
+    assert virnucpro("benchmark", "--gpus", "0", "--suite", "v1-comparison").code == 2
+    # Of all suites the others are run.
+    ended = virnucpro("benchmark", "--gpus", "0")
+    assert ended.code == 0 and "results are not compared: no bundle is set" in ended.err
+
+
+@pytest.mark.parametrize("code", [0, 5, 3])
+def test_the_report_of_parity_is_that_of_the_command(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess:
+        asked.append(words)
+        out = json.dumps({"passes": not code}).encode() if code != 3 else b""
+        return subprocess.CompletedProcess(words, code, out, b"warning: x\nvirnucpro: error: no bundle is set\n")
+
+    monkeypatch.setattr(earlier_benchmark.subprocess, "run", run)
+    if code == 3:
+        with pytest.raises(CannotCompareError, match=r"^no bundle is set$"):
+            parity_processes(Settings(), ["cpu"], frames=None)
+    else:
+        found = parity_processes(Settings(), ["cpu"], frames=100)
+        assert found == [{"passes": not code, "place": "cpu"}]
+        assert asked[0][-6:] == ["parity", "--json", "--device", "cpu", "--frames", "100"]
 
 
 def test_where_the_report_cannot_go_is_told_before_anything_is_measured(

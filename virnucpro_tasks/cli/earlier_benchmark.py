@@ -1,4 +1,4 @@
-"""`virnucpro benchmark` of earlier versions: speed, memory and scaling of the models on this host, as files."""
+"""`virnucpro benchmark` of earlier versions: speed, memory, scaling and parity of the models on this host, as files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.options import PathType
+from virnucpro_tasks.cli.options import PathType, settings_of
 from virnucpro_tasks.cli.preflight import check_place
-from virnucpro_tasks.errors import BackendError, InputError, SettingsError
-from virnucpro_tasks.settings import load_settings
+from virnucpro_tasks.errors import BackendError, ExitCode, InputError, SettingsError, counted
+from virnucpro_tasks.settings import Settings, load_settings
 from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
-SPEED, SCALING, ALL = "throughput", "scaling", "all"
+SPEED, SCALING, PARITY, ALL = "throughput", "scaling", "parity", "all"
 SUITES = {
     SCALING: SCALING,
     SPEED: SPEED,
     "memory": SPEED,
-    "equivalence": "",
-    "v2-validation": "",
+    "equivalence": PARITY,
+    "v2-validation": PARITY,
     "v2-scaling": SCALING,
     "v2-throughput": SPEED,
-    "v1-comparison": "",
+    "v1-comparison": PARITY,
     ALL: ALL,
 }
-"""The suites of earlier versions, and what is measured for them; those without are comparisons of results."""
+"""The suites of earlier versions, and what is measured for them. Those that compared results do so with a reference in
+FP32 that computes one sequence at a time, as the first version did.
+"""
 
 DATA_SIZES = ("tiny", "small", "medium", "large")
 LEAST_SPEEDUP = 0.8
@@ -43,8 +45,9 @@ LEAST_SPEEDUP = 0.8
 LEAST_OF_BEFORE = 0.9
 """The least share of the speed in --compare-to; two runs differ by some percent."""
 
+QUICK_FRAMES = 100
 GPU_MODELS, CPU_MODELS = "3B,dnabert-s", "8M,dnabert-s"
-COMPARE_HINT = "'virnucpro parity' compares results with an independent reference"
+PARITY_CODES = (ExitCode.OK, ExitCode.JOB_FAILED)
 
 
 class EarlierCode(IntEnum):
@@ -56,6 +59,10 @@ class EarlierCode(IntEnum):
 
 
 Bench = Callable[[Sequence[str], str], list[list[dict[str, Any]]]]
+
+
+class CannotCompareError(Exception):
+    """Results cannot be compared on this host; the text says why."""
 
 
 @click.command("benchmark")
@@ -73,10 +80,15 @@ Bench = Callable[[Sequence[str], str], list[list[dict[str, Any]]]]
 @click.option(
     "--compare-to", type=PathType(path_type=Path, exists=True, dir_okay=False), help="An earlier .json of this command."
 )
-@click.option("--vanilla-baseline", is_flag=True, help="No effect any more: 'virnucpro parity' has the reference.")
-@click.option("--quick", is_flag=True, help="Measure the smallest model alone, and scaling if there are GPUs.")
+@click.option("--vanilla-baseline", is_flag=True, help="No effect any more: suite equivalence has the reference.")
+@click.option(
+    "--quick", is_flag=True, help="Measure the smallest model alone, scaling if there are GPUs, and compare few frames."
+)
 @click.option("--models", help="Models as 'bench' names them; default: 3B,dnabert-s, without a GPU 8M,dnabert-s.")
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     *,
     suite: str,
     data_size: str | None,
@@ -87,31 +99,38 @@ def command(
     quick: bool,
     models: str | None,
 ) -> int:
-    """Measure speed and memory of the models on each GPU, then on all beside each other, and write a report.
+    """Measure speed and memory of the models on each GPU, then on all beside each other, compare the results of the
+    bundle that is set with a reference, and write a report.
 
-    Exits with 0 if all is as fast as it should be, 1 if not, 2 if the suite cannot be measured here.
+    Exits with 0 if all is as fast and as exact as it should be, 1 if not, 2 if the suite cannot be measured here.
     """
     for given, line in (
         (data_size, "--data-size has no effect any more: packs are always full"),
-        (vanilla_baseline, f"--vanilla-baseline has no effect any more: {COMPARE_HINT}"),
+        (vanilla_baseline, "--vanilla-baseline has no effect any more: suite equivalence has the reference"),
     ):
         if given:
             say(line)
     wanted = SUITES[suite]
-    if not wanted:
-        say(f"suite {suite} is not run here: {COMPARE_HINT}")
-        return EarlierCode.COULD_NOT_RUN
     before = None if compare_to is None else rows_of(compare_to)
     require_extra("worker")
     check_place(output_dir)
     devices = devices_of(gpus)
-    if quick and len(devices) > 1:
+    if quick and wanted == ALL and len(devices) > 1:
         wanted = SCALING
     if wanted == SCALING and len(devices) < 2:
         say("suite scaling needs two GPUs or more")
         return EarlierCode.COULD_NOT_RUN
     chosen = models or ("8M" if quick else CPU_MODELS if devices == ["cpu"] else GPU_MODELS)
-    report = measure(devices, chosen, scaling=wanted != SPEED and len(devices) > 1, bench=bench_processes)
+    report: dict[str, Any] = {"alone": [], "scaling": []}
+    if wanted != PARITY:
+        report = measure(devices, chosen, scaling=wanted != SPEED and len(devices) > 1, bench=bench_processes)
+    if wanted in (PARITY, ALL):
+        try:
+            report["parity"] = parity_processes(settings_of(context), devices, frames=QUICK_FRAMES if quick else None)
+        except CannotCompareError as error:
+            say(f"results are not compared: {error}")
+            if wanted == PARITY:
+                return EarlierCode.COULD_NOT_RUN
     report["failures"] = failures(report, before)
     name = f"benchmark_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -176,8 +195,7 @@ def bench_processes(devices: Sequence[str], models: str) -> list[list[dict[str, 
         for device, process in zip(devices, processes, strict=True):
             out, errors = process.communicate()
             if process.returncode:
-                reason = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-                raise BackendError(f"{device} cannot be measured: {reason[-1].removeprefix('virnucpro: error: ')}")
+                raise BackendError(f"{device} cannot be measured: {_last_words(errors)}")
             found.append(json.loads(out))
     finally:
         for process in processes:
@@ -185,6 +203,28 @@ def bench_processes(devices: Sequence[str], models: str) -> list[list[dict[str, 
                 process.kill()
                 process.wait()
     return found
+
+
+def parity_processes(settings: Settings, devices: Sequence[str], *, frames: int | None) -> list[dict[str, Any]]:
+    """Run `virnucpro parity` on each device; returns their reports. Raises CannotCompareError."""
+    environment = child_environment(settings)
+    more = [] if frames is None else ["--frames", str(frames)]
+    found = []
+    for device in devices:
+        say(f"comparing results on {device}")
+        words = ["parity", "--json", "--device", device, *more]
+        done = subprocess.run(
+            isolated_command("virnucpro_tasks.cli.main", *words), env=environment, capture_output=True, check=False
+        )
+        if done.returncode not in PARITY_CODES:
+            raise CannotCompareError(_last_words(done.stderr))
+        found.append(json.loads(done.stdout) | {"place": device})
+    return found
+
+
+def _last_words(errors: bytes) -> str:
+    lines = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    return lines[-1].removeprefix("virnucpro: error: ")
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
@@ -199,11 +239,16 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
 
 
 def failures(report: dict[str, Any], before: list[dict[str, Any]] | None) -> list[str]:
-    """Say in words where a report is slower than it should be."""
+    """Say in words where a report is slower, or less exact, than it should be."""
     found = [
         f"{row['model']}, {row['sequence']}: all GPUs reach {row['share_of_sum']:.2f} of their sum, not {LEAST_SPEEDUP}"
         for row in report["scaling"]
         if row["share_of_sum"] < LEAST_SPEEDUP
+    ]
+    found += [
+        f"{row['place']}: {row['precision']} is not within the limits of 'virnucpro parity'"
+        for row in report.get("parity", ())
+        if not row["passes"]
     ]
     rates = {(row["model"], row["sequence"], row["device"]): row["tokens_per_second"] for row in report["alone"]}
     for row in before or ():
@@ -216,10 +261,14 @@ def failures(report: dict[str, Any], before: list[dict[str, Any]] | None) -> lis
 
 def as_markdown(report: dict[str, Any]) -> str:
     """The report for a person."""
-    lines = [
-        "| device | model | sequence | tokens/s | sequences/s | peak, GB |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = (
+        []
+        if not report["alone"]
+        else [
+            "| device | model | sequence | tokens/s | sequences/s | peak, GB |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+    )
     for row in report["alone"]:
         cells = [row["device"], row["model"], row["sequence"], f"{row['tokens_per_second']:,.0f}"]
         cells += [
@@ -231,5 +280,14 @@ def as_markdown(report: dict[str, Any]) -> str:
         f"\n{row['model']}, {row['sequence']}: {row['speedup']:.2f} times as fast on all GPUs"
         for row in report["scaling"]
     ]
+    for row in report.get("parity", ()):
+        lines += [
+            f"\n{row['place']}, {row['precision']}, {vectors['model']} against {vectors['reference']}: centred cosine "
+            f"of at least {vectors['centred_cosine_minimum']:.6f}"
+            for vectors in row["vectors"]
+        ]
+        if row["scores"] is not None:
+            changed = row["scores"]["labels_changed"]
+            lines.append(f"\n{row['place']}: {changed:,} of {counted(row['frames'], 'frame')} with another label")
     lines += [f"\nnot met: {failure}" for failure in report["failures"]]
     return "\n".join(lines) + "\n"
