@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     config: Path | str
     samples: Path | str
     import_from: Path | str
+    import_check: str
     expected_length: int
     allow_mismatch: bool
     min_length: int

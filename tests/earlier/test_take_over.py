@@ -14,10 +14,17 @@ import torch
 from earlier.folders import STAGES, Computed, Folder, random_records
 
 from virnucpro_tasks.earlier.expected import ExpectedFrames
-from virnucpro_tasks.earlier.layout import find_layout
+from virnucpro_tasks.earlier.layout import Layout, find_layout
 from virnucpro_tasks.earlier.reasons import Reason
-from virnucpro_tasks.earlier.take_over import take_over
-from virnucpro_tasks.jobs.imported import ImportedWork
+from virnucpro_tasks.earlier.take_over import (
+    ALL_ASKED_FOR,
+    COMPARED,
+    COMPARED_IF_OLDER,
+    NO_SEQUENCES,
+    OLDER,
+    take_over,
+)
+from virnucpro_tasks.jobs.imported import ImportCheck, ImportedWork
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.imported import ImportedVectors
@@ -69,6 +76,32 @@ def test_a_finished_folder_has_every_vector(tool: str, folder_of: FolderOf, take
     assert work.found == work.wanted and min(work.wanted.values()) > 100
     assert set(reasons(work)) <= {Reason.REPEATED}
     assert work.precisions == {NUCLEOTIDE: ["fp32"], PROTEIN: ["fp32" if tool == "original" else "fp16"]}
+
+
+def test_what_the_folder_does_not_prove_is_compared_as_a_whole(
+    folder_of: FolderOf, expected: ExpectedFrames, tmp_path: Path
+) -> None:
+    folder = folder_of("v2", checkpoints=True)
+    layout = find_layout(folder.root)
+
+    def shares(layout: Layout, check: ImportCheck = ImportCheck.PROVED) -> set[tuple[float, str]]:
+        place = tmp_path / f"taken-{len(list(tmp_path.iterdir()))}"
+        place.mkdir()
+        work = take_over(layout, expected, demo_bundle(), place, check=check)
+        assert work.found == work.wanted
+        return {(source.compared, source.doubt) for source in work.sources if source.taken}
+
+    assert shares(layout) == {(COMPARED, "")}
+    assert shares(layout, ImportCheck.ALL) == {(1.0, ALL_ASKED_FOR)}
+    # Sequences of half of the frames are left, as the others were cleaned up.
+    left = tuple(file for file in layout.sequences if file.name == "output_1.fa")
+    partly = shares(replace(layout, sequences=left))
+    assert partly == {(COMPARED, ""), (1.0, NO_SEQUENCES)}
+    assert shares(replace(layout, sequences=()), ImportCheck.SAMPLE) == {(COMPARED, "")}
+    for file in left:
+        os.utime(file, (2**32, 2**32))
+    assert shares(layout) == {(1.0, OLDER)}
+    assert shares(layout, ImportCheck.SAMPLE) == {(COMPARED_IF_OLDER, "")}
 
 
 def test_files_of_several_gpus_have_other_names(folder_of: FolderOf, taken: Callable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.pipeline.imported_vectors import LEAST_COMPARED, Imports, embed_sequences
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.engine_stats import EngineStats
+from virnucpro_tasks.shards.engine_stats import IMPORT_COUNTERS, EngineStats
 from virnucpro_tasks.shards.imported import ImportedVectors, Index, sequence_digests, vectors_file
 from virnucpro_tasks.shards.kinds import NUCLEOTIDE, PROTEIN
 from virnucpro_tasks.shards.plan import read_plan
@@ -66,7 +67,11 @@ def test_vectors_that_were_taken_over_are_not_computed(
     run_job(plain, settings)
     others = report_of(plain)
     assert report["engine"]["tokens"] < 0.8 * others["engine"]["tokens"]
-    assert "imported" not in others and not {"imported", "compared", "refused"} & set(others["engine"])
+    assert "imported" not in others and not set(IMPORT_COUNTERS) & set(others["engine"])
+    # Workers are not said to have computed what was taken over.
+    computed, all_tokens = (sum(worker["tokens"] for worker in one["times"]["workers"]) for one in (report, others))
+    assert 0 < computed < 0.8 * all_tokens == 0.8 * others["counts"]["protein_tokens"]
+    assert sum(shard["tokens"] for shard in report["times"]["shards"]) == computed
     assert not [warning for warning in report["warnings"] if "mixed precision" in warning]
     assert content_key(job.spec) != content_key(plain.spec)
     # The vectors of one are none of the other: they may differ in the last digits.
@@ -104,7 +109,40 @@ def test_a_file_with_wrong_vectors_is_refused_as_a_whole(imported: Callable, fol
     torch.save(content | {"data": vectors}, wrong)
     report = report_of(imported(folder.root))
     assert report["engine"]["refused"] > 0 and report["engine"]["imported"] > 0
-    assert any("were computed anew: others of the same files differ" in text for text in report["warnings"])
+    assert report["engine"]["differing"] > 0
+    assert any("of the same files were not used" in text for text in report["warnings"])
+
+
+def exchange_two_vectors(file: Path) -> None:
+    """As if two records had been edited since: two vectors among many right ones are of other sequences."""
+    content = torch.load(file)
+    content["data"][[0, 1]] = content["data"][[1, 0]]
+    torch.save(content, file)
+
+
+def without_sequences(folder: Folder) -> None:
+    for file in [*folder.root.rglob("*.fa"), *folder.root.rglob("*.faa")]:
+        file.unlink()
+
+
+def with_later_sequences(folder: Folder) -> None:
+    """As if a later run had cut its input, and not come to its vectors."""
+    for file in folder.root.rglob("*.fa*"):
+        os.utime(file, (2**32, 2**32))
+
+
+@pytest.mark.parametrize("doubt", [without_sequences, with_later_sequences])
+def test_no_vector_is_used_uncompared_that_no_file_of_the_folder_proves(
+    doubt: Callable[[Folder], None], imported: Callable, folder_of: FolderOf
+) -> None:
+    folder = folder_of("v1")
+    for file in folder.root.glob("reads_*/*_DNABERT_S.pt"):
+        file.unlink()
+    exchange_two_vectors(folder.root / "reads_merged" / "output_2_merged.pt")
+    doubt(folder)
+    engine = report_of(imported(folder.root))["engine"]
+    # Their proteins contradict those of the files of one kind, and are not among them.
+    assert (engine["imported"], engine["differing"]) == (0, 2)
 
 
 def test_vectors_that_are_lost_or_changed_on_the_disk_are_computed(

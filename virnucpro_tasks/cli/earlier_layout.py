@@ -14,7 +14,8 @@ from virnucpro_tasks.system.file_errors import cause_of
 from virnucpro_tasks.system.file_operations import copy_file, is_same_file, make_folder, persistently, sync
 from virnucpro_tasks.system.files import atomic_path
 
-LAYOUTS = ("broad", "original")
+BROAD = "broad"
+LAYOUTS = (BROAD, "original")
 CLASSIC_FILES = ("prediction_results.txt", "prediction_results_highestscore.csv")
 COMPRESSIONS = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 OUTPUT_ENDING, MERGED_ENDING = "_predictions", "_merged"
@@ -50,7 +51,7 @@ def merged_folder(layout: str, inputs: Sequence[Path], output: Path) -> Path:
     """
     advice = "leave --layout away, or classify each file in a run of its own"
     file = one_input(inputs, f"the folder of --layout {layout}", advice=advice)
-    if layout == "broad":
+    if layout == BROAD:
         return output / f"{stem(file)}{MERGED_ENDING}"
     return file.parent / f"{file.name.partition('.fa')[0] or file.name}{MERGED_ENDING}"
 

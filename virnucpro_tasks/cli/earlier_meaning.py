@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from virnucpro_tasks.cli.earlier_layout import default_output, merged_folder
+from virnucpro_tasks.cli.earlier_layout import BROAD, default_output, merged_folder
 from virnucpro_tasks.cli.earlier_options import without_effect
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.errors import BackendError, SettingsError, VirnucproError
@@ -28,7 +28,8 @@ class Run:
     """The choices of a run that earlier options have a part in.
 
     `resumes` says that a finished run is left alone; `starts_over` that unfinished work of the same command is not
-    continued. `merged` is the folder that the two classic tables also go to.
+    continued. `merged` is the folder that the two classic tables also go to, `failures_of` the input whose
+    failures are also listed as in the earlier package.
     """
 
     output: Path
@@ -39,6 +40,7 @@ class Run:
     resumes: bool
     starts_over: bool
     merged: Path | None
+    failures_of: Path | None
 
 
 def run_of(
@@ -77,6 +79,7 @@ def run_of(
         resumes=resumes,
         starts_over=not resumes and bool(force or earlier["earlier_force_resume"]),
         merged=None if layout is None else merged_folder(layout, inputs, output),
+        failures_of=inputs[0] if layout == BROAD else None,
     )
 
 

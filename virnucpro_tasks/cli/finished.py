@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from virnucpro_tasks.cli.earlier_failures import put_failures
 from virnucpro_tasks.cli.earlier_layout import put_classic_files
 from virnucpro_tasks.cli.job_end import results_report
 from virnucpro_tasks.cli.messages import accepted_code, print_json, say
@@ -50,14 +51,24 @@ def finished_before(job: Job, output: Path) -> RunReport | None:
 
 
 def end_finished(
-    report: RunReport, output: Path, *, merged: Path | None, incomplete_ok: bool, as_json: bool, quiet: bool
+    report: RunReport,
+    output: Path,
+    *,
+    merged: Path | None,
+    failures_of: Path | None,
+    incomplete_ok: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> ExitCode:
     """End a command whose results were there before, as one that has just made them; returns its exit code.
 
-    The classic tables are put into `merged`, too. Raises OutputError.
+    The classic tables are put into `merged`, too, and the failures of the input `failures_of` are listed as in the
+    earlier package. Raises OutputError.
     """
     if merged is not None:
         put_classic_files(output, merged, force=False)
+    if failures_of is not None:
+        put_failures(output, output, failures_of, force=False)
     say(f"nothing is left to do: results are in {output}", quiet=quiet)
     if as_json:
         print_json(

@@ -11,12 +11,13 @@ import click
 
 from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.cli.dry_run import tell_cost
+from virnucpro_tasks.cli.earlier_failures import put_failures, require_free_failures
 from virnucpro_tasks.cli.earlier_layout import put_classic_files, require_free_layout
 from virnucpro_tasks.cli.earlier_meaning import run_of, saying_resume
 from virnucpro_tasks.cli.earlier_models import chosen_bundle
 from virnucpro_tasks.cli.earlier_options import EarlierOptionsCommand, earlier_options
 from virnucpro_tasks.cli.finished import end_finished, finished_before
-from virnucpro_tasks.cli.imported import earlier_work, import_option, importing_from, tell_imported
+from virnucpro_tasks.cli.imported import earlier_work, import_options, importing_from, tell_imported
 from virnucpro_tasks.cli.interrupted import saying_how_to_go_on
 from virnucpro_tasks.cli.job_end import one_shot_report, tell_end
 from virnucpro_tasks.cli.messages import (
@@ -74,7 +75,7 @@ RESUME = "the same command with --resume goes on from the shards that are finish
     type=PathType(path_type=Path),
     help="Folder for the results; default: NAME_predictions, NAME being that of the input without its ending.",
 )
-@import_option
+@import_options
 @devices_option
 @click.option("-f", "--force", is_flag=True, help="Start over, and replace result files in --output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -101,6 +102,7 @@ def command(
     keep_embeddings: bool,
     dry_run: bool,
     old_folder: Path | None,
+    import_check: str,
     output: Path | None,
     devices: str,
     force: bool,
@@ -134,6 +136,8 @@ def command(
     if asked.merged is not None and not other_inputs(output):
         begun = asked.resumes and (exists(output / COMMIT_MARK) or exists(output / WORK_FOLDER))
         require_free_layout(asked.merged, force=force or begun)
+        if asked.failures_of is not None:
+            require_free_failures(output, force=force or begun)
         check_place(asked.merged)
     bundle_name = chosen_bundle(
         settings,
@@ -146,7 +150,7 @@ def command(
     settings = replace(settings, bundle=bundle_name)
     if old_folder is None and asked.resumes:
         old_folder = earlier_work(output, [*inputs, *more_inputs])
-    importing = importing_from(old_folder)
+    importing = importing_from(old_folder, import_check)
     located = locate_bundle(settings.bundle)
     require_chunk_length(chunk_length, located, allow_mismatch=allow_mismatch, quiet=quiet)
     precision = settings.precision or located.description.precision
@@ -204,7 +208,13 @@ def command(
             )
         if asked.resumes and not force and (before := finished_before(job, output)) is not None:
             return end_finished(
-                before, output, merged=asked.merged, incomplete_ok=incomplete_ok, as_json=as_json, quiet=quiet
+                before,
+                output,
+                merged=asked.merged,
+                failures_of=asked.failures_of,
+                incomplete_ok=incomplete_ok,
+                as_json=as_json,
+                quiet=quiet,
             )
         job = start_over(job) if asked.starts_over else deduplicate(settings.store, job).job
         warn_of_empty_inputs(job, quiet=quiet)
@@ -218,6 +228,8 @@ def command(
         if exists(job.paths.run):
             if asked.merged is not None:
                 put_classic_files(job.paths.results, asked.merged, force=force)
+            if asked.failures_of is not None:
+                put_failures(job.paths.results, output, asked.failures_of, force=force)
             embeddings = output / EMBEDDINGS_FOLDER if keep_embeddings else None
             copy_results(job, output, force=force, embeddings=embeddings, before_replacing=lock.check)
             results = read_report(output / COMMIT_MARK)

@@ -11,7 +11,7 @@ from virnucpro_tasks.cli.admission import admit
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
-from virnucpro_tasks.cli.imported import import_option, importing_from, tell_imported
+from virnucpro_tasks.cli.imported import import_options, importing_from, tell_imported
 from virnucpro_tasks.cli.job_end import end_report
 from virnucpro_tasks.cli.messages import (
     accepted,
@@ -54,7 +54,7 @@ from virnucpro_tasks.reads.coverage import Coverage
 
 @click.command("submit")
 @job_options
-@import_option
+@import_options
 @deployment_options
 @click.option(
     "--priority",
@@ -91,6 +91,7 @@ def command(
     keep_embeddings: bool,
     dry_run: bool,
     old_folder: Path | None,
+    import_check: str,
     priority: int,
     wait: bool,
     output: Path | None,
@@ -121,7 +122,7 @@ def command(
         check_place(output)
     located = locate_bundle(settings.bundle)
     require_chunk_length(chunk_length, located, allow_mismatch=allow_mismatch)
-    importing = importing_from(old_folder)
+    importing = importing_from(old_folder, import_check)
     sources = inputs_of([*inputs, *more_inputs], sheet, output=output, prefix=outputs.prefix)
     if output is not None:
         require_no_file_of_others(output, force=force, samples=sample_names(sources), prefix=outputs.prefix)

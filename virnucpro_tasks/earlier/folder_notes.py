@@ -1,13 +1,15 @@
 """Compares what the folder of an earlier tool says about its sequences with the frames of the input.
 
-Its FASTA files may be of a later run than its vectors, so that agreement proves nothing; but a contradiction does.
+A contradiction counts always. Agreement counts for vectors that are newer than the sequences: older ones may be of an
+earlier run on another input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +24,40 @@ BLOCK_BYTES = 2**20
 RECORDS_AT_ONCE = 4_096
 
 
-def other_sequences(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.bool_]:
-    """Mark frames that have another sequence in a FASTA file of the folder, bool (frames,)."""
-    found = np.zeros(len(expected), bool)
-    for file in layout.sequences:
-        for records in _records(file):
-            ids = [(record.header.split(None, 1) or [b""])[0].decode(errors="replace") for record in records]
-            digests = sequence_digests([record.sequence.upper() for record in records])
-            places = expected.places(ids)
-            known = places >= 0
-            places, digests = places[known], digests[known]
-            is_one = np.zeros(len(places), bool)
-            for kind in (NUCLEOTIDE, PROTEIN):
-                is_one |= (expected.sequences[kind][places] == digests).all(axis=1)
-            found[places[~is_one]] = True
-    return found
+@dataclass(frozen=True, slots=True)
+class FolderSequences:
+    """The FASTA files of a folder beside the frames of the input, by masks bool (frames,).
+
+    `other` frames have another sequence there, `same` ones by kind the same. `newest` is the time of the last file that
+    names a frame (seconds since 1970), 0 if none does.
+    """
+
+    other: npt.NDArray[np.bool_]
+    same: dict[str, npt.NDArray[np.bool_]]
+    newest: float
+
+    @classmethod
+    def of(cls, layout: Layout, expected: ExpectedFrames) -> Self:
+        """Read all FASTA files of the folder."""
+        other, newest = np.zeros(len(expected), bool), 0.0
+        same = {kind: np.zeros(len(expected), bool) for kind in (NUCLEOTIDE, PROTEIN)}
+        for file in layout.sequences:
+            for records in _records(file):
+                ids = [(record.header.split(None, 1) or [b""])[0].decode(errors="replace") for record in records]
+                digests = sequence_digests([record.sequence.upper() for record in records])
+                places = expected.places(ids)
+                known = places >= 0
+                places, digests = places[known], digests[known]
+                if not len(places):
+                    continue
+                newest = max(newest, file.stat().st_mtime)
+                is_one = np.zeros(len(places), bool)
+                for kind, mask in same.items():
+                    is_same = (expected.sequences[kind][places] == digests).all(axis=1)
+                    mask[places[is_same]] = True
+                    is_one |= is_same
+                other[places[~is_one]] = True
+        return cls(other, same, newest)
 
 
 def other_lengths(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.bool_]:

@@ -9,14 +9,17 @@ from virnucpro_tasks.earlier.expected import ExpectedFrames
 from virnucpro_tasks.earlier.layout import find_layout
 from virnucpro_tasks.earlier.take_over import take_over
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.jobs.imported import ImportedWork
+from virnucpro_tasks.jobs.imported import ImportCheck, ImportedWork
 from virnucpro_tasks.jobs.job import Importer, JobParameters
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.reads.inputs import ReadInput
 
 
-def importing(folder: Path) -> Callable[[JobParameters, Bundle], Importer]:
-    """Prepare `submit` to take vectors over from `folder`. Raises InputError if it is none of an earlier tool."""
+def importing(folder: Path, check: ImportCheck = ImportCheck.PROVED) -> Callable[[JobParameters, Bundle], Importer]:
+    """Prepare `submit` to take vectors over from `folder`, and to compare as many as `check` says.
+
+    Raises InputError if it is no folder of an earlier tool.
+    """
     layout = find_layout(folder)
 
     def importer(parameters: JobParameters, bundle: Bundle) -> Importer:
@@ -29,7 +32,8 @@ def importing(folder: Path) -> Callable[[JobParameters, Bundle], Importer]:
 
         def write(place: Path, inputs: Sequence[ReadInput]) -> ImportedWork:
             expected = ExpectedFrames.of(inputs, chunk_length=parameters.chunk_length, min_length=parameters.min_length)
-            return take_over(layout.of_inputs([source.name for source in inputs]), expected, bundle, place)
+            named = layout.of_inputs([source.name for source in inputs])
+            return take_over(named, expected, bundle, place, check=check)
 
         return write
 

@@ -1,8 +1,9 @@
 """Takes over the vectors of an earlier tool that can be proved to be of the sequences of an input.
 
 Here a vector is proved by its id, whose sequence is derived from the input again, and by all that the folder says
-against it. That it is of this sequence and of these models is proved by the workers, which compute a share of each
-file anew (`pipeline/imported_vectors.py`).
+against it. That it is of this sequence and of these models is proved by the workers, which compute vectors anew
+(`pipeline/imported_vectors.py`): a share of each file if the folder has the sequences that its ids stood for, and no
+newer ones than the file; every one if not.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy.typing as npt
 
 from virnucpro_tasks.earlier.expected import ExpectedFrames
 from virnucpro_tasks.earlier.feature_files import Features, read_features
-from virnucpro_tasks.earlier.folder_notes import other_lengths, other_sequences
+from virnucpro_tasks.earlier.folder_notes import FolderSequences, other_lengths
 from virnucpro_tasks.earlier.layout import Layout, Tool
 from virnucpro_tasks.earlier.reasons import Reason, UnusableError
 from virnucpro_tasks.earlier.vector_store import VectorStore, finish_store, new_store
 from virnucpro_tasks.errors import printable
-from virnucpro_tasks.jobs.imported import ImportedSource, ImportedWork
+from virnucpro_tasks.jobs.imported import COMPARED_ALL, ImportCheck, ImportedSource, ImportedWork
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.shards.kinds import KINDS, NUCLEOTIDE, PROTEIN
 
@@ -33,20 +34,29 @@ COMPARED_IF_DERIVED = 0.1
 """That of proteins that may have gone through a worker of version 2.0, without the files that would tell."""
 
 COMPARED_IF_OLDER = 0.25
-"""That of files that are older than the sequences in the folder, as those of an earlier run with another input are.
+"""That of files that are older than the sequences in the folder, if a sample is to do for them too."""
 
-A copied folder has times of its own, so this proves nothing.
-"""
+NO_SEQUENCES = "no file in the folder has the sequences that their ids stood for"
+OLDER = "they are older than the sequences in the folder, as vectors of an earlier run are"
+ALL_ASKED_FOR = "all are to be compared"
 
 FULL, HALF = "fp32", "fp16"
 
 
-def take_over(layout: Layout, expected: ExpectedFrames, bundle: Bundle, folder: Path) -> ImportedWork:
+def take_over(
+    layout: Layout,
+    expected: ExpectedFrames,
+    bundle: Bundle,
+    folder: Path,
+    *,
+    check: ImportCheck = ImportCheck.PROVED,
+) -> ImportedWork:
     """Write the vectors of `layout` that are of `expected` frames into `folder`, which exists and is empty.
 
+    `check` says how many workers are to compare.
     Raises OSError for a folder that cannot be written. A file that cannot be used is a source that says why.
     """
-    taker = _Taker(layout, expected, bundle)
+    taker = _Taker(layout, expected, bundle, check)
     with ExitStack() as stack:
         stores = {
             kind: stack.enter_context(
@@ -77,7 +87,7 @@ def take_over(layout: Layout, expected: ExpectedFrames, bundle: Bundle, folder: 
 
 @dataclass(slots=True)
 class _Source:
-    """A file, as far as it was read, for one kind."""
+    """A file, as far as it was read, for one kind, and for vectors of one `doubt`."""
 
     file: str
     kind: str = ""
@@ -86,6 +96,7 @@ class _Source:
     taken: int = 0
     discarded: Counter[str] = field(default_factory=Counter)
     compared: float = COMPARED
+    doubt: str = ""
     unusable: str = ""
 
     def finished(self) -> ImportedSource:
@@ -96,15 +107,17 @@ class _Source:
             vectors=self.vectors,
             taken=self.taken,
             discarded={reason: number for reason, number in sorted(self.discarded.items()) if number},
-            compared=self.compared if self.taken else 0.0,
+            compared=(COMPARED_ALL if self.doubt else self.compared) if self.taken else 0.0,
+            doubt=self.doubt if self.taken else "",
             unusable=self.unusable,
         )
 
 
 class _Taker:
-    def __init__(self, layout: Layout, expected: ExpectedFrames, bundle: Bundle) -> None:
+    def __init__(self, layout: Layout, expected: ExpectedFrames, bundle: Bundle, check: ImportCheck) -> None:
         self.layout = layout
         self.expected = expected
+        self.check = check
         description = bundle.description
         self.widths = {NUCLEOTIDE: description.nucleotide_width, PROTEIN: description.protein_width}
         self.digests: dict[str, npt.NDArray[np.uint64]] = {}
@@ -113,29 +126,25 @@ class _Taker:
             distinct, places = np.unique(expected.sequences[kind], axis=0, return_inverse=True)
             self.digests[kind], self.sequence_of[kind] = distinct, places.reshape(-1)
         self.sources: list[_Source] = []
-        self._newest = max((file.stat().st_mtime for file in layout.sequences), default=0.0)
+        self._shown = FolderSequences.of(layout, expected)
         self._against = [
-            (Reason.OTHER_SEQUENCE, other_sequences(layout, expected)),
+            (Reason.OTHER_SEQUENCE, self._shown.other),
             (Reason.OTHER_LENGTH, other_lengths(layout, expected)),
         ]
 
     def take(self, file: Path, stores: dict[str, VectorStore]) -> None:
         """Add the vectors of `file` to the stores."""
         name = printable(self.layout.name_of(file))
-        begun: dict[str, int] = {}
+        first = len(self.sources)
         try:
-            compared = COMPARED_IF_OLDER if file.stat().st_mtime < self._newest else COMPARED
+            is_older = file.stat().st_mtime < self._shown.newest
             for features in read_features(file, widths=self.widths):
-                if features.kind not in begun:
-                    begun[features.kind] = len(self.sources)
-                    self.sources.append(_Source(name, features.kind, compared=compared))
-                self._add(features, begun[features.kind], stores[features.kind])
+                self._add(features, name, first, stores[features.kind], is_older=is_older)
         except (UnusableError, OSError) as error:
             # Pieces of a file that is damaged behind them stay: each is proved by itself.
-            source = self.sources[next(iter(begun.values()))] if begun else _Source(name)
-            source.unusable = str(error)
-            if not begun:
-                self.sources.append(source)
+            if len(self.sources) == first:
+                self.sources.append(_Source(name))
+            self.sources[first].unusable = str(error)
 
     def subtract_contradicted(self, stores: dict[str, VectorStore]) -> None:
         """Move what was contradicted by a later file from taken to discarded."""
@@ -144,10 +153,9 @@ class _Taker:
                 self.sources[number].taken -= lost
                 self.sources[number].discarded[Reason.CONTRADICTED] += lost
 
-    def _add(self, features: Features, number: int, store: VectorStore) -> None:
-        source, kind = self.sources[number], features.kind
-        source.vectors += len(features.ids)
-        source.is_half &= self._is_half(features)
+    def _add(self, features: Features, name: str, first: int, store: VectorStore, *, is_older: bool) -> None:
+        """Add the vectors of a piece of the file `name`, whose sources begin with the one numbered `first`."""
+        kind = features.kind
         places = self.expected.places(features.ids)
         known = places >= 0
         reasons = self.expected.objections(kind, places)
@@ -155,21 +163,53 @@ class _Taker:
             (reason, known & against[places]) if len(against) else (reason, np.zeros(len(places), bool))
             for reason, against in self._against
         ]
+        share = COMPARED_IF_OLDER if is_older else COMPARED
         if kind == PROTEIN and features.is_derived and self.layout.tool is not Tool.ORIGINAL:
-            source.compared = max(source.compared, COMPARED_IF_DERIVED)
+            share = max(share, COMPARED_IF_DERIVED)
             if self.layout.may_be_resumed:
                 reasons.append((Reason.MAY_BE_RESUMED, np.ones(len(places), bool)))
         finite = np.asarray(np.isfinite(features.vectors).all(axis=1), bool)
         reasons.append((Reason.NOT_FINITE, ~finite))
         good = np.ones(len(places), bool)
+        discarded: Counter[str] = Counter()
         for reason, mask in reasons:
-            source.discarded[reason] += int((good & mask).sum())
+            discarded[reason] += int((good & mask).sum())
             good &= ~mask
-        sequences = self.sequence_of[kind][places[good]]
-        repeated, contradicts = store.add(sequences, features.vectors[good], number)
-        source.discarded[Reason.REPEATED] += int(repeated.sum())
-        source.discarded[Reason.CONTRADICTED] += int(contradicts.sum())
-        source.taken += int((~repeated & ~contradicts).sum())
+        doubts = self._doubts(kind, places, is_older=is_older)
+        for doubt in dict.fromkeys(doubts[good].tolist()) or [""]:
+            members = good & (doubts == doubt)
+            number = self._source(name, kind, doubt, first)
+            source = self.sources[number]
+            # Those that were discarded already are counted once, with whichever is the first.
+            source.vectors += int(members.sum()) + sum(discarded.values())
+            source.discarded += discarded
+            discarded = Counter()
+            source.compared = max(source.compared, share)
+            source.is_half &= self._is_half(features)
+            repeated, contradicts = store.add(
+                self.sequence_of[kind][places[members]], features.vectors[members], number
+            )
+            source.discarded[Reason.REPEATED] += int(repeated.sum())
+            source.discarded[Reason.CONTRADICTED] += int(contradicts.sum())
+            source.taken += int((~repeated & ~contradicts).sum())
+
+    def _doubts(self, kind: str, places: npt.NDArray[np.int64], *, is_older: bool) -> npt.NDArray[np.str_]:
+        """Say for each vector why it is to be compared, texts (k,); empty if a sample of its file is enough."""
+        if self.check is not ImportCheck.PROVED or is_older:
+            doubt = {ImportCheck.ALL: ALL_ASKED_FOR, ImportCheck.PROVED: OLDER}.get(self.check, "")
+            return np.full(len(places), doubt)
+        same = self._shown.same[kind]
+        shown = same[places] if len(same) else np.zeros(len(places), bool)
+        return np.where(shown, "", NO_SEQUENCES)
+
+    def _source(self, name: str, kind: str, doubt: str, first: int) -> int:
+        """The number of the source of vectors of this `kind` and `doubt` among those of a file, which is added."""
+        for number in range(first, len(self.sources)):
+            source = self.sources[number]
+            if (source.kind, source.doubt) == (kind, doubt):
+                return number
+        self.sources.append(_Source(name, kind, doubt=doubt))
+        return len(self.sources) - 1
 
     def _is_half(self, features: Features) -> bool:
         """Whether they were computed in half precision: all proteins of the package, or numbers that are all so."""

@@ -88,7 +88,7 @@ def cost_of(
 
 
 def _count_frames(cost: Cost, batch: FrameBatch) -> None:
-    tokens, owners = frame_tokens(batch), FrameOwners.of(batch.chunks)
+    tokens, owners = frame_tokens(batch.frames), FrameOwners.of(batch.chunks)
     is_segment = np.where(
         owners.is_reverse,
         pc.equal(batch.chunks["reverse"], ReverseChunk.SEGMENT.value).to_numpy()[owners.rows],

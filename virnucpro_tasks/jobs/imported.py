@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -15,12 +16,28 @@ REPEATED = "repeat one that was taken over"
 """Why a vector is discarded of which a person need not be told."""
 
 
+COMPARED_ALL = 1.0
+"""The share that is compared if every vector is."""
+
+
+class ImportCheck(StrEnum):
+    """How much of what was taken over is computed anew and compared.
+
+    `PROVED`: a sample of the vectors of which files of the folder prove whose they are, and all others. `SAMPLE`: a
+    sample of all. `ALL`: every vector, so that nothing is saved and the folder is examined.
+    """
+
+    PROVED = "proved"
+    SAMPLE = "sample"
+    ALL = "all"
+
+
 class ImportedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A file of the earlier tool, as far as it holds vectors of one kind.
+    """A file of the earlier tool, as far as it holds vectors of one kind that are proved in the same way.
 
     `vectors` is how many it holds, `taken` how many of them were taken over, `discarded` how many were not, by reason.
     `precision` is that in which they were computed. `compared` is the share of them that workers compute anew to
-    compare. `unusable` says why nothing of the file is used.
+    compare, and `doubt` says why if it is every one. `unusable` says why nothing of the file is used.
     """
 
     file: str
@@ -30,7 +47,13 @@ class ImportedSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     taken: int = 0
     discarded: dict[str, int] = {}
     compared: float = 0.0
+    doubt: str = ""
     unusable: str = ""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether vectors of it may stand in results: not if every one is computed to compare."""
+        return bool(self.taken) and self.compared < COMPARED_ALL
 
 
 class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +99,15 @@ class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             f"{self.found[kind]:,} of {counted(self.wanted[kind], f'{kind} vector')} taken over"
             + (f", computed in {' and '.join(self.precisions[kind])}" if self.precisions[kind] else "")
             for kind in KINDS
+        ]
+        doubts: dict[str, int] = {}
+        for source in self.sources:
+            if source.doubt:
+                doubts[source.doubt] = doubts.get(source.doubt, 0) + source.taken
+        found += [
+            f"{counted(number, 'vector')} of these will be computed anew to compare: {doubt}"
+            for doubt, number in sorted(doubts.items())
+            if number
         ]
         reasons: dict[str, int] = {}
         for source in self.sources:

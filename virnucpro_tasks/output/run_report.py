@@ -27,6 +27,7 @@ from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
 from virnucpro_tasks.reads.tables import Status
 from virnucpro_tasks.shards.engine_stats import IMPORT_COUNTERS
+from virnucpro_tasks.shards.kinds import KINDS
 from virnucpro_tasks.shards.plan import Plan
 
 VERSIONED_PACKAGES = ("virnucpro-tasks", "celery", "numpy", "pyarrow")
@@ -252,19 +253,20 @@ def warnings(
 
 def imported_warnings(spec: JobSpec, engine: Mapping[str, Any]) -> list[str]:
     """Warnings of vectors that were taken over from an earlier tool."""
-    if spec.imported is None or not engine.get("imported", 0) + engine.get("refused", 0):
+    if spec.imported is None:
         return []
     found, own = [], spec.parameters.precision
-    for kind, precisions in spec.imported.precisions.items():
-        if others := [precision for precision in precisions if precision != own]:
+    used = [source for source in spec.imported.sources if source.is_used and source.precision != own]
+    for kind in KINDS if engine.get("imported", 0) + engine.get("refused", 0) else ():
+        if others := sorted({source.precision for source in used if source.kind == kind}):
             found.append(
                 f"mixed precision: {kind} vectors of {spec.imported.folder} were computed in {' and '.join(others)}, "
                 f"all others in {own}"
             )
-    if refused := engine["refused"]:
+    if differing := engine.get("differing", 0):
         found.append(
-            f"{counted(refused, 'vector')} of {spec.imported.folder} were computed anew: others of the same files "
-            "differ from what the models of this job give"
+            f"{differing:,} of {counted(engine['compared'], 'compared vector')} of {spec.imported.folder} differ from "
+            f"what the models of this job give: {counted(engine['refused'], 'vector')} of the same files were not used"
         )
     return found
 

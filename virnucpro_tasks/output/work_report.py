@@ -23,7 +23,8 @@ class WorkReport:
 
 
 def work_report(job: Job, plan: Plan, stats: Iterable[EngineStats]) -> WorkReport:
-    """The report of a job that is embedded, with the counters of the engine by shard."""
+    """The report of a job that is embedded, with the counters of the engine of each shard of the plan, in its order."""
     embedded = embedded_shards(job.paths, plan.to_embed)
-    tokens = [entry.tokens for entry in plan.shards]
+    stats = list(stats)
+    tokens = [entry.tokens - of_shard.spared_tokens for entry, of_shard in zip(plan.shards, stats, strict=True)]
     return WorkReport(engine_report(stats), worker_report(embedded, tokens), shard_timeline(embedded, tokens))

@@ -43,11 +43,15 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SequenceVectors:
-    """Vectors of distinct sequences: `nucleotide` and `protein` (n, width) float32."""
+    """Vectors of distinct sequences: `nucleotide` and `protein` (n, width) float32.
+
+    `spared` (n,) bool marks the proteins that were not computed.
+    """
 
     nucleotide: Floats
     protein: Floats
     stats: EngineStats
+    spared: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def embed_sequences(
             masked_proteins=masked_proteins,
             tell_share=tell_share,
         )
-        return SequenceVectors(embedded.nucleotide, embedded.protein, embedded.stats)
+        none_spared = np.zeros(len(proteins), bool)
+        return SequenceVectors(embedded.nucleotide, embedded.protein, embedded.stats, none_spared)
     texts = {NUCLEOTIDE: nucleotides, PROTEIN: proteins}
     masked = {NUCLEOTIDE: masked_nucleotides, PROTEIN: masked_proteins}
     parts = {kind: _Part.of(kind, texts[kind], masked[kind], imports) for kind in KINDS}
@@ -119,7 +124,9 @@ def embed_sequences(
     if any(map(len, again)):
         stats += _compute(compute, parts, texts, masked, should_stop, None)
     counters = [part.counters() for part in parts.values()]
-    return SequenceVectors(parts[NUCLEOTIDE].vectors, parts[PROTEIN].vectors, sum(counters, stats))
+    return SequenceVectors(
+        parts[NUCLEOTIDE].vectors, parts[PROTEIN].vectors, sum(counters, stats), parts[PROTEIN].spared()
+    )
 
 
 @dataclass(slots=True)
@@ -133,6 +140,7 @@ class _Part:
     compared: npt.NDArray[np.bool_]
     used: npt.NDArray[np.bool_]
     computed: Places
+    differing: int = 0
     refused: int = 0
 
     @classmethod
@@ -167,13 +175,25 @@ class _Part:
                     "source %d: %d of %d compared %s vectors differ from computed ones: the others are computed, too",
                     *(source, int((~within).sum()), len(within), self.kind),
                 )
+                self.differing += int((~within).sum())
                 self.refused += int(of_source.sum())
                 self.used &= ~of_source
         self.to_compute = np.setdiff1d(self.found.places[~self.compared & ~self.used], self.computed)
         return self.to_compute
 
     def counters(self) -> EngineStats:
-        return EngineStats(imported=int(self.used.sum()), compared=int(self.compared.sum()), refused=self.refused)
+        return EngineStats(
+            imported=int(self.used.sum()),
+            compared=int(self.compared.sum()),
+            differing=self.differing,
+            refused=self.refused,
+        )
+
+    def spared(self) -> npt.NDArray[np.bool_]:
+        """Mark the sequences whose vector was not computed, bool (n,)."""
+        marks = np.ones(len(self.vectors), bool)
+        marks[self.computed] = False
+        return marks
 
 
 def _to_compare(texts: Sequence[str], found: FoundVectors, shares: Sequence[float]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from virnucpro_tasks.pipeline.imported_vectors import Imports, embed_sequences
 from virnucpro_tasks.recovery.attempt import RecordsAtFaultError
+from virnucpro_tasks.shards.cut import frame_tokens
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
 
@@ -60,6 +62,7 @@ def embed_frames(
         raise RecordsAtFaultError(
             f"{error.model} gives NaN or infinity in FP32", records_with(frames, error)
         ) from error
+    spared = int(frame_tokens(frames)[embedded.spared[rows[1]]].sum())
     embedded.nucleotide[masked[0]] = 0
     embedded.protein[masked[1]] = 0
     return ShardVectors(
@@ -67,7 +70,7 @@ def embed_frames(
         protein=embedded.protein,
         nucleotide_row=np.where(left_out, np.int32(NO_VECTOR), rows[0]),
         protein_row=np.where(left_out, np.int32(NO_VECTOR), rows[1]),
-        stats=embedded.stats,
+        stats=replace(embedded.stats, spared_tokens=spared),
     )
 
 

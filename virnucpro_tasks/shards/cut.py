@@ -66,14 +66,14 @@ def split_tail(shards: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
 
 def chunk_tokens(batch: FrameBatch) -> np.ndarray:
     """ESM-2 tokens of each chunk row, int64, shape (chunk rows,)."""
-    totals = np.concatenate([[0], np.cumsum(frame_tokens(batch))])
+    totals = np.concatenate([[0], np.cumsum(frame_tokens(batch.frames))])
     ends = np.cumsum(frame_counts(batch.chunks))
     return np.diff(totals[np.concatenate([[0], ends])])
 
 
-def frame_tokens(batch: FrameBatch) -> np.ndarray:
-    """ESM-2 tokens of each frame, int64, shape (frames,)."""
-    return pc.binary_length(batch.frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
+def frame_tokens(frames: pa.Table) -> np.ndarray:
+    """ESM-2 tokens of each row of a frame table, int64, shape (frames,)."""
+    return pc.binary_length(frames["protein"]).to_numpy().astype(np.int64) + SPECIAL_TOKENS
 
 
 def _part(batch: FrameBatch, frame_end: np.ndarray, start: int, end: int) -> FrameBatch:

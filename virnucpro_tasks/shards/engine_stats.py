@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-IMPORT_COUNTERS = ("imported", "compared", "refused")
+IMPORT_COUNTERS = ("imported", "compared", "differing", "refused")
 """Counters that only jobs with vectors of an earlier tool report."""
 
 
@@ -18,7 +18,8 @@ class EngineStats:
     `recomputed_packs` overflowed in half precision and were computed again in FP32; `out_of_memory` packs were too
     large for the device and halved; `capacity` is the number of tokens that all packs could hold; `attention` names
     the attention backend of each model. `imported` vectors of an earlier tool were used; `compared` ones were computed
-    anew to compare, and for `refused` ones that is why they were not used.
+    anew to compare, of which `differing` ones are others than these; `refused` ones are of files with such. Of the
+    ESM-2 tokens of all frames `spared_tokens` are of frames whose protein has an imported vector.
     """
 
     packs: int = 0
@@ -29,7 +30,9 @@ class EngineStats:
     attention: dict[str, str] = field(default_factory=dict)
     imported: int = 0
     compared: int = 0
+    differing: int = 0
     refused: int = 0
+    spared_tokens: int = 0
 
     def __add__(self, other: EngineStats) -> Self:
         return type(self)(
@@ -41,7 +44,9 @@ class EngineStats:
             attention=other.attention | self.attention,
             imported=self.imported + other.imported,
             compared=self.compared + other.compared,
+            differing=self.differing + other.differing,
             refused=self.refused + other.refused,
+            spared_tokens=self.spared_tokens + other.spared_tokens,
         )
 
     @property
@@ -59,7 +64,7 @@ def engine_report(shards: Iterable[EngineStats]) -> dict[str, Any]:
         for model, backend in stats.attention.items():
             attention.setdefault(model, Counter())[backend] += 1
     counts = asdict(total)
-    del counts["attention"]
+    del counts["attention"], counts["spared_tokens"]
     if not total.imported + total.compared + total.refused:
         for name in IMPORT_COUNTERS:
             del counts[name]

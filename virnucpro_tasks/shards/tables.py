@@ -45,7 +45,7 @@ def write_shard(batch: FrameBatch, *, frames: Path, chunks: Path) -> ShardEntry:
         with atomic_path(path) as temporary, utf8_path(temporary) as place:
             write = partial(pq.write_table, table, place, compression=COMPRESSION, write_page_checksum=True)
             persistently(write)
-    tokens = frame_tokens(batch)
+    tokens = frame_tokens(batch.frames)
     owners = FrameOwners.of(batch.chunks)
     is_segment = are_segments(batch.chunks)[owners.rows] & ~owners.is_reverse
     return ShardEntry(
