@@ -1,9 +1,14 @@
 """Workers that compute nothing: real processes, queues and chords, without splitting, embedding and finishing.
 
     python benchmarks/noop_workers.py ROLE NAME
+    python benchmarks/noop_workers.py fleet
 
-ROLE is embed, coordinate or coordinate-small. What a job does is in its folder, written by `new_job`: how many shards
-it has and how long each takes. An embedding worker notes each shard in its log, so that the queue alone is measured.
+ROLE is embed, coordinate or coordinate-small. A fleet reads lines `ROLE NAME` and starts a process for each, forked
+from itself, so that a hundred take no longer to start than a few; it answers with the process id.
+
+What a job does is in its folder, written by `new_job`: how many shards it has and how long each takes. An embedding
+worker notes each shard there, so that the queue alone is measured. How a failing store is met is the package's own
+code.
 """
 
 from __future__ import annotations
@@ -14,21 +19,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import virnucpro_workers.process as process_module
 
+import virnucpro_tasks.pipeline.embed_shard as embed_module
 import virnucpro_tasks.queue.tasks as tasks
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.submit import submit
+from virnucpro_tasks.paths import FINISHING, SPLITTING
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.queue.app import VirnucproApp
+from virnucpro_tasks.recovery.stage import failing_job
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.processes import die_with_parent
 
 GIANT_BYTES = 20_000_000
 """Size of the input of a job that is to count as a giant one; a sparse file that nobody reads."""
@@ -59,24 +68,27 @@ def _what(job: Job) -> dict[str, Any]:
 
 
 def _split(job: Job) -> Iterator[int]:
-    (job.paths.root / "split-started").touch()
-    yield from range(_what(job)["shards"])
-    (job.paths.root / "split-done").touch()
+    with failing_job(job, SPLITTING):
+        (job.paths.root / "split-started").touch()
+        yield from range(_what(job)["shards"])
+        (job.paths.root / "split-done").touch()
 
 
 class _NoopWorker(ShardWorker):
     """Notes each shard as done after the time it takes."""
 
-    def embed(self, job: Job, number: int, *, message: str = "") -> ShardState:
+    def _embed(self, shard: Any, message: str, tell_share: Any) -> ShardState:
+        job, number = shard
+        began = time.time()
         if seconds := _what(job)["seconds"]:
             time.sleep(seconds)
         with (job.paths.root / f"done-{os.getpid()}.log").open("a") as log:
-            log.write(f"{time.time()}\n")
+            log.write(f"{number} {os.getppid()} {began} {time.time()}\n")
         return ShardState.EMBEDDED
 
 
-def _load(app: VirnucproApp, device: str) -> None:
-    app.shard_worker = _NoopWorker(app.settings, device=device)
+def _load(app: VirnucproApp, device: str, life: Any, *, node: str = "") -> None:
+    app.shard_worker = _NoopWorker(app.settings, device=device, computing=life.computing)
 
 
 def _repair(job: Job, *, processes: int) -> list[int]:
@@ -84,13 +96,31 @@ def _repair(job: Job, *, processes: int) -> list[int]:
 
 
 def _finish(job: Job, *, processes: int) -> None:
-    (job.paths.root / "finish-started").touch()
+    with failing_job(job, FINISHING):
+        (job.paths.root / "finish-started").touch()
+        # So that nobody takes the job for a lost one.
+        job.paths.run.write_text("{}")
+
+
+class DoneShard(NamedTuple):
+    """A shard, the process id of its worker, and when it began and ended, in seconds since the epoch."""
+
+    number: int
+    worker: int
+    began: float
+    ended: float
+
+
+def done_shards(job: Job) -> list[DoneShard]:
+    """What each worker has noted, in the order of the ends; a shard that was done twice is there twice."""
+    lines = [line.split() for log in job.paths.root.glob("done-*.log") for line in log.read_text().splitlines()]
+    done = [DoneShard(int(number), int(worker), float(began), float(ended)) for number, worker, began, ended in lines]
+    return sorted(done, key=lambda shard: shard.ended)
 
 
 def done_times(job: Job) -> list[float]:
     """When each shard of the job was done, in seconds since the epoch, in order."""
-    logs = job.paths.root.glob("done-*.log")
-    return sorted(float(line) for log in logs for line in log.read_text().splitlines())
+    return [shard.ended for shard in done_shards(job)]
 
 
 def finish_started(job: Job) -> Path:
@@ -118,13 +148,97 @@ def noop_workers(settings: Settings, roles: list[str]) -> Iterator[None]:
             process.wait()
 
 
+class Fleet:
+    """Context manager of workers that join and leave: `start` and `end` them by their process id.
+
+    Its log is noop.log in the store.
+    """
+
+    def __init__(self, settings: Settings, *, environment: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
+        self._environment = dict(environment or {})
+        self._count = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        with (self._settings.store / "noop.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, "fleet"],
+                env=os.environ | self._settings.environment() | self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._process is not None
+        # All of them: workers are in the process group of the fleet.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def start(self, role: str) -> int:
+        """Start a worker; returns its process id."""
+        assert self._process is not None and self._process.stdin is not None and self._process.stdout is not None
+        self._count += 1
+        self._process.stdin.write(f"{role} {self._count}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    @property
+    def pid(self) -> int:
+        """The process that forks the workers."""
+        assert self._process is not None
+        return self._process.pid
+
+    def ready(self) -> int:
+        """How many workers have said that they take messages."""
+        return (self._settings.store / "noop.log").read_text(errors="replace").count(" ready.")
+
+    @staticmethod
+    def end(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal to a worker."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _run(role: str, name: str) -> int:
+    return process_module.main(["--role", role, "--device", name, "--host", "bench"])
+
+
+def _run_fleet() -> None:
+    answers, log = os.dup(1), os.dup(2)
+    os.dup2(log, 1)
+    # Children end as zombies otherwise.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        role, name = line.split()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(answers)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            die_with_parent(parent)()
+            os._exit(_run(role, name))
+        os.write(answers, f"{pid}\n".encode())
+
+
 def main() -> None:
-    role, name = sys.argv[1:]
     for function, replacement in (("split_files", _split), ("repair", _repair), ("finish", _finish)):
         assert signature(replacement).parameters.keys() == signature(getattr(tasks, function)).parameters.keys()
         setattr(tasks, function, replacement)
+    assert signature(_load).parameters.keys() == signature(process_module.load_models).parameters.keys()
     process_module.load_models = _load
-    sys.exit(process_module.main(["--role", role, "--device", name, "--host", "bench"]))
+    embed_module.OpenShard.read = staticmethod(lambda job, number: (job, number))
+    if sys.argv[1:] == ["fleet"]:
+        _run_fleet()
+    else:
+        role, name = sys.argv[1:]
+        sys.exit(_run(role, name))
 
 
 if __name__ == "__main__":

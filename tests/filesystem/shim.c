@@ -2,7 +2,7 @@
 
    gcc -shared -fPIC -Wno-nonnull-compare -o shim.so shim.c -ldl; LD_PRELOAD=shim.so SHIM_ROOT=/folder SHIM=FAULT[=NUMBER][,...] program
 
-   Both variables are read at each call. FAULT is one of those that `on` is asked for below; NUMBER is the error, or as
+   Both variables are read at each call; a SHIM that is a path names a file with the faults, which may change. FAULT is one of those that `on` is asked for below; NUMBER is the error, or as
    said there. Children inherit it through the environment. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -30,9 +30,22 @@
 #define REAL(name) ({ static __typeof__(name) *real; if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name); real; })
 #define FAIL(number) do { errno = (number); return -1; } while (0)
 
+/* The faults: SHIM, or what is in the file that it names. */
+static const char *faults(char *content, size_t size) {
+    const char *named = getenv("SHIM");
+    if (!named || *named != '/') return named;
+    int before = errno, fd = REAL(open)(named, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, content, size - 1);
+    if (fd >= 0) close(fd);
+    errno = before;
+    content[length < 0 ? 0 : length] = 0;
+    return content;
+}
+
 /* The number of a fault, `otherwise` if it has none; 0 if the fault is off. */
 static long on(const char *fault, long otherwise) {
-    const char *found = getenv("SHIM");
+    char content[256];
+    const char *found = faults(content, sizeof content);
     size_t length = strlen(fault);
     for (; found && (found = strstr(found, fault)); found += length) {
         if (found[length] == '=') return atol(found + length + 1);

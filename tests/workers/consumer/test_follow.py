@@ -38,11 +38,22 @@ class Consumer:
         return [queue.name for queue in self.queues]
 
 
+class Timer:
+    """The calls that are repeated now, by their seconds."""
+
+    def __init__(self) -> None:
+        self.repeated: list[float] = []
+
+    def call_repeatedly(self, seconds: float, *_: object) -> SimpleNamespace:
+        self.repeated.append(seconds)
+        return SimpleNamespace(cancel=lambda: self.repeated.remove(seconds))
+
+
 @pytest.fixture
 def parent(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(follow, "announce", lambda client, queues: None)
     monkeypatch.setattr(follow, "live_queues", lambda client, bundle: set(JOBS))
-    timer = SimpleNamespace(call_repeatedly=lambda *arguments: SimpleNamespace(cancel=lambda: None))
+    timer = Timer()
     return SimpleNamespace(task_consumer=Consumer(), timer=timer, app=SimpleNamespace(on_lost_child=None))
 
 
@@ -92,3 +103,18 @@ def test_a_worker_takes_its_first_shard_as_soon_as_its_models_are_loaded(
     parent.task_consumer = consumer = Consumer()
     step.start(parent)
     assert consumer.taken == [BUNDLE, *JOBS] and consumer.brpop_timeout == follow.WAITING_SECONDS
+
+
+def test_a_worker_looks_for_its_models_only_as_long_as_they_are_loaded(parent: SimpleNamespace) -> None:
+    loading = LoadingState()
+    step = type("Follow", (FollowJobQueues,), {"bundle_queue": BUNDLE, "loading": loading})(parent)
+    step.start(parent)
+    assert sorted(parent.timer.repeated) == [follow.READY_SECONDS, follow.FOLLOW_SECONDS]
+    loading.run(lambda: None, say=Say(process="embed-cpu0"))
+    step.look(parent)
+    assert parent.timer.repeated == [follow.FOLLOW_SECONDS]
+    parent.app.on_lost_child()
+    step.poll(parent)
+    assert sorted(parent.timer.repeated) == [follow.READY_SECONDS, follow.FOLLOW_SECONDS]
+    step.stop(parent)
+    assert parent.timer.repeated == []

@@ -47,12 +47,10 @@ class FollowJobQueues(PeriodicStep):
         parent.app.on_lost_child = lambda: self.pause(parent)
         self._takes = False
         super().start(parent)
-        self._ready_timer = parent.timer.call_repeatedly(READY_SECONDS, self.look, (parent,))
 
     def stop(self, parent: Any) -> None:
         super().stop(parent)
-        if self._ready_timer is not None:
-            self._ready_timer.cancel()
+        self._end_looking()
 
     terminate = stop
 
@@ -60,6 +58,7 @@ class FollowJobQueues(PeriodicStep):
         """Take no shard until a child has loaded models again; called before the message of the lost one goes back."""
         self.loading.begin()
         self._takes = False
+        self._begin_looking(parent)
         self._subscribe(parent, set())
 
     def look(self, parent: Any) -> None:
@@ -67,8 +66,22 @@ class FollowJobQueues(PeriodicStep):
         if self.loading.is_ready and not self._takes:
             self.poll(parent)
 
+    def _begin_looking(self, parent: Any) -> None:
+        if self._ready_timer is None:
+            self._ready_timer = parent.timer.call_repeatedly(READY_SECONDS, self.look, (parent,))
+
+    def _end_looking(self) -> None:
+        if self._ready_timer is not None:
+            self._ready_timer.cancel()
+            self._ready_timer = None
+
     def poll(self, parent: Any) -> None:
         self._takes = self.loading.is_ready
+        if self._takes:
+            # Each look is a turn of the event loop: half of what an idle worker takes of a processor.
+            self._end_looking()
+        else:
+            self._begin_looking(parent)
         block_for(parent, WAITING_SECONDS if self._takes else READY_SECONDS)
         with parent.task_consumer.channel.conn_or_acquire() as client:
             announce(client, held_queues(self.bundle_queue))

@@ -1,0 +1,168 @@
+"""Measures what a hiccup of the store costs, by its length and the number of workers: jobs, shards, and time.
+
+Workers whose shards only sleep for a second; how they meet a failing store is the package's own code. In the middle of
+a job the store fails for a while, in one of two ways:
+
+    away     its folder is not there, as where a mount is lost
+    stale    every call that opens or looks for a file there fails with ESTALE, as after a file server was restarted
+             (a library in LD_PRELOAD, tests/filesystem/shim.c; needs a C compiler)
+
+A job is lost if it does not come to its end by itself, condemned if it has failed. The times are from the return of the
+store until a shard ends again, and until all workers are at a shard again.
+
+    python benchmarks/store_hiccups.py [--workers 1 12 32] [--seconds 1 10 60] [--kinds away stale] [--output DIR]
+
+The default takes about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fingerprint import fingerprint, write_result
+from noop_workers import Fleet, done_shards, finish_started, new_job
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.settings import Settings
+
+SHIM = Path(__file__).resolve().parents[1] / "tests" / "filesystem" / "shim.c"
+SHARD_SECONDS = 1.0
+BEFORE_SECONDS = 3.0
+AFTER_SHARDS = 15
+"""Shards for each worker after the hiccup: more than the longest pause of a worker takes."""
+
+LONGEST_SECONDS = 300.0
+
+
+class Store:
+    """A store that can fail."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store"
+        self.path.mkdir()
+        self._away = folder / "away"
+        self._faults = folder / "faults"
+        self._faults.write_text("")
+        self._library = folder / "shim.so"
+
+    def environment(self, kind: str) -> dict[str, str]:
+        """Variables of the workers."""
+        if kind == "away":
+            return {}
+        flags = ["-shared", "-fPIC", "-Wno-nonnull-compare", "-o", str(self._library), str(SHIM), "-ldl"]
+        subprocess.run([shutil.which("cc") or "gcc", *flags], check=True)
+        return {"LD_PRELOAD": str(self._library), "SHIM_ROOT": str(self.path), "SHIM": str(self._faults)}
+
+    def fail(self, kind: str) -> None:
+        if kind == "away":
+            self.path.rename(self._away)
+        else:
+            self._faults.write_text("stale=1")
+
+    def heal(self, kind: str) -> None:
+        if kind == "away":
+            self._away.rename(self.path)
+        else:
+            self._faults.write_text("")
+
+
+@contextmanager
+def deployment(workers: int, kind: str) -> Iterator[tuple[Settings, Store]]:
+    with tempfile.TemporaryDirectory() as name, EmbeddedBroker() as broker:
+        store = Store(Path(name))
+        settings = replace(Settings(bundle="demo"), store=store.path, broker_url=broker.url)
+        with Fleet(settings, environment=store.environment(kind)) as fleet:
+            roles = ["coordinate", "coordinate-small", *["embed"] * workers]
+            for role in roles:
+                fleet.start(role)
+            until(lambda: fleet.ready() >= len(roles), 120)
+            yield settings, store
+
+
+def until(holds: Callable[[], Any], seconds: float) -> bool:
+    """Wait until it holds; returns whether it did in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def hiccup(settings: Settings, store: Store, *, kind: str, workers: int, seconds: float) -> dict[str, Any]:
+    """One job with a hiccup in it."""
+    shards = workers * (round(BEFORE_SECONDS / SHARD_SECONDS) + AFTER_SHARDS)
+    job = new_job(settings, shards=shards, seconds=SHARD_SECONDS, owner="a")
+    enqueue(make_app(settings), job)
+    until(lambda: len(done_shards(job)) >= workers, LONGEST_SECONDS)
+    told = failures_told(settings)
+    time.sleep(BEFORE_SECONDS)
+    store.fail(kind)
+    time.sleep(seconds)
+    store.heal(kind)
+    back = time.time()
+    ended = until(lambda: finish_started(job).exists() or job.paths.failed.exists(), LONGEST_SECONDS)
+    done = done_shards(job)
+    times = Counter(shard.number for shard in done)
+    firsts = [
+        min((shard.began for shard in done if shard.worker == worker and shard.began > back), default=float("nan"))
+        for worker in {shard.worker for shard in done}
+    ]
+    return {
+        "kind": kind,
+        "workers": workers,
+        "hiccup_seconds": seconds,
+        "shards": shards,
+        "lost_jobs": int(not ended),
+        "failures_told": failures_told(settings) - told,
+        "condemned_jobs": int(job.paths.failed.exists()),
+        "lost_shards": shards - len(times),
+        "shards_done_again": sum(count - 1 for count in times.values()),
+        "first_shard_seconds": round(min((s.ended for s in done if s.ended > back), default=float("nan")) - back, 2),
+        "all_workers_seconds": round(max(firsts) - back, 2),
+    }
+
+
+def failures_told(settings: Settings) -> int:
+    """How often a worker has said that the store failed."""
+    return (settings.store / "noop.log").read_text(errors="replace").count(" in a row")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 12, 32])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[1, 10, 60])
+    parser.add_argument("--kinds", nargs="+", choices=["away", "stale"], default=["away", "stale"])
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    rows = []
+    for kind in options.kinds:
+        for workers in options.workers:
+            with deployment(workers, kind) as (settings, store):
+                for seconds in options.seconds:
+                    rows.append(hiccup(settings, store, kind=kind, workers=workers, seconds=seconds))
+                    print(rows[-1], flush=True)
+    names = tuple(rows[0])
+    write_result(
+        options.output / "store_hiccups",
+        {"machine": fingerprint(), "load_after": os.getloadavg(), "hiccups": rows},
+        rows=[tuple(f"{row[name]:g}" if name != "kind" else row[name] for name in names) for row in rows],
+        header=tuple(name.replace("_seconds", ", s").replace("_", " ") for name in names),
+    )
+
+
+if __name__ == "__main__":
+    main()
