@@ -157,17 +157,18 @@ class Deployment:
         return json.loads(self.run(*arguments, "--json", expect=expect))
 
     def start_workers(
-        self, devices: str, *options: str, small_lane: bool = False, **environment: str
+        self, devices: str, *options: str, small_lane: bool = False, inside: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[bytes]:
         """Start `virnucpro worker --devices ...`, maybe with other variables; does not wait until it is ready.
 
         One coordinator serves all jobs, small ones too, unless `small_lane` asks for the second one of a real host.
+        `inside` is put before the command line.
         """
         variables = self.environment | environment
         lane = () if small_lane else ("--no-small-lane",)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*command(variables), "worker", "--devices", devices, *lane, *options],
+                [*inside, *command(variables), "worker", "--devices", devices, *lane, *options],
                 env=variables,
                 stdout=log,
                 stderr=log,

@@ -21,8 +21,12 @@ class Network:
     Connections stay open while it is cut, and get no answer, as with a cable that was pulled.
     """
 
+    prefix: tuple[str, ...] = ()
+    """What is put before a command line to run it on the host behind this network: it is this host."""
+
     def __init__(self, server: Path, folder: Path) -> None:
         self._server = server
+        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "network.sock"
         self._selector = selectors.DefaultSelector()
         self._whole = threading.Event()
