@@ -66,5 +66,21 @@ def test_what_makes_room_works(settings: Settings, virnucpro: Virnucpro, broker:
     job = make_job(settings, SAMPLE)
     client.rpush(job.queue, *"abc")
     client.config_set("maxmemory", 1)
-    assert virnucpro(command, job.job_id, *(["--force"] if command == "remove" else [])).code == ExitCode.OK
+    ended = virnucpro(command, job.job_id, *(["--force"] if command == "remove" else []))
+    assert ended.code == ExitCode.OK and " is full: it takes no new work" in ended.err[0]
     assert client.llen(job.queue) == 0
+
+
+def test_what_follows_a_job_says_so(settings: Settings, virnucpro: Virnucpro) -> None:
+    ended = virnucpro("watch", make_job(settings, SAMPLE).job_id, "--timeout", "0.1")
+    assert ended.code == ExitCode.TIMED_OUT
+    assert any(" is full: it takes no new work" in line for line in ended.err)
+
+
+def test_what_needs_no_room_says_so_too(settings: Settings, virnucpro: Virnucpro) -> None:
+    for arguments in (["prune", "--older-than", "0.0001s"], ["remove"]):
+        job = make_job(settings, SAMPLE)
+        fail_job(job, "why", exit_code=ExitCode.JOB_FAILED)
+        ended = virnucpro(*arguments, *([job.job_id] if arguments == ["remove"] else []))
+        assert ended.code == ExitCode.OK and not job.paths.root.exists()
+        assert any(" is full: it takes no new work" in line for line in ended.err)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
 from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.keys import ROOM
 from virnucpro_tasks.queue import redis_checks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.settings import Settings
@@ -19,6 +23,15 @@ def app_of(settings: Settings) -> VirnucproApp:
     options = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
     app.conf.broker_transport_options = app.conf.broker_transport_options | options
     return app
+
+
+def tell_if_full(app: VirnucproApp) -> None:
+    """Print a warning if Redis is full, for commands that work all the same; nothing if it does not answer."""
+    try:
+        app.backend.client.set(ROOM, "", px=1)
+    except (OperationalError, RedisError) as error:
+        if redis_checks.is_full(error):
+            say(f"warning: {redis_checks.full(app)}")
 
 
 def check_redis(app: VirnucproApp) -> None:

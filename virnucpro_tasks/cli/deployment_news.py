@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from celery import Celery
 
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, FullBrokerError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, Wait
 from virnucpro_tasks.keys import gpu_queue
@@ -32,12 +32,15 @@ LAST_SECONDS = 2 * ANSWER_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths."""
+    """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths. `is_full` says that
+    Redis has no room.
+    """
 
     workers: tuple[WorkerInfo, ...] = ()
     error: str = ""
     troubles: tuple[str, ...] = ()
     at: float = 0.0
+    is_full: bool = False
 
 
 class DeploymentNews:
@@ -107,7 +110,7 @@ class DeploymentNews:
         if answer is None:
             return None
         if answer.error:
-            return Wait("Redis cannot be reached")
+            return Wait("Redis is full" if answer.is_full else "Redis cannot be reached")
         found = wait_of(self._job, progress, answer.workers)
         if found is None or found.seconds is None:
             return found
@@ -145,8 +148,8 @@ def deployment_news(app: Celery, job: Job, *, seconds: float = ASK_SECONDS) -> I
 def ask(app: Celery, job: Job) -> Answer:
     """Ask Redis and the workers once."""
     try:
-        found, error = tuple(workers(app, seconds=ANSWER_SECONDS)), ""
-    except BrokerError as unreachable:
-        found, error = (), str(unreachable)
-    troubles = () if error else tuple(worker_troubles(app, [gpu_queue(job.spec.bundle_digest)]))
-    return Answer(found, error, troubles, time.monotonic())
+        found = tuple(workers(app, seconds=ANSWER_SECONDS))
+    except BrokerError as error:
+        return Answer(error=str(error), at=time.monotonic(), is_full=isinstance(error, FullBrokerError))
+    troubles = tuple(worker_troubles(app, [gpu_queue(job.spec.bundle_digest)]))
+    return Answer(found, troubles=troubles, at=time.monotonic())

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from virnucpro_tasks.cli.columns import Column, aligned
-from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.deployment import app_of, tell_if_full
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import AgeType, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import BrokerError, ExitCode, SettingsError, counted, printable, size_text
@@ -106,6 +106,7 @@ def _clear_redis(settings: Settings, jobs: Sequence[Prunable]) -> None:
     app = app_of(settings)
     try:
         check_reachable(app)
+        tell_if_full(app)
         for found in jobs:
             clear_store_failures(app.backend.client, found.job.job_id)
     except BrokerError as error:

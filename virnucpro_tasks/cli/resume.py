@@ -13,9 +13,11 @@ from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.moment import MomentType
 from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.errors import BrokerError, ExitCode, JobError, VirnucproError, counted
+from virnucpro_tasks.jobs.authority import foreign_owner, require_authority
 from virnucpro_tasks.jobs.failed import FailedJob, failed_jobs
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job import Job, open_job, reopen_job
+from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.settings import Settings
@@ -46,7 +48,8 @@ def command(
 ) -> int:
     """Continue a job that was cancelled, has failed, or was lost with Redis; finished shards are kept.
 
-    With --all or --failed-since all jobs that have failed, but for those whose input is at fault; cancelled ones stay.
+    With --all or --failed-since all jobs that have failed, but for those whose input is at fault, and those of other
+    users; cancelled ones stay.
     """
     several = resumes_all or since is not None
     if several == (job_id is not None):
@@ -59,6 +62,7 @@ def command(
     if job.paths.run.exists():
         say(f"job {job.job_id} is finished: see 'virnucpro results {job.job_id}'")
         return ExitCode.OK
+    require_authority(job.paths, "resume")
     _resume(app_of(settings), job, retry_quarantined=retry_quarantined)
     return ExitCode.OK
 
@@ -76,13 +80,17 @@ def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool)
     require_store(settings.store)
     app, code = app_of(settings), ExitCode.OK
     found = list(failed_jobs(settings.store, since=since))
+    others = [failed for failed in found if foreign_owner(JobPaths.of(settings.store, failed.job_id)) is not None]
+    found = [failed for failed in found if failed not in others]
     at_fault = [failed for failed in found if failed.exit_code == ExitCode.BAD_INPUT]
     for failed in found:
         if failed not in at_fault:
             code = _resumed(app, settings, failed, retry_quarantined=retry_quarantined) or code
     if at_fault:
         say(f"{counted(len(at_fault), 'job')} left as {'it is' if len(at_fault) == 1 else 'they are'}: bad input")
-    if not found:
+    if others:
+        say(f"{counted(len(others), 'job')} of other users left as {'it is' if len(others) == 1 else 'they are'}")
+    elif not found:
         say(f"no job of the store {settings.store} has failed{' since then' if since else ''}")
     return code
 

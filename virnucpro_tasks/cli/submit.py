@@ -34,6 +34,7 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.preflight import check_inputs, check_place
 from virnucpro_tasks.cli.results import copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
+from virnucpro_tasks.cli.submitter import submitter_of
 from virnucpro_tasks.cli.summary import say_summary_of
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
@@ -43,6 +44,7 @@ from virnucpro_tasks.jobs.job_names import checked_name
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.jobs.room_for_copies import require_room_for_copies
+from virnucpro_tasks.jobs.sharing import job_rights
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
@@ -69,6 +71,9 @@ from virnucpro_tasks.reads.coverage import Coverage
 @click.option("-f", "--force", is_flag=True, help="Replace result files in --output.")
 @click.option("--name", "job_name", help="Name that commands take for the job instead of its id; one job has it.")
 @click.option("--force-new", is_flag=True, help="Start a new job even if the same input was submitted before.")
+@click.option(
+    "--share-input", is_flag=True, help="Let the group of the workers read inputs that are closed to it, as a copy."
+)
 @click.option("--anyway", is_flag=True, help="Submit even if the store or Redis seems to lack room for the job.")
 @json_option
 @click.pass_context
@@ -98,6 +103,7 @@ def command(
     force: bool,
     job_name: str | None,
     force_new: bool,
+    share_input: bool,
     anyway: bool,
     timeout_seconds: float | None,
     as_json: bool,
@@ -144,9 +150,11 @@ def command(
         return ExitCode.OK
     app = app_of(settings)
     check_redis(app)
+    submitter = submitter_of(app, share_input=share_input, sheet=sheet, old_folder=old_folder)
+    paths = [source if isinstance(source, Path) else source.path for source in sources]
+    job_rights(settings.store, paths, submitter)
     find_bundle(settings.bundle, announce=hashing_note())
     if not anyway:
-        paths = [source if isinstance(source, Path) else source.path for source in sources]
         require_room_for_copies(settings.store, paths)
     say_if_terminal_is_read([*inputs, *more_inputs])
     with offering_empty_tables():
@@ -164,6 +172,7 @@ def command(
             compat=compat,
             outputs=outputs,
             importing=importing,
+            submitter=submitter,
         )
     submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:

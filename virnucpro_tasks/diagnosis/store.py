@@ -13,6 +13,7 @@ from virnucpro_tasks.diagnosis.deployment import Deployment
 from virnucpro_tasks.diagnosis.finding import Outcome, Status, above, below, worst
 from virnucpro_tasks.errors import counted, size_text
 from virnucpro_tasks.jobs.find import require_store
+from virnucpro_tasks.jobs.sharing import jobs_place, sharing_commands
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.queue.process_facts import ProcessFacts
 from virnucpro_tasks.system.file_operations import temporary_beside
@@ -23,7 +24,6 @@ from virnucpro_tasks.system.users import (
     folder_made_by,
     may_read,
     may_write,
-    own_groups,
     own_umask,
 )
 
@@ -36,9 +36,6 @@ SLOW_SECONDS = 0.5
 
 LATENCY_PROBES = 5
 NO_STORE = Outcome("not tried, since there is no store", Status.WARNING, "see the finding on the store")
-SHARING_ADVICE = (
-    "run clients and workers as one user, or with one group: 'chmod 2775' of the store and its folders, and umask 002"
-)
 
 
 def check_store(deployment: Deployment) -> Outcome:
@@ -114,13 +111,11 @@ def check_rights(deployment: Deployment) -> Outcome:
     store = deployment.settings.store
     if not store.is_dir():
         return NO_STORE
-    folder = store / "jobs" if (store / "jobs").is_dir() else store
-    facts = folder.stat()
-    me = Account(os.geteuid(), own_groups())
+    folder = jobs_place(store) or store
     return rights_outcome(
         folder,
-        SharedFolder(facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)),
-        me,
+        SharedFolder.at(folder),
+        Account.own(),
         umask=own_umask(),
         group=os.getegid(),
         workers=deployment.told,
@@ -140,10 +135,14 @@ def rights_outcome(
 
     `group` is the first group of this user. A worker that did not tell its user is left out.
     """
+    store = path.parent if path.name == "jobs" else path
+    advice = (
+        f"run clients and workers as one user, or with umask 002 and one group: {sharing_commands(store, folder.gid)}"
+    )
     mode = f"{path} has mode {folder.mode:o}"
     values = {"mode": f"{folder.mode:o}", "uid": me.uid, "umask": None if umask is None else f"{umask:03o}"}
     if not may_write(me, folder):
-        return Outcome(f"{mode}: this user (uid {me.uid}) may not write", Status.FAILED, SHARING_ADVICE, values)
+        return Outcome(f"{mode}: this user (uid {me.uid}) may not write", Status.FAILED, advice, values)
     others = {name: one for name, one in workers.items() if one.uid not in (None, me.uid)}
     mine = folder_made_by(me, umask=0o022 if umask is None else umask, inside=folder, group=group)
     for name, one in sorted(others.items()):
@@ -153,7 +152,7 @@ def rights_outcome(
                 f"{mode}: worker {name} (uid {worker.uid}) may not write the jobs of this user (uid {me.uid}, umask "
                 f"{mine.mode ^ 0o777:03o})",
                 Status.FAILED,
-                SHARING_ADVICE,
+                advice,
                 values,
             )
         theirs = folder_made_by(
@@ -163,12 +162,12 @@ def rights_outcome(
             return Outcome(
                 f"{mode}: this user (uid {me.uid}) may not read what worker {name} (uid {worker.uid}) writes",
                 Status.FAILED,
-                SHARING_ADVICE,
+                advice,
                 values,
             )
     if folder.mode & stat.S_IWGRP and not folder.hands_on_its_group and me.uid != 0:
         return Outcome(
-            f"{mode}: it is for a group, and jobs in it do not get that group", Status.WARNING, SHARING_ADVICE, values
+            f"{mode}: it is for a group, and jobs in it do not get that group", Status.WARNING, advice, values
         )
     shared = f", shared with {counted(len(others), 'worker')} of other users" if others else ""
     return Outcome(f"{mode}, this user has uid {me.uid}{shared}", values=values)

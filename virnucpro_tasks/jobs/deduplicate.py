@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from virnucpro_tasks.errors import DamagedError, JobError, VirnucproError
+from virnucpro_tasks.jobs.authority import foreign_owner
 from virnucpro_tasks.jobs.job import Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import JobState, job_progress, read_report
@@ -17,6 +19,8 @@ from virnucpro_tasks.jobs.submission_lock import submission_lock
 from virnucpro_tasks.paths import submission_file
 from virnucpro_tasks.system.file_operations import exists, is_there, persistently
 from virnucpro_tasks.system.files import store_write_error
+
+OTHERS_READ, GROUP_READ = 0o005, 0o050
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +53,20 @@ def deduplicate(store: Path, job: Job, *, name: str | None = None) -> Submission
     """Return an older job in `store` with the same content key, or else `job`.
 
     If there is an older one, `job` is removed, and the older one is reopened if it was cancelled or failed. Clients
-    that submit at the same time get the same job. A finished job with quarantined records, with missing result files
+    that submit at the same time get the same job, if each may read that of the other. One of another user that was
+    stopped is not his to continue. A finished job with quarantined records, with missing result files
     or a damaged run.json is not used again. The returned job gets the `name`.
 
     Raises StoreError if the submission cannot be noted, SettingsError if another job has the name; then `job` is
     removed, and an older one stays as it is.
     """
-    note = submission_file(store, content_key(job.spec))
-    with _removing_on_error(job), submission_lock(note):
-        older = _usable(store, persistently(note.read_bytes).decode(errors="replace").strip())
+    notes = _notes(store, job)
+    with _removing_on_error(job), submission_lock(notes[0]):
+        older = next((found for note in notes if (found := _usable(store, _noted(note))) is not None), None)
         if name is not None:
             claim_name(store, name, (older or job).job_id)
         if older is None or older.job_id == job.job_id:
-            _write(note, job)
+            _write(notes[0], job)
             return Submission(job, None)
         state = job_progress(older).state
         remove_job(job, force=True)
@@ -75,11 +80,35 @@ def replace_submission(store: Path, job: Job, *, name: str | None = None) -> Non
 
     Raises StoreError and SettingsError as `deduplicate` does.
     """
-    note = submission_file(store, content_key(job.spec))
+    note = _notes(store, job)[0]
     with _removing_on_error(job), submission_lock(note):
         if name is not None:
             claim_name(store, name, job.job_id)
         _write(note, job)
+
+
+def _notes(store: Path, job: Job) -> list[Path]:
+    """The files that may name a job of this work: first the one for those who may read `job`, all, a group or a user.
+
+    So nobody learns from a note that somebody else has submitted the same, nor finds a job that is closed to him.
+    """
+    facts = persistently(job.paths.root.stat)
+    key = content_key(job.spec)
+    audiences = {"": OTHERS_READ, f"-g{facts.st_gid}": GROUP_READ, f"-u{facts.st_uid}": 0}
+    notes = {submission_file(store, f"{key}{name}"): mask for name, mask in audiences.items()}
+    fitting = (note for note, mask in notes.items() if facts.st_mode & mask == mask and _is_writable(note))
+    own = next(fitting, list(notes)[-1])
+    return [own, *(note for note in notes if note != own)]
+
+
+def _is_writable(note: Path) -> bool:
+    return not exists(note) or os.access(note, os.R_OK | os.W_OK)
+
+
+def _noted(note: Path) -> str:
+    with suppress(FileNotFoundError, PermissionError):
+        return persistently(note.read_bytes).decode(errors="replace").strip()
+    return ""
 
 
 def _write(note: Path, job: Job) -> None:
@@ -92,10 +121,11 @@ def _usable(store: Path, job_id: str) -> Job | None:
         return None
     try:
         job = open_job(store, job_id)
-    except JobError:
+    except (JobError, PermissionError):
         return None
     if not exists(job.paths.run):
-        return job
+        stopped = exists(job.paths.cancelled) or exists(job.paths.failed)
+        return None if stopped and foreign_owner(job.paths) is not None else job
     try:
         report = read_report(job.paths.run)
     except DamagedError:

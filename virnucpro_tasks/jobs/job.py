@@ -17,6 +17,7 @@ from virnucpro_tasks.jobs.check_inputs import mark_empty
 from virnucpro_tasks.jobs.imported import ImportedWork
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.jobs.rescored import RescoredWork
+from virnucpro_tasks.jobs.rights import PLAIN_RIGHTS, JobRights, make_job_folder
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
 from virnucpro_tasks.keys import job_queue
@@ -159,6 +160,7 @@ def create_job(
     allow_empty: bool = False,
     importer: Importer | None = None,
     rescored: RescoredWork | None = None,
+    rights: JobRights = PLAIN_RIGHTS,
 ) -> Job:
     """Copy `inputs` (`-` is standard input) and the bundle's head into a new job folder, which appears complete.
 
@@ -172,10 +174,10 @@ def create_job(
     # Under a name that tells who is making it, so that what a killed client leaves can be removed.
     paths = JobPaths(temporary_beside(final.root))
     try:
-        make_folder(paths.root)
+        make_job_folder(paths.root, rights)
         paths.make_folders()
         staged = mark_empty(
-            stage_inputs(inputs, paths),
+            stage_inputs(inputs, paths, rights),
             paths,
             strict=parameters.strict,
             allow_empty=allow_empty,

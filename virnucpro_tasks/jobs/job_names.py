@@ -6,6 +6,7 @@ as on file systems that do not tell them apart, so the second of them is refused
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -45,6 +46,8 @@ def claim_name(store: Path, name: str, job_id: str) -> None:
         with suppress(FileExistsError):
             write_once(file, content)
         found = _read(file)
+        if found is None and not os.access(file, os.R_OK):
+            raise SettingsError(f"the name {name} is taken by a job of another user", hint="choose another one")
         if found is None or not _is_job(store, found[0]):
             # The job that had it is gone.
             write_bytes(file, content)
@@ -103,4 +106,8 @@ def _read(file: Path) -> tuple[str, str] | None:
 
 
 def _is_job(store: Path, job_id: str) -> bool:
-    return is_there(JobPaths.of(store, job_id).job)
+    try:
+        return is_there(JobPaths.of(store, job_id).job)
+    except PermissionError:
+        # It is there, and closed to this user.
+        return True

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from virnucpro_tasks.errors import VirnucproError, printable
+from virnucpro_tasks.jobs.authority import foreign_owner
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
 from virnucpro_tasks.jobs.job_names import free_names
 from virnucpro_tasks.jobs.results import has_complete_results
@@ -103,6 +104,8 @@ def prune(found: Prunable, rule: PruneRule) -> Unpruned | None:
         ended = _ended(job.paths)
         if ended is None or ended[0] != found.state:
             return None if not exists(job.paths.root) else Unpruned(job.job_id, "it goes on again")
+        if (owner := foreign_owner(job.paths)) is not None:
+            return Unpruned(job.job_id, f"{owner} submitted it: that user, or the owner of the store, can remove it")
         if (closed := next(_closed_folders(job, rule), None)) is not None:
             return Unpruned(job.job_id, f"{closed} belongs to another user, as whom it can be removed")
         if rule.keep is Keep.RESULTS and ended[0] == DONE:

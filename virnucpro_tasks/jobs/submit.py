@@ -19,6 +19,7 @@ from virnucpro_tasks.jobs.job import Importer, Job, JobParameters, create_job
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
 from virnucpro_tasks.jobs.rescored import RescoredWork
+from virnucpro_tasks.jobs.sharing import Submitter, job_rights
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.locate import find_bundle
 from virnucpro_tasks.reads.compat import Compat
@@ -45,13 +46,15 @@ def submit(
     outputs: OutputOptions = ALL_FILES,
     importing: Callable[[JobParameters, Bundle], Importer] | None = None,
     rescored: RescoredWork | None = None,
+    submitter: Submitter | None = None,
 ) -> Job:
     """Create a job, not yet queued. Options that are None come from the bundle or the defaults.
 
     Inputs of a sample sheet come as `read_sample_sheet` gives them, all others as paths.
 
     `importing` gives what takes vectors over from an earlier tool, `rescored` says what is scored again. With `scored`
-    false the bundle needs no head. Raises BundleError, InputError, SettingsError or StoreError.
+    false the bundle needs no head. Without a `submitter` workers are this user. Raises BundleError, InputError,
+    SettingsError or StoreError.
     """
     settings, min_length = by_original_rules(
         settings, compat, min_length=min_length, coverage=coverage, both_strands=both_strands
@@ -67,6 +70,7 @@ def submit(
     if scored and (outputs.prior is not None or outputs.asks_for_rates):
         _require_probabilities(bundle)
     refuse_inputs(sources, strict=strict, allow_empty=allow_empty)
+    rights = job_rights(settings.store, [source.path for source in sources], submitter or Submitter.here())
     parameters = JobParameters(
         chunk_length=chunk_length or bundle.description.chunk_length,
         min_length=DEFAULT_MIN_LENGTH if min_length is None else min_length,
@@ -87,6 +91,7 @@ def submit(
         sources,
         parameters,
         bundle,
+        rights=rights,
         owner=settings.owner or login_name(),
         allow_empty=allow_empty,
         rescored=rescored,

@@ -9,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue.client import PING_SECONDS
 from virnucpro_tasks.queue.redis_checks import check_reachable, unreachable
 
@@ -45,6 +46,15 @@ def process_facts(app: Celery, *, seconds: float = PING_SECONDS) -> dict[str, Pr
     except (OperationalError, RedisError) as error:
         raise unreachable(app, error) from None
     return {name: _read(answer) for reply in replies for name, answer in reply.items()}
+
+
+def workers_are_others(app: Celery, uid: int) -> bool | None:
+    """Ask whether a worker is another user than `uid`, and not root, who may read everything; None if none tells."""
+    try:
+        told = {facts.uid for facts in process_facts(app).values()} - {None}
+    except BrokerError:
+        return None
+    return bool(told - {uid, 0}) if told else None
 
 
 def _read(answer: Any) -> ProcessFacts:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from virnucpro_tasks.system.file_operations import persistently
+
+READ, WRITE, SEARCH = 0o4, 0o2, 0o1
 STATUS_FILE = Path("/proc/self/status")
 
 
@@ -33,6 +38,11 @@ class Account:
     uid: int
     groups: Collection[int]
 
+    @classmethod
+    def own(cls) -> Account:
+        """The account of this process."""
+        return cls(os.geteuid(), own_groups())
+
 
 @dataclass(frozen=True, slots=True)
 class SharedFolder:
@@ -42,6 +52,12 @@ class SharedFolder:
     gid: int
     mode: int
 
+    @classmethod
+    def at(cls, path: Path) -> SharedFolder:
+        """The rights of the folder `path`. Raises OSError."""
+        facts = persistently(path.stat)
+        return cls(facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode))
+
     @property
     def hands_on_its_group(self) -> bool:
         """Whether what is made in it gets its group (the setgid bit)."""
@@ -50,14 +66,12 @@ class SharedFolder:
 
 def may_write(who: Account, folder: SharedFolder) -> bool:
     """Whether `who` may make files in `folder`, as far as its mode says."""
-    write, search = 0o2, 0o1
-    return who.uid == 0 or _allows(who, folder, write | search)
+    return who.uid == 0 or _allows(who, folder, WRITE | SEARCH)
 
 
 def may_read(who: Account, folder: SharedFolder) -> bool:
     """Whether `who` may list `folder` and open what is in it, as far as its mode says."""
-    read, search = 0o4, 0o1
-    return who.uid == 0 or _allows(who, folder, read | search)
+    return who.uid == 0 or _allows(who, folder, READ | SEARCH)
 
 
 def _allows(who: Account, folder: SharedFolder, wanted: int) -> bool:
@@ -65,7 +79,27 @@ def _allows(who: Account, folder: SharedFolder, wanted: int) -> bool:
     return folder.mode & wanted << shift == wanted << shift
 
 
+def mode_allows(facts: os.stat_result, wanted: int, *, gid: int | None) -> bool:
+    """Whether the mode of a file or folder gives `wanted` to the group `gid`, with None to users of no group of it."""
+    shift = 3 if facts.st_gid == gid else 0
+    return facts.st_mode & wanted << shift == wanted << shift
+
+
 def folder_made_by(maker: Account, *, umask: int, inside: SharedFolder, group: int) -> SharedFolder:
     """The folder that `maker`, whose first group is `group`, makes in another one with this umask."""
     gid = inside.gid if inside.hands_on_its_group else group
     return SharedFolder(maker.uid, gid, 0o777 & ~umask)
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, or his number where it has none (containers)."""
+    with suppress(KeyError, OSError):
+        return pwd.getpwuid(uid).pw_name
+    return str(uid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its number where it has none."""
+    with suppress(KeyError, OSError):
+        return grp.getgrgid(gid).gr_name
+    return str(gid)
