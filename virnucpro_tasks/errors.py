@@ -144,6 +144,10 @@ class FullBrokerError(BrokerError):
     """Redis has used the memory that it may, and takes nothing new."""
 
 
+class NoRoomError(BrokerError):
+    """Redis answers, and has less memory left than a job needs."""
+
+
 class DownloadError(VirnucproError):
     """A file cannot be fetched: no connection, a refusal, or a server that does not answer as it should."""
 

@@ -15,6 +15,7 @@
 | imported/{kind}.vectors, .index  | client                | until finished; vectors of an earlier tool       |
 | scores/{n}.safetensors           | embed_shard           | until finished; without it finishing scores      |
 | quarantine/{n}.json              | embed_shard           | the job's; records without vectors, and why      |
+| room.json                        | client                | the job's; the estimate of the room it needs     |
 | failed.json                      | any task              | until `resume`; why the job failed               |
 | cancelled                        | client                | until `resume`; an empty marker                  |
 | results/                         | finish_job            | the job's; moved here when complete              |
@@ -44,6 +45,8 @@ SPLITTING, FINISHING = "splitting", "finishing"
 
 COMMIT_MARK = "run.json"
 """Its presence means: in a job's folder that the job is finished, in a folder of results that they are complete."""
+
+STORE_ID = "store-id"
 
 LOG_FILE = "virnucpro.log"
 """The readable form of the report, in a folder of results."""
@@ -103,7 +106,7 @@ def name_file(store: Path, name: str) -> Path:
 
 def store_id_file(store: Path) -> Path:
     """The file that holds the id of the store."""
-    return store / "store-id"
+    return store / STORE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,10 @@ class JobPaths:
 
     def chunks(self, shard: int) -> Path:
         return self.shards / f"{shard:06d}.chunks.parquet"
+
+    @property
+    def room(self) -> Path:
+        return self.root / "room.json"
 
     @property
     def plan(self) -> Path:

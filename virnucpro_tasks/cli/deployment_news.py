@@ -32,8 +32,9 @@ LAST_SECONDS = 2 * ANSWER_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths. `is_full` says that
-    Redis has no room.
+    """An answer of Redis and the workers: the workers, or why none could be asked, and recent deaths.
+
+    `is_full` says that Redis has no room.
     """
 
     workers: tuple[WorkerInfo, ...] = ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from celery import Celery
 
+from virnucpro_tasks.cli.admission import admit_again
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.job_argument import meant_job
 from virnucpro_tasks.cli.messages import say
@@ -18,6 +18,7 @@ from virnucpro_tasks.jobs.failed import FailedJob, failed_jobs
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job import Job, open_job, reopen_job
 from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.settings import Settings
@@ -34,6 +35,7 @@ from virnucpro_tasks.settings import Settings
     help="The jobs that have failed since then: 30m, 2h or 1d ago, or a date with or without time.",
 )
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined records again.")
+@click.option("--anyway", is_flag=True, help="Resume even if the store or Redis seems to lack room for the job.")
 @deployment_options
 @click.pass_context
 def command(
@@ -44,6 +46,7 @@ def command(
     resumes_all: bool,
     since: float | None,
     retry_quarantined: bool,
+    anyway: bool,
     **flags: Any,
 ) -> int:
     """Continue a job that was cancelled, has failed, or was lost with Redis; finished shards are kept.
@@ -56,26 +59,28 @@ def command(
         raise click.UsageError("give one JOB, or --all, or --failed-since WHEN", context)
     settings = settings_of(context, **flags)
     if several:
-        return _resume_failed(settings, since or 0.0, retry_quarantined=retry_quarantined)
+        return _resume_failed(settings, since or 0.0, retry_quarantined=retry_quarantined, anyway=anyway)
     assert job_id is not None, "checked above"
     job = meant_job(settings, job_id)
     if job.paths.run.exists():
         say(f"job {job.job_id} is finished: see 'virnucpro results {job.job_id}'")
         return ExitCode.OK
     require_authority(job.paths, "resume")
-    _resume(app_of(settings), job, retry_quarantined=retry_quarantined)
+    _resume(app_of(settings), job, retry_quarantined=retry_quarantined, anyway=anyway)
     return ExitCode.OK
 
 
-def _resume(app: Celery, job: Job, *, retry_quarantined: bool) -> None:
+def _resume(app: VirnucproApp, job: Job, *, retry_quarantined: bool, anyway: bool) -> None:
     # Before the marks of the failure are removed.
     check_room(app)
+    if not anyway:
+        admit_again(app, job)
     reopen_job(job, retry_quarantined=retry_quarantined)
     enqueue(app, job)
     say(f"job {job.job_id} is queued")
 
 
-def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool) -> int:
+def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool, anyway: bool) -> int:
     """Resume the jobs that have failed since that time; returns the exit code of the last one that cannot be."""
     require_store(settings.store)
     app, code = app_of(settings), ExitCode.OK
@@ -85,7 +90,7 @@ def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool)
     at_fault = [failed for failed in found if failed.exit_code == ExitCode.BAD_INPUT]
     for failed in found:
         if failed not in at_fault:
-            code = _resumed(app, settings, failed, retry_quarantined=retry_quarantined) or code
+            code = _resumed(app, settings, failed, retry_quarantined=retry_quarantined, anyway=anyway) or code
     if at_fault:
         say(f"{counted(len(at_fault), 'job')} left as {'it is' if len(at_fault) == 1 else 'they are'}: bad input")
     if others:
@@ -95,10 +100,12 @@ def _resume_failed(settings: Settings, since: float, *, retry_quarantined: bool)
     return code
 
 
-def _resumed(app: Celery, settings: Settings, failed: FailedJob, *, retry_quarantined: bool) -> ExitCode:
+def _resumed(
+    app: VirnucproApp, settings: Settings, failed: FailedJob, *, retry_quarantined: bool, anyway: bool
+) -> ExitCode:
     """Resume one of several jobs; an error is told, and none of the others waits for it. Raises BrokerError."""
     try:
-        _resume(app, open_job(settings.store, failed.job_id), retry_quarantined=retry_quarantined)
+        _resume(app, open_job(settings.store, failed.job_id), retry_quarantined=retry_quarantined, anyway=anyway)
     except BrokerError:
         raise
     except JobError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from virnucpro_tasks.cli.admission import admit
+from virnucpro_tasks.cli.admission import admit, admit_again
 from virnucpro_tasks.cli.deployment import app_of, check_redis
 from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.follow import follow_deployed, how_to_go_on, require_end
@@ -174,9 +175,12 @@ def command(
             importing=importing,
             submitter=submitter,
         )
-    submission = Submission(job, None) if force_new else deduplicate(settings.store, job, name=job_name)
     if force_new:
+        submission = Submission(job, None)
         replace_submission(settings.store, job, name=job_name)
+    else:
+        readmit = (lambda older: None) if anyway else partial(admit_again, app)
+        submission = deduplicate(settings.store, job, name=job_name, before_reopening=readmit)
     job = submission.job
     warn_of_empty_inputs(job)
     tell_imported(job)

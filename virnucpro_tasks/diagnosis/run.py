@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from virnucpro_tasks.diagnosis import installation, redis, store, workers
+from virnucpro_tasks.diagnosis import installation, redis, store, worker_hosts, workers
 from virnucpro_tasks.diagnosis.deployment import Deployment
 from virnucpro_tasks.diagnosis.finding import Finding, Outcome, Status
 from virnucpro_tasks.errors import VirnucproError, printable
@@ -41,6 +41,7 @@ CHECKS: dict[str, Check] = {
     "latency of Redis": Check(redis.check_latency),
     "clocks": Check(workers.check_clocks),
     "workers": Check(workers.check_workers),
+    "hosts of workers": Check(worker_hosts.check_worker_hosts),
     "versions of workers": Check(workers.check_versions),
 }
 """The checks by their names in JSON, in the order in which they are told. Those that are not needed are of what only

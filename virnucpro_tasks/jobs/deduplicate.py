@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,9 @@ def content_key(spec: JobSpec) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def deduplicate(store: Path, job: Job, *, name: str | None = None) -> Submission:
+def deduplicate(
+    store: Path, job: Job, *, name: str | None = None, before_reopening: Callable[[Job], None] = lambda job: None
+) -> Submission:
     """Return an older job in `store` with the same content key, or else `job`.
 
     If there is an older one, `job` is removed, and the older one is reopened if it was cancelled or failed. Clients
@@ -58,7 +60,8 @@ def deduplicate(store: Path, job: Job, *, name: str | None = None) -> Submission
     or a damaged run.json is not used again. The returned job gets the `name`.
 
     Raises StoreError if the submission cannot be noted, SettingsError if another job has the name; then `job` is
-    removed, and an older one stays as it is.
+    removed, and an older one stays as it is. So it does if `before_reopening`, which is called with one that was
+    stopped, raises an error.
     """
     notes = _notes(store, job)
     with _removing_on_error(job), submission_lock(notes[0]):
@@ -69,6 +72,8 @@ def deduplicate(store: Path, job: Job, *, name: str | None = None) -> Submission
             _write(notes[0], job)
             return Submission(job, None)
         state = job_progress(older).state
+        if state in (JobState.CANCELLED, JobState.FAILED):
+            before_reopening(older)
         remove_job(job, force=True)
         if state != JobState.DONE:
             reopen_job(older, retry_quarantined=False)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import astuple
 
 from virnucpro_tasks.errors import StoreError, counted, size_text
 from virnucpro_tasks.jobs.cost import Cost, cost_of
@@ -50,8 +53,7 @@ PLAIN_BYTES = {None: 1.0, "gzip": 4.0, "bzip2": 4.5, "xz": 5.0, "zstd": 4.0}
 BASES_A_FASTQ_BYTE, BASES_A_BAM_BYTE = 0.45, 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """The room that a job needs: bytes in the store until it is finished and afterwards, beside its inputs, the most
     files at a time, and bytes in Redis.
     """
@@ -60,6 +62,10 @@ class Room:
     kept_bytes: int
     files: int
     redis_bytes: int
+
+    def plus(self, other: Room) -> Room:
+        """The room of two jobs together."""
+        return Room(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 def room_of(job: Job) -> Room:
@@ -141,20 +147,26 @@ def shards_of(tokens: float, *, first_budget: int) -> int:
     return max(1, round(shards + tokens / budget + 0.5))
 
 
-def require_room(job: Job, room: Room) -> None:
-    """Raise StoreError if the store has less than `room` for the job. A file system that does not tell has enough."""
+def require_room(job: Job, room: Room, *, under_way: Room | None = None) -> None:
+    """Raise StoreError if the store has less than `room` for the job, beside what the jobs `under_way` will take.
+
+    A file system that does not tell has enough.
+    """
+    theirs = under_way or Room(0, 0, 0, 0)
     found = os.statvfs(job.paths.store)
     free = found.f_bavail * found.f_frsize
-    if found.f_blocks and free < room.store_bytes:
+    if found.f_blocks and free < room.store_bytes + theirs.store_bytes:
+        taken = f", of which jobs under way will take {size_text(theirs.store_bytes)}" if theirs.store_bytes else ""
         raise StoreError(
-            f"the store {job.paths.store} has {size_text(free)} free, and the job needs about "
+            f"the store {job.paths.store} has {size_text(free)} free{taken}, and the job needs about "
             f"{size_text(room.store_bytes)} until it is finished ({size_text(room.kept_bytes)} afterwards)",
             hint=ADVICE,
         )
-    if found.f_files and found.f_favail < room.files:
+    if found.f_files and found.f_favail < room.files + theirs.files:
+        taken = f", of which jobs under way will take {theirs.files:,}" if theirs.files else ""
         raise StoreError(
-            f"the store {job.paths.store} takes {counted(found.f_favail, 'more file')} (inodes), and the job needs "
-            f"about {room.files:,}",
+            f"the store {job.paths.store} takes {counted(found.f_favail, 'more file')} (inodes){taken}, and the job "
+            f"needs about {room.files:,}",
             hint=ADVICE,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from virnucpro_tasks.errors import StoreError, size_text
 from virnucpro_tasks.system.file_operations import persistently
 
-ADVICE = "'virnucpro prune' removes old jobs; divide the input, or submit it with --anyway"
+ADVICE = "'virnucpro prune' removes old jobs; divide the input, or repeat the command with --anyway"
 
 
 def require_room_for_copies(store: Path, inputs: Sequence[Path]) -> None:

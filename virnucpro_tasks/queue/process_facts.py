@@ -1,4 +1,4 @@
-"""The facts that each worker process tells of itself when it is asked: version, user, clock, device."""
+"""The facts that each worker process tells of itself when it is asked: version, user, clock, device, room."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue.client import PING_SECONDS
 from virnucpro_tasks.queue.redis_checks import check_reachable, unreachable
+from virnucpro_tasks.system.free_room import FreeRoom
 
 FACTS_QUESTION = "virnucpro_facts"
 """The name of the question, a remote control command of Celery."""
@@ -21,8 +22,9 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     """A worker process: the version of this package, its user and groups (numbers), its umask if that is known.
 
     `clock_seconds` is the time of its host less that of Redis, None if Redis did not tell. `device` is the GPU that it
-    may use, empty if there is none, `driver` the version of the NVIDIA driver. A worker of an earlier version answers
-    without any of it.
+    may use, empty if there is none, `driver` the version of the NVIDIA driver. `store` is the room of
+    the store as its host has it mounted, `temporary` that of its temporary folder. A worker of an earlier version
+    answers without any of it.
     """
 
     version: str = ""
@@ -33,6 +35,8 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     clock_seconds: float | None = None
     device: str = ""
     driver: str = ""
+    store: FreeRoom | None = None
+    temporary: FreeRoom | None = None
 
 
 def process_facts(app: Celery, *, seconds: float = PING_SECONDS) -> dict[str, ProcessFacts]:

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError, ResponseError
 
 from virnucpro_tasks.broker_url import masked_url
-from virnucpro_tasks.errors import BrokerError, size_text
+from virnucpro_tasks.errors import NoRoomError, size_text
 from virnucpro_tasks.queue.redis_checks import unreachable
 
 
@@ -44,9 +44,8 @@ def memory_of(info: Mapping[str, Any]) -> RedisMemory:
 def read_info(app: Celery) -> dict[str, Any]:
     """Redis's answer to INFO, empty if its user may not ask. Raises BrokerError if it cannot be reached."""
     try:
-        with app.connection_for_read() as connection:
-            found: dict[str, Any] = connection.default_channel.client.info()
-            return found
+        found: dict[str, Any] = app.backend.client.info()
+        return found
     except ResponseError:
         return {}
     except (OperationalError, RedisError, OSError) as error:
@@ -54,13 +53,14 @@ def read_info(app: Celery) -> dict[str, Any]:
 
 
 def require_redis_room(app: Celery, needed_bytes: int) -> None:
-    """Raise BrokerError if Redis has less memory left than a job needs; one that does not tell has enough."""
+    """Raise NoRoomError if Redis has less memory left than a job needs; one that does not tell has enough."""
     memory = memory_of(read_info(app))
     if memory.free_bytes is None or memory.free_bytes >= needed_bytes:
         return
     of = "its maxmemory" if memory.has_maxmemory else "the memory of its machine"
-    raise BrokerError(
+    raise NoRoomError(
         f"Redis at {masked_url(app.conf.broker_url)} uses {size_text(memory.used_bytes)} of the "
-        f"{size_text(memory.limit_bytes or 0)} of {of}, and the job needs about {size_text(needed_bytes)} more",
-        hint="wait until other jobs are finished, raise maxmemory, or submit it with --anyway",
+        f"{size_text(memory.limit_bytes or 0)} of {of}, and the job and those under way need about "
+        f"{size_text(needed_bytes)} more",
+        hint="wait until other jobs are finished, raise maxmemory, or repeat the command with --anyway",
     )

@@ -17,17 +17,18 @@ from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts, pr
 from virnucpro_tasks.settings import Settings
 
 
-def state(behind_seconds: float) -> Any:
+def state(behind_seconds: float, settings: Settings) -> Any:
     def redis_time() -> tuple[int, int]:
         now = time.time() - behind_seconds
         return int(now), int(now % 1 * 1e6)
 
-    return SimpleNamespace(app=SimpleNamespace(backend=SimpleNamespace(client=SimpleNamespace(time=redis_time))))
+    client = SimpleNamespace(time=redis_time)
+    return SimpleNamespace(app=SimpleNamespace(settings=settings, backend=SimpleNamespace(client=client)))
 
 
 def test_a_worker_tells_its_version_user_and_clock(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_facts()
-    answer = json.loads(json.dumps(Panel.data[FACTS_QUESTION](state(90))))
+    answer = json.loads(json.dumps(Panel.data[FACTS_QUESTION](state(90, settings))))
     app = make_app(settings)
     replies = [{"a@host": answer}, {"b@host": {"error": "KeyError('virnucpro_facts')"}}, {"c@host": "strange"}]
     monkeypatch.setattr(app.control, "broadcast", lambda *_, **__: replies)
@@ -36,6 +37,8 @@ def test_a_worker_tells_its_version_user_and_clock(settings: Settings, monkeypat
     assert told["b@host"] == told["c@host"] == ProcessFacts()
     found = told["a@host"]
     assert (found.version, found.uid) == (version("virnucpro-tasks"), os.geteuid())
+    assert found.store is not None and found.store.error == f"there is no {settings.store / 'store-id'}"
+    assert found.temporary is not None and (found.temporary.free_bytes or 0) > 0 and not found.temporary.error
     assert found.clock_seconds is not None and 89 < found.clock_seconds < 91
 
 

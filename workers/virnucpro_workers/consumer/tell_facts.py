@@ -1,18 +1,22 @@
-"""Answers what a worker process is: version, user, clock, device. `virnucpro doctor` asks."""
+"""Answers what a worker process is: version, user, clock, device, room. `virnucpro doctor` asks."""
 
 from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import time
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from celery.worker.control import inspect_command
 
+from virnucpro_tasks.paths import STORE_ID
 from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts
+from virnucpro_tasks.system.free_room import free_room
 from virnucpro_tasks.system.gpu_facts import driver_version, gpu_facts
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.users import own_groups, own_umask
@@ -26,6 +30,7 @@ def answer_facts() -> None:
 def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
     """The facts of this process as plain values; `state` is Celery's, of the worker."""
     device, driver = _device()
+    settings = getattr(state.app, "settings", None)
     facts = ProcessFacts(
         version=version("virnucpro-tasks"),
         host=socket.gethostname(),
@@ -35,6 +40,8 @@ def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
         clock_seconds=_clock_seconds(state.app),
         device=device,
         driver=driver,
+        store=None if settings is None else free_room(settings.store, expected=STORE_ID),
+        temporary=free_room(Path(tempfile.gettempdir())),
     )
     plain: dict[str, Any] = msgspec.to_builtins(facts)
     return plain
