@@ -51,7 +51,7 @@ def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "part"),
     [
-        ({"attention": "magic"}, "attention must be one of"),
+        ({"attention": "magic"}, "--attention: attention must be one of"),
         ({"token_budget": "many"}, "--token-budget: 'many' is not a whole number: token_budget"),
         ({"token_budget": 0}, "token_budget must be at least 1"),
         ({"lease_seconds": -1}, "lease_seconds must be more than 0"),
@@ -89,6 +89,11 @@ def test_bad_values_are_named(flags: dict[str, object], part: str) -> None:
 def test_a_certificate_that_is_checked_and_the_traceback_variable_are_accepted() -> None:
     url = "rediss://:secret@host:6379/0?ssl_cert_reqs=required"
     assert load_settings(environment={"VIRNUCPRO_TRACEBACK": "1"}, flags={"broker_url": url}).broker_url == url
+
+
+def test_the_variable_with_a_bad_value_is_named() -> None:
+    with pytest.raises(SettingsError, match="environment variable VIRNUCPRO_DIALECT: dialect must be one of"):
+        load_settings(environment={"VIRNUCPRO_DIALECT": "brod"})
 
 
 def test_unknown_names_in_the_environment_are_refused() -> None:

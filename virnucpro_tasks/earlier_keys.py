@@ -72,6 +72,10 @@ SECTIONS = frozenset(key.key.partition(".")[0] for key in EARLIER_KEYS)
 """The first parts of the keys; none of them is a setting or a command of ours."""
 
 
+_LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR", "NOTSET": "DEBUG"}
+"""Names of the logging of Python that are none of ours: the nearest one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An earlier key of a file with its value."""
@@ -89,7 +93,9 @@ class Found:
         """The value of the setting or option that the key is here."""
         if self.key.key in ("files.auto_cleanup", "progress.enabled"):
             return not self.value
-        return self.value.upper() if self.key.setting == "log_level" and isinstance(self.value, str) else self.value
+        if self.key.setting == "log_level" and isinstance(self.value, str):
+            return _LEVELS.get(self.value.upper(), self.value.upper())
+        return self.value
 
 
 class WrongKeyError(ValueError):
@@ -123,7 +129,8 @@ def _found(keys: tuple[str, ...], content: Any) -> Iterator[Found]:
         return
     if not isinstance(content, Mapping):
         problem = f"{content!r:.80} is not a table: {name}"
-        raise WrongKeyError(keys, problem, f"it has the keys {', '.join(key.rpartition('.')[2] for key in below)}")
+        next_keys = dict.fromkeys(key.removeprefix(f"{name}.").partition(".")[0] for key in below)
+        raise WrongKeyError(keys, problem, f"it has the keys {', '.join(next_keys)}")
     for key, value in content.items():
         yield from _found((*keys, key), value)
 

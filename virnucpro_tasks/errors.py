@@ -109,9 +109,18 @@ class InputError(VirnucproError):
 
 
 class SettingsError(VirnucproError):
-    """A setting, flag or environment variable has no valid value."""
+    """A setting, flag or environment variable has no valid value. It may name the `setting`, and the `source` of it."""
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, what: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.setting = setting
+        self.source = source
+
+    @property
+    def where(self) -> str:
+        return f"{self.source}: " if self.source else ""
 
 
 class OutputError(VirnucproError):

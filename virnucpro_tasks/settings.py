@@ -150,8 +150,13 @@ class Settings:
             raise SettingsError(
                 f"cpu_threads is {self.cpu_threads}, more than threads, which is {self.threads}",
                 hint="threads is the sum over all processes",
+                setting="cpu_threads",
             )
-        check_broker_url(self.broker_url)
+        try:
+            check_broker_url(self.broker_url)
+        except SettingsError as error:
+            error.setting = "broker_url"
+            raise
 
     def masked(self) -> dict[str, Any]:
         """All settings as plain values, passwords hidden."""
@@ -181,19 +186,29 @@ def load_settings(
     if file is None:
         file = named_file(environment)
     values: dict[str, Any] = dict(earlier_settings(environment))
+    sources: dict[str, str] = {}
+
+    def take(name: str, value: Any, source: str) -> None:
+        values[name] = _converted(name, value, source=source)
+        sources[name] = source
+
     if file is not None:
         read = settings_file(file) if isinstance(file, Path) else file
         for name, value in read.settings.items():
-            values[name] = _converted(name, value, source=read.where(name))
+            take(name, value, read.where(name))
     ignored = {*_NO_SETTINGS, *EARLIER_VARIABLES, *service_variables(environment)}
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in ignored and text.strip():
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            values[name] = _converted(name, text, source=f"environment variable {variable}")
+            take(name, text, f"environment variable {variable}")
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = _converted(name, value, source=f"--{name.replace('_', '-')}")
-    return Settings(**values)
+            take(name, value, f"--{name.replace('_', '-')}")
+    try:
+        return Settings(**values)
+    except SettingsError as error:
+        error.source = error.source or sources.get(error.setting, "")
+        raise
 
 
 def service_variables(environment: Mapping[str, str]) -> list[str]:
@@ -256,11 +271,11 @@ def _with_home(path: str | Path) -> str | Path:
 
 def _check_number(name: str, value: float, *, least: float, most: float, above: bool, help: str) -> None:
     if (above and value == least) or not least <= value:
-        raise SettingsError(f"{name} must be {'more than' if above else 'at least'} {least}, not {value}")
+        raise SettingsError(f"{name} must be {'more than' if above else 'at least'} {least}, not {value}", setting=name)
     if not value <= most:  # NaN is neither
-        raise SettingsError(f"{name} must be at most {most:,}, not {value:.6g}")
+        raise SettingsError(f"{name} must be at most {most:,}, not {value:.6g}", setting=name)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise SettingsError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+        raise SettingsError(f"{name} must be one of {', '.join(allowed)}, not {value!r}", setting=name)

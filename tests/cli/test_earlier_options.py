@@ -195,6 +195,10 @@ def test_a_long_command_of_earlier_times(run_predict: Runs) -> None:
         (("--layout", "broad", "-i", "{bundle}/bundle.json", "-o", "out"), "leave --layout away"),
         (("-i", "{bundle}/bundle.json"), "there are 2 inputs"),
         (("-b", "many"), "not a valid integer"),
+        (
+            ("--compat", "original", "--layout", "broad"),
+            "--compat original and the dialect broad contradict each other",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_makes_nothing(

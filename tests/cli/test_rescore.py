@@ -117,9 +117,13 @@ def test_other_rules_than_those_of_the_original_are_refused_in_words(
     report = json.loads((kept / "run.json").read_bytes())
     report["parameters"] |= {"compat": "original"}
     (kept / "run.json").write_text(json.dumps(report))
-    for flags in (("--dialect", "broad"), ("--min-length", "90"), ("--coverage", "segments")):
+    for *flags, named in (
+        ("--dialect", "broad", "the dialect broad"),
+        ("--min-length", "90", "--min-length 90"),
+        ("--coverage", "segments", "--coverage segments"),
+    ):
         ended = virnucpro("rescore", kept, SAMPLE, "-o", tmp_path / "out", *flags)
-        words = f"--compat original, by which {kept} was computed, and {' '.join(flags)} contradict each other"
+        words = f"--compat original, by which {kept} was computed, and {named} contradict each other"
         assert ended.code == ExitCode.USAGE and words in ended.err[-1]
     assert not (tmp_path / "out").exists()
 

@@ -17,14 +17,13 @@ from virnucpro_tasks.earlier.expected import ExpectedFrames
 from virnucpro_tasks.earlier.layout import Layout, find_layout
 from virnucpro_tasks.earlier.reasons import Reason
 from virnucpro_tasks.earlier.take_over import (
-    ALL_ASKED_FOR,
     COMPARED,
     COMPARED_IF_OLDER,
     NO_SEQUENCES,
     OLDER,
     take_over,
 )
-from virnucpro_tasks.jobs.imported import ImportCheck, ImportedWork
+from virnucpro_tasks.jobs.imported import ALL_ASKED_FOR, ImportCheck, ImportedWork
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.imported import ImportedVectors

@@ -23,7 +23,7 @@ from virnucpro_tasks.earlier.layout import Layout, Tool
 from virnucpro_tasks.earlier.reasons import Reason, UnusableError
 from virnucpro_tasks.earlier.vector_store import VectorStore, finish_store, new_store
 from virnucpro_tasks.errors import printable
-from virnucpro_tasks.jobs.imported import COMPARED_ALL, ImportCheck, ImportedSource, ImportedWork
+from virnucpro_tasks.jobs.imported import ALL_ASKED_FOR, COMPARED_ALL, ImportCheck, ImportedSource, ImportedWork
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.shards.kinds import KINDS, NUCLEOTIDE, PROTEIN
 
@@ -38,7 +38,6 @@ COMPARED_IF_OLDER = 0.25
 
 NO_SEQUENCES = "no file in the folder has the sequences that their ids stood for"
 OLDER = "they are older than the sequences in the folder, as vectors of an earlier run are"
-ALL_ASKED_FOR = "all are to be compared"
 
 FULL, HALF = "fp32", "fp16"
 

@@ -19,6 +19,9 @@ REPEATED = "repeat one that was taken over"
 COMPARED_ALL = 1.0
 """The share that is compared if every vector is."""
 
+ALL_ASKED_FOR = "all are to be compared"
+"""The doubt of vectors that are compared for no other reason."""
+
 
 class ImportCheck(StrEnum):
     """How much of what was taken over is computed anew and compared.
@@ -106,6 +109,7 @@ class ImportedWork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 doubts[source.doubt] = doubts.get(source.doubt, 0) + source.taken
         found += [
             f"{counted(number, 'vector')} of these will be computed anew to compare: {doubt}"
+            + ("" if doubt == ALL_ASKED_FOR else " ('--import-check sample' trusts a sample of them)")
             for doubt, number in sorted(doubts.items())
             if number
         ]

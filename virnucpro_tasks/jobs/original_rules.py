@@ -24,13 +24,14 @@ def by_original_rules(
     """The settings and the least length of a record in bases; as they are unless the original's rules are asked for.
 
     Those score records of any length, in FP32 unless another precision is named. Raises SettingsError for what
-    contradicts them, in which `asked_by` says where they were asked for.
+    contradicts them, in which `asked_by` says where they were asked for. A dialect may be that of --layout, or of the
+    settings.
     """
     if compat is not Compat.ORIGINAL:
         return settings, min_length
     contradictions = {
         f"--min-length {min_length}": bool(min_length),
-        f"--dialect {settings.dialect}": settings.dialect != ORIGINAL_DIALECT,
+        f"the dialect {settings.dialect}": settings.dialect != ORIGINAL_DIALECT,
         f"--coverage {coverage}": coverage is not Coverage.FRAMES,
         "--both-strands": both_strands,
     }
