@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from virnucpro_tasks.cli.earlier_models import chosen_bundle
 from virnucpro_tasks.errors import BundleError, SettingsError
-from virnucpro_tasks.models.bundle import ENCODER_FILES
+from virnucpro_tasks.models.bundle import ENCODER_FILES, read_bundle
 from virnucpro_tasks.models.locate import demo_bundle, find_bundle
 from virnucpro_tasks.models.with_head import bundle_with_head
 from virnucpro_tasks.settings import Settings
@@ -79,9 +79,23 @@ def test_what_is_no_fitting_classifier_is_refused(kind: str, head: Path, tmp_pat
 
 
 def chosen(
-    settings: Settings, *, given: str | None = None, kind: str | None = None, path: Path | None = None
+    settings: Settings,
+    *,
+    given: str | None = None,
+    kind: str | None = None,
+    path: Path | None = None,
+    length: int | None = None,
+    allow_mismatch: bool = False,
 ) -> str | None:
-    return chosen_bundle(settings, given=given, model_type=kind, model_path=path, chunk_length=None, quiet=True)
+    return chosen_bundle(
+        settings,
+        given=given,
+        model_type=kind,
+        model_path=path,
+        chunk_length=length,
+        allow_mismatch=allow_mismatch,
+        quiet=True,
+    )
 
 
 def test_settings_name_the_bundle_of_a_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: Path) -> None:
@@ -106,6 +120,16 @@ def test_a_classifier_is_used_with_the_models_that_are_set(
         assert made is not None and Path(made).parent == tmp_path / "virnucpro" / "bundles"
     with pytest.raises(BundleError, match="by its name"):
         chosen(Settings(bundle="demo"), kind="300", path=head)
+    with pytest.raises(BundleError, match="trained on chunks of 500 bases, not 300"):
+        chosen(Settings(bundle="demo"), path=head, length=300)
+    # Chunks of another length may be asked for; the classifier stays what its name says, if it says it.
+    asked = {"length": 300, "allow_mismatch": True}
+    made = chosen(Settings(bundle="demo"), path=head, **asked)
+    assert made is not None and read_bundle(Path(made)).description.chunk_length == 500
+    renamed = tmp_path / "renamed.pth"
+    renamed.write_bytes(head.read_bytes())
+    made = chosen(Settings(bundle="demo"), path=renamed, **asked)
+    assert made is not None and read_bundle(Path(made)).description.chunk_length == 300
     with pytest.raises(SettingsError, match="no model bundle is set"):
         chosen(Settings(), path=head)
     (tmp_path / "model.pth").write_bytes(head.read_bytes())

@@ -21,12 +21,14 @@ def chosen_bundle(
     model_type: str | None,
     model_path: Path | None,
     chunk_length: int | None,
+    allow_mismatch: bool,
     quiet: bool,
 ) -> str | None:
     """The bundle of a run, as the setting `bundle` names it; None if there is none.
 
     `given` is the value of --bundle, which counts most; `model_path` a bundle, or a classifier for the models of the
-    bundle that would be used without it. Raises SettingsError for what contradicts itself, BundleError.
+    bundle that would be used without it. With `allow_mismatch` the chunk length need not be that of the classifier.
+    Raises SettingsError for what contradicts itself, BundleError.
     """
     if model_type == CUSTOM and model_path is None:
         raise SettingsError(
@@ -41,7 +43,15 @@ def chosen_bundle(
     if model_path is not None:
         # The bundles of both lengths have the same models; only their heads differ.
         encoders = given or settings.bundle or settings.bundle_500 or settings.bundle_300
-        return _with_head(settings, locate_bundle(encoders), model_path, model_type, chunk_length, quiet=quiet)
+        return _with_head(
+            settings,
+            locate_bundle(encoders),
+            model_path,
+            model_type,
+            chunk_length,
+            allow_mismatch=allow_mismatch,
+            quiet=quiet,
+        )
     if given is not None:
         return _checked(given, model_type)
     found = _by_type(settings, model_type)
@@ -85,18 +95,23 @@ def _with_head(
     model_type: str | None,
     chunk_length: int | None,
     *,
+    allow_mismatch: bool,
     quiet: bool,
 ) -> str:
     """The folder of a bundle with the classifier `head`; its name or digest counts more than what the user says."""
     try:
         # Imported here: it loads torch.
-        from virnucpro_tasks.models.head_length import head_length, heads_known_here
+        from virnucpro_tasks.models.head_length import head_length, heads_known_here, tells_length
         from virnucpro_tasks.models.with_head import bundle_with_head
     except ImportError as error:
         raise BackendError(f"--model-path needs {error.name}", hint=install_hint("worker")) from None
     by_type = int(model_type) if model_type in PUBLISHED_LENGTHS else None
     known = heads_known_here(downloads=settings.downloads)
-    trained = head_length(head, by_type or chunk_length, known, flag="--model-type" if by_type else "--expected-length")
+    flag = "--model-type" if by_type else "--expected-length"
+    stated = by_type or chunk_length
+    if allow_mismatch and by_type is None and tells_length(head, known):
+        stated = None
+    trained = head_length(head, stated, known, flag=flag)
     if trained.warning:
         say(f"warning: {trained.warning}", quiet=quiet)
     bundle = bundle_with_head(encoders, head, chunk_length=trained.chunk_length)

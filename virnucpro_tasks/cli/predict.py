@@ -145,6 +145,7 @@ def command(
         model_type=earlier["earlier_model_type"],
         model_path=earlier["earlier_model_path"],
         chunk_length=chunk_length,
+        allow_mismatch=allow_mismatch,
         quiet=quiet,
     )
     settings = replace(settings, bundle=bundle_name)

@@ -84,6 +84,12 @@ def named_length(head: Path) -> int | None:
     return found.pop() if found else None
 
 
+def tells_length(head: Path, known: KnownHeads) -> bool:
+    """Whether the name or the digest of a classifier tells its chunk length. Raises BundleError as `named_length`."""
+    file = weight_file(head) if head.is_dir() else head
+    return named_length(head) is not None or (bool(known) and file.is_file() and file_sha256(file) in known)
+
+
 def head_length(head: Path, stated: int | None, known: KnownHeads, *, flag: str = "--chunk-length") -> HeadLength:
     """The chunk length of a classifier in a file without a card or a bundle; `stated` is what the user says by `flag`.
 
