@@ -67,6 +67,8 @@ def run(call: Call) -> int:
     """Run the call, and put its table in place; returns the exit code."""
     if call.output.exists() and call.source.exists() and call.output.samefile(call.source):
         return _complain(f"{call.output} is the input (choose another file for the table)")
+    if call.output.is_dir():
+        return _complain(f"{call.output} is a folder (name a file for the table)")
     if os.path.lexists(call.output) and not call.force and not call.table.exists():
         return _complain(f"{call.output} exists already (use --force to replace it)")
     code = virnucpro(call.arguments)

@@ -12,10 +12,14 @@ from virnucpro.forward import parsed, virnucpro
 
 _PUBLISHED = re.compile(r"(300|500)_model\.pth")
 SUFFIX = "_predictions"
+FAILED = 1
 
 
 def forwarded(arguments: Sequence[str]) -> list[str]:
-    """The command line of `virnucpro` that does what the original does with `arguments`."""
+    """The command line of `virnucpro` that does what the original does with `arguments`.
+
+    Ends the process for wrong use, and for a classifier that is not there.
+    """
     parser = argparse.ArgumentParser(
         prog="prediction.py", description=__doc__, epilog="Options that follow are those of 'virnucpro predict'."
     )
@@ -24,7 +28,10 @@ def forwarded(arguments: Sequence[str]) -> list[str]:
     parser.add_argument("model", type=Path, help="classifier, such as 500_model.pth, or a bundle")
     asked, more = parsed(parser, arguments)
     published = _PUBLISHED.fullmatch(asked.model.name)
-    if asked.model.exists() or published is None:
+    if not asked.model.exists() and published is None:
+        print(f"prediction.py: error: there is no {asked.model} (name the classifier, or a bundle)", file=sys.stderr)
+        sys.exit(FAILED)
+    if published is None or asked.model.exists():
         model = ["--model-path", str(asked.model)]
     else:
         print(

@@ -110,6 +110,19 @@ def test_the_input_is_never_replaced(empty_bam: Path, capsys: pytest.CaptureFixt
     assert empty_bam.read_bytes() == before and not list(empty_bam.parent.glob("*.virnucpro"))
 
 
+def test_a_folder_is_no_place_for_the_table(run_here: list[str], empty_bam: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for more in ([], ["--force"]):
+        assert container.run(call_of([str(empty_bam), str(tmp_path / "out"), *more])) == 1
+    assert run_here == [] and not (tmp_path / "out.virnucpro").exists()
+
+
+def test_a_classifier_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        forwarded(["a.fa", "500", "nothere.pth"])
+    assert ended.value.code == 1 and "there is no nothere.pth" in capsys.readouterr().err
+
+
 def test_failures_have_the_codes_of_before(run_here: list[str], tmp_path: Path) -> None:
     assert container.run(call_of([str(tmp_path / "absent.bam"), str(tmp_path / "output.tsv")])) == 1
     assert forward.virnucpro(forwarded([str(tmp_path / "absent.fa"), "500", "500_model.pth"])) == 1
