@@ -153,7 +153,7 @@ def command(
         min_length=min_length,
         coverage=Coverage(coverage) if coverage else parameters.coverage,
         both_strands=parameters.both_strands,
-        asked_by=f"--compat original, by which {work} was computed,",
+        asked_by=f", by which {work} was computed,",
     )
     settings = replace(settings, precision=precision or settings.precision)
     with ExitStack() as stack:

@@ -19,12 +19,12 @@ def by_original_rules(
     min_length: int | None,
     coverage: Coverage,
     both_strands: bool,
-    asked_by: str = "--compat original",
+    asked_by: str = "",
 ) -> tuple[Settings, int | None]:
     """The settings and the least length of a record in bases; as they are unless the original's rules are asked for.
 
     Those score records of any length, in FP32 unless another precision is named. Raises SettingsError for what
-    contradicts them, in which `asked_by` says where they were asked for. A dialect may be that of --layout, or of the
+    contradicts them, in which `asked_by` may say how they were asked for. A dialect may be that of --layout, or of the
     settings.
     """
     if compat is not Compat.ORIGINAL:
@@ -38,7 +38,7 @@ def by_original_rules(
     for option, contradicts in contradictions.items():
         if contradicts:
             raise SettingsError(
-                f"{asked_by} and {option} contradict each other",
+                f"--compat original{asked_by} and {option} contradict each other",
                 hint="the original scores records of any length by their open frames, and writes its own files",
             )
     return replace(settings, precision=settings.precision or ORIGINAL_PRECISION), 0
