@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,12 @@ def leave_out_other_outputs() -> None:
 
     part.RECORD_TABLES, part.SPAN_FILES, results.SPAN_FILES = (RECORDS,), (), ()
     results.TABLES = (RECORDS, *SHARD_TABLES)
-    pipeline_finish.write_derived = lambda folder, report: None
+    pipeline_finish.write_derived = lambda *arguments: None
+    styles_of = pipeline_finish.table_styles
+    pipeline_finish.table_styles = lambda *arguments: {
+        name: replace(style, has_page=False) if hasattr(style, "has_page") else style
+        for name, style in styles_of(*arguments).items()
+    }
 
 
 def search_often() -> None:

@@ -102,9 +102,9 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
     merger = SpanMerger(CONTIG_FILES, BROAD)
     parts = [lines for some in rows for lines in merger.add(CONTIG_FILES.part(some, BROAD))]
     pieces = [piece for part in [*parts, merger.end()] for piece in part.get(CONTIGS.name, [])]
-    keyed = b"".join(pieces).splitlines(keepends=True)
-    keyed.sort(key=lambda line: line.partition(b"\t")[0])
-    table = CONTIGS.header(BROAD) + b"".join(line.partition(b"\t")[2] for line in keyed)
+    keys, lines = (b"".join(pieces[first::2]).split(b"\n")[:-1] for first in (0, 1))
+    keyed = sorted(zip(keys, lines, strict=True), key=lambda pair: pair[0])
+    table = CONTIGS.header(BROAD) + b"".join(line + b"\n" for _, line in keyed)
     text = LEGACY_CHUNKS.header(BROAD) + b"".join(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))
     return table.decode(), text.decode()
 

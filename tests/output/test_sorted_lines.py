@@ -54,11 +54,42 @@ def test_nothing_gives_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run_bytes", [1, 1000])
-def test_a_key_in_front_of_each_line_is_not_given_back(tmp_path: Path, run_bytes: int) -> None:
-    collected = SortedLines(tmp_path / "table", has_key=True, run_bytes=run_bytes)
-    for line in (b"2\tb\t1\n", b"1\tc\t2\n", b"2\ta\t3\n"):
-        collected.extend([line])
+def test_a_key_in_a_piece_before_each_line_is_not_given_back(tmp_path: Path, run_bytes: int) -> None:
+    collected = SortedLines(tmp_path / "table", has_keys=True, run_bytes=run_bytes)
+    for key, line in ((b"2\n", b"b\t1\n"), (b"1\n", b"c\t2\n"), (b"2\n", b"a\t3\n")):
+        collected.extend([key, line])
     assert b"".join(collected.pieces()) == b"c\t2\nb\t1\na\t3\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("most_runs", [2, 32])
+@pytest.mark.parametrize("kinds", [3, 100_000])
+def test_lines_with_keys_are_merged_as_those_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_runs: int, kinds: int
+) -> None:
+    monkeypatch.setattr(sorted_lines, "KEY_BLOCK_BYTES", 20)
+    chosen = random.Random(kinds)
+    keys = [b"%d" % chosen.randrange(kinds) for _ in range(600)]
+    # A stretch that is in order already, so that runs go on, too.
+    keys[200:400] = sorted(keys[200:400])
+    lines = [b"%b\tx%d\n" % (b"y" * chosen.randrange(9), place) for place in range(600)]
+    collected = SortedLines(tmp_path / "table", has_keys=True, run_bytes=200, most_runs=most_runs)
+    for at in range(0, 600, 7):
+        collected.extend([b"".join(key + b"\n" for key in keys[at : at + 7]), b"".join(lines[at : at + 7])])
+    expected = [lines[place] for place in sorted(range(600), key=keys.__getitem__)]
+    assert b"".join(collected.pieces()) == b"".join(expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("has_keys", [False, True])
+def test_lines_that_come_in_order_are_one_run(tmp_path: Path, has_keys: bool) -> None:
+    collected = SortedLines(tmp_path / "table", has_keys=has_keys, run_bytes=1, most_runs=2)
+    lines = [b"%03d\tx\n" % (number // 2) for number in range(100)]
+    for line in lines:
+        collected.extend([line[:3] + b"\n", line] if has_keys else [line])
+    assert len(list(tmp_path.iterdir())) == 1 + has_keys
+    assert b"".join(collected.pieces()) == b"".join(lines)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_runs_of_two_tables_in_one_folder_are_kept_apart(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,14 +12,18 @@ from typing import Any
 
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.output.counts import ResultCounts
-from virnucpro_tasks.output.part import ShardPart, written_records
+from virnucpro_tasks.output.part import Addition, ShardPart, written_records
+from virnucpro_tasks.output.record_numbers import RecordNumbers
 from virnucpro_tasks.output.records import RecordMerger
 from virnucpro_tasks.output.samples import SAMPLES, SampleCounts
 from virnucpro_tasks.output.sorted_lines import SortedLines
 from virnucpro_tasks.output.spans import SpanMerger
-from virnucpro_tasks.output.table import Lines, Table, TableStyle, Writer
+from virnucpro_tasks.output.table import Table, TableStyle, Writer
 from virnucpro_tasks.output.tables import DEMONSTRATION_FILE, SPAN_FILES, TABLES
 from virnucpro_tasks.system.file_operations import persistently, sync
+
+Collect = Callable[[RecordNumbers], None]
+"""Takes the numbers of the next complete records."""
 
 DEMONSTRATION_TEXT = """\
 The scores and calls in this folder come from a demonstration bundle: a tiny model for trying the software out.
@@ -31,32 +35,43 @@ too, whose columns leave no room to say so.
 def count_embedded(parts: Iterable[ShardPart], style: TableStyle) -> ResultCounts:
     """Count the records and chunks of a job whose bundle has no head: `scored` ones have vectors, none is called."""
     counts = ResultCounts()
-    for _, counted in _in_order(parts, style):
-        counts.add(counted)
+    for addition in _in_order(parts, style):
+        counts.add(addition.counts)
     counts.virus_records = counts.virus_chunks = 0
     return counts
 
 
 def write_results(
-    parts: Iterable[ShardPart], directory: Path, style: TableStyle, *, demonstration: bool
+    parts: Iterable[ShardPart],
+    directory: Path,
+    style: TableStyle,
+    *,
+    demonstration: bool,
+    collect: Collect | None = None,
 ) -> ResultCounts:
     """Write all TABLES into `directory` and count what they hold.
 
-    `parts` are those of all shards, made in the same style. The bytes do not depend on where shards were cut.
+    `parts` are those of all shards, made in the same style. The bytes do not depend on where shards were cut. `collect`
+    takes the numbers of the records in order, if there is a page to show them.
     """
-    counts = _write_tables(parts, directory, style, {})
+    counts = _write_tables(parts, directory, style, {}, collect)
     if demonstration:
         _say_demonstration(directory)
     return counts
 
 
 def write_samples(
-    parts: Iterable[ShardPart], directory: Path, styles: Sequence[TableStyle], *, demonstration: bool
+    parts: Iterable[ShardPart],
+    directory: Path,
+    styles: Sequence[TableStyle],
+    *,
+    demonstration: bool,
+    collect: Collect | None = None,
 ) -> dict[str, ResultCounts]:
     """Write all TABLES of each sample into a folder of its name in `directory`, and beside these the joint tables.
 
     `styles` are those of the samples, `parts` the shards of one sample after another, made in its style; a sample
-    without records has none. Returns what the tables hold, by sample.
+    without records has none. `collect` is as in `write_results`. Returns what the tables hold, by sample.
     """
     counts = {}
     of_samples = groupby(parts, key=lambda part: part.sample)
@@ -70,10 +85,10 @@ def write_samples(
         for style in styles:
             persistently(partial((directory / style.sample).mkdir))
             if upcoming is not None and upcoming[0] == style.sample:
-                counts[style.sample] = _write_tables(upcoming[1], directory, style, joint)
+                counts[style.sample] = _write_tables(upcoming[1], directory, style, joint, collect)
                 upcoming = next(of_samples, None)
             else:
-                counts[style.sample] = _write_tables((), directory, style, joint)
+                counts[style.sample] = _write_tables((), directory, style, joint, collect)
             if demonstration:
                 _say_demonstration(directory / style.sample)
             sync(directory / style.sample)
@@ -90,18 +105,24 @@ def write_summary(spec: JobSpec, samples: Mapping[str, ResultCounts], directory:
 
 
 def _write_tables(
-    parts: Iterable[ShardPart], directory: Path, style: TableStyle, others: Mapping[str, Writer]
+    parts: Iterable[ShardPart],
+    directory: Path,
+    style: TableStyle,
+    others: Mapping[str, Writer],
+    collect: Collect | None,
 ) -> ResultCounts:
-    """Write all TABLES of `style`, and with `others` the lines that go to other files."""
+    """Write all TABLES of `style`, and with `others` the lines that go to other files; `collect` the numbers."""
     counts = ResultCounts()
     with ExitStack() as stack:
         writers = dict(others)
         for table in TABLES:
             writers[table.file(style)] = stack.enter_context(_writer(table, directory, style))
-        for lines, counted in _in_order(parts, style):
-            counts.add(counted)
-            for file, some in lines.items():
+        for addition in _in_order(parts, style):
+            counts.add(addition.counts)
+            for file, some in addition.lines.items():
                 writers[file](some)
+            if collect is not None and addition.numbers is not None:
+                collect(addition.numbers)
     return counts
 
 
@@ -109,20 +130,20 @@ def _say_demonstration(directory: Path) -> None:
     persistently(lambda: (directory / DEMONSTRATION_FILE).write_text(DEMONSTRATION_TEXT))
 
 
-def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[tuple[Lines, ResultCounts]]:
-    """The lines of all tables in the order of the input, and the counts of the records that are complete with them."""
+def _in_order(parts: Iterable[ShardPart], style: TableStyle) -> Iterator[Addition]:
+    """The lines of all tables in the order of the input, with counts and numbers of the records that they complete."""
     merger = RecordMerger()
     span_mergers = [SpanMerger(files, style) for files in SPAN_FILES]
     for part in parts:
         yield written_records([*merger.add(part.first), *(merger.end() if part.last else ())], style)
         if part.last:
-            yield part.record_lines, part.counts
+            yield Addition(part.record_lines, part.counts, part.numbers)
             list(merger.add(part.last))
-        yield part.lines, ResultCounts()
+        yield Addition(part.lines)
         for spans, found in zip(span_mergers, part.spans, strict=True):
-            yield from ((lines, ResultCounts()) for lines in spans.add(found))
+            yield from map(Addition, spans.add(found))
     yield written_records(list(merger.end()), style)
-    yield from ((spans.end(), ResultCounts()) for spans in span_mergers)
+    yield from (Addition(spans.end()) for spans in span_mergers)
 
 
 @contextmanager
@@ -136,7 +157,7 @@ def _writer(table: Table[Any], directory: Path, style: TableStyle) -> Iterator[W
             return
         handle.write(table.header(style))
         if table.is_sorted(style):
-            by_id = SortedLines(file, has_key=table.has_sort_key)
+            by_id = SortedLines(file, has_keys=table.sort_keys is not None)
             yield by_id.extend
             handle.writelines(by_id.pieces())
         else:

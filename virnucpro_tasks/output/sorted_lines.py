@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from operator import le
 from pathlib import Path
@@ -14,10 +16,13 @@ from virnucpro_tasks.output.fields import LINE_END, SEPARATOR
 from virnucpro_tasks.system.file_operations import persistently
 
 RUN_BYTES = 2 * 2**20
-"""Bytes of lines held in memory before a run is written; sorting them takes some times as much."""
+"""Bytes of lines held in memory before they are written to a run; sorting them takes some times as much."""
 
 BLOCK_BYTES = 2**16
 """Bytes of each run that are in memory while runs are merged, and the rest of a line."""
+
+KEY_BLOCK_BYTES = 2**13
+"""Bytes of its keys that are in memory then, with their lines, if keys are in a file of their own."""
 
 MOST_RUNS = 32
 """Runs of one size that are merged to a larger one, so that few files are open in the end."""
@@ -26,21 +31,23 @@ MOST_RUNS = 32
 class SortedLines:
     """Collects lines and gives them back sorted by the bytes before their first tab; equal ones keep their order.
 
-    For UTF-8 that is the order of text by code points. With `has_key` these bytes are a key to sort by, which is not
-    given back. Runs are files beside `file` that begin with its name; `pieces` removes them.
+    For UTF-8 that is the order of text by code points. With `has_keys` each piece of lines comes behind one with their
+    keys, a line each, which they are sorted by; lines that come in this order are copied, not taken apart. Runs are
+    files beside `file` that begin with its name; `pieces` removes them.
     """
 
     def __init__(
-        self, file: Path, *, has_key: bool = False, run_bytes: int = RUN_BYTES, most_runs: int = MOST_RUNS
+        self, file: Path, *, has_keys: bool = False, run_bytes: int = RUN_BYTES, most_runs: int = MOST_RUNS
     ) -> None:
         self._file = file
-        self._has_key = has_key
+        self._has_keys = has_keys
         self._run_bytes = run_bytes
         self._most_runs = most_runs
         self._held: list[bytes] = []
         self._held_bytes = 0
         # By size, the smallest first; of one size in the order of their lines.
-        self._runs: list[list[Path]] = [[]]
+        self._runs: list[list[_Run]] = [[]]
+        self._last_key = b""
         self._written = 0
 
     def extend(self, pieces: list[bytes]) -> None:
@@ -48,79 +55,159 @@ class SortedLines:
         self._held += pieces
         self._held_bytes += sum(map(len, pieces))
         if self._held_bytes >= self._run_bytes:
-            self._add_run([self._take_held().sorted()], size=0)
+            self._write_held()
 
     def pieces(self) -> Iterator[bytes]:
         """All lines in order, in pieces of some of them; to be read to the end, once."""
+        if not any(self._runs):
+            yield self._take_held()[1]
+            return
+        self._write_held()
         runs = [run for same_size in reversed(self._runs) for run in same_size]
-        if runs and self._held:
-            runs.append(self._run_of([self._take_held().sorted()]))
-        for lines in _merged(runs) if runs else [self._take_held().sorted()]:
-            yield lines.text(has_key=self._has_key)
+        if len(runs) == 1:
+            yield from runs[0].content()
+        else:
+            yield from (lines.text for lines in _merged(runs))
 
-    def _take_held(self) -> _Lines:
-        held, self._held, self._held_bytes = b"".join(self._held), [], 0
-        return _Lines.of(held)
+    def _take_held(self) -> tuple[list[bytes], bytes]:
+        """What is held, sorted: the keys, and the lines as one text."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        text = b"".join(held[1::2] if self._has_keys else held)
+        keys = _without_ends(b"".join(held[::2])) if self._has_keys else _first_fields(text)
+        if _are_in_order(keys):
+            return keys, text
+        lines = _Lines(keys, BytesIO(text).readlines()).sorted()
+        return lines.keys, lines.text
 
-    def _add_run(self, lines: Iterable[_Lines], *, size: int) -> None:
-        run = self._run_of(lines)
+    def _write_held(self) -> None:
+        """Write what is held, behind the last run if it goes on there, else as another one."""
+        keys, text = self._take_held()
+        if not keys:
+            return
+        if not self._runs[0] or keys[0] < self._last_key:
+            another = self._next_run(size=0)
+            self._runs[0].append(another)
+        self._runs[0][-1].extend(keys, text)
+        self._last_key = keys[-1]
+
+    def _next_run(self, *, size: int) -> _Run:
+        """Another run of `size`, still empty; if there are too many of this size, they are merged before."""
         if size == len(self._runs):
             self._runs.append([])
-        self._runs[size].append(run)
         if len(self._runs[size]) == self._most_runs:
-            runs, self._runs[size] = self._runs[size], []
-            self._add_run(_merged(runs), size=size + 1)
-
-    def _run_of(self, lines: Iterable[_Lines]) -> Path:
-        run = self._file.with_name(f".{self._file.name}.{self._written}.tmp")
+            larger = self._next_run(size=size + 1)
+            for lines in _merged(self._runs[size]):
+                larger.extend(lines.keys, lines.text)
+            self._runs[size + 1].append(larger)
+            self._runs[size] = []
+        name = f".{self._file.name}.{self._written}"
         self._written += 1
-        with persistently(lambda: run.open("wb")) as target:
-            target.writelines(some.text(has_key=False) for some in lines)
-        return run
+        keys = self._file.with_name(f"{name}.keys.tmp") if self._has_keys else None
+        return _Run(self._file.with_name(f"{name}.tmp"), keys)
 
 
-class _Lines:
-    """Lines without their line ends, and the bytes before the first tab of each."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Sorted lines in a file, and their keys in another one; without that these are the first fields of the lines."""
 
-    def __init__(self, lines: list[bytes], keys: list[bytes]) -> None:
-        self.lines = lines
-        self.keys = keys
+    text: Path
+    keys: Path | None
+
+    def extend(self, keys: list[bytes], text: bytes) -> None:
+        """Write lines behind those there are."""
+        _append(self.text, text)
+        if self.keys is not None:
+            _append(self.keys, _with_ends(keys))
+
+    def content(self) -> Iterator[bytes]:
+        """The lines in pieces of any size. The files are deleted in the end."""
+        with _opened(self.text) as text:
+            while block := text.read(BLOCK_BYTES):
+                yield block
+        self.remove()
+
+    def remove(self) -> None:
+        for file in (self.text, self.keys):
+            if file is not None:
+                file.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenRun:
+    """A run that is being read."""
+
+    text: BinaryIO
+    keys: BinaryIO | None
 
     @classmethod
-    def of(cls, text: bytes) -> _Lines:
-        lines = text.split(LINE_END)
-        # What is behind the last line end: nothing.
-        lines.pop()
-        return cls(lines, [line.partition(SEPARATOR)[0] for line in lines])
+    def of(cls, run: _Run, stack: ExitStack) -> _OpenRun:
+        """Open the files of `run` until the end of `stack`."""
+        text = stack.enter_context(_opened(run.text))
+        return cls(text, None if run.keys is None else stack.enter_context(_opened(run.keys)))
+
+    def block(self) -> _Lines:
+        """The next lines; none at the end."""
+        if self.keys is None:
+            text = self.text.read(BLOCK_BYTES) + self.text.readline()
+            return _Lines(_first_fields(text), BytesIO(text).readlines())
+        keys = _without_ends(self.keys.read(KEY_BLOCK_BYTES) + self.keys.readline())
+        return _Lines(keys, list(islice(self.text, len(keys))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Keys, and the lines that they are of, each with its line end."""
+
+    keys: list[bytes]
+    lines: list[bytes]
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(self.lines)
 
     def sorted(self) -> _Lines:
-        if all(map(le, self.keys, islice(self.keys, 1, None))):
+        if _are_in_order(self.keys):
             return self
         order = sorted(range(len(self.keys)), key=self.keys.__getitem__)
-        return _Lines([self.lines[place] for place in order], [self.keys[place] for place in order])
+        return _Lines([self.keys[place] for place in order], [self.lines[place] for place in order])
 
     def take(self, count: int) -> _Lines:
         """The first lines, which are no longer here then."""
-        taken = _Lines(self.lines[:count], self.keys[:count])
-        del self.lines[:count], self.keys[:count]
+        taken = _Lines(self.keys[:count], self.lines[:count])
+        del self.keys[:count], self.lines[:count]
         return taken
 
-    def text(self, *, has_key: bool) -> bytes:
-        """The lines with their line ends, of those that have a key what is behind it."""
-        lines = [line.partition(SEPARATOR)[2] for line in self.lines] if has_key else self.lines
-        return LINE_END.join([*lines, b""])
+
+def _are_in_order(keys: list[bytes]) -> bool:
+    return all(map(le, keys, islice(keys, 1, None)))
 
 
-def _merged(runs: list[Path]) -> Iterator[_Lines]:
+def _first_fields(text: bytes) -> list[bytes]:
+    return [line.partition(SEPARATOR)[0] for line in _without_ends(text)]
+
+
+def _without_ends(text: bytes) -> list[bytes]:
+    """Lines without their ends."""
+    lines = text.split(LINE_END)
+    # What is behind the last line end: nothing.
+    lines.pop()
+    return lines
+
+
+def _with_ends(lines: list[bytes]) -> bytes:
+    return LINE_END.join([*lines, b""])
+
+
+def _merged(runs: list[_Run]) -> Iterator[_Lines]:
     """The lines of sorted runs in order, equal ones in that of the runs, which are deleted in the end."""
     with ExitStack() as stack:
-        files = [stack.enter_context(_opened(run)) for run in runs]
-        blocks = [_block(file) for file in files]
-        while any(block.lines for block in blocks):
-            yield _next_lines([block for block in blocks if block.lines])
-            blocks = [block if block.lines else _block(file) for block, file in zip(blocks, files, strict=True)]
+        opened = [_OpenRun.of(run, stack) for run in runs]
+        blocks = [run.block() for run in opened]
+        while any(block.keys for block in blocks):
+            yield _next_lines([block for block in blocks if block.keys])
+            blocks = [block if block.keys else run.block() for block, run in zip(blocks, opened, strict=True)]
     for run in runs:
-        run.unlink()
+        run.remove()
 
 
 def _next_lines(blocks: list[_Lines]) -> _Lines:
@@ -135,14 +222,15 @@ def _next_lines(blocks: list[_Lines]) -> _Lines:
         # The run of the block that ends may go on with equal keys: those of later runs come behind them.
         count = (bisect_right if place <= ended else bisect_left)(block.keys, bound)
         taken = block.take(count)
-        found.lines += taken.lines
-        found.keys += taken.keys
+        found.lines.extend(taken.lines)
+        found.keys.extend(taken.keys)
     return found.sorted()
 
 
-def _block(file: BinaryIO) -> _Lines:
-    return _Lines.of(file.read(BLOCK_BYTES) + file.readline())
+def _append(file: Path, content: bytes) -> None:
+    with persistently(lambda: file.open("ab")) as target:
+        target.write(content)
 
 
-def _opened(run: Path) -> BinaryIO:
-    return persistently(lambda: run.open("rb"))
+def _opened(file: Path) -> BinaryIO:
+    return persistently(lambda: file.open("rb"))

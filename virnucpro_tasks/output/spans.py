@@ -43,17 +43,23 @@ class SpanFiles(Generic[Spans]):
         """Write out the spans of a shard, the first and the last apart."""
         spans = self.spans_of(rows)
         written = self.written(spans, style)
-        lines = {table.file(style): table.lines(written, style) for table in self.tables}
-        inner = {file: [b"".join(some[1:-1])] for file, some in lines.items()}
-        first = EdgeSpan(spans[:1], {file: some[:1] for file, some in lines.items()})
-        return SpanPart(first, inner, EdgeSpan(spans[1:][-1:], {file: some[1:][-1:] for file, some in lines.items()}))
+        lines = {table.file(style): table.written(written, style) for table in self.tables}
+
+        def at(places: slice) -> Lines:
+            return {file: some.pieces(places) for file, some in lines.items()}
+
+        return SpanPart(
+            first=EdgeSpan(spans[:1], at(slice(1))),
+            lines=at(slice(1, -1)),
+            last=EdgeSpan(spans[1:][-1:], at(slice(max(1, len(spans) - 1), None))),
+        )
 
     def lines(self, spans: Spans, style: TableStyle) -> Lines:
         """The lines of complete spans."""
         if not len(spans):
             return {}
         written = self.written(spans, style)
-        return {table.file(style): table.lines(written, style) for table in self.tables}
+        return {table.file(style): table.written(written, style).pieces(slice(None)) for table in self.tables}
 
 
 @dataclass(frozen=True, slots=True)

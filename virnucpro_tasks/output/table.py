@@ -39,7 +39,7 @@ class TableStyle:
     first one, which is number `first_record` (from 0) of the job. `any_has_mates` is `has_mates` of any of the samples.
     `prefix` begins the names of tables that say so. `inputs` hold the records, of which those within `cutoffs` are
     handed on. `record_score` is the rule by which the head scores records, `false_discoveries` are the
-    rates of the job.
+    rates of the job. `has_page` tells that a report shows numbers of the records.
     """
 
     dialect: str
@@ -56,6 +56,7 @@ class TableStyle:
     cutoffs: Cutoffs = PRESETS[DEFAULT_PRESET]
     record_score: RecordScore = RecordScore()
     false_discoveries: FalseDiscoveries = NO_RATES
+    has_page: bool = False
 
     def file(self, name: str) -> str:
         """The place of the table `name` in the folder of results."""
@@ -102,6 +103,7 @@ def table_styles(
             cutoffs=spec.parameters.outputs.cutoffs_of(has_rates=false_discoveries.are_there),
             record_score=record_score,
             false_discoveries=false_discoveries,
+            has_page=spec.parameters.outputs.report,
             first_record=next((entry.first_record for entry in found if entry.first_record >= 0), 0) if sample else 0,
         )
         for sample, found in facts.items()
@@ -118,14 +120,27 @@ SAMPLE_COLUMN: Column[Sequence[str]] = Column(
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenLines:
+    """Lines of a table, and the keys that they are to be sorted by, if there are any."""
+
+    lines: list[bytes]
+    keys: list[bytes] | None
+
+    def pieces(self, places: slice) -> list[bytes]:
+        """The lines at some places as `Lines` has them: in one piece, behind one of their keys, a line each."""
+        text = b"".join(self.lines[places])
+        return [text] if self.keys is None else [LINE_END.join([*self.keys[places], b""]), text]
+
+
+@dataclass(frozen=True, slots=True)
 class Table(Generic[Rows]):
     """One result file.
 
     `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
-    its line end. Lines are in input order, or sorted by id if `is_sorted` says so of the style, with `has_sort_key` by
-    a first field that is not written. Of a table that `is_joined` there is one for each sample, and one with the rows
-    of all of them. The name of a table that `is_prefixed` begins with the prefix of the job. One that is
-    `written_by` a function of its own is no table at all: its lines are what that function needs to write the file.
+    its line end. Lines are in input order, or sorted: by id if `is_sorted` says so of the style, or by the `sort_keys`
+    of the rows. Of a table that `is_joined` there is one for each sample, and one with the rows of all of them. The
+    name of a table that `is_prefixed` begins with the prefix of the job. One that is `written_by` a function of its own
+    is no table at all: its lines are what that function needs to write the file.
     """
 
     name: str
@@ -134,13 +149,17 @@ class Table(Generic[Rows]):
     lines: Callable[[Rows, TableStyle], list[bytes]]
     is_sorted: Callable[[TableStyle], bool] = lambda style: False
     is_joined: bool = False
-    has_sort_key: bool = False
+    sort_keys: Callable[[Rows], Iterable[bytes]] | None = None
     is_prefixed: bool = False
     written_by: Callable[[BinaryIO, TableStyle], AbstractContextManager[Writer]] | None = None
 
     def file(self, style: TableStyle) -> str:
         """Its place in the folder of results."""
         return style.file(style.prefix + self.name if self.is_prefixed else self.name)
+
+    def written(self, rows: Rows, style: TableStyle) -> WrittenLines:
+        """The lines of some rows, with their keys if they are to be sorted by keys."""
+        return WrittenLines(self.lines(rows, style), list(self.sort_keys(rows)) if self.sort_keys else None)
 
     def part(self, rows: Rows, style: TableStyle) -> Lines:
         """The lines of some rows by the file that they go to, in one piece."""
@@ -184,8 +203,7 @@ def table_of(
         return header_line([column.name for column in columns if column.is_there(style)])
 
     def lines(rows: Rows, style: TableStyle) -> list[bytes]:
-        written = (column.write(column.values(rows, style)) for column in columns if column.is_there(style))
-        return table_lines(*((sort_keys(rows),) if sort_keys else ()), *written)
+        return table_lines(*(column.write(column.values(rows, style)) for column in columns if column.is_there(style)))
 
     return Table(
         name,
@@ -194,6 +212,6 @@ def table_of(
         lines,
         is_sorted=lambda style: sort_keys is not None,
         is_joined=is_joined,
-        has_sort_key=sort_keys is not None,
+        sort_keys=sort_keys,
         is_prefixed=is_prefixed,
     )

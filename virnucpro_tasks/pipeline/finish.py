@@ -25,7 +25,8 @@ from virnucpro_tasks.pipeline.rank_records import job_false_discoveries
 from virnucpro_tasks.pipeline.score import job_description, job_record_score
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
-from virnucpro_tasks.report.derived import write_derived
+from virnucpro_tasks.report.content import collected_records
+from virnucpro_tasks.report.derived import derived_files, write_derived
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.plan import Plan, read_plan
 from virnucpro_tasks.system.collector import rare_collections
@@ -89,6 +90,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     rates = job_false_discoveries(job, plan, rule, processes=processes)
     styles = table_styles(job, plan, description, rule, rates)
     samples = {}
+    collected = collected_records()
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:
         parts = _collecting(shards, stats)
@@ -97,9 +99,17 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
             # Encoders alone: the vectors are the result, and there is nothing to tabulate.
             counts = count_embedded(parts, first)
         elif not first.sample:
-            counts = write_results(parts, directory, first, demonstration=description.demonstration)
+            counts = write_results(
+                parts, directory, first, demonstration=description.demonstration, collect=collected.add
+            )
         else:
-            samples = write_samples(parts, directory, list(styles.values()), demonstration=description.demonstration)
+            samples = write_samples(
+                parts,
+                directory,
+                list(styles.values()),
+                demonstration=description.demonstration,
+                collect=collected.add,
+            )
             write_summary(job.spec, samples, directory, first)
             counts = ResultCounts.total(samples.values())
     # By their names: a listing may lack a file, or have those of other programs.
@@ -120,7 +130,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
         timeline=work.timeline,
     )
     if description.has_head:
-        write_derived(directory, report)
+        write_derived(directory, report, derived_files(collected))
     log = log_text(report).encode(errors="backslashreplace")
     persistently(lambda: (directory / LOG_FILE).write_bytes(log))
     sync(directory / LOG_FILE)

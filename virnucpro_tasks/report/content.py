@@ -11,6 +11,7 @@ from virnucpro_tasks.errors import InputError
 from virnucpro_tasks.output.records import RECORDS
 from virnucpro_tasks.output.tables import CRATE_FILE, FILES, REPORT_FILE, file_name
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
+from virnucpro_tasks.report.collected import CollectedRecords
 from virnucpro_tasks.report.records import Records, read_records
 from virnucpro_tasks.report.tracks import Bar, read_tracks
 
@@ -59,8 +60,17 @@ USES = {
 """Next steps by the name of a file, what is handed on most often first."""
 
 
-def read_content(results: Path, run: Mapping[str, Any], *, is_new: bool = False) -> ReportContent:
+def collected_records() -> CollectedRecords:
+    """To collect what a page tells of the records while their tables are written."""
+    return CollectedRecords(most_shown=MOST_TRACKS)
+
+
+def read_content(
+    results: Path, run: Mapping[str, Any], *, is_new: bool = False, collected: CollectedRecords | None = None
+) -> ReportContent:
     """Read the tables in `results` once each; `run` is the content of run.json. With `is_new` they were just written.
+
+    With `collected` of the same records only the rows that are shown are read of records.tsv.
 
     Raises InputError for a table that is missing or damaged, OSError for one that cannot be read.
     """
@@ -71,7 +81,7 @@ def read_content(results: Path, run: Mapping[str, Any], *, is_new: bool = False)
             file=str(results),
             hint="name the folder of a finished job; a bundle without a head has no tables",
         )
-    records = read_records(table, most_shown=MOST_TRACKS)
+    records = collected.records(table) if collected else read_records(table, most_shown=MOST_TRACKS)
     tracks = read_tracks(results / "chunks.tsv", [*records.strongest, *records.doubtful], is_new=is_new)
     return ReportContent(run, records, tracks, result_files(run))
 

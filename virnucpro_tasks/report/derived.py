@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from virnucpro_tasks.output.tables import (
     TIMED_FILES,
     file_name,
 )
+from virnucpro_tasks.report.collected import CollectedRecords
 from virnucpro_tasks.report.content import read_content
 from virnucpro_tasks.report.crate import crate
 from virnucpro_tasks.report.multiqc import general_statistics, records_graph
@@ -37,8 +38,8 @@ class DerivedFile:
     is_wanted: Callable[[dict[str, Any]], bool] = lambda report: True
 
 
-def _report_page(folder: Path, report: dict[str, Any]) -> bytes:
-    return report_page(read_content(folder, report, is_new=True)).encode()
+def _report_page(folder: Path, report: dict[str, Any], collected: CollectedRecords | None = None) -> bytes:
+    return report_page(read_content(folder, report, is_new=True, collected=collected)).encode()
 
 
 DERIVED_FILES: tuple[DerivedFile, ...] = (
@@ -49,6 +50,12 @@ DERIVED_FILES: tuple[DerivedFile, ...] = (
     DerivedFile(CRATE_FILE, crate),
 )
 """In the order in which they are written."""
+
+
+def derived_files(collected: CollectedRecords) -> list[DerivedFile]:
+    """All of them, of which the page is made from what was `collected` while the tables were written."""
+    content = partial(_report_page, collected=collected)
+    return [replace(file, content=content) if file.name == REPORT_FILE else file for file in DERIVED_FILES]
 
 
 def write_derived(folder: Path, report: dict[str, Any], files: Sequence[DerivedFile] = DERIVED_FILES) -> None:

@@ -90,22 +90,42 @@ class RecordSums:
 
     def add(self, rows: pa.Table) -> None:
         """Count rows of records.tsv with LEVEL."""
-        length = rows["length"].to_numpy()
-        status = _places(rows["status"], STATUSES)
+        self.count(
+            length=rows["length"].to_numpy(),
+            status=_places(rows["status"], STATUSES),
+            call=_places(rows["call"], CALLS),
+            level=rows[LEVEL].to_numpy(),
+            scored_fraction=rows["scored_fraction"].to_numpy(),
+            score=rows[SCORE].to_numpy(),
+        )
+
+    def count(
+        self,
+        *,
+        length: Counts,
+        status: Counts,
+        call: Counts,
+        level: Counts,
+        scored_fraction: npt.NDArray[np.float64],
+        score: npt.NDArray[np.float64],
+    ) -> None:
+        """Count n records, (n,) each: `status`, `call` and `level` are places in STATUSES, CALLS and LEVELS.
+
+        A record without a call has their number in its place, and its level and score do not count.
+        """
         self.records += np.bincount(status, minlength=len(STATUSES))
         np.add.at(self.bases, status, length)
-        call = _places(rows["call"], CALLS)
-        np.add.at(self.lengths, (np.searchsorted(LENGTH_CLASSES, length, side="right") - 1, call), 1)
-        self.covered += int(np.rint(length * rows["scored_fraction"].to_numpy()).sum())
+        _count(self.lengths, np.searchsorted(LENGTH_CLASSES, length, side="right") - 1, call)
+        self.covered += int(np.rint(length * scored_fraction).sum())
         is_called = call < len(CALLS)
         call, length = call[is_called], length[is_called]
-        np.add.at(self.called[0], call, 1)
+        self.called[0] += np.bincount(call, minlength=len(CALLS))
         np.add.at(self.called[1], call, length)
-        np.add.at(self.evidence, (call, rows[LEVEL].to_numpy()[is_called]), 1)
-        scores = _bins(rows[SCORE].to_numpy()[is_called])
-        np.add.at(self.scores, (call, scores), 1)
+        _count(self.evidence, call, level[is_called])
+        scores = _bins(score[is_called])
+        _count(self.scores, call, scores)
         logarithms = (np.log10(np.maximum(length, 1)) * LENGTH_BINS_A_DECADE).astype(np.int64)
-        np.add.at(self.plane, (call, np.minimum(logarithms, LENGTH_BINS - 1), scores), 1)
+        _count(self.plane, call, np.minimum(logarithms, LENGTH_BINS - 1), scores)
 
     @property
     def total(self) -> int:
@@ -138,36 +158,63 @@ class Records:
 def read_records(table: Path, *, most_shown: int) -> Records:
     """Read records.tsv in one pass; `most_shown` are listed as strongest, and as doubtful. Raises InputError."""
     sums = RecordSums()
-    first = BestRows(MOST_ROWS + 1, [])
-    strongest = BestRows(
-        STRONGEST_ROWS,
-        [(LEVEL, "ascending"), (SCORE, "descending"), ("scored_chunks", "descending"), ("length", "descending")],
-    )
-    doubtful = BestRows(DOUBTFUL_ROWS + most_shown, [("length", "descending"), (SCORE, "descending")])
+    first, best = BestRows(MOST_ROWS + 1, []), _Best(most_shown)
     has_evidence, column = True, score_column(column_names(table))
-    for rows in _with_score(_with_level(table), column):
+    for rows in _with_score(_with_level(read_rows(table, RECORD_FIELDS)), column):
         _require_possible(rows, table)
         sums.add(rows)
         has_evidence = has_evidence and rows["evidence"].null_count == 0
         if sums.total <= MOST_ROWS:
             first.add(rows)
-        virus = rows.filter(pc.equal(rows["call"], b"virus"))
-        strongest.add(virus)
-        doubtful.add(virus.filter(pc.equal(virus[LEVEL], LOWEST)))
-    best = [_row(row) for row in strongest.rows()]
-    shown = [row for row in best if row.evidence != LEVELS[LOWEST]][:most_shown] or best[:most_shown]
-    places = {row.place for row in shown}
-    low = [row for row in map(_row, doubtful.rows()) if row.place not in places][:DOUBTFUL_ROWS]
+        best.add(rows)
     everything = [_row(row) for row in first.rows()] if sums.total <= MOST_ROWS else []
-    some = {row.place: row for row in (*best, *low)}
-    return Records(
-        sums, everything or list(some.values()), shown, low[:most_shown], has_evidence, column == SCORE_COLUMN
-    )
+    return best.records(sums, everything, has_evidence=has_evidence, has_record_score=column == SCORE_COLUMN)
 
 
-def _with_level(table: Path) -> Iterator[pa.Table]:
-    """The rows of records.tsv with LEVEL: by the column `evidence`, or by today's rule where that is missing."""
-    for rows in read_rows(table, RECORD_FIELDS):
+def records_of_rows(rows: pa.Table, table: Path, sums: RecordSums, *, most_shown: int) -> Records:
+    """The same from the sums over all records of a job with more than MOST_ROWS, and from `rows` of its records.tsv,
+    among which are those that are shown. Raises InputError.
+    """
+    best = _Best(most_shown)
+    for some in _with_score(_with_level([rows]), SCORE_COLUMN):
+        _require_possible(some, table)
+        best.add(some)
+    return best.records(sums, [], has_evidence=True, has_record_score=True)
+
+
+class _Best:
+    """The strongest and the doubtful of all rows that are added, with LEVEL and SCORE."""
+
+    def __init__(self, most_shown: int) -> None:
+        self._most_shown = most_shown
+        self._strongest = BestRows(
+            STRONGEST_ROWS,
+            [(LEVEL, "ascending"), (SCORE, "descending"), ("scored_chunks", "descending"), ("length", "descending")],
+        )
+        self._doubtful = BestRows(DOUBTFUL_ROWS + most_shown, [("length", "descending"), (SCORE, "descending")])
+
+    def add(self, rows: pa.Table) -> None:
+        """Take rows into account."""
+        virus = rows.filter(pc.equal(rows["call"], b"virus"))
+        self._strongest.add(virus)
+        self._doubtful.add(virus.filter(pc.equal(virus[LEVEL], LOWEST)))
+
+    def records(
+        self, sums: RecordSums, everything: list[RecordRow], *, has_evidence: bool, has_record_score: bool
+    ) -> Records:
+        """The records to show: `everything`, or if that is empty those that are kept."""
+        most_shown = self._most_shown
+        best = [_row(row) for row in self._strongest.rows()]
+        shown = [row for row in best if row.evidence != LEVELS[LOWEST]][:most_shown] or best[:most_shown]
+        places = {row.place for row in shown}
+        low = [row for row in map(_row, self._doubtful.rows()) if row.place not in places][:DOUBTFUL_ROWS]
+        some = {row.place: row for row in (*best, *low)}
+        return Records(sums, everything or list(some.values()), shown, low[:most_shown], has_evidence, has_record_score)
+
+
+def _with_level(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Rows of records.tsv with LEVEL: by the column `evidence`, or by today's rule where that is missing."""
+    for rows in batches:
         written = pc.index_in(rows["evidence"], pa.array([level.encode() for level in LEVELS]))
         by_rule = np.full(rows.num_rows, LOWEST, np.int32)
         chunks, fraction = rows["scored_chunks"].to_numpy(), rows["scored_fraction"].to_numpy()
@@ -230,6 +277,11 @@ def _places(column: pa.ChunkedArray, values: tuple[str, ...]) -> npt.NDArray[np.
     """The place of each value in `values`, or their number for another one."""
     found = pc.index_in(column, pa.array([value.encode() for value in values]))
     return pc.fill_null(found, len(values)).to_numpy().astype(np.int64)
+
+
+def _count(counts: Counts, *places: Counts) -> None:
+    """Add 1 to `counts` at each of some places, for which there is an array for each of its dimensions."""
+    counts += np.bincount(np.ravel_multi_index(places, counts.shape), minlength=counts.size).reshape(counts.shape)
 
 
 def _bins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -98,6 +98,37 @@ def read_rows(table: Path, fields: Mapping[str, pa.DataType]) -> Iterator[pa.Tab
         raise InputError(f"this is no table of results: {error}", file=str(table)) from None
 
 
+def read_rows_at(
+    table: Path, fields: Mapping[str, pa.DataType], places: Sequence[int], *, total: int
+) -> pa.Table | None:
+    """The rows at `places`, sorted and at least one, of a result table with `total` rows, with these columns and PLACE.
+
+    Only these are parsed. None for a table with another number of lines, such as one with a line end in a text.
+    """
+    lines: list[bytes] = []
+    with table.open("rb") as handle:
+        header = handle.readline()
+        # Lines before the block, as places count from 1; the first place that is still to be found.
+        passed, upcoming = 1, 0
+        while block := handle.read(NEAR_BYTES):
+            block += handle.readline()
+            count = block.count(LINE_END)
+            behind = bisect_left(places, passed + count, upcoming)
+            if behind > upcoming:
+                there = block.split(LINE_END)
+                lines += (there[place - passed] for place in places[upcoming:behind])
+                upcoming = behind
+            passed += count
+    if passed != total + 1:
+        return None
+    content = LINE_END.join([header.rstrip(LINE_END), *lines, b""])
+    try:
+        rows = csv.read_csv(BytesIO(content), parse_options=_FORM, convert_options=_conversion(fields))
+    except pa.ArrowInvalid as error:
+        raise InputError(f"this is no table of results: {error}", file=str(table)) from None
+    return rows.append_column(PLACE, pa.array(places, NUMBER)) if rows.num_rows == len(places) else None
+
+
 def read_rows_near(table: Path, fields: Mapping[str, pa.DataType], records: Sequence[int]) -> Iterator[pa.Table]:
     """Yield the rows of `records`, sorted numbers in the column `record`, and some of their neighbours.
 

@@ -1,0 +1,87 @@
+"""What the page tells of the records of a job with many of them, collected while their tables are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from virnucpro_tasks.output.record_numbers import CALLED, RecordNumbers
+from virnucpro_tasks.report.records import (
+    DOUBTFUL_ROWS,
+    LOWEST,
+    MOST_ROWS,
+    STRONGEST_ROWS,
+    Records,
+    RecordSums,
+    read_records,
+    records_of_rows,
+)
+from virnucpro_tasks.report.rows import RECORD_FIELDS, read_rows_at
+
+
+class CollectedRecords:
+    """Sums over the records of a job, and the places in records.tsv of those that a page may show.
+
+    So the whole table need not be read again. Memory does not grow with the records.
+    """
+
+    def __init__(self, *, most_shown: int) -> None:
+        self.sums = RecordSums()
+        self._most_shown = most_shown
+        self._strongest = _Best(STRONGEST_ROWS)
+        self._doubtful = _Best(DOUBTFUL_ROWS + most_shown)
+
+    def add(self, numbers: RecordNumbers) -> None:
+        """Take the records that follow into account."""
+        places = np.arange(len(numbers)) + self.sums.total + 1
+        self.sums.count(
+            length=numbers.length,
+            status=numbers.status,
+            call=numbers.call,
+            level=numbers.level,
+            scored_fraction=numbers.scored_fraction,
+            score=numbers.score,
+        )
+        virus = np.flatnonzero(numbers.call == CALLED.index("virus"))
+        level, score, length = numbers.level[virus], -numbers.score[virus], -numbers.length[virus]
+        self._strongest.add(level, score, -numbers.scored_chunks[virus], length, places[virus])
+        low = level == LOWEST
+        self._doubtful.add(length[low], score[low], places[virus][low])
+
+    def records(self, table: Path) -> Records:
+        """What `read_records` finds in `table`, records.tsv of these records, which was just written."""
+        if self.sums.total > MOST_ROWS:
+            places = sorted({*self._strongest.places(), *self._doubtful.places()})
+            rows = read_rows_at(table, RECORD_FIELDS, places, total=self.sums.total)
+            if rows is not None:
+                return records_of_rows(rows, table, self.sums, most_shown=self._most_shown)
+        return read_records(table, most_shown=self._most_shown)
+
+
+class _Best:
+    """The places of the `most` records that come first by their keys, of which the last is the place."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[Sequence[npt.NDArray[np.float64] | npt.NDArray[np.int64]]] = []
+        self._count = 0
+
+    def add(self, *keys: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> None:
+        """Take records into account, each of which has an entry in all `keys`."""
+        if len(keys[0]):
+            self._kept.append(keys)
+            self._count += len(keys[0])
+        if self._count > 4 * self._most:
+            self._kept = [self._best()]
+            self._count = len(self._kept[0][0])
+
+    def places(self) -> list[int]:
+        return self._best()[-1].tolist() if self._kept else []
+
+    def _best(self) -> Sequence[npt.NDArray[np.float64] | npt.NDArray[np.int64]]:
+        together = [np.concatenate(columns) for columns in zip(*self._kept, strict=True)]
+        order = np.lexsort(together[::-1])[: self._most]
+        return [column[order] for column in together]
