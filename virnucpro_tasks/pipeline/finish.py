@@ -25,7 +25,8 @@ from virnucpro_tasks.pipeline.rank_records import job_false_discoveries
 from virnucpro_tasks.pipeline.score import job_description, job_record_score
 from virnucpro_tasks.pipeline.shard_parts import shard_parts
 from virnucpro_tasks.recovery.stage import StageRetryError, failing_job
-from virnucpro_tasks.report.content import collected_records
+from virnucpro_tasks.report.collected import CollectedRecords
+from virnucpro_tasks.report.content import MOST_TRACKS
 from virnucpro_tasks.report.derived import derived_files, write_derived
 from virnucpro_tasks.shards.engine_stats import EngineStats
 from virnucpro_tasks.shards.plan import Plan, read_plan
@@ -90,7 +91,7 @@ def _write(job: Job, plan: Plan, directory: Path, *, processes: int) -> None:
     rates = job_false_discoveries(job, plan, rule, processes=processes)
     styles = table_styles(job, plan, description, rule, rates)
     samples = {}
-    collected = collected_records()
+    collected = CollectedRecords(most_shown=MOST_TRACKS)
     stats: list[EngineStats] = []
     with closing(shard_parts(job, plan, styles, processes=processes)) as shards:
         parts = _collecting(shards, stats)

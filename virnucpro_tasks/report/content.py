@@ -60,11 +60,6 @@ USES = {
 """Next steps by the name of a file, what is handed on most often first."""
 
 
-def collected_records() -> CollectedRecords:
-    """To collect what a page tells of the records while their tables are written."""
-    return CollectedRecords(most_shown=MOST_TRACKS)
-
-
 def read_content(
     results: Path, run: Mapping[str, Any], *, is_new: bool = False, collected: CollectedRecords | None = None
 ) -> ReportContent:
