@@ -28,8 +28,8 @@ COMMAND = [sys.executable, "-m", "virnucpro_tasks.cli.main"]
 SHARD_TOKENS = "500"
 """The sample makes 12 shards."""
 
-MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "200", "--allow-mismatch")
-"""Flags with which the sample makes 54 shards: enough to harm a job half way."""
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "400", "--allow-mismatch")
+"""Flags with which the sample makes 33 shards: enough to harm a job half way."""
 
 PATIENCE_SECONDS = 300.0
 """No measure of anything: a machine with ten times more to do than cores still gets there in that time."""

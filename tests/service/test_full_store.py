@@ -6,11 +6,13 @@ import os
 import resource
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from service.deployment import SAMPLE, Deployment, comparable, wait_until
+from service.deployment import PATIENCE_SECONDS, SAMPLE, Deployment, comparable, wait_until
 
+from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos.hosts import children
 from virnucpro_tasks.errors import ExitCode
 
@@ -28,20 +30,70 @@ def limit_files(supervisor: int, limit: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
 
+@dataclass(frozen=True)
+class Small:
+    """A worker that only embeds, and whether its store is a small file system of its own."""
+
+    deployment: Deployment
+    is_mounted: bool
+
+
+@pytest.fixture(scope="module")
+def small(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    folder = tmp_path_factory.mktemp("deployment")
+    store = folder / "store"
+    store.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(store)]
+    is_mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    with EmbeddedBroker(server=server) as broker:
+        with Deployment(folder, broker.url, settings=SETTINGS) as started:
+            started.start_workers("cpu", "--coordinators", "0", "--name", "embedding")
+            yield Small(started, is_mounted)
+        if is_mounted:
+            subprocess.run(["umount", str(store)], check=True)
+
+
+@pytest.fixture
+def deployment(small: Small) -> Iterator[Deployment]:
+    """That worker, and no coordinator yet."""
+    deployment = small.deployment
+    deployment.log.write_bytes(b"")
+    yield deployment
+    for supervisor in deployment.supervisors[1:]:
+        supervisor.terminate()
+    for supervisor in deployment.supervisors[1:]:
+        supervisor.wait(PATIENCE_SECONDS)
+    del deployment.supervisors[1:]
+
+
+@pytest.fixture
+def small_disk(small: Small, deployment: Deployment) -> Path:
+    """The store, if it is a file system of its own."""
+    if not small.is_mounted:
+        pytest.skip("no right to mount a file system")
+    return deployment.store
+
+
 def results_of(deployment: Deployment, job_id: str) -> dict[str, bytes]:
     deployment.run("watch", job_id)
     deployment.run("results", job_id, "--output", str(deployment.folder / job_id))
     return comparable(deployment.folder / job_id)
 
 
+def computing(supervisor: int) -> int:
+    """How many processes compute below `supervisor`."""
+    return sum(len(children(worker)) for worker in children(supervisor))
+
+
 def test_a_job_whose_embeddings_cannot_be_written_ends_with_a_message_and_is_resumed(
     deployment: Deployment, quiet: dict[str, bytes]
 ) -> None:
     # Given workers whose store takes no embedding
-    supervisor = deployment.start_workers("cpu")
-    wait_until(lambda: sum(len(children(worker)) for worker in children(supervisor.pid)) == 2)
-    deployment.run("submit", str(SAMPLE), "--wait")
-    limit_files(supervisor.pid, SMALL_BYTES)
+    supervisors = [deployment.supervisors[0].pid, deployment.start_workers("none").pid]
+    wait_until(lambda: list(map(computing, supervisors)) == [1, 1])
+    deployment.run("submit", str(SAMPLE), "--wait", "--force-new")
+    for supervisor in supervisors:
+        limit_files(supervisor, SMALL_BYTES)
     # When a job is computed
     job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
     # Then it says so while it is tried again, and ends
@@ -51,21 +103,10 @@ def test_a_job_whose_embeddings_cannot_be_written_ends_with_a_message_and_is_res
     assert (status["state"], status["exit_code"]) == ("failed", ExitCode.JOB_FAILED)
     assert "virnucpro resume" in status["message"]
     # And once there is room, it goes on
-    limit_files(supervisor.pid, resource.RLIM_INFINITY)
+    for supervisor in supervisors:
+        limit_files(supervisor, resource.RLIM_INFINITY)
     deployment.run("resume", job_id)
     assert results_of(deployment, job_id) == quiet
-
-
-@pytest.fixture
-def small_disk(deployment: Deployment) -> Iterator[Path]:
-    """The store is a file system of its own."""
-    deployment.store.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(deployment.store)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a file system")
-    yield deployment.store
-    deployment.stop()
-    subprocess.run(["umount", str(deployment.store)], check=True)
 
 
 def remount(store: Path, options: str) -> None:
@@ -90,9 +131,9 @@ def test_a_store_that_takes_nothing_is_told_by_redis_and_waited_for(
     deployment: Deployment, small_disk: Path, quiet: dict[str, bytes], fault: str
 ) -> None:
     begin, end = FAULTS[fault]
-    job_id = deployment.run("submit", str(SAMPLE)).strip()
+    job_id = deployment.run("submit", str(SAMPLE), "--force-new").strip()
     begin(small_disk)
-    deployment.start_workers("cpu")
+    deployment.start_workers("none")
     # When it has failed for longer than the limit
     wait_until(lambda: "cannot be marked as failed either" in deployment.log.read_text(), seconds=60)
     # Then the job waits, and says why

@@ -61,7 +61,7 @@ StartWorker = Callable[..., subprocess.Popen]
 
 
 class Probe:
-    """A queue of its own on the shared broker, its workers, and what they have started."""
+    """A queue of its own, its workers, and what they have started."""
 
     def __init__(self, folder: Path, broker: EmbeddedBroker) -> None:
         (folder / "lease_probe.py").write_text(PROBE)
@@ -102,6 +102,9 @@ class Probe:
     def said(self, name: str) -> str:
         return (self.folder / f"{name}.out").read_text(errors="replace")
 
+    def forget_starts(self) -> None:
+        self.log.unlink(missing_ok=True)
+
     def starts(self) -> list[tuple[float, int]]:
         if not self.log.exists():
             return []
@@ -124,14 +127,77 @@ def probe(tmp_path: Path, broker: EmbeddedBroker) -> Iterator[Probe]:
     opened.close()
 
 
-def test_a_task_of_six_leases_runs_once(probe: Probe, broker: EmbeddedBroker) -> None:
-    probe.worker("a")
-    probe.worker("b")
-    probe.submit(6 * LEASE_SECONDS)
-    probe.wait_for_starts(1)
-    client = redis.Redis(unix_socket_path=str(broker.socket))
+@pytest.fixture(scope="module")
+def pair_broker(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("redis"), server=server) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pair_probe(pair_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    opened = Probe(tmp_path_factory.mktemp("pair"), pair_broker)
+    for name in "ab":
+        opened.worker(name)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pair(pair_probe: Probe) -> Probe:
+    """Two workers that several tests share, and which have nothing to do."""
+    pair_probe.forget_starts()
+    return pair_probe
+
+
+def test_a_task_of_six_leases_runs_once(pair: Probe, pair_broker: EmbeddedBroker) -> None:
+    pair.submit(6 * LEASE_SECONDS)
+    pair.wait_for_starts(1)
+    client = redis.Redis(unix_socket_path=str(pair_broker.socket))
     wait_until(lambda: client.zcard("unacked_index") == 0)
-    assert len(probe.starts()) == 1
+    assert len(pair.starts()) == 1
+
+
+def test_a_task_that_outlives_its_connection_is_acknowledged(pair: Probe, pair_broker: EmbeddedBroker) -> None:
+    # Given a worker at a task, whose connections are cut while Redis is there, as a proxy may do
+    end = pair.folder / "end"
+    pair.submit_one_that_waits_for(end)
+    pair.wait_for_starts(1)
+    client = redis.Redis(unix_socket_path=str(pair_broker.socket))
+    # "ready." comes a moment before a worker listens; until then it would replace its connections without a word.
+    wait_until(lambda: len(client.client_list(_type="pubsub")) == len(pair.workers))
+    for kind in ("pubsub", "normal"):
+        client.client_kill_filter(_type=kind, skipme=True)
+    # Twice, if it was back before the second kind was cut
+    wait_until(lambda: all(pair.said(name).count("Connected to redis") >= 2 for name in "ab"))
+    # When the task ends on the new one
+    end.touch()
+    # Then it was run once, and nothing is left of it
+    wait_until(lambda: client.zcard("unacked_index") == 0)
+    assert len(pair.starts()) == 1
+    # And the worker goes on
+    pair.submit(0)
+    pair.submit(0)
+    pair.wait_for_starts(3)
+    assert [worker.poll() for worker in pair.workers] == [None, None]
+    wait_until(lambda: client.zcard("unacked_index") == 0)
+
+
+def test_the_task_of_a_killed_worker_starts_again_when_its_lease_has_lapsed(
+    pair: Probe, pair_broker: EmbeddedBroker
+) -> None:
+    pair.submit(PATIENCE_SECONDS)
+    ((_, pid),) = pair.wait_for_starts(1)
+    client = redis.Redis(unix_socket_path=str(pair_broker.socket))
+    began = client.zrange(LEASES, 0, -1, withscores=True)
+    wait_until(lambda: client.zrange(LEASES, 0, -1, withscores=True) > began)
+    victim = next(worker for worker in pair.workers if worker.pid == pid)
+    killed_at = time.time()
+    os.killpg(victim.pid, signal.SIGKILL)
+    starts = pair.wait_for_starts(2)
+    assert len(starts) == 2
+    assert starts[1][1] != pid
+    # Not sooner; how much later is a figure of benchmarks/recovery.py.
+    assert starts[1][0] - killed_at > LEASE_SECONDS / RENEWALS_PER_LEASE
 
 
 def test_without_renewal_it_would_run_twice(probe: Probe) -> None:
@@ -139,25 +205,6 @@ def test_without_renewal_it_would_run_twice(probe: Probe) -> None:
     probe.worker("b", keeper=False)
     probe.submit(PATIENCE_SECONDS)
     probe.wait_for_starts(2)
-
-
-def test_the_task_of_a_killed_worker_starts_again_when_its_lease_has_lapsed(
-    probe: Probe, broker: EmbeddedBroker
-) -> None:
-    workers = [probe.worker("a"), probe.worker("b")]
-    probe.submit(PATIENCE_SECONDS)
-    ((_, pid),) = probe.wait_for_starts(1)
-    client = redis.Redis(unix_socket_path=str(broker.socket))
-    began = client.zrange(LEASES, 0, -1, withscores=True)
-    wait_until(lambda: client.zrange(LEASES, 0, -1, withscores=True) > began)
-    victim = next(worker for worker in workers if worker.pid == pid)
-    killed_at = time.time()
-    os.killpg(victim.pid, signal.SIGKILL)
-    starts = probe.wait_for_starts(2)
-    assert len(starts) == 2
-    assert starts[1][1] != pid
-    # Not sooner; how much later is a figure of benchmarks/recovery.py.
-    assert starts[1][0] - killed_at > LEASE_SECONDS / RENEWALS_PER_LEASE
 
 
 def test_a_task_is_held_though_its_worker_waits_before_it_connects_again(probe: Probe, broker: EmbeddedBroker) -> None:
@@ -190,28 +237,3 @@ def test_a_worker_goes_on_though_redis_was_away_when_it_acknowledged(probe: Prob
     assert "Couldn't ack" in probe.said("a")
     client = redis.Redis(unix_socket_path=str(broker.socket))
     wait_until(lambda: client.zcard("unacked_index") == 0)
-
-
-def test_a_task_that_outlives_its_connection_is_acknowledged(probe: Probe, broker: EmbeddedBroker) -> None:
-    # Given a worker at a task, whose connections are cut while Redis is there, as a proxy may do
-    workers = [probe.worker("a"), probe.worker("b")]
-    end = probe.folder / "end"
-    probe.submit_one_that_waits_for(end)
-    probe.wait_for_starts(1)
-    client = redis.Redis(unix_socket_path=str(broker.socket))
-    # "ready." comes a moment before a worker listens; until then it would replace its connections without a word.
-    wait_until(lambda: len(client.client_list(_type="pubsub")) == len(workers))
-    for kind in ("pubsub", "normal"):
-        client.client_kill_filter(_type=kind, skipme=True)
-    # Twice, if it was back before the second kind was cut
-    wait_until(lambda: all(probe.said(name).count("Connected to redis") >= 2 for name in "ab"))
-    # When the task ends on the new one
-    end.touch()
-    # Then it was run once, and nothing is left of it
-    wait_until(lambda: client.zcard("unacked_index") == 0)
-    assert len(probe.starts()) == 1
-    # And the worker goes on
-    probe.submit(0)
-    probe.submit(0)
-    probe.wait_for_starts(3)
-    assert [worker.poll() for worker in workers] == [None, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -30,16 +31,56 @@ def records_of(results: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(table, delimiter="\t"))
 
 
-def test_one_worker_four_workers_and_one_shot_give_the_same_bytes(
-    deployment: Deployment, one_shot: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def own_broker(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("redis"), server=server) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def growing(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A worker that other ones join; how long a shard takes them is in a file."""
+    folder = tmp_path_factory.mktemp("growing")
+    slow(folder, 0)
+    # Shards small enough that workers share a job
+    settings = {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(folder / "slow")
+    with Deployment(folder, own_broker.url, settings=settings) as started:
+        started.start_workers("cpu")
+        yield started
+
+
+def slow(folder: Path, seconds: float) -> None:
+    """Shards that are begun from now on take so much longer."""
+    (folder / "slow").write_text(str(seconds))
+
+
+def test_cancel_then_resume_though_redis_has_forgotten_everything(
+    growing: Deployment, own_broker: EmbeddedBroker
 ) -> None:
-    # Given shards small enough that workers share the job
-    deployment.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.1)
-    deployment.start_workers("cpu")
-    deployment.run("submit", str(SAMPLE), "--output", str(tmp_path / "one"))
+    # Given a job that is cancelled long before its 12 shards are done
+    slow(growing.folder, 2)
+    job_id = growing.run("submit", str(SAMPLE), "--force-new").strip()
+    growing.run("cancel", job_id)
+    assert growing.json("status", job_id, "--no-workers")["state"] == "cancelled"
+    redis.Redis(unix_socket_path=str(own_broker.socket)).flushall()
+    slow(growing.folder, 0)
+    growing.run("watch", job_id, expect=5)
+    growing.run("resume", job_id)
+    growing.run("watch", job_id)
+    assert growing.json("status", job_id)["state"] == "done"
+    growing.run("cancel", job_id, expect=5)
+    growing.run("remove", job_id)
+    assert growing.json("list") == []
+
+
+def test_one_worker_four_workers_and_one_shot_give_the_same_bytes(
+    growing: Deployment, one_shot: Path, tmp_path: Path
+) -> None:
+    slow(growing.folder, 0.1)
+    growing.run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "one"))
     # When a second supervisor joins with three more devices
-    deployment.start_workers("cpu,cpu,cpu", "--coordinators", "0")
-    deployment.run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "many"))
+    growing.start_workers("cpu,cpu,cpu", "--coordinators", "0", "--name", "more")
+    growing.run("submit", str(SAMPLE), "--force-new", "--output", str(tmp_path / "many"))
     # Then the results are those of a run in one shot, and every record has its row in input order
     assert comparable(tmp_path / "one") == comparable(tmp_path / "many") == comparable(one_shot)
     names = [line[1:].split()[0] for line in SAMPLE.read_text().splitlines() if line.startswith(">")]
@@ -50,38 +91,21 @@ def test_one_worker_four_workers_and_one_shot_give_the_same_bytes(
     assert not any(file.name.startswith(".") for file in one_shot.iterdir())
 
 
-def test_a_killed_worker_loses_nothing(deployment: Deployment, one_shot: Path, tmp_path: Path) -> None:
-    # Given a job on two devices
-    deployment.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.3)
-    supervisor = deployment.start_workers("cpu,cpu")
-    job_id = deployment.run("submit", str(SAMPLE)).strip()
-    embeddings = deployment.store / "jobs" / job_id / "embeddings"
+def test_a_killed_worker_loses_nothing(growing: Deployment, one_shot: Path, tmp_path: Path) -> None:
+    # Given a job on several devices
+    slow(growing.folder, 0.3)
+    job_id = growing.run("submit", str(SAMPLE), "--force-new").strip()
+    embeddings = growing.store / "jobs" / job_id / "embeddings"
     wait_until(lambda: len(list(embeddings.glob("[0-9]*"))) >= 2)
     # When one of the worker processes is killed in the middle, with its pool
-    victim = next(child for child in psutil.Process(supervisor.pid).children() if "cpu0" in " ".join(child.cmdline()))
+    supervisor = psutil.Process(growing.supervisors[0].pid)
+    victim = next(child for child in supervisor.children() if "cpu0" in " ".join(child.cmdline()))
     for process in [*victim.children(recursive=True), victim]:
         process.send_signal(signal.SIGKILL)
     # Then the job completes with the bytes of an undisturbed run
-    deployment.run("watch", job_id)
-    deployment.run("results", job_id, "--output", str(tmp_path / "killed"))
+    growing.run("watch", job_id)
+    growing.run("results", job_id, "--output", str(tmp_path / "killed"))
     assert comparable(tmp_path / "killed") == comparable(one_shot)
-
-
-def test_cancel_then_resume_though_redis_has_forgotten_everything(
-    deployment: Deployment, broker: EmbeddedBroker
-) -> None:
-    job_id = deployment.run("submit", str(SAMPLE)).strip()
-    deployment.run("cancel", job_id)
-    assert deployment.json("status", job_id, "--no-workers")["state"] == "cancelled"
-    redis.Redis(unix_socket_path=str(broker.socket)).flushall()
-    deployment.start_workers("cpu")
-    deployment.run("watch", job_id, expect=5)
-    deployment.run("resume", job_id)
-    deployment.run("watch", job_id)
-    assert deployment.json("status", job_id)["state"] == "done"
-    deployment.run("cancel", job_id, expect=5)
-    deployment.run("remove", job_id)
-    assert deployment.json("list") == []
 
 
 def test_bad_input_fails_the_job_and_the_next_one_runs(serving: Deployment, tmp_path: Path) -> None:
