@@ -10,8 +10,10 @@ import pty
 import signal
 import subprocess
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -30,6 +32,8 @@ from service.deployment import (
 
 pytestmark = pytest.mark.service
 
+NOWHERE = "redis://127.0.0.1:1/0"
+
 FLAGS = ("--shard-tokens", SHARD_TOKENS)
 """Of the undisturbed run that others are compared with."""
 
@@ -37,7 +41,7 @@ FLAGS = ("--shard-tokens", SHARD_TOKENS)
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Deployment]:
     """A user without any server: the broker URL leads nowhere."""
-    with Deployment(tmp_path, "redis://127.0.0.1:1/0") as started:
+    with Deployment(tmp_path, NOWHERE) as started:
         yield started
 
 
@@ -51,30 +55,44 @@ def left_behind(folder: Path) -> list[psutil.Process]:
     ]
 
 
-def test_standard_input_and_several_files_are_one_job(here: Deployment, tmp_path: Path) -> None:
-    other = tmp_path / "more.fasta.gz"
+@dataclass(frozen=True)
+class Forced:
+    """A run that replaced earlier results: its output folder, its other input, and the report that it printed."""
+
+    out: Path
+    other: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def forced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forced]:
+    folder = tmp_path_factory.mktemp("forced")
+    out, other = folder / "out", folder / "more.fasta.gz"
     other.write_bytes(gzip.compress(b">one\n" + b"ACGTTGCA" * 40 + b"\n"))
-    arguments = ("-", str(other), "-d", "cpu", "-o", str(tmp_path / "out"), "--dialect", "broad", "--keep-embeddings")
-    report = json.loads(here.run("predict", *arguments, "--json", stdin=SAMPLE.read_bytes()))
-    assert report["state"] == "done"
-    rows = read_table(tmp_path / "out" / "records.tsv")
-    assert [row["input"] for row in rows] == ["standard input"] * 14 + [str(other)]
+    out.mkdir()
+    (out / "run.json").write_text("{}")
+    arguments = ("-", str(other), "-d", "cpu", "-o", str(out), "--dialect", "broad", "--keep-embeddings", "--json")
+    with Deployment(folder, NOWHERE) as here:
+        here.run("predict", *arguments, expect=2, stdin=SAMPLE.read_bytes())
+        assert (out / "run.json").read_text() == "{}"
+        yield Forced(out, other, json.loads(here.run("predict", *arguments, "--force", stdin=SAMPLE.read_bytes())))
+
+
+def test_standard_input_and_several_files_are_one_job(forced: Forced) -> None:
+    assert forced.report["state"] == "done"
+    rows = read_table(forced.out / "records.tsv")
+    assert [row["input"] for row in rows] == ["standard input"] * 14 + [str(forced.other)]
     assert rows[-1]["record_id"] == "one"
     assert rows[-1]["record"] == "15"
     # And the dialect and the embeddings are as asked
-    header = (tmp_path / "out" / "prediction_results_highestscore.csv").read_text().splitlines()[0]
+    header = (forced.out / "prediction_results_highestscore.csv").read_text().splitlines()[0]
     assert header == "Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1"
-    assert [file.suffix for file in (tmp_path / "out" / "embeddings").iterdir()] == [".safetensors"]
+    assert [file.suffix for file in (forced.out / "embeddings").iterdir()] == [".safetensors"]
 
 
-def test_results_are_replaced_only_by_force(here: Deployment, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "run.json").write_text("{}")
-    here.run("predict", str(SAMPLE), "-d", "cpu", "-o", str(out), expect=2)
-    assert (out / "run.json").read_text() == "{}"
-    here.run("predict", str(SAMPLE), "-d", "cpu", "-o", str(out), "--force")
-    assert json.loads((out / "run.json").read_text())["exit_code"] == 0
+def test_results_are_replaced_only_by_force(forced: Forced) -> None:
+    # That they are refused without, the fixture has seen.
+    assert json.loads((forced.out / "run.json").read_text())["exit_code"] == 0
 
 
 def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_path: Path) -> None:
@@ -85,78 +103,149 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(
-    here: Deployment, quiet: dict[str, bytes], tmp_path: Path, number: signal.Signals
-) -> None:
-    here.settings["VIRNUCPRO_SHARD_TOKENS"] = SHARD_TOKENS
-    arguments = ["predict", str(SAMPLE), "-d", "cpu", "-o"]
-    process = subprocess.Popen(
-        [*command(slow_shards(0.3)), *arguments, str(tmp_path / "out")],
-        env=here.environment | slow_shards(0.3),
-        stderr=subprocess.PIPE,
-        process_group=0,
-        # A test run in the background of a shell ignores it, and what it starts would too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    embedded = (tmp_path / "out" / ".virnucpro-work" / "jobs").glob
-    wait_until(lambda: len(list(embedded("*/embeddings/0*"))) >= 2)
-    os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert b"Traceback" not in errors
-    assert process.returncode == 130
-    assert left_behind(tmp_path / "out") == []
-    assert not (tmp_path / "out" / "run.json").exists()
-    (attempts,) = embedded("*/attempts")
-    done = {file.name: file.stat().st_mtime_ns for file in (attempts.parent / "embeddings").iterdir()}
-    assert done
-    here.run(*arguments, str(tmp_path / "out"))
-    assert comparable(tmp_path / "out") == quiet
-    assert not (tmp_path / "out" / ".virnucpro-work").exists()
+class Run:
+    """A run in a terminal of its own, until it has embedded something more."""
 
+    def __init__(
+        self, here: Deployment, *, on_hangup: signal.Handlers = signal.SIG_DFL, says: int | None = None
+    ) -> None:
+        self.out, self._log = here.folder / "out", here.folder / "run.log"
+        self.terminal, theirs = pty.openpty()
 
-def test_a_terminal_that_is_closed_interrupts_a_run_unless_nohup_protects_it(here: Deployment, tmp_path: Path) -> None:
-    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.2)
-    out = tmp_path / "out"
-    for action, code in ((signal.SIG_DFL, 130), (signal.SIG_IGN, 0)):
-        ours, theirs = pty.openpty()
-
-        def take_terminal(action: signal.Handlers = action) -> None:
+        def take_terminal() -> None:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            signal.signal(signal.SIGHUP, action)
+            signal.signal(signal.SIGHUP, on_hangup)
+            # A test run in the background of a shell ignores it, and what it starts would too.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-        process = subprocess.Popen(
-            [*command(here.settings), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
+        before = self.vectors()
+        self.process = subprocess.Popen(
+            [
+                *command(here.settings),
+                "--log-file",
+                str(self._log),
+                "predict",
+                str(SAMPLE),
+                "-d",
+                "cpu",
+                "-o",
+                str(self.out),
+            ],
             env=here.environment,
             stdin=theirs,
             stdout=theirs,
-            stderr=theirs,
+            stderr=theirs if says is None else says,
             preexec_fn=take_terminal,
         )
         os.close(theirs)
-        embedded = len(list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
-        wait_until(lambda: len(list(out.glob(".virnucpro-work/jobs/*/embeddings/0*"))) > embedded)  # noqa: B023
-        os.close(ours)
-        assert process.wait(timeout=PATIENCE_SECONDS) == code
-        assert left_behind(out) == []
-        assert (out / "run.json").exists() == (code == 0)
+        wait_until(lambda: len(self.vectors()) > len(before))
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+
+    def vectors(self) -> dict[str, int]:
+        """The files of vectors that are there, and when they were written."""
+        found = self.out.glob(".virnucpro-work/jobs/*/embeddings/0*")
+        return {file.name: file.stat().st_mtime_ns for file in found}
+
+    def hang_up(self) -> None:
+        """Close its terminal."""
+        os.close(self.terminal)
+        self.terminal = -1
+
+    def end(self) -> Ended:
+        """Wait until it has ended."""
+        said = self.process.communicate(timeout=PATIENCE_SECONDS)[1] or self._log.read_bytes()
+        if self.terminal >= 0:
+            self.hang_up()
+        has_results = (self.out / "run.json").exists()
+        return Ended(self.process.returncode, said, self.family, self.out, has_results, self.vectors())
 
 
-def test_a_killed_run_leaves_no_process_behind(here: Deployment, tmp_path: Path) -> None:
-    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.3)
-    out = tmp_path / "out"
-    process = subprocess.Popen(
-        [*command(here.settings), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
-        env=here.environment,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(lambda: list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
-    ours = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait()
-    _, alive = psutil.wait_procs(ours, timeout=PATIENCE_SECONDS)
-    assert alive == []
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended, and what it said on standard error; if that was its terminal, in its log."""
+
+    code: int
+    said: bytes
+    family: list[psutil.Process]
+    """The processes that it had started."""
+    out: Path
+    has_results: bool
+    vectors: dict[str, int]
+
+
+def _kill_redis(run: Run) -> None:
+    (server,) = (process for process in run.family if "server" in process.name())
+    assert not list(run.out.glob(".virnucpro-work/**/*.aof*"))
+    server.kill()
+
+
+def _hang_up_and_kill_redis(run: Run) -> None:
+    run.hang_up()
+    _kill_redis(run)
+
+
+LAST = "nohup, a closed terminal and a killed Redis"
+HARMS: dict[str, Callable[[Run], None]] = {
+    "SIGINT": lambda run: os.killpg(run.process.pid, signal.SIGINT),
+    "SIGTERM": lambda run: os.killpg(run.process.pid, signal.SIGTERM),
+    "SIGKILL": lambda run: run.process.kill(),
+    "closed terminal": Run.hang_up,
+    LAST: _hang_up_and_kill_redis,
+}
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """One command, repeated after each of HARMS to it while it embeds; with the last one it goes through."""
+    folder = tmp_path_factory.mktemp("runs")
+    slow = folder / "slow"
+    # Most of the 12 shards are left, however late the harm is done
+    slow.write_text("1.5")
+    found = {}
+    with Deployment(folder, NOWHERE, settings={"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(slow)) as here:
+        for name, harm in HARMS.items():
+            is_piped = name not in ("closed terminal", LAST)
+            hangup = signal.SIG_IGN if name == LAST else signal.SIG_DFL
+            run = Run(here, on_hangup=hangup, says=subprocess.PIPE if is_piped else None)
+            harm(run)
+            if name == LAST:
+                slow.write_text("0")
+            found[name] = run.end()
+            if name == "SIGKILL":
+                psutil.wait_procs(run.family, timeout=PATIENCE_SECONDS)
+            assert left_behind(run.out) == [], name
+    return found
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "closed terminal"])
+def test_an_interrupted_run_tears_all_down_and_goes_on_when_repeated(ends: dict[str, Ended], name: str) -> None:
+    end = ends[name]
+    assert b"Traceback" not in end.said
+    assert end.code == 130
+    assert not end.has_results
+    # What was embedded by then is there after the next run
+    names = list(HARMS)
+    before, after = end.vectors, ends[names[names.index(name) + 1]]
+    assert before and (after.has_results or before.items() <= after.vectors.items())
+
+
+def test_what_was_interrupted_again_and_again_gives_the_same_results(
+    ends: dict[str, Ended], quiet: dict[str, bytes]
+) -> None:
+    end = ends[LAST]
+    assert comparable(end.out) == quiet
+    assert not (end.out / ".virnucpro-work").exists()
+
+
+def test_nohup_protects_a_run_whose_terminal_is_closed(ends: dict[str, Ended]) -> None:
+    assert ends[LAST].code == 0 and ends[LAST].has_results
+
+
+def test_a_killed_run_leaves_no_process_behind(ends: dict[str, Ended]) -> None:
+    end = ends["SIGKILL"]
+    assert end.code == -signal.SIGKILL and not end.has_results
+    assert len(end.family) >= 5 and not any(process.is_running() for process in end.family)
 
 
 def test_workers_that_are_killed_while_they_load_end_the_run_with_the_cause(here: Deployment, tmp_path: Path) -> None:
@@ -167,22 +256,11 @@ def test_workers_that_are_killed_while_they_load_end_the_run_with_the_cause(here
     assert left_behind(tmp_path / "out") == []
 
 
-def test_a_private_redis_that_is_killed_is_started_again_and_nothing_is_lost(here: Deployment, tmp_path: Path) -> None:
-    here.settings |= {"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(0.1)
-    out = tmp_path / "out"
-    process = subprocess.Popen(
-        [*command(here.environment), "predict", str(SAMPLE), "-d", "cpu", "-o", str(out)],
-        env=here.environment,
-        stderr=subprocess.PIPE,
-    )
-    wait_until(lambda: list(out.glob(".virnucpro-work/jobs/*/embeddings/0*")))
-    (server,) = (child for child in psutil.Process(process.pid).children() if "server" in child.name())
-    assert not list(out.glob(".virnucpro-work/**/*.aof*"))
-    server.kill()
-    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
-    assert b"the private Redis had ended and was started again" in errors
-    assert len(read_table(out / "records.tsv")) == 14
+def test_a_private_redis_that_is_killed_is_started_again_and_nothing_is_lost(ends: dict[str, Ended]) -> None:
+    end = ends[LAST]
+    assert end.code == 0, end.said
+    assert b"the private Redis had ended and was started again" in end.said
+    assert len(read_table(end.out / "records.tsv")) == 14
 
 
 def test_a_device_that_is_not_there_is_an_error_not_a_fallback(here: Deployment, tmp_path: Path) -> None:
