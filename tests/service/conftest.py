@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from job import make_job, run_job
 from service.deployment import SAMPLE, Deployment, comparable
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.cli import one_shot, predict
 from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.cli.results import copy_results
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.settings import Settings
 
 
@@ -55,6 +59,18 @@ def serving(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with EmbeddedBroker(server=server) as broker, Deployment(tmp_path_factory.mktemp("serving"), broker.url) as started:
         started.start_workers("cpu", small_lane=True)
         yield started
+
+
+@pytest.fixture
+def jobs_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-shot commands run their jobs in this process, without Redis and workers."""
+
+    def run(settings: Settings, job: Job, **_: Any) -> Progress:
+        run_job(job, settings)
+        return job_progress(job)
+
+    for module in (one_shot, predict):
+        monkeypatch.setattr(module, "run_here", run)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""`train` and `evaluate` as a user calls them: real Redis, a worker, the demonstration's encoders."""
+"""`train` and `evaluate` as a user calls them: real Redis, a worker, the demonstration's encoders.
+
+Where only the fitted head is of interest, jobs run in this process.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from service.deployment import command, slow_shards, wait_until
+from service.deployment import PATIENCE_SECONDS, command, in_this_process, slow_shards, wait_until
 
 from virnucpro_tasks.models.bundle import read_bundle
 from virnucpro_tasks.models.verification import verify_bundle
@@ -22,9 +27,13 @@ GROUPS = 16
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> tuple[Path, Path]:
-    """Records of two compositions with hardly a T, so that nearly all have an open frame."""
+    return write_labelled(tmp_path)
+
+
+def write_labelled(folder: Path) -> tuple[Path, Path]:
+    """Records of two compositions with hardly a T, so that nearly all have an open frame, and their labels."""
     random = np.random.default_rng(0)
-    fasta, table = tmp_path / "contigs.fasta", tmp_path / "labels.tsv"
+    fasta, table = folder / "contigs.fasta", folder / "labels.tsv"
     with fasta.open("w") as sequences, table.open("w") as labels:
         labels.write("id\tlabel\tgroup\n")
         for number in range(6 * GROUPS):
@@ -36,8 +45,30 @@ def labelled(tmp_path: Path) -> tuple[Path, Path]:
     return fasta, table
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A head that was fitted to frames by a deployment: its input, the folder of vectors, and the card it printed."""
+
+    bundle: Path
+    fasta: Path
+    common: tuple[object, ...]
+    card: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    fasta, table = write_labelled(folder)
+    common = ("--labels", table, "--devices", "cpu", "--work", folder / "work")
+    arguments = ("train", fasta, *common, "--bundle", "demo", "--output", folder / "mlp", "--hidden", 16, "--json")
+    done = in_this_process(list(map(str, arguments)), dict(os.environ), timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr.decode()
+    return Trained(folder / "mlp", fasta, common, json.loads(done.stdout))
+
+
+@pytest.mark.usefixtures("jobs_run_here")
 def test_a_head_that_is_fitted_to_segments_scores_by_them(
-    tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+    trained: Trained, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
     random = np.random.default_rng(0)
     fasta, table = tmp_path / "contigs.fasta", tmp_path / "labels.tsv"
@@ -69,47 +100,31 @@ def test_a_head_that_is_fitted_to_segments_scores_by_them(
     assert run["counts"]["records"]["partial_frame"] == run["counts"]["segments"] > 10
     assert "scored by the longest segment" in err
 
-    code, _, err = call("train", *common[:-1], "frames", "--output", tmp_path / "frames", "--head", "logistic")
-    assert code == 0, err
-    code, _, err = call("predict", fasta, "--bundle", tmp_path / "frames", *cpu, "--output", tmp_path / "refused")
+    code, _, err = call("predict", fasta, "--bundle", trained.bundle, *cpu, "--output", tmp_path / "refused")
     assert code == 2 and "was not fitted to segments" in err
     assert not (tmp_path / "refused").exists()
 
 
 def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
-    labelled: tuple[Path, Path], tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+    trained: Trained, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
-    fasta, table = labelled
-    common = (fasta, "--labels", table, "--bundle", "demo", "--devices", "cpu", "--work", tmp_path / "work")
-    code, out, err = call("train", *common, "--output", tmp_path / "mlp", "--hidden", 16, "--json")
-    assert code == 0, err
-    card = json.loads(out)
-    assert card["unseen_groups"]["auroc"] > 0.7
-    assert sum(part["records"] for part in card["parts"].values()) <= 6 * GROUPS
-    bundle = read_bundle(tmp_path / "mlp")
+    assert trained.card["unseen_groups"]["auroc"] > 0.7
+    assert sum(part["records"] for part in trained.card["parts"].values()) <= 6 * GROUPS
+    bundle = read_bundle(trained.bundle)
     verify_bundle(bundle)
-    assert json.loads((bundle.path / "head/card.json").read_text()) == card
+    assert json.loads((bundle.path / "head/card.json").read_text()) == trained.card
     assert bundle.description.demonstration and bundle.description.name == "mlp"
 
-    code, out, err = call("train", *common, "--output", tmp_path / "logistic", "--head", "logistic")
+    again = ("train", trained.fasta, *trained.common, "--bundle", "demo", "--output", tmp_path / "logistic")
+    code, _, err = call(*again, "--head", "logistic")
     assert code == 0 and "are used" in err
-    assert len(list((tmp_path / "work" / "jobs").iterdir())) == 1
+    assert len(list((trained.bundle.parent / "work" / "jobs").iterdir())) == 1
     assert read_bundle(tmp_path / "logistic").digest != bundle.digest
 
-    code, _, err = call("train", *common, "--output", tmp_path / "logistic")
+    code, _, err = call(*again)
     assert code == 2 and "exists already" in err
 
-    evaluated = (
-        fasta,
-        "--labels",
-        table,
-        "--bundle",
-        tmp_path / "mlp",
-        "--devices",
-        "cpu",
-        "--work",
-        tmp_path / "work",
-    )
+    evaluated = (trained.fasta, *trained.common, "--bundle", trained.bundle)
     code, out, err = call("evaluate", *evaluated, "--output", tmp_path / "report")
     assert code == 0, err
     assert out == (tmp_path / "report/evaluation.tsv").read_text()

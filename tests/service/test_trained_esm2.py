@@ -57,6 +57,7 @@ def labels(shared: Path, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.usefixtures("jobs_run_here")
 def test_trained_weights_tell_viruses_from_others(
     trained_esm2: Path,
     contigs: Path,
