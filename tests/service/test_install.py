@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
+from collections.abc import Iterable
 from email.parser import Parser
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from service.deployment import Deployment
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -38,13 +42,42 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `virnucpro` of a new virtual environment that holds the client alone."""
+    """The `virnucpro` of a new virtual environment that holds the client alone.
+
+    What the wheel requires, and nothing else, is linked from the environment of the tests.
+    """
     folder = tmp_path_factory.mktemp("client")
-    venv.create(folder, with_pip=True)
-    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", *options]
-    subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel)], check=True)
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+    options = ["--quiet", "--no-compile", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "install", *options, str(wheel)], check=True)
+    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    for name in required_by(requirements_of(wheel)):
+        files = distribution(name).files or ()
+        for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+            link = packages / top
+            # A namespace has several.
+            if not link.exists():
+                link.symlink_to(Path(str(distribution(name).locate_file(top))))
+    subprocess.run([*pip, "check"], check=True)
     return folder / "bin" / "virnucpro"
+
+
+def requirements_of(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as content:
+        (metadata,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(content.read(metadata).decode()).get_all("Requires-Dist") or []
+
+
+def required_by(requirements: Iterable[str], extras: frozenset[str] = frozenset()) -> set[str]:
+    """The names of all packages that have to be installed for these requirements of a package with such extras."""
+    names: set[str] = set()
+    for requirement in map(Requirement, requirements):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras | {""}):
+            names |= {requirement.name}
+            names |= required_by(distribution(requirement.name).requires or (), frozenset(requirement.extras))
+    return names
 
 
 def test_the_wheel_claims_two_names_and_holds_the_demonstration(wheel: Path) -> None:
