@@ -44,7 +44,7 @@ class Pending:
 
 
 class Injector:
-    """Injects faults at random times, and records how long recovery takes."""
+    """Injects faults at random times, rarer kinds first, and records how long recovery takes."""
 
     def __init__(self, drill: Drill, faults: int, dice: random.Random) -> None:
         self._drill = drill
@@ -52,6 +52,7 @@ class Injector:
         self._dice = dice
         self._pending: list[Pending] = []
         self._next_at = 0.0
+        self._missed = False
         self._wait()
 
     def poll(self, scene: Scene, progress: Progress) -> None:
@@ -63,14 +64,21 @@ class Injector:
             self._drill.recovery_seconds.setdefault(fault.kind, []).append(time.monotonic() - fault.at)
         if progress.is_final or self._drill.faults.total() >= self._faults or time.monotonic() < self._next_at:
             return
-        kind = self._dice.choice(sorted(FAULTS))
+        kind = self._choose()
         at = time.monotonic()
         hit = FAULTS[kind](scene)
         # If there was nothing to hit, another kind is tried at the next poll.
+        self._missed = hit is None
         if hit is not None:
             self._drill.faults[kind] += 1
             self._pending.append(Pending(kind, at, frozenset(hit), _done(progress)))
             self._wait()
+
+    def _choose(self) -> str:
+        """Return a random one of the kinds that there were least often, or of all if the last one hit nothing."""
+        counts = {kind: self._drill.faults[kind] for kind in sorted(FAULTS)}
+        fewest = max(counts.values()) if self._missed else min(counts.values())
+        return self._dice.choice([kind for kind, count in counts.items() if count <= fewest])
 
     def _wait(self) -> None:
         self._next_at = time.monotonic() + self._dice.uniform(*GAP_SECONDS)
