@@ -14,8 +14,14 @@ from cli.conftest import Ended, Virnucpro
 from job import SAMPLE, run_job
 
 from virnucpro_tasks.cli import admission, resume, submit
+from virnucpro_tasks.diagnosis.deployment import Deployment
+from virnucpro_tasks.diagnosis.finding import Status
+from virnucpro_tasks.diagnosis.store import check_file_system, check_latency, check_rights, check_store
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import cancel_job, fail_job, job_ids, open_job
+from virnucpro_tasks.jobs.store_id import store_id
+from virnucpro_tasks.paths import new_job_id
+from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
 
 
@@ -177,6 +183,20 @@ def test_commands_on_many_jobs_leave_those_of_others(settings: Settings, virnucp
     assert other != job_id and open_job(settings.store, job_id).paths.cancelled.exists()
 
 
+def test_what_workers_have_closed_is_not_half_removed(settings: Settings, virnucpro: Virnucpro, folder: Path) -> None:
+    public = reads(folder / "public.fasta", ANN, mode=0o644)
+    (job_id,) = called(ANN, virnucpro, "submit", public).out
+    job = open_job(settings.store, job_id)
+    with SERVICE.at_work(umask=0o022):
+        job.paths.results.mkdir()
+        fail_job(job, "why", exit_code=ExitCode.JOB_FAILED)
+    before = sorted(settings.store.rglob("*"))
+    refused = called(ANN, virnucpro, "remove", job_id)
+    assert refused.code == ExitCode.JOB_FAILED and sorted(settings.store.rglob("*")) == before
+    assert f"{job.paths.results} belongs to {SERVICE.uid}" in refused.err[-1]
+    assert called(SERVICE, virnucpro, "remove", job_id).code == ExitCode.OK and not job.paths.root.exists()
+
+
 def test_users_with_groups_of_their_own_do_not_meet(
     settings: Settings, virnucpro: Virnucpro, folder: Path, private: Path
 ) -> None:
@@ -201,3 +221,24 @@ def test_users_with_groups_of_their_own_do_not_meet(
     assert [line.split("\t")[0] for line in called(BEN, virnucpro, "list").out[1:]] == [second]
     assert called(ANN, virnucpro, "remove", first).code == ExitCode.OK
     assert job_ids(settings.store) == [second]
+    # The note of a name that its job has left behind is not his either.
+    with ANN.at_work():
+        (settings.store / "names" / "gone").write_text(f"{new_job_id()} gone\n")
+    taken = called(BEN, virnucpro, "submit", theirs, "--share-input", "--force-new", "--name", "gone", umask=0o007)
+    assert taken.code == ExitCode.USAGE and "gone is taken by a job of another user" in taken.err[-1]
+    # And all that doctor asks of the store is answered for each.
+    with BEN.at_work(umask=0o007):
+        deployment = Deployment(settings, make_app)
+        for check in (check_store, check_rights, check_latency, check_file_system):
+            assert check(deployment).status is not Status.FAILED
+
+
+def test_the_id_of_a_store_can_be_read_by_all_who_may_enter_it(folder: Path) -> None:
+    for mode, expected in ((0o755, 0o644), (0o750, 0o640), (0o700, 0o600)):
+        store = folder / f"{mode:o}"
+        store.mkdir()
+        store.chmod(mode)
+        os.chown(store, SERVICE.uid, LAB)
+        with SERVICE.at_work(umask=0o077):
+            store_id(store)
+        assert stat.S_IMODE((store / "store-id").stat().st_mode) == expected

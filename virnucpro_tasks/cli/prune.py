@@ -15,6 +15,7 @@ from virnucpro_tasks.cli.deployment import app_of, tell_if_full
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import AgeType, deployment_options, json_option, settings_of
 from virnucpro_tasks.errors import BrokerError, ExitCode, SettingsError, counted, printable, size_text
+from virnucpro_tasks.jobs.authority import foreign_owner
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job_names import names_of_jobs
 from virnucpro_tasks.jobs.prune import Keep, Prunable, PruneRule, Unpruned, forget_submissions, prunable_jobs, prune
@@ -68,7 +69,9 @@ def command(
     pruned: list[Prunable] = []
     left: list[Unpruned] = []
     for found in prunable_jobs(settings.store, rule):
-        reason = found if isinstance(found, Unpruned) else None if dry_run else prune(found, rule)
+        reason = found if isinstance(found, Unpruned) else _refusal(found)
+        if reason is None and isinstance(found, Prunable) and not dry_run:
+            reason = prune(found, rule)
         if reason is not None:
             left.append(reason)
         elif isinstance(found, Prunable):
@@ -97,6 +100,14 @@ def _rule(settings: Settings, older_than_seconds: float | None, keep: str | None
     if all_owners:
         return rule
     return PruneRule(rule.older_than_seconds, rule.keep, owner=settings.owner or login_name(), uid=os.geteuid())
+
+
+def _refusal(found: Prunable) -> Unpruned | None:
+    """The reason for which this user may not remove a job, None if it is his to remove."""
+    owner = foreign_owner(found.job.paths)
+    if owner is None:
+        return None
+    return Unpruned(found.job.job_id, f"{owner} submitted it: that user, or the owner of the store, can remove it")
 
 
 def _clear_redis(settings: Settings, jobs: Sequence[Prunable]) -> None:

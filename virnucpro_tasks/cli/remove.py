@@ -11,7 +11,7 @@ from virnucpro_tasks.cli.job_argument import job_argument, meant_job_id
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import deployment_options, settings_of
 from virnucpro_tasks.errors import BrokerError, JobDamagedError
-from virnucpro_tasks.jobs.authority import require_authority
+from virnucpro_tasks.jobs.authority import require_authority, require_removable
 from virnucpro_tasks.jobs.job import open_job, remove_folder, remove_job
 from virnucpro_tasks.jobs.job_names import free_names
 from virnucpro_tasks.jobs.progress import job_progress
@@ -29,11 +29,13 @@ def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any
     """Delete a job and all its files from the store."""
     settings = settings_of(context, **flags)
     job_id = meant_job_id(settings, job_id, is_final=True)
-    require_authority(JobPaths.of(settings.store, job_id), "remove")
+    paths = JobPaths.of(settings.store, job_id)
+    require_authority(paths, "remove")
+    require_removable(paths)
     try:
         job = open_job(settings.store, job_id)
     except JobDamagedError:
-        remove_folder(JobPaths.of(settings.store, job_id), force=force)
+        remove_folder(paths, force=force)
         free_names(settings.store, job_id)
         tell_if_full(app_of(settings))
         say(f"job {job_id}, whose description was damaged, is removed")

@@ -42,9 +42,8 @@ def check_store(deployment: Deployment) -> Outcome:
     """Whether the store is there, takes files, and has room. Raises StoreError or OSError."""
     store = deployment.settings.store
     require_store(store)
-    probe = store / ".doctor"
+    probe = temporary_beside((jobs_place(store) or store) / "doctor")
     write_bytes(probe, b"")
-    # Another doctor may do the same.
     probe.unlink(missing_ok=True)
     return room_outcome(store, os.statvfs(store))
 
@@ -77,7 +76,8 @@ def room_outcome(store: Path, found: os.statvfs_result) -> Outcome:
 def check_file_system(deployment: Deployment) -> Outcome:
     """Check the file system of the store for what a deployment needs. Raises StoreError or OSError."""
     require_store(deployment.settings.store)
-    found = shortcomings(deployment.settings.store)
+    # Where jobs are made: in a store of several users that alone may be open to this one.
+    found = shortcomings(jobs_place(deployment.settings.store) or deployment.settings.store)
     if not found:
         return Outcome("has all that a deployment uses")
     return Outcome(f"has {'; '.join(map(str, found))}", Status.WARNING, values={"lacks": [one.what for one in found]})
@@ -91,7 +91,7 @@ def check_latency(deployment: Deployment) -> Outcome:
     seconds = []
     for _ in range(LATENCY_PROBES):
         began = time.perf_counter()
-        probe = temporary_beside(store / "doctor")
+        probe = temporary_beside((jobs_place(store) or store) / "doctor")
         write_bytes(probe, b"x" * 4096)
         probe.read_bytes()
         probe.unlink(missing_ok=True)
@@ -162,6 +162,13 @@ def rights_outcome(
             return Outcome(
                 f"{mode}: this user (uid {me.uid}) may not read what worker {name} (uid {worker.uid}) writes",
                 Status.FAILED,
+                advice,
+                values,
+            )
+        if worker.uid != 0 and not may_write(me, theirs):
+            return Outcome(
+                f"{mode}: this user (uid {me.uid}) may not delete what worker {name} (uid {worker.uid}) writes",
+                Status.WARNING,
                 advice,
                 values,
             )

@@ -7,12 +7,13 @@ choose. Whoever may write in a store and in Redis can do without these commands:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import JobPaths
-from virnucpro_tasks.system.file_operations import persistently, temporary_beside
+from virnucpro_tasks.system.file_operations import exists, persistently, temporary_beside
 from virnucpro_tasks.system.users import user_name
 
 
@@ -39,6 +40,30 @@ def foreign_owner(paths: JobPaths) -> str | None:
     except FileNotFoundError:
         return None
     return user_name(owner) if _keeps_owners(paths.root.parent) else None
+
+
+def closed_folders(roots: Iterable[Path]) -> Iterator[Path]:
+    """The folders below `roots`, and these, in which this user may delete nothing: a half removed job helps nobody."""
+    waiting = list(roots)
+    while waiting:
+        folder = waiting.pop()
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            yield folder
+            continue
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            waiting += [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def require_removable(paths: JobPaths) -> None:
+    """Raise JobError for a job in which other users have made folders that this user may not empty."""
+    if not exists(paths.root) or (closed := next(closed_folders([paths.root]), None)) is None:
+        return
+    owner = user_name(persistently(closed.lstat).st_uid)
+    raise JobError(
+        f"{closed} belongs to {owner}, whose umask has closed it: nothing was removed",
+        job_id=paths.job_id,
+        hint=f"sudo -u {owner} virnucpro remove ..., and give the workers umask 002",
+    )
 
 
 def _keeps_owners(folder: Path) -> bool:

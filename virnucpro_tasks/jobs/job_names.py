@@ -47,11 +47,16 @@ def claim_name(store: Path, name: str, job_id: str) -> None:
             write_once(file, content)
         found = _read(file)
         if found is None and not os.access(file, os.R_OK):
-            raise SettingsError(f"the name {name} is taken by a job of another user", hint="choose another one")
+            raise _taken(name)
         if found is None or not _is_job(store, found[0]):
             # The job that had it is gone.
             write_bytes(file, content)
             return
+    except PermissionError as error:
+        if is_there(file):
+            # In a folder with the sticky bit the note of another user stays, even after that job.
+            raise _taken(name) from None
+        raise store_write_error(error, file) from error
     except OSError as error:
         raise store_write_error(error, file) from error
     if found != (job_id, name):
@@ -59,6 +64,10 @@ def claim_name(store: Path, name: str, job_id: str) -> None:
             f"the name {name} is taken: job {found[0]} is called {found[1]}",
             hint="choose another one, or remove that job",
         )
+
+
+def _taken(name: str) -> SettingsError:
+    return SettingsError(f"the name {name} is taken by a job of another user", hint="choose another one")
 
 
 def job_named(store: Path, name: str) -> str | None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from virnucpro_tasks.errors import VirnucproError, printable
-from virnucpro_tasks.jobs.authority import foreign_owner
+from virnucpro_tasks.jobs.authority import closed_folders
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
 from virnucpro_tasks.jobs.job_names import free_names
 from virnucpro_tasks.jobs.results import has_complete_results
@@ -104,9 +104,7 @@ def prune(found: Prunable, rule: PruneRule) -> Unpruned | None:
         ended = _ended(job.paths)
         if ended is None or ended[0] != found.state:
             return None if not exists(job.paths.root) else Unpruned(job.job_id, "it goes on again")
-        if (owner := foreign_owner(job.paths)) is not None:
-            return Unpruned(job.job_id, f"{owner} submitted it: that user, or the owner of the store, can remove it")
-        if (closed := next(_closed_folders(job, rule), None)) is not None:
+        if (closed := next(closed_folders(_folders(job, rule)), None)) is not None:
             return Unpruned(job.job_id, f"{closed} belongs to another user, as whom it can be removed")
         if rule.keep is Keep.RESULTS and ended[0] == DONE:
             if not has_complete_results(job):
@@ -177,17 +175,6 @@ def _folders(job: Job, rule: PruneRule) -> list[Path]:
         # Kept vectors are results, and are read with the tables of their shards.
         work += [paths.shards, paths.embeddings]
     return [folder for folder in work if folder.is_dir() and not folder.is_symlink()]
-
-
-def _closed_folders(job: Job, rule: PruneRule) -> Iterator[Path]:
-    """The folders below those to be removed in which this user may delete nothing: a half removed job helps nobody."""
-    waiting = _folders(job, rule)
-    while waiting:
-        folder = waiting.pop()
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            yield folder
-            continue
-        waiting += [Path(entry) for entry in _entries(folder) if entry.is_dir(follow_symlinks=False)]
 
 
 def _disk_bytes(folder: Path) -> int:

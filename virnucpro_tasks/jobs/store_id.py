@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from virnucpro_tasks.errors import StoreError
@@ -29,6 +30,9 @@ def store_id(store: Path) -> str:
         if not is_there(file):
             make_folder(file.parent)
             write_once(file, f"{secrets.token_hex(ID_BYTES)}\n".encode())
+            with suppress(OSError):
+                # No secret: whoever may enter the store compares it, whatever the umask of the first one was.
+                file.chmod(file.stat().st_mode | file.parent.stat().st_mode & 0o044)
         found = _read(file)
     except OSError as error:
         raise store_write_error(error, file) from error
