@@ -238,5 +238,9 @@ class WaitedLongEnoughError(JobError):
     exit_code = ExitCode.TIMED_OUT
 
 
+class OtherBuildError(JobError):
+    """A job belongs to workers or commands of another build of this package."""
+
+
 class JobDamagedError(JobError):
     """The description of a job, job.json, is not as it was written."""

@@ -2,19 +2,20 @@
 
 | name                          | type                 | written by  | lifetime                                     |
 | ----------------------------- | -------------------- | ----------- | -------------------------------------------- |
-| COORDINATOR_QUEUES            | list (queue)         | kombu       | a message until it is taken                  |
-| gpu-{12 hex}.{owner}.         | list (queue)         | kombu       | a job's shards until taken, or cancelled     |
+| {COORDINATOR_QUEUES}.{build}  | list (queue)         | kombu       | a message until it is taken                  |
+| gpu-{12 hex}-{build}.{owner}. | list (queue)         | kombu       | a job's shards until taken, or cancelled     |
 |   {priority}.{job id}         |                      |             |                                              |
 | virnucpro.queues              | sorted set           | virnucpro   | a job's queue from its first shard until     |
 |                               |                      |             | QUIET_LEASES leases after its last           |
-| gpu-{12 hex}.waiting          | list (a gauge)       | coordinator | as long as shards of the bundle wait         |
-| gpu-{12 hex}                  | list (queue)         | kombu       | always empty: shows which bundle workers have|
+| gpu-{12 hex}-{build}.waiting  | list (a gauge)       | coordinator | as long as shards of the bundle wait         |
+| gpu-{12 hex}-{build}          | list (queue)         | kombu       | always empty: shows which bundle workers have|
 | unacked, unacked_index        | hash, sorted set     | kombu       | a taken message until acknowledged           |
 | virnucpro.leases              | sorted set           | virnucpro   | a taken message until acknowledged           |
 | virnucpro.last-sweep          | string               | virnucpro   | for ever: time of the last poll for lapsed   |
 |                               |                      |             | leases                                       |
-| virnucpro.watch               | string               | virnucpro   | the coordinator that looks for lost jobs,    |
-|                               |                      |             | for three polls                              |
+| virnucpro.watch.{build}       | string               | virnucpro   | the coordinator that looks for lost jobs of  |
+|                               |                      |             | a build, for three polls                     |
+| virnucpro.watch               | string               | virnucpro   | the same, for versions up to 0.7.0           |
 | virnucpro.retention           | string               | virnucpro   | the coordinator that removes old jobs, for   |
 |                               |                      |             | an hour; with `retention_days` only          |
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
@@ -35,7 +36,8 @@
 | virnucpro.chords              | hash                 | virnucpro   | the job of each chord, until that is over    |
 
 Each priority other than 0 is a list of its own: the queue's name, PRIORITY_SEPARATOR, the number.
-Nothing else is written, and nothing in Redis is needed to resume a job: the job folder has all of it.
+Jobs of versions up to 0.7.0 tell no build: the names of their queues are without one, and without the character before
+it. Nothing else is written, and nothing in Redis is needed to resume a job: the job folder has all of it.
 """
 
 from __future__ import annotations
@@ -70,6 +72,9 @@ LIVE_QUEUES = "virnucpro.queues"
 UNACKED = "unacked"
 """kombu's hash of the messages that were taken and not acknowledged, by delivery tag."""
 
+UNACKED_INDEX = "unacked_index"
+"""kombu's sorted set of the delivery tags in UNACKED."""
+
 LEASES = "virnucpro.leases"
 """Taken messages by delivery tag, each with the time when its lease was last renewed, by the server's clock."""
 
@@ -77,7 +82,8 @@ LAST_SWEEP = "virnucpro.last-sweep"
 """The time when a worker last polled for lapsed leases, by the server's clock."""
 
 WATCH = "virnucpro.watch"
-"""The coordinator that looks for lost jobs."""
+"""The coordinator that looks for lost jobs; those of a build follow a dot and the build. The plain name keeps the
+coordinators of versions up to 0.7.0 from taking jobs that they cannot read for lost or damaged ones."""
 
 RETENTION = "virnucpro.retention"
 """The host whose coordinator has begun a round of removing old jobs, until the next one is due."""
@@ -133,15 +139,23 @@ _JOB_QUEUE = re.compile(r"gpu-[^.]+\.(?P<owner>[^.]+)\.(?P<priority>\d)\.[^.]+")
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_-]")
 
 
-def gpu_queue(bundle_digest: str) -> str:
-    """Return the queue that all workers of a bundle take from; the names of its jobs' queues begin with it."""
+def gpu_queue(bundle_digest: str, build: str) -> str:
+    """Return the queue that all workers of a bundle and a build take from; the names of its jobs' queues begin with it.
+
+    `build` is empty for jobs of versions up to 0.7.0, here and below.
+    """
+    return f"{bundle_prefix(bundle_digest)}-{build}" if build else bundle_prefix(bundle_digest)
+
+
+def bundle_prefix(bundle_digest: str) -> str:
+    """Return how the names of the queues of a bundle begin, whatever the build."""
     return f"gpu-{bundle_digest[:_DIGEST_CHARACTERS]}"
 
 
-def job_queue(bundle_digest: str, owner: str, priority: int, job_id: str) -> str:
+def job_queue(bundle_digest: str, build: str, owner: str, priority: int, job_id: str) -> str:
     """Return the queue of one job's shards. Unusual characters of the owner's name become underscores."""
     name = _NOT_IN_A_NAME.sub("_", owner.lower())[:_OWNER_CHARACTERS]
-    return f"{gpu_queue(bundle_digest)}.{name}.{priority}.{job_id}"
+    return f"{gpu_queue(bundle_digest, build)}.{name}.{priority}.{job_id}"
 
 
 def owner_of(queue: str) -> str:
@@ -156,9 +170,9 @@ def priority_of(queue: str) -> int:
     return int(found["priority"]) if found else 0
 
 
-def waiting_gauge(bundle_digest: str) -> str:
-    """Return the list with one (meaningless) entry per waiting shard of the bundle, for autoscalers."""
-    return gpu_queue(bundle_digest) + WAITING_SUFFIX
+def waiting_gauge(bundle_digest: str, build: str) -> str:
+    """Return the list with one (meaningless) entry per waiting shard of the bundle and build, for autoscalers."""
+    return gpu_queue(bundle_digest, build) + WAITING_SUFFIX
 
 
 def shard_shares(job_id: str) -> str:
@@ -166,10 +180,25 @@ def shard_shares(job_id: str) -> str:
     return f"{SHARD_SHARES}.{job_id}"
 
 
-def coordinator_queue(input_bytes: int) -> str:
-    """Return the queue of splitting and finishing for a job with an input of this size."""
+def coordinator_queue(input_bytes: int, build: str) -> str:
+    """Return the queue of splitting and finishing for a job of a build with an input of this size."""
     fitting = (queue for queue in COORDINATOR_QUEUES if input_bytes <= queue.most_input_bytes)
-    return min(fitting, key=lambda queue: queue.most_input_bytes).name
+    return queue_of_build(min(fitting, key=lambda queue: queue.most_input_bytes).name, build)
+
+
+def coordinator_queues(build: str) -> tuple[str, ...]:
+    """Return all queues of splitting and finishing of a build, in the order of COORDINATOR_QUEUES."""
+    return tuple(queue_of_build(queue.name, build) for queue in COORDINATOR_QUEUES)
+
+
+def queue_of_build(name: str, build: str) -> str:
+    """Return the queue of a build that is called `name` among those of splitting and finishing."""
+    return f"{name}.{build}" if build else name
+
+
+def watch_key(build: str) -> str:
+    """Return the name of the coordinator that looks for lost jobs of a build."""
+    return f"{WATCH}.{build}"
 
 
 def priority_lists(queue: str) -> list[str]:

@@ -8,17 +8,26 @@ from typing import Any, cast
 import pytest
 from cli.snapshots import TOKENS, split, unsplit
 
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.cli import deployment_news as module
 from virnucpro_tasks.cli.deployment_news import THREAD, Answer, DeploymentNews, ask, deployment_news
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.progress import JobState, Wait
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
+from virnucpro_tasks.keys import coordinator_queue, coordinator_queues, gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 
-QUEUE = gpu_queue("0" * 64)
-JOB = cast(Any, SimpleNamespace(job_id="job", spec=SimpleNamespace(bundle_digest="0" * 64, input_bytes=10)))
+BUILD = own_build()
+QUEUE = gpu_queue("0" * 64, BUILD)
+JOB = cast(
+    Any,
+    SimpleNamespace(
+        job_id="job",
+        spec=SimpleNamespace(bundle_digest="0" * 64, build=BUILD),
+        coordinator_queue=coordinator_queue(10, BUILD),
+    ),
+)
 APP = cast(Any, None)
-COORDINATOR = WorkerInfo("coordinate-0@a", tuple(queue.name for queue in COORDINATOR_QUEUES), ())
+COORDINATOR = WorkerInfo("coordinate-0@a", coordinator_queues(BUILD), ())
 LOADING = WorkerInfo("embed-gpu0@a", (QUEUE,), (), 40)
 BOTH = (COORDINATOR, LOADING)
 EMBEDDING = split(JobState.EMBEDDING, shards_done=0, tokens_done=0)

@@ -13,13 +13,14 @@ from click.testing import CliRunner, Result
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.cli import list_jobs
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.progress import job_progress
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, STORE_FAILURES, gpu_queue
+from virnucpro_tasks.keys import STORE_FAILURES, coordinator_queues, gpu_queue
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import store_failures, store_outage
 from virnucpro_tasks.queue.app import make_app
@@ -227,14 +228,14 @@ def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
 ) -> None:
     jobs = [make_job(settings, SAMPLE) for _ in range(3)]
     fail_job(jobs[0], "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
-    coordinator = WorkerInfo("coordinate-0@here", tuple(queue.name for queue in COORDINATOR_QUEUES), ())
+    coordinator = WorkerInfo("coordinate-0@here", coordinator_queues(own_build()), ())
     monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator])
     (line,) = virnucpro("list").err
     assert line.startswith(f"no worker serves bundle {jobs[1].spec.bundle_digest[:12]}, the one of the job: ")
     assert virnucpro("list", "--json").err == []
     # And what a worker is at, once for each job
     tasks = [RunningTask((jobs[1].job_id, shard), seconds=90.0, quiet_seconds=shard * 40.0) for shard in range(3)]
-    embedder = WorkerInfo("embed-gpu0@here", (gpu_queue(jobs[1].spec.bundle_digest),), tuple(tasks))
+    embedder = WorkerInfo("embed-gpu0@here", (gpu_queue(jobs[1].spec.bundle_digest, own_build()),), tuple(tasks))
     monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator, embedder])
     assert virnucpro("list").err == [
         f"{jobs[1].job_id}: shard 2 on embed-gpu0@here for 1:30, no progress for 1:20 (3 tasks under way)"

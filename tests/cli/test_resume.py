@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from builds import OTHER, another_build
 from cli.conftest import Virnucpro
 from job import SAMPLE, make_job
 
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.cli import resume
 from virnucpro_tasks.errors import ExitCode
-from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
+from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job, open_job
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 
 
@@ -133,3 +136,50 @@ def test_without_failed_jobs_it_says_so(settings: Settings, virnucpro: Virnucpro
     for flags, words in ((["--all"], ""), (["--failed-since", "1h"], " since then")):
         ended = virnucpro("resume", *flags)
         assert (ended.code, ended.err) == (ExitCode.OK, [f"no job of the store {settings.store} has failed{words}"])
+
+
+@pytest.fixture
+def of_another(settings: Settings) -> Job:
+    """A job of another build, split by it."""
+    with another_build():
+        job = make_job(settings, SAMPLE)
+        list(split_files(job))
+    return job
+
+
+def test_a_job_of_another_version_waits_for_workers_of_that(
+    of_another: Job, virnucpro: Virnucpro, queued: list[str]
+) -> None:
+    ended = virnucpro("resume", of_another.job_id)
+    assert (ended.code, queued) == (ExitCode.OK, [of_another.job_id])
+    first, second = ended.err
+    assert first == f"job {of_another.job_id} is queued"
+    assert f"(build {OTHER}), and waits for workers of that; with --this-version it begins anew" in second
+    assert of_another.paths.plan.exists()
+
+
+def test_with_this_version_it_begins_anew_once_no_worker_is_at_it(
+    of_another: Job, virnucpro: Virnucpro, queued: list[str], monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    left = iter([2, 0])
+    monkeypatch.setattr(resume, "release", lambda *_, **__: next(left))
+    refused = virnucpro("resume", of_another.job_id, "--this-version")
+    assert refused.code == ExitCode.JOB_FAILED and queued == []
+    assert "are still at 2 tasks of it (it is cancelled now: repeat the command when they have ended" in refused.err[-1]
+    assert of_another.paths.cancelled.exists() and of_another.paths.plan.exists()
+    ended = virnucpro("resume", of_another.job_id, "--this-version")
+    assert (ended.code, queued) == (ExitCode.OK, [of_another.job_id])
+    assert f"(build {OTHER}) is queued, to begin anew with version" in ended.err[0]
+    begun = open_job(settings.store, of_another.job_id)
+    assert begun.spec.build == own_build()
+    assert not of_another.paths.cancelled.exists() and not of_another.paths.plan.exists()
+
+
+def test_with_this_version_a_job_of_it_keeps_what_is_done(
+    settings: Settings, virnucpro: Virnucpro, queued: list[str]
+) -> None:
+    job = make_job(settings, SAMPLE)
+    list(split_files(job))
+    cancel_job(job)
+    assert virnucpro("resume", job.job_id, "--this-version").err == [f"job {job.job_id} is queued"]
+    assert job.paths.plan.exists() and not job.paths.cancelled.exists()

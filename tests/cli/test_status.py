@@ -39,7 +39,7 @@ def test_without_redis_the_store_tells(job: Job, virnucpro: Virnucpro) -> None:
 def test_the_workers_that_can_embed_the_job_are_named(
     job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = gpu_queue(job.spec.bundle_digest)
+    queue = gpu_queue(job.spec.bundle_digest, job.spec.build)
     at_work = RunningTask((job.job_id, 3), seconds=170.0, quiet_seconds=160.0), RunningTask(("another", 1))
     finishing = RunningTask((job.job_id,), "virnucpro.finish_job", seconds=4.0, quiet_seconds=2.0)
     able = WorkerInfo("gpu-0@here", (queue,), at_work)

@@ -11,7 +11,7 @@ from deploy.test_dockerfile import STAGES
 
 from virnucpro_tasks.keys import waiting_gauge
 
-DIGEST = "0" * 64
+DIGEST, BUILD = "0" * 64, "0" * 10
 
 
 def documents(name: str) -> dict[str, dict[str, Any]]:
@@ -51,7 +51,7 @@ def test_a_pod_is_given_time_and_no_variables_of_services(name: str) -> None:
 
 def test_keda_counts_what_waits_and_what_is_taken() -> None:
     triggers = documents("keda.yaml")["ScaledObject/virnucpro-worker"]["spec"]["triggers"]
-    assert [trigger["metadata"]["listName"] for trigger in triggers] == [waiting_gauge(DIGEST), "unacked"]
+    assert [trigger["metadata"]["listName"] for trigger in triggers] == [waiting_gauge(DIGEST, BUILD), "unacked"]
 
 
 def test_the_scaled_object_scales_the_deployment_that_has_no_number_of_its_own() -> None:

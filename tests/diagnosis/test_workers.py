@@ -10,22 +10,23 @@ from virnucpro_tasks.queue.process_facts import ProcessFacts
 @pytest.mark.parametrize(
     ("names", "told", "status", "words"),
     [
-        (["a"], {"a": ProcessFacts("2.0")}, Status.OK, "2.0 here and in 1 worker"),
-        (["a", "b"], {"a": ProcessFacts("2.0"), "b": ProcessFacts("1.9")}, Status.FAILED, "b has 1.9"),
-        (["a"], {"a": ProcessFacts()}, Status.FAILED, "a has an earlier one, which it does not tell"),
-        (["a", "b"], {"a": ProcessFacts("2.0")}, Status.WARNING, "b did not tell"),
+        (["a"], {"a": ProcessFacts("2.0", "b1")}, Status.OK, "2.0 (build b1) here and in 1 worker"),
+        (["a", "b"], {"a": ProcessFacts("2.0", "b1"), "b": ProcessFacts("1.9")}, Status.WARNING, "b has 1.9"),
+        (["a"], {"a": ProcessFacts("2.0", "b2")}, Status.WARNING, "a has 2.0 (build b2)"),
+        (["a"], {"a": ProcessFacts()}, Status.WARNING, "a has an earlier one, which it does not tell"),
+        (["a", "b"], {"a": ProcessFacts("2.0", "b1")}, Status.WARNING, "b did not tell"),
         ([], {}, Status.WARNING, "no worker answers"),
     ],
 )
 def test_versions(names: list[str], told: dict[str, ProcessFacts], status: Status, words: str) -> None:
-    outcome = versions_outcome("2.0", names, told)
+    outcome = versions_outcome(ProcessFacts("2.0", "b1"), names, told)
     assert outcome.status is status and words in outcome.detail
     assert bool(outcome.advice) is (status is not Status.OK)
 
 
 def test_many_workers_of_another_version_are_counted() -> None:
     told = {f"w{number:03}": ProcessFacts("1.9") for number in range(100)}
-    assert "and 92 more" in versions_outcome("2.0", list(told), told).detail
+    assert "and 92 more" in versions_outcome(ProcessFacts("2.0", "b1"), list(told), told).detail
 
 
 def test_clocks() -> None:

@@ -5,16 +5,8 @@ from dataclasses import replace
 import pytest
 from hostile import FOREIGN_VARIABLES
 
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, CPU_QUEUE
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
-
-
-def test_the_fixed_queues_are_those_of_coordinators() -> None:
-    app = make_app(Settings())
-    assert [queue.name for queue in app.conf.task_queues] == [queue.name for queue in COORDINATOR_QUEUES]
-    assert app.conf.task_default_queue == CPU_QUEUE
-    app.close()
 
 
 def test_settings_become_time_limits_and_the_time_to_stop() -> None:

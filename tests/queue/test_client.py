@@ -13,6 +13,7 @@ from cli.snapshots import split, unsplit
 from job import SAMPLE, make_job, run_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.job import Job, cancel_job
 from virnucpro_tasks.jobs.progress import JobState, job_progress
@@ -26,7 +27,7 @@ from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import check_reachable
 from virnucpro_tasks.settings import Settings
 
-SMALL_QUEUE = coordinator_queue(0)
+SMALL_QUEUE = coordinator_queue(0, own_build())
 UNREACHABLE = "redis://:secret@127.0.0.1:1/0"
 
 
@@ -156,9 +157,9 @@ def test_the_jobs_of_a_redis_are_named_by_their_messages(app: VirnucproApp, sett
     with app.connection_for_write() as connection:
         client = connection.default_channel.client
         announce(client, [queue])
-        assert jobs_with_messages(client) == {jobs[0].job_id, jobs[1].job_id}
+        assert jobs_with_messages(client, [own_build()]) == {jobs[0].job_id, jobs[1].job_id}
         its_shards_wait(app, jobs[2])
-        assert jobs_with_messages(client) == {job.job_id for job in jobs[:3]}
+        assert jobs_with_messages(client, [own_build()]) == {job.job_id for job in jobs[:3]}
 
 
 def test_tokens_that_were_counted_stay_counted_unless_a_finished_shard_is_lost() -> None:

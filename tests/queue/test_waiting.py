@@ -7,19 +7,28 @@ from typing import Any, cast
 import pytest
 from cli.snapshots import TOKENS, split, unsplit
 
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
+from virnucpro_tasks.keys import coordinator_queue, coordinator_queues, gpu_queue
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
 DIGEST = "0123456789abcdef" * 4
-JOB = cast(Any, SimpleNamespace(job_id="job", spec=SimpleNamespace(bundle_digest=DIGEST, input_bytes=10)))
+BUILD = own_build()
+JOB = cast(
+    Any,
+    SimpleNamespace(
+        job_id="job",
+        spec=SimpleNamespace(bundle_digest=DIGEST, version="2.0", build=BUILD, named_build="version 2.0"),
+        coordinator_queue=coordinator_queue(10, BUILD),
+    ),
+)
 
-COORDINATOR = WorkerInfo("coordinate-0@a", tuple(queue.name for queue in COORDINATOR_QUEUES), ())
-LARGE_INPUTS = WorkerInfo("coordinate-1@a", (COORDINATOR_QUEUES[0].name,), ())
-LOADING = WorkerInfo("embed-gpu0@a", (gpu_queue(DIGEST),), (), 40)
-READY = replace(LOADING, queues=(gpu_queue(DIGEST), f"{gpu_queue(DIGEST)}.ann.6.job"))
-OTHER_BUNDLE = WorkerInfo("embed-gpu1@a", (gpu_queue("f" * 64),), ())
+COORDINATOR = WorkerInfo("coordinate-0@a", coordinator_queues(BUILD), ())
+LARGE_INPUTS = WorkerInfo("coordinate-1@a", (coordinator_queues(BUILD)[0],), ())
+LOADING = WorkerInfo("embed-gpu0@a", (gpu_queue(DIGEST, BUILD),), (), 40)
+READY = replace(LOADING, queues=(gpu_queue(DIGEST, BUILD), f"{gpu_queue(DIGEST, BUILD)}.ann.6.job"))
+OTHER_BUNDLE = WorkerInfo("embed-gpu1@a", (gpu_queue("f" * 64, BUILD),), ())
 
 QUEUED = unsplit(JobState.QUEUED)
 SPLITTING = unsplit(JobState.SPLITTING, shards_done=1)

@@ -11,6 +11,7 @@ import redis
 from service.deployment import SAMPLE, Deployment, wait_until
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.keys import LIVE_QUEUES, waiting_gauge
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.queue.app import make_app
@@ -42,7 +43,7 @@ def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment
     client: redis.Redis = make_app(Settings(broker_url=serving.broker_url)).backend.client
     giant = submit_giant(serving, tmp_path, owner="a", copies=COPIES)
     wait_until(lambda: embedded(serving, giant))
-    wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) > 100)
+    wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest, own_build())) > 100)
     # When others submit what takes one shard
     for owner in ("b", "a"):
         serving.run("submit", str(SAMPLE), "--force-new", "--wait", owner=owner)
@@ -50,7 +51,7 @@ def test_a_tiny_job_does_not_wait_for_a_giant_one_of_anybody(serving: Deployment
         assert embedded(serving, giant) < COPIES * SHARDS_A_COPY / 2
     # And cancelling drops what waits at once
     assert "waiting shards were dropped" in serving.messages("cancel", giant)
-    wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest)) == 0)
+    wait_until(lambda: client.llen(waiting_gauge(demo_bundle().digest, own_build())) == 0)
     # And the queue is forgotten in the end
     wait_until(lambda: client.zcard(LIVE_QUEUES) == 0)
 

@@ -9,7 +9,8 @@ import pytest
 from celery import Celery
 from service.deployment import SAMPLE, Deployment, wait_until
 
-from virnucpro_tasks.keys import CPU_QUEUE
+from virnucpro_tasks.build import own_build
+from virnucpro_tasks.keys import CPU_QUEUE, queue_of_build
 from virnucpro_tasks.paths import new_job_id
 
 pytestmark = pytest.mark.service
@@ -39,7 +40,7 @@ def test_they_are_refused_and_the_next_job_is_served(serving: Deployment) -> Non
         ("virnucpro.embed_shard", [gone, 3], {}),
         ("os.system", ["true"], {}),
     ):
-        sender.send_task(task, arguments, options, queue=CPU_QUEUE)
+        sender.send_task(task, arguments, options, queue=queue_of_build(CPU_QUEUE, own_build()))
     serving.run("submit", str(SAMPLE), "--wait", "--force-new")
 
     def said() -> str:

@@ -20,6 +20,7 @@ from service.deployment import (
 )
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.keys import UNACKED, coordinator_queue, priority_lists
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -83,7 +84,7 @@ def restarted_with_nothing(broker: EmbeddedBroker) -> None:
 
 
 def without_callback(broker: EmbeddedBroker) -> None:
-    client_of(broker).delete(*priority_lists(coordinator_queue(0)))
+    client_of(broker).delete(*priority_lists(coordinator_queue(0, own_build())))
 
 
 def attempts_of_finished(job: Path) -> dict[str, int]:
@@ -138,7 +139,7 @@ def test_a_job_that_is_complete_but_was_never_finished_is_finished(
     coordinator.wait(PATIENCE_SECONDS)
     assert len(list((job / "embeddings").glob("[0-9]*"))) < len(list((job / "shards").glob("*.frames.parquet")))
     slow(deployment.folder, 0)
-    waiting = priority_lists(coordinator_queue(0))
+    waiting = priority_lists(coordinator_queue(0, own_build()))
     client = client_of(broker)
     wait_until(lambda: any(client.llen(name) for name in waiting) and not client.hlen(UNACKED))
     finished = attempts_of_finished(job)

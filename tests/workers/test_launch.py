@@ -47,7 +47,7 @@ from pathlib import Path
 from virnucpro_tasks import keys
 keys.COORDINATOR_QUEUES += (keys.CoordinatorQueue("cpu-tiny", most_input_bytes=1_000),)
 
-from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.settings import Settings
 from virnucpro_workers.launch import worker_specs
@@ -60,12 +60,12 @@ class Client:
         return []
 
 client = Client()
-jobs_with_messages(client)
-assert "cpu-tiny" in client.keys
-assert [keys.coordinator_queue(size) for size in (1_000, 1_001, 10**9)] == ["cpu-tiny", "cpu-small", "cpu"]
-assert [queue.name for queue in make_app(Settings()).conf.task_queues] == ["cpu", "cpu-small", "cpu-tiny"]
-assert queues_of(COORDINATE, Settings()) == ("cpu", "cpu-small", "cpu-tiny")
-assert queues_of("coordinate-tiny", Settings()) == ("cpu-tiny",)
+jobs_with_messages(client, ["", "12ab"])
+assert {"cpu-tiny", "cpu-tiny.12ab"} <= set(client.keys)
+assert [keys.coordinator_queue(size, "") for size in (1_000, 1_001, 10**9)] == ["cpu-tiny", "cpu-small", "cpu"]
+own = own_build()
+assert queues_of(COORDINATE, Settings()) == (f"cpu.{own}", f"cpu-small.{own}", f"cpu-tiny.{own}")
+assert queues_of("coordinate-tiny", Settings()) == (f"cpu-tiny.{own}",)
 specs = worker_specs(
     (),
     coordinators=1, small_lane=True, host="h", run_dir=Path("run"), cpu_threads=1, finishing_processes=1,

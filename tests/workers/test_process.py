@@ -14,7 +14,8 @@ from virnucpro_workers.process import consumer_steps, load_models, queues_of, tr
 from virnucpro_workers.roles import COORDINATE, EMBED, ROLES
 from virnucpro_workers.sign_of_life import SignOfLife
 
-from virnucpro_tasks.keys import COORDINATOR_QUEUES
+from virnucpro_tasks.build import own_build
+from virnucpro_tasks.keys import coordinator_queues
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.settings import Settings
@@ -51,14 +52,14 @@ def test_a_gpu_waits_for_the_queue_of_a_new_job_a_quarter_of_a_second(role: str,
 
 def test_coordinators_serve_all_queues_of_coordinators_and_one_the_small_inputs_only() -> None:
     assert ROLES == (EMBED, COORDINATE, SMALL)
-    assert queues_of(COORDINATE, Settings()) == tuple(queue.name for queue in COORDINATOR_QUEUES)
-    assert queues_of(SMALL, Settings()) == ("cpu-small",)
+    assert queues_of(COORDINATE, Settings()) == coordinator_queues(own_build())
+    assert queues_of(SMALL, Settings()) == (f"cpu-small.{own_build()}",)
 
 
 def test_an_embedding_worker_takes_from_the_queue_of_its_bundle() -> None:
     (queue,) = queues_of(EMBED, Settings(bundle="demo"))
     (step,) = consumer_steps(EMBED, (queue,), LoadingState())
-    assert queue.startswith("gpu-")
+    assert queue.startswith("gpu-") and queue.endswith(f"-{own_build()}")
     assert issubclass(step, FollowJobQueues) and step.bundle_queue == queue
 
 

@@ -152,5 +152,5 @@ def ask(app: Celery, job: Job) -> Answer:
         found = tuple(workers(app, seconds=ANSWER_SECONDS))
     except BrokerError as error:
         return Answer(error=str(error), at=time.monotonic(), is_full=isinstance(error, FullBrokerError))
-    troubles = tuple(worker_troubles(app, [gpu_queue(job.spec.bundle_digest)]))
+    troubles = tuple(worker_troubles(app, [gpu_queue(job.spec.bundle_digest, job.spec.build)]))
     return Answer(found, troubles=troubles, at=time.monotonic())

@@ -40,7 +40,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     report |= {"workers": None, "running": {}, "running_tasks": [], "troubles": []}
     running: list[str] = []
     if ask_workers and not progress.is_final:
-        queue = gpu_queue(job.spec.bundle_digest)
+        queue = gpu_queue(job.spec.bundle_digest, job.spec.build)
         try:
             found = workers(app)
             able = [worker for worker in found if queue in worker.queues]

@@ -8,17 +8,18 @@ from importlib.metadata import version
 
 from redis.exceptions import RedisError
 
+from virnucpro_tasks.build import DISTRIBUTION, own_build
 from virnucpro_tasks.diagnosis.deployment import Deployment
 from virnucpro_tasks.diagnosis.finding import Outcome, Status
 from virnucpro_tasks.errors import counted
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
+from virnucpro_tasks.keys import coordinator_queues, gpu_queue
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.queue.process_facts import ProcessFacts
 from virnucpro_tasks.queue.redis_checks import unreachable
 
 MOST_CLOCK_SECONDS = 5.0
 CLOCK_ADVICE = "set the clocks of all hosts by NTP: ages of jobs and certificates go by them"
-VERSION_ADVICE = "install one version on all hosts and restart the workers: one job must not be of two versions"
+VERSION_ADVICE = "they finish the jobs of their version and take no others: stop them when these are done"
 MOST_NAMED = 8
 
 
@@ -29,12 +30,14 @@ def check_workers(deployment: Deployment) -> Outcome:
     if deployment.silence:
         return Outcome(deployment.silence, Status.FAILED, "see the finding on Redis")
     found, told = deployment.answers
-    wanted = {gpu_queue(locate_bundle(deployment.settings.bundle).digest), *(one.name for one in COORDINATOR_QUEUES)}
+    digest = locate_bundle(deployment.settings.bundle).digest
+    wanted = {gpu_queue(digest, own_build()), *coordinator_queues(own_build())}
     missing = sorted(wanted - {queue for worker in found for queue in worker.queues})
     names = _named([_with_device(worker.name, told.get(worker.name)) for worker in found]) or "no worker answers"
     values = {"workers": [worker.name for worker in found], "missing_queues": missing}
     if missing:
-        detail = f"{names}; no worker takes from {', '.join(missing)}"
+        others = f" of version {version(DISTRIBUTION)} (build {own_build()})" if found else ""
+        detail = f"{names}; no worker{others} takes from {', '.join(missing)}"
         return Outcome(detail, Status.FAILED, "start 'virnucpro worker'", values)
     return Outcome(names, values=values)
 
@@ -50,30 +53,46 @@ def _named(names: Sequence[str]) -> str:
 
 
 def check_versions(deployment: Deployment) -> Outcome:
-    """Whether all workers have the version of this command. Raises BrokerError."""
+    """Whether all workers have the build of this command, to which its jobs go. Raises BrokerError."""
     if deployment.silence:
         return Outcome(deployment.silence, Status.WARNING, "see the finding on Redis")
     found, told = deployment.answers
-    return versions_outcome(version("virnucpro-tasks"), [worker.name for worker in found], told)
+    own = ProcessFacts(version=version(DISTRIBUTION), build=own_build())
+    return versions_outcome(own, [worker.name for worker in found], told)
 
 
-def versions_outcome(own: str, names: Sequence[str], told: Mapping[str, ProcessFacts]) -> Outcome:
-    """Whether the workers `names` have the version `own`; `told` is what they tell, if they answered."""
-    versions = {name: told[name].version for name in names if name in told}
-    values = {"own": own, "workers": versions}
+def versions_outcome(own: ProcessFacts, names: Sequence[str], told: Mapping[str, ProcessFacts]) -> Outcome:
+    """Whether the workers `names` have the version and build `own`; `told` is what they tell, if they answered.
+
+    Others are no failure: whether a job would find workers of its build `check_workers` says.
+    """
+    answered = {name: told[name] for name in names if name in told}
+    values = {
+        "own": own.version,
+        "own_build": own.build,
+        "workers": {name: facts.version for name, facts in answered.items()},
+        "builds": {name: facts.build for name, facts in answered.items()},
+    }
+    here = f"{own.version} (build {own.build})"
     if not names:
         return Outcome("no worker answers", Status.WARNING, "start 'virnucpro worker'", values)
     others = [
-        f"{name} has {found or 'an earlier one, which it does not tell'}"
-        for name, found in versions.items()
-        if found != own
+        f"{name} has {_version_text(facts)}"
+        for name, facts in answered.items()
+        if (facts.version, facts.build) != (own.version, own.build)
     ]
     if others:
-        return Outcome(f"{own} here, but {_named(others)}", Status.FAILED, VERSION_ADVICE, values)
+        return Outcome(f"{here} here, but {_named(others)}", Status.WARNING, VERSION_ADVICE, values)
     silent = [name for name in names if name not in told]
     if silent:
-        return Outcome(f"{own} here; {_named(silent)} did not tell", Status.WARNING, "repeat the command", values)
-    return Outcome(f"{own} here and in {counted(len(names), 'worker')}", values=values)
+        return Outcome(f"{here} here; {_named(silent)} did not tell", Status.WARNING, "repeat the command", values)
+    return Outcome(f"{here} here and in {counted(len(names), 'worker')}", values=values)
+
+
+def _version_text(facts: ProcessFacts) -> str:
+    if facts.build:
+        return f"{facts.version} (build {facts.build})"
+    return facts.version or "an earlier one, which it does not tell"
 
 
 def check_clocks(deployment: Deployment) -> Outcome:

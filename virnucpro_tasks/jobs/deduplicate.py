@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from virnucpro_tasks.errors import DamagedError, JobError, VirnucproError
+from virnucpro_tasks.errors import DamagedError, JobError, StoreError, VirnucproError
 from virnucpro_tasks.jobs.authority import foreign_owner
 from virnucpro_tasks.jobs.job import Job, JobSpec, open_job, remove_job, reopen_job
 from virnucpro_tasks.jobs.job_names import claim_name
@@ -33,7 +33,7 @@ class Submission:
 
 def content_key(spec: JobSpec) -> str:
     """SHA-256 (hex) of all that results depend on: contents and names of the inputs, the parameters that change
-    results, the bundle and the version of this package; not the size of shards, nor the owner.
+    results, the bundle, the version of this package and its build; not the size of shards, nor the owner.
     """
     facts = {
         "inputs": [
@@ -44,6 +44,8 @@ def content_key(spec: JobSpec) -> str:
         "bundle": spec.bundle_digest,
         "version": spec.version,
     }
+    if spec.build:
+        facts["build"] = spec.build
     if spec.imported is not None:
         facts["imported"] = spec.imported.digest
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -90,6 +92,17 @@ def replace_submission(store: Path, job: Job, *, name: str | None = None) -> Non
         if name is not None:
             claim_name(store, name, job.job_id)
         _write(note, job)
+
+
+def note_submission(store: Path, job: Job) -> None:
+    """Let later submissions of equal work find `job`, unless they find another one. Without a note the work is done
+    again, so an error of the store is none of the job.
+    """
+    with suppress(OSError, StoreError):
+        notes = _notes(store, job)
+        with submission_lock(notes[0]):
+            if all(_usable(store, _noted(note)) is None for note in notes):
+                _write(notes[0], job)
 
 
 def _notes(store: Path, job: Job) -> list[Path]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError
+from virnucpro_tasks.build import DISTRIBUTION, named_build, own_build
+from virnucpro_tasks.errors import DamagedError, ExitCode, JobDamagedError, JobError, OtherBuildError
 from virnucpro_tasks.jobs.check_inputs import mark_empty
 from virnucpro_tasks.jobs.imported import ImportedWork
 from virnucpro_tasks.jobs.output_options import ALL_FILES, OutputOptions
@@ -20,7 +21,7 @@ from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.jobs.rights import PLAIN_RIGHTS, JobRights, make_job_folder
 from virnucpro_tasks.jobs.shard_files import shards_in
 from virnucpro_tasks.jobs.staging import StagedInput, stage_inputs
-from virnucpro_tasks.keys import job_queue
+from virnucpro_tasks.keys import coordinator_queue, job_queue
 from virnucpro_tasks.models.bundle import DESCRIPTION_FILE, HEAD_FILES, Bundle
 from virnucpro_tasks.models.verification import read_part
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths, is_job_id, new_job_id
@@ -37,7 +38,17 @@ from virnucpro_tasks.system.file_operations import (
     sync,
     temporary_beside,
 )
-from virnucpro_tasks.system.files import read_checked, store_write_error, write_bytes, write_checked, write_json
+from virnucpro_tasks.system.files import (
+    CHECKSUM,
+    checksum,
+    decode,
+    read_checked,
+    read_object,
+    store_write_error,
+    write_bytes,
+    write_checked,
+    write_json,
+)
 
 RESULT_PARAMETERS = ("chunk_length", "min_length", "precision", "dialect", "strict", "coverage", "compat", "outputs")
 """The parameters that results depend on, beside `both_strands`, which is left out if it is not set. Reports state
@@ -82,10 +93,11 @@ class JobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of job.json, which is never changed.
+    """The content of job.json. It is never changed, unless the job begins anew with another build.
 
-    `owner` is the user in whose name the job was submitted, `imported` what it has taken over from an earlier tool,
-    `rescored` what it scores again.
+    `version` and `build` are those of the command that submitted the job, and of all workers that work at it; versions
+    up to 0.7.0 tell no build. `owner` is the user in whose name it was submitted, `imported` what it has taken over
+    from an earlier tool, `rescored` what it scores again.
     """
 
     job_id: str
@@ -97,6 +109,12 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owner: str = ""
     imported: ImportedWork | None = None
     rescored: RescoredWork | None = None
+    build: str = ""
+
+    @property
+    def named_build(self) -> str:
+        """The build of the job, as it is shown."""
+        return named_build(self.version, self.build)
 
     @property
     def input_bytes(self) -> int:
@@ -147,7 +165,13 @@ class Job:
     @property
     def queue(self) -> str:
         """Name of the queue of the job's shards."""
-        return job_queue(self.spec.bundle_digest, self.spec.owner, self.spec.parameters.priority, self.job_id)
+        spec = self.spec
+        return job_queue(spec.bundle_digest, spec.build, spec.owner, spec.parameters.priority, self.job_id)
+
+    @property
+    def coordinator_queue(self) -> str:
+        """Name of the queue of the job's splitting and finishing."""
+        return coordinator_queue(self.spec.input_bytes, self.spec.build)
 
 
 def create_job(
@@ -194,7 +218,8 @@ def create_job(
             inputs=staged,
             parameters=parameters,
             bundle_digest=bundle.digest,
-            version=version("virnucpro-tasks"),
+            version=version(DISTRIBUTION),
+            build=own_build(),
             owner=owner,
             imported=imported,
             rescored=rescored,
@@ -217,7 +242,11 @@ def create_job(
 
 
 def open_job(store: Path, job_id: str) -> Job:
-    """Read a job. Raises JobError if the id is malformed or unknown, JobDamagedError if job.json is damaged."""
+    """Read a job.
+
+    Raises JobError if the id is malformed or unknown, OtherBuildError if job.json is of a later version in a form that
+    this one does not know, JobDamagedError if it is damaged.
+    """
     paths = JobPaths.of(store, job_id)
     try:
         spec = read_checked(paths.job, JobSpec)
@@ -229,15 +258,59 @@ def open_job(store: Path, job_id: str) -> Job:
             f"not in the store {store}", job_id=job_id, hint="see 'virnucpro list'; is --store right?"
         ) from None
     except DamagedError:
+        if (other := _unknown_form_of(paths)) is not None:
+            raise OtherBuildError(
+                f"it is of {other}, in a form that version {version(DISTRIBUTION)} cannot read",
+                job_id=job_id,
+                hint="use the command of that version",
+            ) from None
         raise JobDamagedError(
             f"{paths.job} is damaged", job_id=job_id, hint="restore it, or remove the job and submit the input again"
         ) from None
 
 
-def open_for_work(store: Path, job_id: str) -> Job:
-    """`open_job` for workers: a damaged job.json also marks the job as failed, so that waiting clients end."""
+def _unknown_form_of(paths: JobPaths) -> str | None:
+    """The build that wrote a job.json which is as it was written, but has other fields than here; else None."""
     try:
-        return open_job(store, job_id)
+        content = read_object(paths.job)
+        if content.pop(CHECKSUM, "") != checksum(content):
+            return None
+        origin = decode(content, _Origin, path=paths.job)
+    except (DamagedError, FileNotFoundError):
+        return None
+    if origin.job_id != paths.job_id or origin.build == own_build():
+        return None
+    return named_build(origin.version, origin.build)
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    """The fields of job.json that all versions have."""
+
+    job_id: str
+    version: str
+    build: str = ""
+
+
+def began_anew(job: Job) -> bool:
+    """Whether another build has the job since it was opened; then what was computed is not to be kept."""
+    try:
+        return open_job(job.paths.store, job.job_id).spec.build != job.spec.build
+    except OtherBuildError:
+        return True
+    except JobError:
+        return False
+
+
+def open_for_work(store: Path, job_id: str) -> Job:
+    """`open_job` for workers: a damaged job.json also marks the job as failed, so that waiting clients end.
+
+    Raises OtherBuildError for a job of another build, which only workers of that build work at.
+    """
+    try:
+        job = open_job(store, job_id)
+        if job.spec.build != own_build():
+            raise OtherBuildError(f"it is of {job.spec.named_build}, and left to workers of that build", job_id=job_id)
+        return job
     except JobDamagedError as error:
         with suppress(OSError):
             record_failure(JobPaths.of(store, job_id), str(error), exit_code=error.exit_code)

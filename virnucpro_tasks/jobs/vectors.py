@@ -14,7 +14,7 @@ from virnucpro_tasks.shards.vectors import ShardVectors, read_valid_vectors
 
 
 def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
-    """The key that the vectors of a shard carry: the shard's digest, the bundle, and how they are computed.
+    """The key that the vectors of a shard carry: the shard's digest, the bundle, how they are computed, the build.
 
     Vectors that were taken over from an earlier tool count as a precision of their own.
     """
@@ -23,7 +23,11 @@ def embedding_key(job: Job, shard_digest: str) -> EmbeddingKey:
     if imported is not None:
         precision = f"{precision}, {imported.digest} imported"
     return EmbeddingKey(
-        shard_digest, job.spec.bundle_digest, precision, whole_proteins=takes_whole_proteins(parameters)
+        shard_digest,
+        job.spec.bundle_digest,
+        precision,
+        whole_proteins=takes_whole_proteins(parameters),
+        build=job.spec.build,
     )
 
 

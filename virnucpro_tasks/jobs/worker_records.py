@@ -26,7 +26,8 @@ class WorkerFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A worker, and what it computes with.
 
     `device` is the name of the GPU, or cpu; `processor` the model of the processor; `driver` the version of the NVIDIA
-    driver and `cuda` that of CUDA, None on a CPU or if unknown.
+    driver and `cuda` that of CUDA, None on a CPU or if unknown. `version` and `build` are those of this package, empty
+    for versions up to 0.7.0.
     """
 
     host: str
@@ -36,6 +37,8 @@ class WorkerFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     driver: str | None
     cuda: str | None
     torch: str
+    version: str = ""
+    build: str = ""
 
 
 Time = Annotated[datetime, Meta(tz=True)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.classifier.false_discoveries import FalseDiscoveries
 from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.errors import ExitCode, counted
@@ -116,6 +117,7 @@ def run_report(
         **({} if spec.rescored is None else {"rescored": msgspec.to_builtins(spec.rescored)}),
         "engine": engine,
         "versions": {name: version(name) for name in VERSIONED_PACKAGES},
+        "build": own_build(),
         "sha256": digests,
         "times": {
             "created_at": spec.created_at,

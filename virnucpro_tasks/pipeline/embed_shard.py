@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from virnucpro_tasks.build import DISTRIBUTION, own_build
 from virnucpro_tasks.errors import BundleError, ExitCode, StoreError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key, takes_whole_proteins
@@ -248,6 +250,8 @@ def worker_facts(name: str) -> WorkerFacts:
         driver=found.driver,
         cuda=found.cuda,
         torch=found.torch,
+        version=version(DISTRIBUTION),
+        build=own_build(),
     )
 
 

@@ -11,7 +11,7 @@ from itertools import groupby
 import pyarrow as pa
 
 from virnucpro_tasks.errors import DamagedError, EmptyInputError, InputError
-from virnucpro_tasks.jobs.job import Job, is_stopped
+from virnucpro_tasks.jobs.job import Job, began_anew, is_stopped
 from virnucpro_tasks.jobs.stored_inputs import reading_stored_inputs
 from virnucpro_tasks.jobs.vectors import embedding_key
 from virnucpro_tasks.paths import SPLITTING
@@ -114,4 +114,6 @@ def _split(job: Job) -> Iterator[int]:
     for ordinal, staged in enumerate(job.spec.inputs):
         if not file_matches(job.paths.input(ordinal), staged.sha256):
             raise InputError("changed while the job was reading it", file=staged.name, hint="submit it again")
+    if began_anew(job):
+        return
     write_plan(job.paths.plan, entries, tally.facts(len(job.spec.inputs)))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from celery.app.utils import Settings as Configuration
 from celery.loaders.app import AppLoader
-from kombu.entity import Queue
 
-from virnucpro_tasks.keys import CHORD_DAYS, COORDINATOR_QUEUES, CPU_QUEUE, PRIORITY_STEPS, RESULT_SECONDS
+from virnucpro_tasks.keys import CHORD_DAYS, CPU_QUEUE, PRIORITY_STEPS, RESULT_SECONDS
 from virnucpro_tasks.queue.shard_shares import ShareWriter
 from virnucpro_tasks.settings import Settings
 
@@ -103,7 +102,6 @@ def make_app(settings: Settings) -> VirnucproApp:
     app.conf.update(
         include=["virnucpro_tasks.queue.tasks"],
         task_default_queue=CPU_QUEUE,
-        task_queues=[Queue(queue.name) for queue in COORDINATOR_QUEUES],
         task_create_missing_queues=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,

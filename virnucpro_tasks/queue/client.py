@@ -16,7 +16,7 @@ from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
-from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY, coordinator_queue
+from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY
 from virnucpro_tasks.queue.arguments import SHARD_TASK
 from virnucpro_tasks.queue.chords import retire_chords
 from virnucpro_tasks.queue.job_queues import empty
@@ -115,9 +115,15 @@ def enqueue(app: Celery, job: Job) -> None:
     try:
         bind_store(app.backend.client, job.paths.store)
         clear_store_failures(app.backend.client, job.job_id)
-        queue = coordinator_queue(job.spec.input_bytes)
         # The result is not used; an object for it would ask Redis when it is collected, which may be away by then.
-        app.send_task(task, args=(job.job_id,), queue=queue, priority=priority, retry=False, ignore_result=True)
+        app.send_task(
+            task,
+            args=(job.job_id,),
+            queue=job.coordinator_queue,
+            priority=priority,
+            retry=False,
+            ignore_result=True,
+        )
     except (OperationalError, RedisError) as error:
         if is_full(error):
             raise full(app) from None

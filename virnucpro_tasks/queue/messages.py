@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, LIVE_QUEUES, UNACKED, priority_lists
+from virnucpro_tasks.keys import LIVE_QUEUES, UNACKED, coordinator_queues, priority_lists
 from virnucpro_tasks.queue.job_queues import waiting
 
 _JOBS_WITH_MESSAGES = """
@@ -40,9 +41,9 @@ return count
 """
 
 
-def jobs_with_messages(client: Any) -> set[str]:
-    """Return the ids of all jobs with a message. Raises redis.RedisError."""
-    lists = [name for queue in COORDINATOR_QUEUES for name in priority_lists(queue.name)]
+def jobs_with_messages(client: Any, builds: Iterable[str]) -> set[str]:
+    """Return the ids of all jobs of `builds` with a message, and some of others. Raises redis.RedisError."""
+    lists = _coordinator_lists(builds)
     found = client.eval(_JOBS_WITH_MESSAGES, 2 + len(lists), UNACKED, LIVE_QUEUES, *lists, *priority_lists(""))
     return {bytes(job).decode() for job in found}
 
@@ -50,7 +51,21 @@ def jobs_with_messages(client: Any) -> set[str]:
 def has_messages(client: Any, job: Job) -> bool:
     """Return whether the job has a message. A queue that holds one and is not announced is announced again."""
     queue = job.queue
-    return waiting(client, queue) > 0 or job.job_id in jobs_with_messages(client)
+    return waiting(client, queue) > 0 or job.job_id in jobs_with_messages(client, [job.spec.build])
+
+
+def drop_stage_messages(client: Any, job: Job) -> int:
+    """Delete the messages of splitting and finishing of a job that wait; returns how many. Raises redis.RedisError."""
+    dropped = 0
+    for name in _coordinator_lists([job.spec.build]):
+        for message in client.lrange(name, 0, -1):
+            if job.job_id in bytes(message).decode(errors="replace"):
+                dropped += int(client.lrem(name, 1, message))
+    return dropped
+
+
+def _coordinator_lists(builds: Iterable[str]) -> list[str]:
+    return [name for build in builds for queue in coordinator_queues(build) for name in priority_lists(queue)]
 
 
 def held_messages(client: Any, job_id: str) -> int:

@@ -19,7 +19,7 @@ FACTS_QUESTION = "virnucpro_facts"
 
 
 class ProcessFacts(msgspec.Struct, frozen=True):
-    """A worker process: the version of this package, its user and groups (numbers), its umask if that is known.
+    """A worker process: version and build of this package, its user and groups (numbers), its umask if that is known.
 
     `clock_seconds` is the time of its host less that of Redis, None if Redis did not tell. `device` is the GPU that it
     may use, empty if there is none, `driver` the version of the NVIDIA driver. `store` is the room of
@@ -28,6 +28,7 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     """
 
     version: str = ""
+    build: str = ""
     host: str = ""
     uid: int | None = None
     groups: tuple[int, ...] = ()

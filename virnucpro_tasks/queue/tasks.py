@@ -16,7 +16,7 @@ from celery.canvas import Signature
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, coordinator_queue
+from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 from virnucpro_tasks.pipeline.finish import finish
 from virnucpro_tasks.pipeline.repair import repair
@@ -95,7 +95,7 @@ def counted_stage(app: Celery, job_id: str, stage: str) -> Iterator[Job]:
 
 def next_stage(app: Celery, job: Job, shards: Iterable[int]) -> Signature:
     """The chord over `shards` (read lazily), or `finish_job` alone if there are none."""
-    queue = coordinator_queue(job.spec.input_bytes)
+    queue = job.coordinator_queue
     finishing = finish_job.si(job.job_id).set(queue=queue, priority=FINISHING_PRIORITY)
     shards = iter(shards)
     first = next(shards, None)

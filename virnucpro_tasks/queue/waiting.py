@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from importlib.metadata import version
 
+from virnucpro_tasks.build import DISTRIBUTION, own_build
 from virnucpro_tasks.errors import printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, coordinator_queue, gpu_queue
+from virnucpro_tasks.keys import COORDINATOR_QUEUES, bundle_prefix, gpu_queue
 from virnucpro_tasks.queue.client import WorkerInfo
 
 BUNDLE_CHARACTERS = 12
@@ -23,6 +26,14 @@ def missing_workers(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -
     bundle = job.spec.bundle_digest[:BUNDLE_CHARACTERS]
     lacks_coordinator = not coordinators_of(job, found)
     lacks_models = needs_vectors(progress) and not embedders_of(job, found)
+    has_others = (lacks_coordinator and has_other_coordinators(job, found)) or (
+        lacks_models and has_other_embedders(job, found)
+    )
+    if has_others or ((lacks_coordinator or lacks_models) and job.spec.build != own_build()):
+        return [
+            f"no worker of {job.spec.named_build} takes the job, which began with it: start one, or begin anew with"
+            f" version {version(DISTRIBUTION)} by 'virnucpro resume JOB --this-version'"
+        ]
     if lacks_coordinator and lacks_models:
         return [
             f"no worker takes the job, neither a coordinator nor one with bundle {bundle}: start both with"
@@ -54,11 +65,13 @@ def wait_of(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -> Wait |
     if not needs_vectors(progress) or progress.state is not JobState.EMBEDDING:
         coordinators = coordinators_of(job, found)
         if not coordinators:
-            return Wait("no coordinator is running")
+            others = has_other_coordinators(job, found)
+            return Wait(f"no worker of its version {job.spec.version}" if others else "no coordinator is running")
         return Wait("waiting for its turn") if all(worker.running for worker in coordinators) else None
     embedders = embedders_of(job, found)
     if not embedders:
-        return Wait("no worker serves this bundle")
+        others = has_other_embedders(job, found)
+        return Wait(f"no worker of its version {job.spec.version}" if others else "no worker serves this bundle")
     # A worker takes from the queues of jobs once its models are loaded.
     loading = [worker for worker in embedders if len(worker.queues) == 1 and not worker.running]
     if len(loading) == len(embedders):
@@ -76,14 +89,40 @@ def needs_vectors(progress: Progress) -> bool:
 
 def coordinators_of(job: Job, found: Sequence[WorkerInfo]) -> list[WorkerInfo]:
     """The workers among `found` that split and finish this job."""
-    return [worker for worker in found if coordinator_queue(job.spec.input_bytes) in worker.queues]
+    return [worker for worker in found if job.coordinator_queue in worker.queues]
 
 
 def embedders_of(job: Job, found: Sequence[WorkerInfo]) -> list[WorkerInfo]:
     """The workers among `found` that have the models of this job, or load them."""
-    return [worker for worker in found if gpu_queue(job.spec.bundle_digest) in worker.queues]
+    queue = gpu_queue(job.spec.bundle_digest, job.spec.build)
+    return [worker for worker in found if queue in worker.queues]
+
+
+def has_other_coordinators(job: Job, found: Sequence[WorkerInfo]) -> bool:
+    """Whether a worker of another build splits and finishes jobs with such inputs."""
+    return _of_other_build(job.coordinator_queue, _first_part(job.coordinator_queue), found)
+
+
+def has_other_embedders(job: Job, found: Sequence[WorkerInfo]) -> bool:
+    """Whether a worker of another build has the bundle of the job, or loads it."""
+    bundle = bundle_prefix(job.spec.bundle_digest)
+    return _of_other_build(gpu_queue(job.spec.bundle_digest, job.spec.build), bundle, found)
+
+
+def _of_other_build(queue: str, name: str, found: Sequence[WorkerInfo]) -> bool:
+    """Whether a worker takes from a queue called `name`, with or without a build, that is not `queue`."""
+    return any(
+        re.fullmatch(rf"{re.escape(name)}([-.][0-9a-f]+)?", other) and other != queue
+        for worker in found
+        for other in worker.queues
+    )
 
 
 def serves_coordination(worker: WorkerInfo) -> bool:
-    """Whether a worker is a coordinator."""
-    return any(queue.name in worker.queues for queue in COORDINATOR_QUEUES)
+    """Whether a worker is a coordinator, of whichever build."""
+    names = {queue.name for queue in COORDINATOR_QUEUES}
+    return any(_first_part(queue) in names for queue in worker.queues)
+
+
+def _first_part(queue: str) -> str:
+    return queue.partition(".")[0]

@@ -26,6 +26,10 @@ ENTRY = "about"
 """The only entry in the metadata of such a file: safetensors writes several in any order."""
 
 
+LEFT_OUT = ("whole_proteins", "build")
+"""Parts of a key that files do not state if they are as always, as files of older versions do not."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingKey:
     """Everything that determines the vectors of a shard, and so its scores. It is stored in their files.
@@ -39,12 +43,13 @@ class EmbeddingKey:
     whole_proteins: bool = False
     """Whether proteins are not cut, as in the original."""
 
+    build: str = ""
+    """The build of the job; versions up to 0.7.0 tell none."""
+
     def stored(self) -> dict[str, Any]:
-        """The entries of a file; what is as always is left out, as in files of older versions."""
+        """The entries of a file."""
         entries = asdict(self)
-        if not self.whole_proteins:
-            del entries["whole_proteins"]
-        return entries
+        return {name: entry for name, entry in entries.items() if entry or name not in LEFT_OUT}
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], stats: EngineStats, key: EmbeddingKey) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks import keys
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.errors import SettingsError, VirnucproError
 from virnucpro_tasks.jobs.store_check import shortcomings
 from virnucpro_tasks.models.locate import find_bundle
@@ -106,7 +107,7 @@ def supervise(options: argparse.Namespace, settings: Settings, run_dir: Path) ->
     if notes is not None:
         tell = notes.write
     else:
-        gpu_queue = "" if not choice.slots else keys.gpu_queue(find_bundle(settings.bundle).digest)
+        gpu_queue = "" if not choice.slots else keys.gpu_queue(find_bundle(settings.bundle).digest, own_build())
         tell = TroubleRecorder(settings, host=options.name, gpu_queue=gpu_queue).tell
     return Supervisor(specs, policy, run_dir=run_dir, say=say, tell=tell).run()
 

@@ -19,14 +19,14 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from celery.signals import task_postrun, task_prerun, worker_process_init
 
-from virnucpro_tasks.errors import ExitCode, VirnucproError
-from virnucpro_tasks.keys import COORDINATOR_QUEUES, gpu_queue
+from virnucpro_tasks.build import installed_build, own_build
+from virnucpro_tasks.errors import ExitCode, OtherBuildError, VirnucproError
+from virnucpro_tasks.keys import coordinator_queues, gpu_queue, queue_of_build
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.pipeline.without_pandas import settle_without_pandas
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
@@ -61,12 +61,15 @@ LOADING_SECONDS = 1800.0
 
 
 def queues_of(role: str, settings: Settings) -> tuple[str, ...]:
-    """Return the queues that a role takes from at its start. Raises BundleError for an embedding worker without one."""
+    """Return the queues that a role takes from at its start: those of this build.
+
+    Raises BundleError for an embedding worker without a bundle.
+    """
     if role == EMBED:
-        return (gpu_queue(locate_bundle(settings.bundle).digest),)
+        return (gpu_queue(locate_bundle(settings.bundle).digest, own_build()),)
     if role == COORDINATE:
-        return tuple(queue.name for queue in COORDINATOR_QUEUES)
-    return (DEDICATED_COORDINATORS[role],)
+        return coordinator_queues(own_build())
+    return (queue_of_build(DEDICATED_COORDINATORS[role], own_build()),)
 
 
 def consumer_steps(role: str, queues: tuple[str, ...], loading: LoadingState) -> list[type]:
@@ -139,7 +142,13 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         # Otherwise a child that computes would hold its device after its parent was killed.
         die_with_parent(parent_pid)()
         allow_children()
-        load = partial(load_models, app, device, life, node=node) if role == EMBED else lambda: None
+
+        def load() -> None:
+            if role == EMBED:
+                load_models(app, device, life, node=node)
+            # Not before: modules are imported until then.
+            require_own_build()
+
         loading.run(load, say=Say(settings.log_format, process=name), tell=fail)
         life.begin()
         notes.write(Note(name, NoteKind.READY))
@@ -215,6 +224,16 @@ def begin_log(name: str, log_format: str) -> None:
         # Until Celery sets up its log, it warns by Python's warnings.
         logging.captureWarnings(True)
         logging.getLogger().addHandler(json_handler(name))
+
+
+def require_own_build() -> None:
+    """Raise OtherBuildError if another build was installed in the place of the one that this process has begun with."""
+    if (found := installed_build()) != own_build():
+        raise OtherBuildError(
+            f"another build was installed under the worker: {found} instead of {own_build()}",
+            job_id="",
+            hint="it is started anew, as one of that build",
+        )
 
 
 def load_models(app: VirnucproApp, device: str, life: SignOfLife, *, node: str = "") -> None:

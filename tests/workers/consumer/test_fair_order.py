@@ -10,7 +10,7 @@ DIGEST = "0123456789abcdef" * 4
 
 
 def queue(owner: str, number: int = 0, *, priority: int = 6) -> str:
-    return job_queue(DIGEST, owner, priority, f"20260101t00000{number}z-{'a' * 16}")
+    return job_queue(DIGEST, "0123456789", owner, priority, f"20260101t00000{number}z-{'a' * 16}")
 
 
 def served(order: FairQueueOrder, queues: list[str], times: int) -> list[str]:

@@ -11,6 +11,7 @@ from job import SAMPLE, make_job, run_job
 from virnucpro_workers.consumer.lost_jobs import LostJobFinder, is_watcher, watch
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.jobs.job import cancel_job, remove_job
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.queue.chords import jobs_with_chords, register_chord
@@ -49,7 +50,7 @@ def test_a_lost_job_is_queued_at_the_second_poll_and_those_with_messages_never(
     finder = LostJobFinder(settings.store)
     assert finder.poll(app, client) == []
     assert finder.poll(app, client) == [lost.job_id]
-    assert jobs_with_messages(client) == {lost.job_id, queued.job_id}
+    assert jobs_with_messages(client, [own_build()]) == {lost.job_id, queued.job_id}
     assert finder.poll(app, client) == finder.poll(app, client) == []
     # And should it be lost again
     client.flushall()
@@ -66,7 +67,7 @@ def test_what_is_over_or_no_job_is_left_alone(app: VirnucproApp, client: redis.R
     (settings.store / "jobs" / "notes").mkdir()
     finder = LostJobFinder(settings.store)
     assert [finder.poll(app, client) for _ in range(4)] == [[]] * 4
-    assert jobs_with_messages(client) == set()
+    assert jobs_with_messages(client, [own_build()]) == set()
 
 
 def test_a_store_without_jobs_is_no_error(app: VirnucproApp, client: redis.Redis, tmp_path: Path) -> None:

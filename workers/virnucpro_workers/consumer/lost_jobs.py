@@ -3,6 +3,9 @@
 A job that is neither finished nor stopped always has a message in Redis: one that waits, or one that a worker holds. If
 two polls in a row find none, the messages were lost: Redis was emptied, a worker died between taking a message and
 recording that, or the callback of a chord was never called. `virnucpro resume` does the same by hand.
+
+Each build has a finder of its own, for its jobs and those of versions up to 0.7.0. Those have one for all jobs of the
+store, which marks jobs as failed that it cannot read: it is held off by their key in Redis, where it finds another.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from typing import Any
 
 from celery import Celery, bootsteps
 
-from virnucpro_tasks.errors import VirnucproError
-from virnucpro_tasks.jobs.job import is_stopped, open_for_work
-from virnucpro_tasks.keys import WATCH
+from virnucpro_tasks.build import own_build
+from virnucpro_tasks.errors import OtherBuildError, VirnucproError
+from virnucpro_tasks.jobs.job import Job, is_stopped, open_for_work, open_job
+from virnucpro_tasks.keys import WATCH, watch_key
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queue.chords import jobs_with_chords, retire_chords
 from virnucpro_tasks.queue.client import requeue_if_lost
@@ -37,6 +41,9 @@ JOBS_LOST = "lost jobs cannot be looked for: %s: %s"
 
 TERM_POLLS = 3
 """A watchdog that has been silent for so many polls is replaced by another one."""
+
+NO_BUILD = ""
+"""The build of jobs of versions up to 0.7.0."""
 
 _ELECT = """
 local watcher = redis.call('GET', KEYS[1])
@@ -97,8 +104,13 @@ def watch(app: Any, stopping: threading.Event) -> None:
 
 
 def is_watcher(client: Any, name: str, *, every_seconds: float) -> bool:
-    """Return whether the process `name` is the elected watchdog, and extend its term. Raises redis.RedisError."""
-    return bool(client.eval(_ELECT, 1, WATCH, name, round(TERM_POLLS * every_seconds * 1000)))
+    """Return whether the process `name` is the elected watchdog of its build, and extend its term.
+
+    Raises redis.RedisError.
+    """
+    term_milliseconds = round(TERM_POLLS * every_seconds * 1000)
+    client.set(WATCH, name, px=term_milliseconds)
+    return bool(client.eval(_ELECT, 1, watch_key(own_build()), name, term_milliseconds))
 
 
 class LostJobFinder:
@@ -117,13 +129,13 @@ class LostJobFinder:
 
         Raises redis.RedisError or OSError.
         """
-        with_messages = jobs_with_messages(client)
+        with_messages = jobs_with_messages(client, [own_build(), NO_BUILD])
         there = set(_job_ids(self._store))
         self._finished = {job_id for job_id in there if job_id in self._finished or exists(self._paths(job_id).run)}
         missed = {
             job_id: self._missed.get(job_id, 0) + 1
             for job_id in there - self._finished - with_messages - ended_jobs(client)
-            if not is_stopped(self._paths(job_id))
+            if not is_stopped(self._paths(job_id)) and not self._is_of_other_build(job_id)
         }
         lost = sorted(job_id for job_id, times in missed.items() if times >= POLLS_UNTIL_LOST)
         self._missed = {job_id: times for job_id, times in missed.items() if job_id not in lost}
@@ -142,15 +154,31 @@ class LostJobFinder:
     def _paths(self, job_id: str) -> JobPaths:
         return JobPaths.of(self._store, job_id)
 
+    def _is_of_other_build(self, job_id: str) -> bool:
+        """Whether the finder of another build looks after a job. Read each time: a job may begin anew with another."""
+        try:
+            return open_job(self._store, job_id).spec.build not in (own_build(), NO_BUILD)
+        except OtherBuildError:
+            return True
+        except VirnucproError:
+            return False
+
     def _requeue(self, app: Celery, job_id: str) -> bool:
         try:
-            requeued = requeue_if_lost(app, open_for_work(self._store, job_id))
+            requeued = requeue_if_lost(app, self._open(job_id))
         except VirnucproError as error:
             log.warning("%s", error)
             return False
         if requeued:
             log.warning("job=%s has no message in Redis: it is queued again", job_id)
         return requeued
+
+    def _open(self, job_id: str) -> Job:
+        try:
+            return open_for_work(self._store, job_id)
+        except OtherBuildError:
+            # Of a version up to 0.7.0, to whose workers it is queued.
+            return open_job(self._store, job_id)
 
 
 def _job_ids(store: Path) -> Iterator[str]:

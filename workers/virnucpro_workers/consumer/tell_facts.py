@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from celery.worker.control import inspect_command
 
+from virnucpro_tasks.build import DISTRIBUTION, own_build
 from virnucpro_tasks.paths import STORE_ID
 from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts
 from virnucpro_tasks.system.free_room import free_room
@@ -32,7 +33,8 @@ def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
     device, driver = _device()
     settings = getattr(state.app, "settings", None)
     facts = ProcessFacts(
-        version=version("virnucpro-tasks"),
+        version=version(DISTRIBUTION),
+        build=own_build(),
         host=socket.gethostname(),
         uid=os.geteuid(),
         groups=own_groups(),
