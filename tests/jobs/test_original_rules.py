@@ -31,7 +31,7 @@ def test_the_original_scores_any_length_in_fp32_unless_a_precision_is_named(sett
     [
         ({"min_length": 60}, "--min-length 60"),
         ({"coverage": Coverage.SEGMENTS}, "--coverage segments"),
-        ({"dialect": "broad"}, "--dialect broad"),
+        ({"dialect": "broad"}, "the dialect broad"),
         ({"both_strands": True}, "--both-strands"),
     ],
 )
