@@ -65,6 +65,9 @@ def service(umask: int = 0o002, groups: tuple[int, ...] = (LAB, SERVICE)) -> Pro
 
 def test_users_of_a_group_share_a_store_that_hands_on_its_group() -> None:
     assert rights(0o2775, worker=service()) is Status.OK
+    assert rights(0o2775, worker=service(groups=(SERVICE, LAB))) is Status.OK
+    # What a worker writes with umask 022 he can read, and not delete.
+    assert rights(0o2775, worker=service(umask=0o022)) is Status.WARNING
     # A client with umask 022 makes jobs that the worker may not write.
     assert rights(0o2775, worker=service(), umask=0o022) is Status.FAILED
     # A worker with umask 077 writes what the client may not read.

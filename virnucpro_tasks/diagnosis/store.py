@@ -7,6 +7,7 @@ import stat
 import statistics
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from virnucpro_tasks.diagnosis.deployment import Deployment
@@ -155,8 +156,10 @@ def rights_outcome(
                 advice,
                 values,
             )
+        # Folders of a shared job hand on its group, whether the one above does or the job's own alone.
+        inside = replace(mine, mode=mine.mode | stat.S_ISGID)
         theirs = folder_made_by(
-            worker, umask=0o022 if one.umask is None else one.umask, inside=mine, group=next(iter(one.groups), -1)
+            worker, umask=0o022 if one.umask is None else one.umask, inside=inside, group=next(iter(one.groups), -1)
         )
         if not may_read(me, theirs):
             return Outcome(
