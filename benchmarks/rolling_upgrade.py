@@ -11,7 +11,7 @@ into two environments that share all dependencies with this one. Then:
 
 Each job is compared with the same input on workers of its version alone.
 
-    python benchmarks/rolling_upgrade.py [--old HEAD:1.0.1] [--new HEAD:1.0.2] [--no-way-back] [--output FOLDER]
+    python benchmarks/rolling_upgrade.py [--old HEAD:1.0.1] [--new HEAD:1.0.2] [--last-step 5] [--output FOLDER]
 """
 
 from __future__ import annotations
@@ -216,9 +216,10 @@ def told(job: Path, phase: str, submitted_by: Installation, expected: dict[str, 
     }
 
 
-def upgrade(old: Installation, new: Installation, *, way_back: bool) -> dict[str, Any]:
+def upgrade(old: Installation, new: Installation, *, last_step: int) -> dict[str, Any]:
     expected = {each.version: quiet_digests(each) for each in (old, new)}
     rows: list[dict[str, Any]] = []
+    words, begun = [], ""
     with deployment() as shared:
         for name in ("old-a", "old-b"):
             shared.start(old, name)
@@ -234,14 +235,15 @@ def upgrade(old: Installation, new: Installation, *, way_back: bool) -> dict[str
         wait_for(lambda: all(map(is_done, second)))
         rows += [told(job, "old jobs, upgraded in their middle", old, expected) for job in first]
         rows += [told(job, "new jobs, beside them", new, expected) for job in second]
-        waiting = shared.submit(old)
-        time.sleep(10)
-        assert not is_done(waiting) and embedded(waiting) == 0
-        words = shared.run(new, "status", waiting.name)[0].splitlines()
-        begun = shared.run(new, "resume", waiting.name, "--this-version")[1]
-        wait_for(lambda: is_done(waiting))
-        rows.append(told(waiting, "left by the last old worker, begun anew", old, expected))
-        if way_back:
+        if last_step >= 4:
+            waiting = shared.submit(old)
+            time.sleep(10)
+            assert not is_done(waiting) and embedded(waiting) == 0
+            words = shared.run(new, "status", waiting.name)[0].splitlines()
+            begun = shared.run(new, "resume", waiting.name, "--this-version")[1]
+            wait_for(lambda: is_done(waiting))
+            rows.append(told(waiting, "left by the last old worker, begun anew", old, expected))
+        if last_step >= 5:
             left = shared.submit(new)
             wait_for(lambda: embedded(left) >= 5)
             shared.stop()
@@ -293,13 +295,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", default="HEAD:1.0.1", metavar="REVISION:VERSION")
     parser.add_argument("--new", default="HEAD:1.0.2", metavar="REVISION:VERSION")
-    parser.add_argument("--no-way-back", dest="way_back", action="store_false", help="leave out step 5")
+    parser.add_argument("--last-step", type=int, choices=(3, 4, 5), default=5)
     parser.add_argument("--name", default="rolling_upgrade", help="name of the result files")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         old, new = (install(name, getattr(options, name), Path(folder)) for name in ("old", "new"))
-        measured = upgrade(old, new, way_back=options.way_back)
+        measured = upgrade(old, new, last_step=options.last_step)
     rows = [table_row(row) for row in measured["jobs"]]
     write_result(options.output / options.name, {"machine": fingerprint(), **measured}, rows=rows, header=HEADER)
     sys.exit(0 if measured["all_true"] else 1)
