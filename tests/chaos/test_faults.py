@@ -46,8 +46,8 @@ def test_actions_that_undo_a_fault_run_when_they_are_due(scene: Scene) -> None:
     assert done == ["now", "later"]
 
 
-def test_there_are_eighteen_kinds_each_with_a_name_of_its_own() -> None:
-    assert len(FAULTS) == 18
+def test_there_are_nineteen_kinds_each_with_a_name_of_its_own() -> None:
+    assert len(FAULTS) == 19
 
 
 def test_without_workers_there_is_nothing_to_hit(scene: Scene) -> None:

@@ -53,6 +53,15 @@ def test_a_missing_file_one_too_many_and_another_report_are_seen(folders: tuple[
     assert compare("job", *folders).differing == ("chunks.tsv", "more.tsv", "run.json")
 
 
+def test_a_job_of_two_builds_is_not_the_same(folders: tuple[Path, Path]) -> None:
+    for folder, builds in zip(folders, (["a", "b"], ["a"]), strict=True):
+        workers = [{"build": build} for build in builds]
+        (folder / "run.json").write_text(json.dumps({"build": "a", "times": {"workers": workers}}))
+    outcome = compare("job", *folders)
+    assert outcome.differing == () and not outcome.same
+    assert outcome.message == "workers of another build have computed a part of it: b"
+
+
 def test_one_job_that_differs_or_failed_or_none_at_all_is_no_success() -> None:
     good, failed = Outcome("a", 0, 0, ()), Outcome("b", 0, 0, (), "failed: why")
     drill = Drill(1, 2, 5.0, Counter(kill_child=3), {"kill_child": [1.0, 2.0, 6.0]}, [good])

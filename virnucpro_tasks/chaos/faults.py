@@ -14,6 +14,7 @@ FAULTS: dict[str, Callable[[Scene], Hit]] = {
     for function in (
         *(of_process.kill_child, of_process.kill_worker, of_process.kill_coordinator, of_process.stop_child),
         *(of_process.freeze_worker, of_process.lose_host, of_process.late_joiner, of_process.early_leaver),
+        of_process.change_version,
         *(of_redis.restart_redis, of_redis.redis_outage, of_redis.cut_connections, of_redis.empty_redis),
         *(of_redis.fill_redis, of_redis.deliver_twice),
         *(of_store.flip_bit, of_store.truncate, of_store.fill_store, of_store.lose_store),

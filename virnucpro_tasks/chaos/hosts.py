@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from virnucpro_tasks.chaos.other_build import make_other_build, other_build_command
 from virnucpro_tasks.local_workers import WORKER_MODULE
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
@@ -29,6 +31,7 @@ class Hosts:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._leaving: list[subprocess.Popen[bytes]] = []
         self._coordinator: subprocess.Popen[bytes] | None = None
+        self._other_build: Path | None = None
 
     def __enter__(self) -> Self:
         self._coordinator = self._start("none", coordinators=1)
@@ -55,6 +58,14 @@ class Hosts:
         process = self._start("cpu", coordinators=0)
         self._workers.append(process)
         return process.pid
+
+    def join_with_other_build(self) -> Callable[[], None]:
+        """Start a host of another build, with a coordinator too; returns what asks it to stop (SIGTERM)."""
+        if self._other_build is None:
+            self._other_build = make_other_build(self._settings.store.parent / "other-build")
+        process = self._start("cpu", coordinators=1, other_build=self._other_build)
+        self._leaving.append(process)
+        return process.terminate
 
     def leave(self, supervisor: int) -> None:
         """Ask a host to stop (SIGTERM), without waiting for it."""
@@ -92,12 +103,14 @@ class Hosts:
     def _all(self) -> list[subprocess.Popen[bytes]]:
         return [*self._workers, *self._leaving, *([self._coordinator] if self._coordinator else [])]
 
-    def _start(self, devices: str, *, coordinators: int) -> subprocess.Popen[bytes]:
+    def _start(self, devices: str, *, coordinators: int, other_build: Path | None = None) -> subprocess.Popen[bytes]:
         self._count += 1
         flags = ["--devices", devices, "--coordinators", str(coordinators), "--name", f"drill{self._count}"]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                isolated_command(WORKER_MODULE, *flags),
+                isolated_command(WORKER_MODULE, *flags)
+                if other_build is None
+                else other_build_command(other_build, WORKER_MODULE, *flags),
                 env=child_environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

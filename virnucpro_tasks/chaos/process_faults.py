@@ -9,6 +9,9 @@ from virnucpro_tasks.chaos.scene import Hit, Scene, strike
 
 FREEZE_LEASES = 1.5
 
+OTHER_VERSION_SECONDS = 15.0
+"""A host of another version stays so long: it loads its models and looks for lost jobs within that."""
+
 
 def kill_child(scene: Scene) -> Hit:
     """Kill a process that computes (SIGKILL)."""
@@ -72,6 +75,25 @@ def early_leaver(scene: Scene) -> Hit:
         return True
 
     return strike(scene, scene.hosts.supervisors(), leave, _below)
+
+
+def change_version(scene: Scene) -> Hit:
+    """Stop a host (SIGTERM) for one of another build, which must not touch the job; then the other way round."""
+    if scene.hosts.working < 2:
+        return None
+
+    def change(pid: int) -> bool:
+        scene.hosts.leave(pid)
+        leave = scene.hosts.join_with_other_build()
+
+        def change_back() -> None:
+            leave()
+            scene.hosts.join()
+
+        scene.after(OTHER_VERSION_SECONDS, change_back)
+        return True
+
+    return strike(scene, scene.hosts.supervisors(), change, _below)
 
 
 def _below(supervisor: int) -> set[int]:

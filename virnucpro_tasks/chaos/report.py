@@ -82,11 +82,22 @@ class Drill:
 
 
 def compare(job_id: str, results: Path, quiet: Path) -> Outcome:
-    """Compare two results folders byte by byte, except for the times in run.json and the log."""
+    """Compare two results folders byte by byte, except for the times in run.json and the log.
+
+    Results of which workers of another build have computed a part are not the same.
+    """
     ours, theirs = contents(results), contents(quiet)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     found, expected = record_ids(results), record_ids(quiet)
-    return Outcome(job_id, (expected - found).total(), (found - expected).total(), tuple(differing))
+    others = other_builds(results)
+    message = f"workers of another build have computed a part of it: {', '.join(sorted(others))}" if others else ""
+    return Outcome(job_id, (expected - found).total(), (found - expected).total(), tuple(differing), message)
+
+
+def other_builds(results: Path) -> set[str]:
+    """Return the builds of workers that took part, besides the one of the results."""
+    report = json.loads((results / "run.json").read_bytes())
+    return {worker["build"] for worker in report["times"].get("workers", [])} - {report.get("build")}
 
 
 def contents(results: Path) -> dict[str, bytes]:
