@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from virnucpro_tasks.classifier.head import load_head
+from virnucpro_tasks.classifier.short_records import ShortRecordsHead
 from virnucpro_tasks.embed.backends import FP8_ATTENTION
 from virnucpro_tasks.embed.engine import Embedded, Engine, EngineOptions, available_device
 from virnucpro_tasks.errors import InputError, printable
@@ -45,9 +46,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An open frame of an input, and where it is: the id of its record, its chunk (from 1) and its name."""
+    """An open frame of an input, and where it is: the id of its record, its chunk (from 1) and its name.
+
+    `record_length` is in bases.
+    """
 
     record_id: str
+    record_length: int
     chunk: int
     name: str
     nucleotides: str
@@ -74,11 +79,15 @@ def frames_to_compare(inputs: Sequence[Path], *, chunk_length: int, most: int) -
 
 def _frames(sources: Sequence[ReadInput], chunk_length: int) -> Iterator[Frame]:
     for batch in frame_batches(sources, chunk_length=chunk_length):
-        rows = zip(batch.chunks["record_ordinal"].to_pylist(), batch.chunks["record_id"].to_pylist(), strict=True)
-        ids = {ordinal: printable(record_id.decode("utf-8", "backslashreplace")) for ordinal, record_id in rows}
+        columns = (batch.chunks[name].to_pylist() for name in ("record_ordinal", "record_id", "record_length"))
+        records = {
+            ordinal: (printable(record_id.decode("utf-8", "backslashreplace")), length)
+            for ordinal, record_id, length in zip(*columns, strict=True)
+        }
         for row in batch.frames.to_pylist():
             name = FRAME_NAMES[row["frame"]]
-            yield Frame(ids[row["record_ordinal"]], row["chunk"], name, row["nucleotides"], row["protein"])
+            record = records[row["record_ordinal"]]
+            yield Frame(*record, row["chunk"], name, row["nucleotides"], row["protein"])
 
 
 def engine_options_of(settings: Settings, *, device: str, precision: str) -> EngineOptions:
@@ -124,7 +133,8 @@ def parity(
         VectorFigures.of("ESM-2", "fair-esm", ours.protein, fair),
         VectorFigures.of("ESM-2", "transformers", ours.protein, other),
     ]
-    scores = _scores(bundle, ours, nucleotide, fair) if bundle.description.has_head else None
+    lengths = np.array([frame.record_length for frame in frames])
+    scores = _scores(bundle, ours, nucleotide, fair, lengths) if bundle.description.has_head else None
     places = worst(vectors, scores, most=WORST_SHOWN)
     return {
         "passes": passes(vectors, scores, limits),
@@ -189,11 +199,23 @@ def _give_memory_back() -> None:
 
 
 def _scores(
-    bundle: Bundle, ours: Embedded, nucleotide: NDArray[np.float32], protein: NDArray[np.float32]
+    bundle: Bundle,
+    ours: Embedded,
+    nucleotide: NDArray[np.float32],
+    protein: NDArray[np.float32],
+    lengths: NDArray[np.int64],
 ) -> ScoreFigures:
-    found = load_head(bundle).scores(ours.nucleotide, ours.protein)
-    reference = ReferenceHead.load(bundle.path / "head")
-    expected = reference.scores(torch.from_numpy(nucleotide), torch.from_numpy(protein)).numpy()
+    head, folder = load_head(bundle), bundle.path / "head"
+    if isinstance(head, ShortRecordsHead):
+        found = head.scores_by_length(ours.nucleotide, ours.protein, lengths)
+    else:
+        found = head.scores(ours.nucleotide, ours.protein)
+    vectors, proteins = torch.from_numpy(nucleotide), torch.from_numpy(protein)
+    expected = ReferenceHead.load(folder).scores(vectors, proteins).numpy()
+    if (short := ReferenceHead.load_short(folder)) is not None:
+        below, part = short
+        alone = part.scores(vectors, proteins[:, :0]).numpy()
+        expected = np.where((lengths < below)[:, None], alone, expected)
     return ScoreFigures(found[:, 1], expected[:, 1])
 
 

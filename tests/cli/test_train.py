@@ -62,6 +62,24 @@ def test_a_head_is_fitted_to_segments_if_that_is_asked_for(
     assert [request.has_segments for request in requests] == [True, False]
 
 
+def test_a_part_for_short_records_is_compared_with_both_vectors(
+    virnucpro: Virnucpro, requests: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = {"nucleotides": {"auroc": 0.8, "records": 40}, "both_vectors": {"auroc": 0.75, "records": 40}}
+    monkeypatch.setitem(CARD, "short_records", {"below": 300, "validation": ways, "test": ways})
+    ended = virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "mine", "--nucleotides-below", 300)
+    assert ended.code == ExitCode.OK
+    assert ended.err[3:5] == [
+        "40 records shorter than 300 bases of the groups of validation, to choose by: "
+        "AUROC 0.8 by nucleotides alone, as they are scored now, 0.75 by both vectors",
+        "40 records shorter than 300 bases of the groups of test: "
+        "AUROC 0.8 by nucleotides alone, as they are scored now, 0.75 by both vectors",
+    ]
+    assert virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "other").code == ExitCode.OK
+    assert [request.nucleotides_below for request in requests] == [300, None]
+    assert virnucpro("train", SAMPLE, OTHERS, "-o", tmp_path / "no", "--nucleotides-below", 0).code == ExitCode.USAGE
+
+
 def test_json_prints_the_card_and_that_the_encoders_are_the_demonstration_s(
     virnucpro: Virnucpro, requests: list[Any], tmp_path: Path
 ) -> None:

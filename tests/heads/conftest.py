@@ -13,7 +13,7 @@ from virnucpro_tasks.heads.labels import Label
 WIDTHS = (6, 10)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
     def make(*, groups: int = 40, records: int = 4, distance: float = 1.0, seed: int = 0) -> Examples:
         random = np.random.default_rng(seed)

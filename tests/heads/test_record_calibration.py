@@ -13,7 +13,7 @@ from virnucpro_tasks.heads.record_calibration import PRIOR_MEANS, cut_off, fit_r
 from virnucpro_tasks.heads.weights import group_weights
 from virnucpro_tasks.models.sizes import FittedRecordScore
 
-TRUE = FittedRecordScore(intercept=0.4, slope=0.6, slope_per_log_frames=0.9)
+TRUE = FittedRecordScore(intercept=0.4, slope=0.6, slope_per_log_frames=0.5, slope_per_squared_log_frames=0.15)
 
 
 def records(number: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -25,6 +25,12 @@ def records(number: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return means, frames, virus
 
 
+def factor(values: FittedRecordScore, frames: np.ndarray) -> np.ndarray:
+    """What the mean log-odds of so many frames are multiplied by."""
+    sure = RecordScore(structs.replace(values, intercept=0.0, scale_variance=0.0))
+    return sure.of_means(np.ones(len(frames)), frames)
+
+
 def groups_of(number: int) -> list[str]:
     return [f"g{place}" for place in range(number)]
 
@@ -32,7 +38,11 @@ def groups_of(number: int) -> list[str]:
 def test_the_values_that_made_the_labels_are_found() -> None:
     means, frames, virus = records(40_000, seed=1)
     found = fit_record_score(means, frames, virus, groups_of(len(means)))
-    assert (found.slope, found.slope_per_log_frames) == pytest.approx((0.6, 0.9), abs=0.08)
+    # Of a single frame the slope alone counts; the two values by number make up for each other.
+    assert found.slope == pytest.approx(TRUE.slope, abs=0.08)
+    frames_of_interest = np.array([1, 3, 10, 30, 60])
+    factors = [factor(values, frames_of_interest) for values in (found, TRUE)]
+    np.testing.assert_allclose(*factors, rtol=0.1)
     # Weights make the classes alike: the intercept that they had is taken out.
     share = virus.mean()
     assert found.intercept == pytest.approx(0.4 - np.log(share / (1 - share)), abs=0.05)
@@ -52,8 +62,9 @@ def test_few_groups_stay_near_the_mean_of_the_log_odds() -> None:
     groups = [f"g{label}{place % 2}" for place, label in enumerate(virus)]
     found = fit_record_score(means, frames, virus, groups)
     many = fit_record_score(means, frames, virus, groups_of(len(means)))
-    away = [abs(np.array([it.slope, it.slope_per_log_frames]) - PRIOR_MEANS[1:]) for it in (found, many)]
-    assert (away[0] < 0.7 * away[1]).all()
+    frames_of_interest = np.array([1, 10, 60])
+    away = [abs(factor(values, frames_of_interest) - PRIOR_MEANS[1]) for values in (found, many)]
+    assert (away[0] < away[1]).all() and away[0][0] < 0.1 * away[1][0]
 
 
 @settings(deadline=None, max_examples=30)
@@ -62,7 +73,7 @@ def test_frames_that_say_virus_never_speak_against_it(seed: int) -> None:
     random = np.random.default_rng(seed)
     virus = np.arange(30) % 2 == 0
     found = fit_record_score(random.normal(0, 5, 30), random.integers(1, 99, 30), virus, groups_of(30))
-    assert found.slope >= 0 and found.slope_per_log_frames >= 0
+    assert min(found.slope, found.slope_per_log_frames, found.slope_per_squared_log_frames) >= 0
 
 
 def test_records_of_a_group_count_as_one() -> None:

@@ -126,6 +126,25 @@ def test_what_lies_outside_the_training_is_warned_about(spec: JobSpec) -> None:
     assert warning == "chunks are 300 bases long, the head was trained on 500"
 
 
+def test_short_reads_are_warned_about_where_the_head_is_a_published_one(spec: JobSpec) -> None:
+    counts = counts_of(scored=10)
+    counts.short_reads = 6
+    assert report_of(spec, counts)["warnings"] == []
+    _, warning = report_of(spec, counts, RecordScore())["warnings"]
+    assert warning.startswith("6 of 10 scored records are shorter than 300 bases: the published classifiers were not")
+    assert "virnucpro train --nucleotides-below 300" in warning
+    counts.short_reads = 5
+    assert len(report_of(spec, counts, RecordScore())["warnings"]) == 1
+
+
+def test_a_head_with_a_part_for_short_records_gives_no_warning_of_them(spec: JobSpec) -> None:
+    counts = counts_of(scored=10, short=10)
+    assert len(report_of(spec, counts)["warnings"]) == 1
+    assert report_of(spec, counts, RecordScore(FITTED.fitted, nucleotides_below=300))["warnings"] == []
+    # Of a quarter of a chunk the part does not know enough.
+    assert len(report_of(spec, counts, RecordScore(FITTED.fitted, nucleotides_below=100))["warnings"]) == 1
+
+
 def test_report_and_log_name_inputs_model_and_files(spec: JobSpec) -> None:
     report = report_of(spec, counts_of(scored=3))
     assert report["model"]["digest"] == spec.bundle_digest

@@ -9,13 +9,14 @@ import numpy as np
 
 from virnucpro_tasks.classifier.head_files import CONFIG_FILE, HeadFiles
 from virnucpro_tasks.classifier.mlp import MlpHead
+from virnucpro_tasks.classifier.short_records import ShortRecordsHead
 from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.bundle import Bundle
-from virnucpro_tasks.models.sizes import PUBLISHED_KIND
+from virnucpro_tasks.models.sizes import PUBLISHED_KIND, SHORT_KIND
 
 
 class Head(Protocol):
-    """A classifier of frames."""
+    """A classifier of frames. One that asks for the lengths of records too is a `ShortRecordsHead`."""
 
     def scores(self, nucleotide: np.ndarray, protein: np.ndarray) -> np.ndarray:
         """P(others) and P(virus) of each row, float32 (n, 2).
@@ -27,7 +28,7 @@ class Head(Protocol):
         ...
 
 
-KINDS: dict[str, Callable[[HeadFiles], Head]] = {PUBLISHED_KIND: MlpHead.of}
+KINDS: dict[str, Callable[[HeadFiles], Head]] = {PUBLISHED_KIND: MlpHead.of, SHORT_KIND: ShortRecordsHead.of}
 """How a head of each `kind` in head/config.json is made; it checks its tensors and raises BundleError."""
 
 

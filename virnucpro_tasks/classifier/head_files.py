@@ -57,7 +57,8 @@ def read_record_score(bundle: Bundle, *, with_segments: bool = True) -> RecordSc
     """
     if not bundle.description.has_head:
         return RecordScore()
-    rule = RecordScore(_configuration(bundle)[1].record_score)
+    stated = _configuration(bundle)[1]
+    rule = RecordScore(stated.record_score, nucleotides_below=stated.nucleotides_below)
     return rule if with_segments else rule.by_frames()
 
 

@@ -5,7 +5,9 @@ A logistic regression that `virnucpro train` fitted is stored in the same tensor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +29,7 @@ class MlpHead:
 
     `hidden` (a vector of both widths together for each hidden unit), `scale` and `shift` (hidden units): batch
     normalization with the bias of the hidden layer folded in, `output` (a vector for each class), `output_bias` (2).
+    The protein width is 0 for a classifier of nucleotide vectors alone.
     """
 
     nucleotide_width: int
@@ -41,10 +44,27 @@ class MlpHead:
     def of(cls, files: HeadFiles) -> MlpHead:
         """Raises BundleError if the tensors do not fit the bundle's models; the message then says what they fit."""
         widths = files.description.nucleotide_width, files.description.protein_width
-        tensors = files.tensors
         _check_widths(files, *widths)
-        _check_shapes(files, sum(widths))
-        _check_numbers(files)
+        return cls.of_tensors(files.tensors, *widths, path=files.path)
+
+    @classmethod
+    def of_tensors(
+        cls,
+        tensors: Mapping[str, np.ndarray],
+        nucleotide_width: int,
+        protein_width: int,
+        *,
+        path: Path,
+        prefix: str = "",
+    ) -> MlpHead:
+        """From those `tensors` (float64) of the file `path` whose names begin with `prefix`.
+
+        Raises BundleError if they do not fit the widths, or if a value is none that a classifier can have.
+        """
+        widths = nucleotide_width, protein_width
+        tensors = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        _check_shapes(tensors, sum(widths), path=path, prefix=prefix)
+        _check_numbers(tensors, path=path, prefix=prefix)
         scale = tensors["bn1.weight"] / np.sqrt(tensors["bn1.running_var"] + EPSILON)
         return cls(
             *widths,
@@ -89,22 +109,22 @@ def _check_widths(files: HeadFiles, *widths: int) -> None:
         )
 
 
-def _check_numbers(files: HeadFiles) -> None:
-    for name, tensor in files.tensors.items():
+def _check_numbers(tensors: Mapping[str, np.ndarray], *, path: Path, prefix: str) -> None:
+    for name, tensor in tensors.items():
         least = 0.0 if name == "bn1.running_var" else -np.inf
         if not (np.isfinite(tensor) & (tensor >= least)).all():
             raise BundleError(
-                f"{name} holds a value that is not finite, or a negative variance: no score would be a number",
-                path=files.path,
+                f"{prefix}{name} holds a value that is not finite, or a negative variance: no score would be a number",
+                path=path,
                 hint="get the classifier again, or train it again",
             )
 
 
-def _check_shapes(files: HeadFiles, width: int) -> None:
-    bias = files.tensors.get("hidden_layer.bias", np.empty(0))
+def _check_shapes(tensors: Mapping[str, np.ndarray], width: int, *, path: Path, prefix: str) -> None:
+    bias = tensors.get("hidden_layer.bias", np.empty(0))
     for name, shape in HeadSizes(width=width, hidden=len(bias)).shapes().items():
-        found = files.tensors[name].shape if name in files.tensors else "no tensor"
+        found = tensors[name].shape if name in tensors else "no tensor"
         if found != shape:
             raise BundleError(
-                f"{name}: expected shape {shape}, found {found}", path=files.path, hint="convert it again"
+                f"{prefix}{name}: expected shape {shape}, found {found}", path=path, hint="convert it again"
             )

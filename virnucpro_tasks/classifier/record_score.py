@@ -1,7 +1,8 @@
 """The score of a record: the log-odds of its frames, scaled with their number, as a calibrated probability.
 
 Frames of a record are no independent witnesses: their log-odds must not be added up as if they were, nor is their mean
-enough, since more frames tell more. So the mean is multiplied by a + b·ln n, whose values are fitted with the head.
+enough, since more frames tell more. So the mean is multiplied by a + b·ln n + d·ln² n, whose values are fitted with
+the head.
 
 Where a job is covered by segments, those of chunks without an open frame are further witnesses, of their own
 reliability: a segment with the log-odds x counts as w frames with the log-odds s·x + t.
@@ -51,8 +52,9 @@ class SegmentSums:
 class RecordScore:
     """Rule by which the log-odds of a record follow from those of its frames; both logarithms are natural.
 
-    With `fitted` values c + m·(a + b·ln n): m is the mean of n frames, c the `intercept`, a the `slope`, b the
-    `slope_per_log_frames`. A head without them gives m·√n, the sum over √n, which nothing calibrates.
+    With `fitted` values c + m·(a + b·ln n + d·ln² n): m is the mean of n frames, c the `intercept`, a the `slope`, b
+    the `slope_per_log_frames`, d the `slope_per_squared_log_frames`, 0 in older heads. A head without values gives
+    m·√n, the sum over √n, which nothing calibrates.
 
     Values of a fit to few groups are uncertain: the log-odds z may be too large or too small by a factor, with the
     variance v, the `scale_variance`, around 1. The probability that is expected over all such factors has, nearly, the
@@ -67,10 +69,14 @@ class RecordScore:
     In a job that scores both strands there are two `grids` of chunks, of the record and of its reverse complement.
     Given are the sums over both, of which the average counts: n is the mean number of frames (or sum of weights), since
     both read the same bases, and the values were fitted to one.
+
+    Frames of records of fewer bases than `nucleotides_below` have log-odds by their nucleotide vectors alone: the head
+    has a part of its own for them. The rule is the same for them.
     """
 
     fitted: FittedRecordScore | None = None
     grids: int = 1
+    nucleotides_below: int | None = None
 
     @property
     def is_fitted(self) -> bool:
@@ -81,13 +87,16 @@ class RecordScore:
     def formula(self) -> str:
         """The rule in one line, as run.json tells it."""
         average = "; sums and numbers are averages over the chunks of both strands" if self.grids > 1 else ""
+        if self.nucleotides_below is not None:
+            average += f"; log-odds of records shorter than {self.nucleotides_below} bases by nucleotides alone"
         if self.fitted is None:
             return f"sum of the log-odds of the scored frames / sqrt(frames), not calibrated{average}"
-        values = self.fitted
+        values, curvature = self.fitted, self.fitted.slope_per_squared_log_frames
         promise = f"; z of it all as z / sqrt(1 + pi/8 * {values.scale_variance:.6g} * z^2)"
         return (
             f"{values.intercept:.6g} + mean log-odds of the scored frames * "
-            f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)){self._formula_of_others()}"
+            f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)"
+            f"{f' + {curvature:.6g} * ln(frames)^2' if curvature else ''}){self._formula_of_others()}"
             f"{promise if values.scale_variance else ''}{average}"
         )
 
@@ -154,7 +163,9 @@ class RecordScore:
         if self.fitted is None:
             return means * np.sqrt(frames.astype(np.float64))
         logarithms = log_counts(np.maximum(frames, 1))
-        found = self.fitted.intercept + means * (self.fitted.slope + self.fitted.slope_per_log_frames * logarithms)
+        slopes = self.fitted.slope + self.fitted.slope_per_log_frames * logarithms
+        slopes += self.fitted.slope_per_squared_log_frames * np.square(logarithms)
+        found = self.fitted.intercept + means * slopes
         return found / np.sqrt(1 + np.pi / 8 * self.fitted.scale_variance * np.square(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from virnucpro_tasks.cli.preflight import check_place
 from virnucpro_tasks.errors import OutputError, counted, printable
 from virnucpro_tasks.heads.bundles import HeadRequest, fit_bundle
 from virnucpro_tasks.heads.examples import read_examples
+from virnucpro_tasks.heads.labels import TEST, VALIDATION
 from virnucpro_tasks.heads.train import HeadKind
 from virnucpro_tasks.reads.coverage import Coverage
+
+LONGEST_SHORT = 1_000_000
+"""Most bases that --nucleotides-below takes."""
 
 HIDDEN = 512
 """Hidden units of the published classifiers."""
@@ -40,6 +45,12 @@ HIDDEN = 512
     type=click.IntRange(min=6),
     help="Bases of the chunks that the head is for; default: those of --bundle.",
 )
+@click.option(
+    "--nucleotides-below",
+    type=click.IntRange(min=1, max=LONGEST_SHORT),
+    metavar="BASES",
+    help="Score records shorter than this by their DNA alone, with a part of the head that is fitted to such records.",
+)
 @click.option("--name", help="Name written beside every result; default: the name of OUTPUT.")
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the head.")
 @click.option("--intended-use", default="not stated", show_default=True, help="Intended use, for the model card.")
@@ -53,6 +64,7 @@ def command(
     kind: str,
     hidden: int,
     chunk_length: int | None,
+    nucleotides_below: int | None,
     name: str | None,
     licence: str,
     intended_use: str,
@@ -84,6 +96,7 @@ def command(
         licence=licence,
         intended_use=intended_use,
         has_segments=has_segments,
+        nucleotides_below=nucleotides_below,
     )
     card = fit_bundle(
         output,
@@ -101,4 +114,18 @@ def command(
         return
     found = card["unseen_groups"]
     bundle = f"{output} (DEMONSTRATION)" if is_demonstration else str(output)
+    for line in _short_lines(card):
+        labelled.say(line)
     labelled.say(f"bundle {bundle}: AUROC {found['auroc']} on {counted(found['records'], 'record')} of unseen groups")
+
+
+def _short_lines(card: dict[str, Any]) -> Iterator[str]:
+    """Lines that compare, for short records, nucleotides alone with both vectors."""
+    if (short := card.get("short_records")) is None:
+        return
+    for part, whose in ((VALIDATION, "validation, to choose by"), (TEST, "test")):
+        alone, both = (short[part][way] for way in ("nucleotides", "both_vectors"))
+        yield (
+            f"{counted(alone['records'], 'record')} shorter than {short['below']} bases of the groups of {whose}: "
+            f"AUROC {alone['auroc']} by nucleotides alone, as they are scored now, {both['auroc']} by both vectors"
+        )

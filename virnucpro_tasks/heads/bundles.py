@@ -13,12 +13,13 @@ from safetensors.numpy import save_file
 from virnucpro_tasks.heads.card import model_card
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.mlp import Epoch
+from virnucpro_tasks.heads.short_records import ShortPart
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.train import HeadKind, fit_head
 from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import CARD_FILE, ENCODER_FILES, Bundle, describe_bundle, read_bundle
 from virnucpro_tasks.models.folder import new_folder
-from virnucpro_tasks.models.sizes import CLASSES, FittedRecordScore
+from virnucpro_tasks.models.sizes import CLASSES, SHORT_KIND, SHORT_PREFIX, FittedRecordScore
 from virnucpro_tasks.models.verification import verify_bundle
 from virnucpro_tasks.system.file_operations import link_or_copy, utf8_path
 from virnucpro_tasks.system.files import write_json
@@ -28,7 +29,8 @@ from virnucpro_tasks.system.files import write_json
 class HeadRequest:
     """The head to fit, and the texts of its bundle. `hidden` is for the MLP; `chunk_length` is in bases.
 
-    `has_segments` says whether its score of records is also fitted to segments.
+    `has_segments` says whether its score of records is also fitted to segments; `nucleotides_below` are the bases below
+    which records are scored by nucleotides alone, if any are.
     """
 
     kind: HeadKind
@@ -40,6 +42,7 @@ class HeadRequest:
     intended_use: str
     demonstration: bool = False
     has_segments: bool = False
+    nucleotides_below: int | None = None
 
 
 def fit_bundle(
@@ -62,6 +65,7 @@ def fit_bundle(
         hidden=request.hidden,
         seed=request.seed,
         has_segments=request.has_segments,
+        nucleotides_below=request.nucleotides_below,
         say=say,
     )
     card = model_card(
@@ -80,6 +84,7 @@ def fit_bundle(
         fitted.head,
         fitted.record_score,
         request,
+        short=fitted.short,
         card=card,
         head_name=f"{request.kind}, {len(examples.ids)} records",
     )
@@ -93,6 +98,7 @@ def write_trained(
     record_score: FittedRecordScore,
     request: HeadRequest,
     *,
+    short: ShortPart | None = None,
     card: dict[str, Any],
     head_name: str,
 ) -> Bundle:
@@ -108,7 +114,7 @@ def write_trained(
             link_or_copy(encoders.path / member, folder / member)
         (folder / "head").mkdir()
         with utf8_path(folder / "head" / "model.safetensors") as weights:
-            save_file(head.state(), weights)
+            save_file(head.state() | (short.head.state(prefix=SHORT_PREFIX) if short else {}), weights)
         write_json(
             folder / "head" / "config.json",
             {
@@ -117,7 +123,12 @@ def write_trained(
                 "hidden": len(head.hidden),
                 "classes": list(CLASSES),
                 "record_score": msgspec.to_builtins(record_score),
-            },
+            }
+            | (
+                {"kind": SHORT_KIND, "nucleotides_below": short.below, "short_hidden": len(short.head.hidden)}
+                if short
+                else {}
+            ),
         )
         write_json(folder / CARD_FILE, card)
         describe_bundle(

@@ -45,10 +45,10 @@ def model_card(
         "demonstration": description.demonstration,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": version("virnucpro-tasks"),
-        "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length},
+        "head": {"kind": kind, "seed": seed, "chunk_length": chunk_length} | _short_head(fitted),
         "record_score": msgspec.to_builtins(fitted.record_score)
         | {
-            "formula": RecordScore(fitted.record_score).formula,
+            "formula": RecordScore(fitted.record_score, nucleotides_below=below_of(fitted)).formula,
             "fitted_on": "the records of the part 'calibrate', classes and groups alike",
         },
         "scores_are_right_for": "as many viruses as others",
@@ -73,8 +73,29 @@ def model_card(
         "unseen_groups_by_mean_viral_score": Metrics.of(fitted.means[by_frames], virus[by_frames]).as_dict(),
         "unseen_groups_by_length": by_length(fitted.scores[by_frames], virus[by_frames], examples.lengths[by_frames]),
         **_covered_figures(examples, fitted),
+        **_short_figures(fitted),
         "test_groups": sorted({examples.labels[record].group for record in test})[:GROUPS_IN_CARD],
     }
+
+
+def below_of(fitted: Fitted) -> int | None:
+    """The bases from which on records are scored by both vectors; None if all are."""
+    return None if fitted.short is None else fitted.short.below
+
+
+def _short_head(fitted: Fitted) -> dict[str, Any]:
+    return {} if fitted.short is None else {"nucleotides_below": fitted.short.below}
+
+
+def _short_figures(fitted: Fitted) -> dict[str, Any]:
+    """Figures of short records by nucleotides alone, as they are scored, and as both vectors would score them."""
+    if fitted.short is None:
+        return {}
+    figures = {
+        part: {way: metrics.as_dict() for way, metrics in ways.items()}
+        for part, ways in fitted.short.comparison.items()
+    }
+    return {"short_records": {"below": fitted.short.below, **figures}}
 
 
 def _covered_figures(examples: Examples, fitted: Fitted) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Calibration of the score of a record: of the records with a score of 0.8, about 80 % should be viruses.
 
-A logistic regression of the label on m and m·ln n, where m is the mean of the log-odds of a record's n frames. The part
-that calibrates the frames' scores serves here too: neither fit sees the records that trained the head.
+A logistic regression of the label on m, m·ln n and m·ln² n, where m is the mean of the log-odds of a record's n
+frames. The part that calibrates the frames' scores serves here too: neither fit sees the records that trained the head.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from virnucpro_tasks.classifier.record_score import log_counts
 from virnucpro_tasks.heads.weights import group_weights
 from virnucpro_tasks.models.sizes import FittedRecordScore
 
-PRIOR_MEANS = np.array([0.0, 1.0, 0.0])
-PRIOR_DEVIATIONS = np.array([0.5, 0.5, 0.5])
-"""Normal prior of intercept, slope and slope per logarithm of the number of frames: with few groups the score stays
-near the mean of the log-odds, which promises less than their sum.
+PRIOR_MEANS = np.array([0.0, 1.0, 0.0, 0.0])
+PRIOR_DEVIATIONS = np.array([0.5, 0.5, 0.5, 2.0])
+"""Normal prior of intercept, slope, and slopes per logarithm of the number of frames and per its square: with few
+groups the score stays near the mean of the log-odds, which promises less than their sum. The last was chosen among 0,
+0.25, 0.5, 1, 2 and 4 on validation groups of the demonstration (docs/demonstration.md).
 """
 
 SCALE_DEVIATION = 0.5
@@ -48,7 +49,8 @@ def fit_record_score(
     from scipy.optimize import minimize
 
     weights, observations = group_weights(virus, groups) if weighted is None else weighted
-    features = np.stack([np.ones(len(means)), means, means * log_counts(frames)], axis=1)
+    logarithms = log_counts(frames)
+    features = np.stack([np.ones(len(means)), means, means * logarithms, means * np.square(logarithms)], axis=1)
     signs = np.where(virus, 1.0, -1.0)
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -61,11 +63,11 @@ def fit_record_score(
             observations * (slopes @ features) + away / PRIOR_DEVIATIONS,
         )
 
-    bounds = [(None, None), (0, None), (0, None)]
+    bounds = [(None, None), *[(0, None)] * (len(PRIOR_MEANS) - 1)]
     found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
-    intercept, slope, growth = found.x.tolist()
+    intercept, slope, growth, curvature = found.x.tolist()
     variance = _scale_variance(features @ found.x, observations * weights)
-    return FittedRecordScore(intercept, slope, growth, scale_variance=variance)
+    return FittedRecordScore(intercept, slope, growth, slope_per_squared_log_frames=curvature, scale_variance=variance)
 
 
 def _scale_variance(log_odds: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

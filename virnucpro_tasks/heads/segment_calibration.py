@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from virnucpro_tasks.classifier.log_odds import LOG_ODDS_BITS
 from virnucpro_tasks.classifier.record_score import RecordScore, SegmentSums
 from virnucpro_tasks.errors import InputError
+from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.weights import group_weights
 from virnucpro_tasks.models.sizes import FittedRecordScore, FittedSegments, FittedWithoutFrames
 
@@ -78,6 +79,19 @@ class CoveredRecords:
         found = rule.log_odds(self.frames, _units(self.totals), others)
         counts = self.frames + rule.has_segments * self.segments
         return np.where((counts > 0) | rule.has_lengths, found, np.nan)
+
+
+def covered_records(examples: Examples, log_odds: Floats) -> CoveredRecords:
+    """The records of `examples` with the sums of `log_odds` (n,) of their frames and segments."""
+    return CoveredRecords(
+        frames=examples.frames,
+        totals=examples.totals(log_odds),
+        segments=examples.segments,
+        segment_totals=examples.segment_totals(log_odds),
+        lengths=examples.lengths,
+        virus=examples.virus,
+        groups=examples.groups,
+    )
 
 
 def fit_covered(by_frames: FittedRecordScore, records: CoveredRecords) -> FittedRecordScore:

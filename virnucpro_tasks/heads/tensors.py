@@ -54,8 +54,8 @@ class HeadTensors:
             self, output=slope * self.output, output_bias=slope * self.output_bias + [-intercept / 2, intercept / 2]
         )
 
-    def state(self) -> dict[str, NDArray[np.float32]]:
-        """Tensors by their names in the file, FP32."""
+    def state(self, *, prefix: str = "") -> dict[str, NDArray[np.float32]]:
+        """Tensors by their names in the file, which begin with `prefix`, FP32."""
         arrays = {
             "hidden_layer.weight": self.hidden,
             "hidden_layer.bias": self.hidden_bias,
@@ -66,7 +66,7 @@ class HeadTensors:
             "output_layer.weight": self.output,
             "output_layer.bias": self.output_bias,
         }
-        return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+        return {prefix + name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
 
     def log_odds(self, joined: NDArray[np.float32]) -> Array:
         """log P(virus) / P(others) of each row (n, width)."""

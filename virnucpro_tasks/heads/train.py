@@ -16,7 +16,8 @@ from virnucpro_tasks.heads.labels import CALIBRATE, TRAIN, VALIDATION
 from virnucpro_tasks.heads.logistic import fit_logistic
 from virnucpro_tasks.heads.mlp import Epoch, fit_mlp
 from virnucpro_tasks.heads.record_calibration import cut_off, fit_record_score
-from virnucpro_tasks.heads.segment_calibration import CoveredRecords, fit_covered
+from virnucpro_tasks.heads.segment_calibration import covered_records, fit_covered
+from virnucpro_tasks.heads.short_records import ShortPart, calibrate_short, short_examples
 from virnucpro_tasks.heads.splits import split_records
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.weights import group_weights
@@ -36,7 +37,7 @@ class Fitted:
 
     `means` are mean P(virus) over its frames, `scores` P(virus) of the record by these alone, both NaN without any.
     `covered_scores` are P(virus) by segments too, NaN for a record that has no score then either; None of a head that
-    was not fitted to segments.
+    was not fitted to segments. `short` is the part for short records, by which all these are then scored.
     """
 
     head: HeadTensors
@@ -45,6 +46,7 @@ class Fitted:
     means: NDArray[np.float64]
     scores: NDArray[np.float64]
     covered_scores: NDArray[np.float64] | None = None
+    short: ShortPart | None = None
 
 
 def fit_head(
@@ -54,20 +56,26 @@ def fit_head(
     hidden: int,
     seed: int,
     has_segments: bool = False,
+    nucleotides_below: int | None = None,
     say: Callable[[Epoch], None] = lambda _: None,
 ) -> Fitted:
     """Fit on the training part, choose by the validation part, calibrate on a third; the test part is not used.
 
     The head is fitted to open frames alone, `has_segments` says whether its score of records is also to be fitted to
-    segments. Raises InputError if there are too few groups, or no segments where they are to be fitted to.
+    segments. With `nucleotides_below` it gets a part for records of fewer bases, which changes nothing for all others.
+    Raises InputError if there are too few groups, or no segments or short records where they are to be fitted to.
     """
     parts = split_records(examples.labels, seed=seed)
     train, validation, calibration = (_with_frames(examples, parts, part) for part in (TRAIN, VALIDATION, CALIBRATE))
-    if kind is HeadKind.MLP:
-        head = fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
-    else:
-        head = fit_logistic(train, validation)
-    head = calibrate(head, calibration)
+
+    def fit(train: Examples, validation: Examples) -> HeadTensors:
+        if kind is HeadKind.MLP:
+            return fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
+        return fit_logistic(train, validation)
+
+    # Looked for before anything is fitted: a long fit must not end with what could be told at once.
+    short = None if nucleotides_below is None else short_examples(examples, parts, below=nucleotides_below)
+    head = calibrate(fit(train, validation), calibration)
     log_odds = head.log_odds(examples.joined)
     records = covered_records(examples, cut_off(log_odds))
     some = records.of(parts[CALIBRATE])
@@ -80,11 +88,16 @@ def fit_head(
         [some.groups[record] for record in with_frames.tolist()],
         weighted=(weights[with_frames], observations),
     )
-    means, scores = examples.means(sigmoid(log_odds)), sigmoid(records.log_odds(fitted))
-    if not has_segments:
-        return Fitted(head, fitted, parts, means, scores)
-    fitted = fit_covered(fitted, some)
-    return Fitted(head, fitted, parts, means, scores, sigmoid(records.log_odds(fitted)))
+    by_frames, part = fitted, None
+    if has_segments:
+        fitted = fit_covered(fitted, some)
+    if short is not None:
+        part = calibrate_short(fit(short.train, short.validation), examples, parts, fitted, records, short.below)
+        log_odds = np.where(part.are_of(examples), part.head.log_odds(examples.nucleotide), log_odds)
+        records = covered_records(examples, cut_off(log_odds))
+    means, scores = examples.means(sigmoid(log_odds)), sigmoid(records.log_odds(by_frames))
+    covered = sigmoid(records.log_odds(fitted)) if has_segments else None
+    return Fitted(head, fitted, parts, means, scores, covered, part)
 
 
 def _with_frames(examples: Examples, parts: Mapping[str, NDArray[np.int64]], part: str) -> Examples:
@@ -97,16 +110,3 @@ def _with_frames(examples: Examples, parts: Mapping[str, NDArray[np.int64]], par
             hint="give more records, or another --seed",
         )
     return found
-
-
-def covered_records(examples: Examples, log_odds: NDArray[np.float64]) -> CoveredRecords:
-    """The records of `examples` with the sums of `log_odds` (n,) of their frames and segments."""
-    return CoveredRecords(
-        frames=examples.frames,
-        totals=examples.totals(log_odds),
-        segments=examples.segments,
-        segment_totals=examples.segment_totals(log_odds),
-        lengths=examples.lengths,
-        virus=examples.virus,
-        groups=examples.groups,
-    )

@@ -8,14 +8,16 @@ from virnucpro_tasks.errors import BundleError
 from virnucpro_tasks.models.jsonfile import read_struct
 from virnucpro_tasks.models.sizes import (
     PUBLISHED_KIND,
+    SHORT_KIND,
     DnabertSizes,
     Esm2Sizes,
-    FittedRecordScore,
     HeadConfiguration,
     MlpConfiguration,
+    ShortConfiguration,
 )
 
 CONFIG_FILE = "config.json"
+_KINDS: dict[str, type[HeadConfiguration]] = {PUBLISHED_KIND: MlpConfiguration, SHORT_KIND: ShortConfiguration}
 _AGAIN = "copy or convert the bundle again"
 
 
@@ -30,16 +32,16 @@ def check_configurations(folder: Path, *, nucleotide_width: int, protein_width: 
     if has_head:
         stated = read_struct(head, HeadConfiguration, hint=_AGAIN)
         # The entries of other kinds are checked where their heads are loaded.
-        if stated.kind == PUBLISHED_KIND:
-            read_struct(head, MlpConfiguration, hint=_AGAIN)
+        if stated.kind in _KINDS:
+            read_struct(head, _KINDS[stated.kind], hint=_AGAIN)
         _expect(head, "nucleotide_width", stated.nucleotide_width, nucleotide_width)
         _expect(head, "protein_width", stated.protein_width, protein_width)
 
 
-def fitted_record_score(head: Path) -> FittedRecordScore | None:
-    """The values for the score of a record that a head's folder holds, if it has any. Raises BundleError."""
+def head_configuration(head: Path) -> HeadConfiguration | None:
+    """The entries that heads of every kind have, of a head's folder; None without the file. Raises BundleError."""
     file = head / CONFIG_FILE
-    return read_struct(file, HeadConfiguration, hint=_AGAIN).record_score if file.is_file() else None
+    return read_struct(file, HeadConfiguration, hint=_AGAIN) if file.is_file() else None
 
 
 def _expect(file: Path, name: str, stated: int, expected: int) -> None:

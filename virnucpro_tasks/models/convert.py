@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -30,7 +30,7 @@ from virnucpro_tasks.models.bundle import (
 )
 from virnucpro_tasks.models.canonical import canonical_dnabert_s, canonical_esm2, canonical_head
 from virnucpro_tasks.models.card import Card, check_chunk_length, check_weights, encoder_weights, read_card, what_fits
-from virnucpro_tasks.models.configs import fitted_record_score
+from virnucpro_tasks.models.configs import head_configuration
 from virnucpro_tasks.models.folder import new_folder
 from virnucpro_tasks.models.head_length import HeadLength, KnownHeads, head_length
 from virnucpro_tasks.models.jsonfile import read_json
@@ -38,10 +38,14 @@ from virnucpro_tasks.models.locate import DEMONSTRATION, demo_bundle
 from virnucpro_tasks.models.pickled import CLASSIFIER_CLASSES, FAIR_ESM_CLASSES, Tensors
 from virnucpro_tasks.models.sizes import (
     CLASSES,
+    SHORT_KIND,
+    SHORT_PREFIX,
     DnabertSizes,
     Esm2Sizes,
+    HeadConfiguration,
     HeadSizes,
     MlpConfiguration,
+    ShortConfiguration,
     fitting_esm2,
     misfit,
 )
@@ -62,11 +66,56 @@ TOKENIZER_FILE = "tokenizer.json"
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """The tensors and sizes of the head file `path`."""
+    """The tensors and sizes of the head file `path`, and what its configuration says, if it was fitted by this package.
+
+    `short` are the sizes of its part for short records, whose tensors are among the others.
+    """
 
     path: Path
     tensors: Tensors
     sizes: HeadSizes
+    stated: HeadConfiguration | None
+    short: HeadSizes | None = None
+
+    @classmethod
+    def read(cls, head: Path, card: Card | None) -> _Fitted:
+        """Raises BundleError."""
+        weights = read_weights(head, allowed=CLASSIFIER_CLASSES)
+        # Only a head with a card was fitted here, and has a configuration of ours.
+        stated = head_configuration(head) if card is not None else None
+        if stated is None or stated.kind != SHORT_KIND:
+            return cls(head, *canonical_head(weights), stated)
+        whole: Tensors = {}
+        part: Tensors = {}
+        for name, tensor in weights.tensors.items():
+            (part if name.startswith(SHORT_PREFIX) else whole)[name.removeprefix(SHORT_PREFIX)] = tensor
+        tensors, sizes = canonical_head(replace(weights, tensors=whole))
+        of_part, short = canonical_head(replace(weights, tensors=part))
+        tensors |= {SHORT_PREFIX + name: value for name, value in of_part.items()}
+        return cls(head, tensors, sizes, stated, short)
+
+    def configuration(self, dnabert: DnabertSizes, esm2: Esm2Sizes) -> MlpConfiguration | ShortConfiguration:
+        """The content of config.json."""
+        stated = self.stated
+        whole = MlpConfiguration(
+            nucleotide_width=dnabert.width,
+            protein_width=esm2.width,
+            hidden=self.sizes.hidden,
+            classes=CLASSES,
+            record_score=None if stated is None else stated.record_score,
+        )
+        if stated is None or self.short is None:
+            return whole
+        return ShortConfiguration(
+            kind=SHORT_KIND,
+            nucleotide_width=whole.nucleotide_width,
+            protein_width=whole.protein_width,
+            hidden=whole.hidden,
+            short_hidden=self.short.hidden,
+            classes=CLASSES,
+            record_score=whole.record_score,
+            nucleotides_below=stated.nucleotides_below,
+        )
 
 
 def convert_bundle(
@@ -110,7 +159,7 @@ def convert_bundle(
         warn(trained.warning)
     dnabert_tensors, dnabert_sizes = canonical_dnabert_s(dnabert_weights := read_weights(dnabert))
     # The small files first: a wrong head or tokenizer is reported before gigabytes are read.
-    fitted = None if head is None else _Fitted(head, *canonical_head(read_weights(head, allowed=CLASSIFIER_CLASSES)))
+    fitted = None if head is None else _Fitted.read(head, card)
     words = read_tokenizer(tokenizer or dnabert_weights.path.parent / TOKENIZER_FILE, rows=dnabert_sizes.vocabulary)
     esm2_tensors, esm2_sizes = canonical_esm2(read_weights(esm2, allowed=FAIR_ESM_CLASSES))
     if fitted is not None:
@@ -120,14 +169,7 @@ def convert_bundle(
         words.save(str(folder / "dnabert-s" / TOKENIZER_FILE))
         _write_part(folder / "esm2", esm2_tensors, esm2_sizes, dtype, esm2)
         if fitted is not None:
-            configuration = MlpConfiguration(
-                nucleotide_width=dnabert_sizes.width,
-                protein_width=esm2_sizes.width,
-                hidden=fitted.sizes.hidden,
-                classes=CLASSES,
-                # Only a head with a card was fitted here, and has a configuration of ours.
-                record_score=fitted_record_score(fitted.path) if card is not None else None,
-            )
+            configuration = fitted.configuration(dnabert_sizes, esm2_sizes)
             _write_part(folder / "head", fitted.tensors, configuration, "fp32", fitted.path)
         if card is not None:
             check_weights(card_file, card, encoder_weights(folder))
@@ -225,7 +267,7 @@ def _check_options(
 
 def _check_widths(head: _Fitted, dnabert: DnabertSizes, esm2: Esm2Sizes, card: Card | None) -> None:
     width = head.sizes.width
-    if width == dnabert.width + esm2.width:
+    if width == dnabert.width + esm2.width and (head.short is None or head.short.width == dnabert.width):
         return
     fitting = fitting_esm2(width, dnabert.width)
     models = f"ESM-2 {fitting}" if fitting else "the models it was trained on"

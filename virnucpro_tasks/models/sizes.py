@@ -17,6 +17,12 @@ CLASSES = ("others", "virus")
 PUBLISHED_KIND = "mlp"
 """Kind of the heads that VirNucPro publishes."""
 
+SHORT_KIND = "mlp_and_short_records"
+"""Kind of the heads that have a part of their own, on nucleotide vectors alone, for short records."""
+
+SHORT_PREFIX = "short_records."
+"""How the tensors of that part begin."""
+
 PUBLISHED_ESM2 = {
     (6, 320): ("t6_8M", 20),
     (12, 480): ("t12_35M", 20),
@@ -111,6 +117,7 @@ class DnabertSizes(Struct, frozen=True, forbid_unknown_fields=True):
 
 Finite = Annotated[float, Meta(ge=-1e6, le=1e6)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e6)]
+ShortLength = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class FittedSegments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +142,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """The values by which the log-odds of a record follow from the mean log-odds of its frames.
 
     See `classifier.record_score.RecordScore`. A record must not become less of a virus by frames that say virus, so
-    both slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
+    the slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
     records without any.
 
     `scale_variance` is the variance of a factor of the log-odds around 1, as uncertain as the fit left it.
@@ -144,6 +151,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     intercept: Finite
     slope: NotNegative
     slope_per_log_frames: NotNegative
+    slope_per_squared_log_frames: NotNegative = 0.0
     segments: FittedSegments | None = None
     without_frames: FittedWithoutFrames | None = None
     scale_variance: NotNegative = 0.0
@@ -153,7 +161,8 @@ class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The entries of head/config.json that heads of every kind have.
 
     The published kind is left out of the file, so that a conversion gives the digest that it always gave. Only a head
-    that `virnucpro train` fitted has values for the score of a record.
+    that `virnucpro train` fitted has values for the score of a record. Records of fewer bases than `nucleotides_below`
+    are scored by their nucleotide vectors alone, with a part that only heads of the kind SHORT_KIND have.
     """
 
     kind: str = PUBLISHED_KIND
@@ -161,8 +170,11 @@ class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     protein_width: Width
     classes: tuple[str, ...]
     record_score: FittedRecordScore | None = None
+    nucleotides_below: ShortLength | None = None
 
     def __post_init__(self) -> None:
+        if (self.nucleotides_below is not None) != (self.kind == SHORT_KIND):
+            raise ValueError(f"a head of the kind {SHORT_KIND} states nucleotides_below, and no other does")
         if self.classes != CLASSES:
             raise ValueError(f"classes must be {', '.join(CLASSES)}")
 
@@ -173,9 +185,16 @@ class MlpConfiguration(HeadConfiguration, frozen=True, kw_only=True, forbid_unkn
     hidden: Width
 
 
+class ShortConfiguration(HeadConfiguration, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of head/config.json of the kind SHORT_KIND: hidden units of both of its parts."""
+
+    hidden: Width
+    short_hidden: Width
+
+
 @dataclass(frozen=True, slots=True)
 class HeadSizes:
-    """Sizes of the classifier: input width (nucleotide and protein together) and hidden units."""
+    """Sizes of the classifier: input width (nucleotide and protein together, if it takes both) and hidden units."""
 
     width: int
     hidden: int

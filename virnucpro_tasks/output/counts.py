@@ -15,6 +15,8 @@ from virnucpro_tasks.reads.tables import Status
 
 PROBLEMS_KEPT = 10
 STRONGEST_KEPT = 5
+SHORT_READ = 300
+"""Bases of the shortest records that the published classifiers were trained on."""
 
 CHUNK_COUNTS = {
     Status.SCORED: "scored_chunks",
@@ -53,10 +55,10 @@ class ResultCounts:
     """Counts over the tables. `records` and `chunks` count by status; `virus_records` are called virus.
 
     `called` counts by status the records that have a call.
-    `short_records` have a score but are shorter than half a chunk. `problems` tells of the first PROBLEMS_KEPT records
-    that are invalid or quarantined, each with its input, its id, escaped, and the reason. `bases` are of all records,
-    `virus_bases` and `virus_evidence` of those called virus, of which `strongest` are the first STRONGEST_KEPT by rank.
-    `sequences` are records that virus.fasta.gz is to hold.
+    `short_records` have a score but are shorter than half a chunk, `short_reads` than SHORT_READ bases. `problems` is
+    about the first PROBLEMS_KEPT records that are invalid or quarantined, each with its input, its id, escaped, and the
+    reason. `bases` are of all records, `virus_bases` and `virus_evidence` of those called virus, of which `strongest`
+    are the first STRONGEST_KEPT by rank. `sequences` are records that virus.fasta.gz is to hold.
     """
 
     records: Counter[Status] = field(default_factory=Counter)
@@ -72,6 +74,7 @@ class ResultCounts:
     strongest: list[Hit] = field(default_factory=list)
     called: Counter[Status] = field(default_factory=Counter)
     sequences: int = 0
+    short_reads: int = 0
 
     @property
     def answered(self) -> int:
@@ -92,7 +95,9 @@ class ResultCounts:
         self.frames += _sum("frames", records)
         self.virus_chunks += _sum("virus_chunks", records)
         self.bases += _sum("length", records)
-        self.short_records += sum(2 * record.length < chunk_length for record in compress(records, is_called))
+        lengths = [record.length for record in compress(records, is_called)]
+        self.short_records += sum(2 * length < chunk_length for length in lengths)
+        self.short_reads += sum(length < SHORT_READ for length in lengths)
         for record in compress(records, written.calls):
             self._count_virus(record, input_name=input_names[record.input_ordinal])
         if len(self.problems) < PROBLEMS_KEPT:
@@ -136,6 +141,7 @@ class ResultCounts:
         self.virus_records += others.virus_records
         self.virus_chunks += others.virus_chunks
         self.short_records += others.short_records
+        self.short_reads += others.short_reads
         self.problems += others.problems[: PROBLEMS_KEPT - len(self.problems)]
         self.bases += others.bases
         self.virus_bases += others.virus_bases

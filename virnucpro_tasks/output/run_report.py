@@ -20,7 +20,7 @@ from virnucpro_tasks.jobs.staging import StagedInput
 from virnucpro_tasks.models.bundle import AGAIN, CARD_FILE, BundleDescription
 from virnucpro_tasks.models.jsonfile import read_json
 from virnucpro_tasks.models.locate import demo_bundle
-from virnucpro_tasks.output.counts import Hit, ResultCounts
+from virnucpro_tasks.output.counts import SHORT_READ, Hit, ResultCounts
 from virnucpro_tasks.output.evidence import Evidence
 from virnucpro_tasks.output.out_of_range import out_of_range
 from virnucpro_tasks.output.rates_report import rates_report, unmet_rates
@@ -243,12 +243,19 @@ def warnings(
             "frames by the root of their number, and is no calibrated probability"
         )
     scored = counts.answered
-    if scored and counts.short_records > SHORT_SHARE * scored:
+    has_part = 2 * (record_score.nucleotides_below or 0) >= spec.parameters.chunk_length
+    if scored and not has_part and counts.short_records > SHORT_SHARE * scored:
         found.append(
             f"{counts.short_records:,} of {scored:,} scored records are shorter than half a chunk of "
             f"{spec.parameters.chunk_length} bases: their scores are less certain. The published classifiers, trained "
             "on chunks of 300 and 500 bases, are known to be poor on reads of 150"
             f"{accuracy_of_demonstration(description)}"
+        )
+    elif scored and not record_score.is_fitted and counts.short_reads > SHORT_SHARE * scored:
+        found.append(
+            f"{counts.short_reads:,} of {scored:,} scored records are shorter than {SHORT_READ} bases: the published "
+            "classifiers were not trained on such, and the protein of so short a piece can mislead them. A head that "
+            f"you fit with 'virnucpro train --nucleotides-below {SHORT_READ}' scores them by their DNA alone"
         )
     return found
 

@@ -13,14 +13,17 @@ import numpy as np
 from virnucpro_tasks.classifier.head import Head, load_head
 from virnucpro_tasks.classifier.head_files import read_record_score
 from virnucpro_tasks.classifier.record_score import RecordScore
+from virnucpro_tasks.classifier.short_records import ShortRecordsHead
 from virnucpro_tasks.errors import BundleError, JobError
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.vectors import embedding_key, read_shard_vectors
 from virnucpro_tasks.models.bundle import Bundle, BundleDescription, read_description
 from virnucpro_tasks.reads.coverage import Coverage
+from virnucpro_tasks.reads.tables import FrameOwners
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.plan import Plan
 from virnucpro_tasks.shards.scores import ShardScores, read_valid_scores, write_scores
+from virnucpro_tasks.shards.tables import read_table
 from virnucpro_tasks.shards.vectors import NO_VECTOR, ShardVectors
 from virnucpro_tasks.system.file_operations import persistently, read_anew
 from virnucpro_tasks.system.files import as_store_error
@@ -57,7 +60,8 @@ class Scorer:
         if vectors is None:
             return False
         if not self.is_scored(number):
-            write_scores(self.job.paths.scores(number), shard_scores(self.head, vectors), self._key(number))
+            lengths = frame_lengths(self.job, number, sha256=self.plan.shards[number].chunks_sha256)
+            write_scores(self.job.paths.scores(number), shard_scores(self.head, vectors, lengths), self._key(number))
         return True
 
     def _key(self, number: int) -> EmbeddingKey:
@@ -159,18 +163,48 @@ def _from_bundle(job: Job, read: Callable[[], Result]) -> Result:
         raise BundleError(error.what, path=error.path, hint=RESTORE) from None
 
 
-def shard_scores(head: Head | None, vectors: ShardVectors) -> ShardScores:
-    """The scores of all frames of a shard; without a head all are 0."""
-    scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32) if head is None else frame_scores(head, vectors)
+Lengths = Callable[[], np.ndarray]
+"""Gives the bases of the record of each frame of a shard, (frames,); only asked where the head needs them."""
+
+
+def frame_lengths(job: Job, number: int, *, sha256: str | None = None) -> Lengths:
+    """The lengths of shard `number` from its chunk table, checked against its digest if that is given.
+
+    When asked, raises DamagedError for a table that is missing or was changed.
+    """
+
+    def lengths() -> np.ndarray:
+        chunks = read_table(job.paths.chunks(number), sha256=sha256)
+        return np.asarray(chunks["record_length"].to_numpy()[FrameOwners.of(chunks).rows])
+
+    return lengths
+
+
+def shard_scores(head: Head | None, vectors: ShardVectors, lengths: Lengths | None = None) -> ShardScores:
+    """The scores of all frames of a shard; without a head all are 0. Raises what `lengths` and `frame_scores` raise."""
+    if head is None:
+        scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32)
+    else:
+        needed = lengths if isinstance(head, ShortRecordsHead) else None
+        scores = frame_scores(head, vectors, None if needed is None else needed())
     return ShardScores(scores, vectors.nucleotide_row == NO_VECTOR, vectors.stats)
 
 
-def frame_scores(head: Head, vectors: ShardVectors) -> np.ndarray:
-    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2); 0 for a frame without a vector."""
+def frame_scores(head: Head, vectors: ShardVectors, lengths: np.ndarray | None = None) -> np.ndarray:
+    """P(others) and P(virus) of every frame of a shard, float32 (frames, 2); 0 for a frame without a vector.
+
+    `lengths` (frames,) are the bases of their records. Raises ValueError if the head needs them and has none.
+    """
+    if isinstance(head, ShortRecordsHead) and lengths is None:
+        raise ValueError("this head scores frames by the lengths of their records")
     scores = np.zeros((len(vectors.nucleotide_row), 2), np.float32)
     usable = np.flatnonzero(vectors.nucleotide_row != NO_VECTOR)
     for start in range(0, len(usable), SCORED_ROWS):
         rows = usable[start : start + SCORED_ROWS]
         nucleotide, protein = vectors.nucleotide_row[rows], vectors.protein_row[rows]
-        scores[rows] = head.scores(vectors.nucleotide[nucleotide], vectors.protein[protein])
+        found = vectors.nucleotide[nucleotide], vectors.protein[protein]
+        if isinstance(head, ShortRecordsHead) and lengths is not None:
+            scores[rows] = head.scores_by_length(*found, lengths[rows])
+        else:
+            scores[rows] = head.scores(*found)
     return scores

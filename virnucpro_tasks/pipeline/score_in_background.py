@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from virnucpro_tasks.classifier.head import Head
 from virnucpro_tasks.jobs.job import Job, is_stopped
-from virnucpro_tasks.pipeline.score import job_description, job_head, shard_scores
+from virnucpro_tasks.pipeline.score import frame_lengths, job_description, job_head, shard_scores
 from virnucpro_tasks.shards.arrays import EmbeddingKey
 from virnucpro_tasks.shards.scores import write_scores
 from virnucpro_tasks.shards.vectors import ShardVectors
@@ -50,7 +50,8 @@ class BackgroundScorer:
             if is_stopped(job.paths):
                 return
             if (head := self._head_of(job)) is not None:
-                write_scores(job.paths.scores(number), shard_scores(head, vectors), key)
+                scores = shard_scores(head, vectors, frame_lengths(job, number))
+                write_scores(job.paths.scores(number), scores, key)
         except Exception as error:
             log.warning("job=%s shard=%d is left to be scored at the end: %s", job.job_id, number, error)
         file = job.paths.embedding(number)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from virnucpro_tasks.errors import BackendError
 from virnucpro_tasks.reference.tensors import read_fp32, read_sizes
 
-KIND = "mlp"
+KIND, SHORT_KIND = "mlp", "mlp_and_short_records"
+SHORT_PREFIX = "short_records."
+"""How the tensors begin of the part that scores short records by their nucleotide vectors."""
 
 
 class ReferenceHead(nn.Module):
@@ -25,9 +27,25 @@ class ReferenceHead(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> ReferenceHead:
         """The head in `folder`. Raises BackendError for one of another kind, for which there is no reference."""
-        if (kind := read_sizes(folder).get("kind", KIND)) != KIND:
+        if (kind := read_sizes(folder).get("kind", KIND)) not in (KIND, SHORT_KIND):
             raise BackendError(f"there is no reference for a head of the kind {kind!r}")
         tensors = read_fp32(folder, torch.device("cpu"))
+        return cls.of({name: value for name, value in tensors.items() if not name.startswith(SHORT_PREFIX)})
+
+    @classmethod
+    def load_short(cls, folder: Path) -> tuple[int, ReferenceHead] | None:
+        """The part for records of fewer bases than the number before it, of the head in `folder`; None without one."""
+        sizes = read_sizes(folder)
+        if sizes.get("kind") != SHORT_KIND:
+            return None
+        tensors = read_fp32(folder, torch.device("cpu"))
+        of_part = {name: value for name, value in tensors.items() if name.startswith(SHORT_PREFIX)}
+        below: int = sizes["nucleotides_below"]
+        return below, cls.of({name.removeprefix(SHORT_PREFIX): value for name, value in of_part.items()})
+
+    @classmethod
+    def of(cls, tensors: dict[str, Tensor]) -> ReferenceHead:
+        """The head of tensors by their names."""
         tensors.setdefault("bn1.num_batches_tracked", torch.tensor(0))
         hidden, width = tensors["hidden_layer.weight"].shape
         head = cls(width, hidden)
