@@ -12,11 +12,12 @@ VALUE = "…"
 
 
 @cache
-def texts() -> set[str]:
-    """The string constants and f-strings of the package and the workers."""
+def texts(part: str = "") -> set[str]:
+    """The string constants and f-strings of the files in which `part` stands."""
     found: set[str] = set()
     for file in SOURCES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        source = file.read_text()
+        for node in ast.walk(ast.parse(source)) if part in source else ():
             if isinstance(node, ast.JoinedStr):
                 parts = (str(part.value) if isinstance(part, ast.Constant) else VALUE for part in node.values)
                 found.add("".join(parts))

@@ -13,7 +13,7 @@ from deploy.messages import VALUE, texts
 from deploy.test_documented_commands import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMED = sorted({found for text in texts() for found in re.findall(r"'(virnucpro [a-z][^']*)'", text)})
+NAMED = sorted({found for text in texts("'virnucpro ") for found in re.findall(r"'(virnucpro [a-z][^']*)'", text)})
 FROM_REGISTRY = re.compile(r"pip install[^\n]*virnucpro-tasks|virnucpro-tasks\[")
 
 
