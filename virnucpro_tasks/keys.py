@@ -25,6 +25,9 @@
 | virnucpro.worker-troubles     | hash                 | supervisor  | of each worker, until it has finished a task |
 | virnucpro.shard-shares.       | hash                 | worker      | shares of shards under way: a minute after   |
 |   {job id}                    |                      |             | the shard's end, an hour after the last      |
+| virnucpro.work-counts.        | hash                 | worker      | a worker's counts, for metrics: until a day  |
+|   {worker}                    |                      |             | after its last shard                         |
+| virnucpro.workers-counted     | set                  | worker      | for ever: the workers that have counts       |
 | unacked_mutex                 | string               | kombu       | seconds                                      |
 | _kombu.binding*               | set, sorted set      | kombu       | for ever (a few bytes a bundle)              |
 | *.celery.pidbox               | list                 | kombu       | seconds: questions to workers, and answers   |
@@ -103,6 +106,12 @@ WORKER_TROUBLES = "virnucpro.worker-troubles"
 SHARD_SHARES = "virnucpro.shard-shares"
 """Begins the name of a job's hash: the share of each shard under way that is computed, by number."""
 
+WORK_COUNTS = "virnucpro.work-counts"
+"""Begins the name of a worker's hash: what it has done, by the name of each count."""
+
+WORKERS_COUNTED = "virnucpro.workers-counted"
+"""The node names of the workers that have counts."""
+
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is removed: by then a shard whose worker died
 has come back, after one lease and one sweep."""
@@ -178,6 +187,11 @@ def waiting_gauge(bundle_digest: str, build: str) -> str:
 def shard_shares(job_id: str) -> str:
     """Return the hash of the shares of a job's shards under way."""
     return f"{SHARD_SHARES}.{job_id}"
+
+
+def work_counts(worker: str) -> str:
+    """Return the hash of what a worker has done, by its node name."""
+    return f"{WORK_COUNTS}.{worker}"
 
 
 def coordinator_queue(input_bytes: int, build: str) -> str:

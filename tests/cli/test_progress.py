@@ -14,8 +14,8 @@ from virnucpro_tasks.cli.progress import (
     joined,
     progress_display,
 )
-from virnucpro_tasks.cli.rate import Rate
 from virnucpro_tasks.jobs.progress import JobState, Wait
+from virnucpro_tasks.jobs.rate import Rate
 
 RATE = Rate(tokens_per_second=12_345.6, seconds_left=42)
 

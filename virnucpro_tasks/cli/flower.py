@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
-from errno import EACCES, EADDRINUSE
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
 from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.listening import require_free_port
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import broker_option, log_format_option, settings_of
 from virnucpro_tasks.errors import BackendError, SettingsError, install_hint
@@ -52,7 +51,7 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     """
     if find_spec("flower") is None:
         raise BackendError("Flower is not installed", hint=install_hint("flower"))
-    _require_free_port(address, port)
+    require_free_port(address, port, program="Flower")
     settings = settings_of(context, **flags)
     app = app_of(settings)
     check_reachable(app)
@@ -81,26 +80,3 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
         app.start(["flower", *arguments])
     except ValueError as error:
         raise SettingsError(f"a variable FLOWER_* has no valid value: {error}", hint="unset it") from None
-
-
-def _require_free_port(address: str, port: int) -> None:
-    """Raise SettingsError if nothing can listen there: another program does, or the address is not of this host."""
-    try:
-        for family, kind, protocol, _, place in socket.getaddrinfo(
-            address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(place)
-    except socket.gaierror as error:
-        raise SettingsError(
-            f"--address {address}: {error.strerror}", hint="127.0.0.1, or an address of this host"
-        ) from None
-    except OSError as error:
-        is_the_port = error.errno in (EADDRINUSE, EACCES)
-        raise SettingsError(
-            f"Flower cannot listen on {address}, port {port}: {os.strerror(error.errno or 0)}",
-            hint="give another port with --port" if is_the_port else "give an address of this host with --address",
-        ) from None

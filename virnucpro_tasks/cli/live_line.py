@@ -17,9 +17,9 @@ from rich.segment import Segment
 
 from virnucpro_tasks.cli.messages import printing_above
 from virnucpro_tasks.cli.progress import Show, facts, joined, share_done
-from virnucpro_tasks.cli.rate import Rate, RateMeter
 from virnucpro_tasks.cli.terminal_text import columns
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
+from virnucpro_tasks.jobs.rate import Rate, RateMeter
 
 STATE_CHARACTERS = max(map(len, JobState))
 LEAST_COLUMNS = STATE_CHARACTERS + 1

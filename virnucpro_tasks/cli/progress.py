@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from virnucpro_tasks.cli.messages import is_silent, say
-from virnucpro_tasks.cli.rate import Rate, RateMeter
 from virnucpro_tasks.cli.terminal_text import columns
-from virnucpro_tasks.jobs.progress import MOST_OF_A_SHARD, JobState, Progress, Wait
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, share_done
+from virnucpro_tasks.jobs.rate import Rate, RateMeter
 
 PLAIN_LINE_SECONDS = 30.0
 """The shortest time between two plain lines about a job that stays in one state."""
@@ -52,17 +52,6 @@ def describe(
     return separator.join(
         filter(None, [str(progress.state), joined(facts(progress, rate, wait=wait, elapsed_seconds=elapsed_seconds))])
     )
-
-
-def share_done(progress: Progress) -> float | None:
-    """Embedded tokens over all tokens, 0 to 1; None while the input is still being split.
-
-    It is 1 only once finishing has begun.
-    """
-    if progress.state == JobState.SPLITTING or progress.tokens_total is None or progress.tokens_done is None:
-        return None
-    share = progress.tokens_done / progress.tokens_total if progress.tokens_total else 1.0
-    return min(share, MOST_OF_A_SHARD) if progress.state == JobState.EMBEDDING else share
 
 
 def facts(

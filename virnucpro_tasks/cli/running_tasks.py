@@ -1,9 +1,8 @@
-"""Tasks of a job that workers are at, in words and as plain values."""
+"""Tasks of a job that workers are at, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from virnucpro_tasks.cli.progress import clock_text
 from virnucpro_tasks.errors import counted, printable
@@ -24,20 +23,6 @@ def running_summary(job_id: str, found: Sequence[WorkerInfo]) -> str:
     longest = max(tasks, key=lambda at: (_quiet_seconds(at[1]), at[1].seconds or 0.0))
     rest = f" ({counted(len(tasks), 'task')} under way)" if len(tasks) > 1 else ""
     return _line(*longest) + rest
-
-
-def running_values(job_id: str, found: Sequence[WorkerInfo]) -> list[dict[str, Any]]:
-    """Describe the running tasks of a job for JSON; times are in seconds, null if the worker did not say."""
-    return [
-        {
-            "worker": worker.name,
-            "stage": task.stage,
-            "shard": task.shard,
-            "seconds": task.seconds,
-            "quiet_seconds": task.quiet_seconds,
-        }
-        for worker, task in _tasks(job_id, found)
-    ]
 
 
 def _tasks(job_id: str, found: Sequence[WorkerInfo]) -> list[tuple[WorkerInfo, RunningTask]]:

@@ -11,11 +11,12 @@ from virnucpro_tasks.cli.job_argument import job_argument, meant_job
 from virnucpro_tasks.cli.messages import print_json, print_text, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import describe
-from virnucpro_tasks.cli.running_tasks import running_lines, running_values
+from virnucpro_tasks.cli.running_tasks import running_lines
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import Wait, job_progress
 from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.monitoring.values import running_values
 from virnucpro_tasks.queue.client import snapshot, worker_troubles, workers
 from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 

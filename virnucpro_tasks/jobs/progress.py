@@ -197,6 +197,17 @@ class Progress:
         return asdict(self) | {"state": str(self.state), "exit_code": int(self.exit_code) if is_over else None}
 
 
+def share_done(progress: Progress) -> float | None:
+    """Embedded tokens over all tokens, 0 to 1; None while the input is still being split.
+
+    It is 1 only once finishing has begun.
+    """
+    if progress.state == JobState.SPLITTING or progress.tokens_total is None or progress.tokens_done is None:
+        return None
+    share = progress.tokens_done / progress.tokens_total if progress.tokens_total else 1.0
+    return min(share, MOST_OF_A_SHARD) if progress.state == JobState.EMBEDDING else share
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """The reason why a job does not move, in words, and for how long that has been so, if it is known."""

@@ -39,6 +39,7 @@ from virnucpro_tasks.recovery.quarantine import write_quarantine
 from virnucpro_tasks.recovery.takeover import TakeoverCheck
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
+from virnucpro_tasks.shards.cut import protein_tokens
 from virnucpro_tasks.shards.tables import frames_digest, read_table
 from virnucpro_tasks.shards.vectors import ShardVectors, vectors_are_valid, write_vectors
 from virnucpro_tasks.system.file_operations import is_there
@@ -71,6 +72,11 @@ class OpenShard:
         frames = read_table(job.paths.frames(number))
         ordinals = list(dict.fromkeys(frames["record_ordinal"].to_pylist()))
         return cls(job, number, frames, ordinals, embedding_key(job, frames_digest(frames)))
+
+    @property
+    def tokens(self) -> int:
+        """ESM-2 tokens of its frames."""
+        return int(protein_tokens(self.frames).sum())
 
     def finished_state(self) -> ShardState | None:
         """The state of a shard that has valid vectors; None for any other."""
@@ -106,7 +112,8 @@ class ShardWorker:
     """Embeds shards in this process; holds the engines, by precision, and the thread that scores in the background.
 
     `device` is the name of the device in the attempts file, `name` that of the worker in the report of a job. Packs are
-    computed within `computing`, and what that gives is called before each of them.
+    computed within `computing`, and what that gives is called before each of them. `computed` has counts of what the
+    last call of `embed` has added to the vectors of its job.
     """
 
     def __init__(
@@ -124,6 +131,7 @@ class ShardWorker:
         self._record: WorkerRecord | None = None
         self._engines: dict[str, Engine] = {}
         self._scorer = BackgroundScorer()
+        self.computed: dict[str, int] = {}
 
     def engine(self, precision: str | None = None) -> Engine:
         """The engine for `precision` (by default that of the settings, or else of the bundle), loaded once.
@@ -151,6 +159,7 @@ class ShardWorker:
         Raises StoreError alone, for a file system that refuses files. Any other error is recorded and counted: no
         record is to blame for it, so after `max_attempts` of them the job fails, at once if the error is final.
         """
+        self.computed = {}
         try:
             with raising_store_errors():
                 if is_stopped(job.paths):
@@ -228,6 +237,7 @@ class ShardWorker:
             self._record.add(shard.job.paths, shard.number)
         write_vectors(shard.job.paths.embedding(shard.number), vectors, shard.key)
         self._scorer.score(shard.job, shard.number, vectors, shard.key)
+        self.computed = {"tokens": shard.tokens, **vectors.stats.as_counts()}
         return ShardState.QUARANTINED if probe.culprits else ShardState.EMBEDDED
 
     def _limit_seconds(self, shard: OpenShard, probe: Probe) -> float:

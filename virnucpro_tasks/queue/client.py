@@ -68,6 +68,11 @@ class RunningTask:
     quiet_seconds: float | None = None
 
     @property
+    def job_id(self) -> str:
+        """The job that it is of; "" for a task without arguments."""
+        return str(self.arguments[0]) if self.arguments else ""
+
+    @property
     def shard(self) -> int | None:
         """The number of the shard that is embedded."""
         return self.arguments[1] if self.arguments[1:] else None

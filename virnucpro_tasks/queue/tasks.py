@@ -31,6 +31,7 @@ from virnucpro_tasks.queue.outcomes import (
     raise_if_failed,
     require_served_store,
 )
+from virnucpro_tasks.queue.work_counts import counted_shard
 from virnucpro_tasks.recovery.stage import stage_attempt
 from virnucpro_tasks.system.file_operations import exists
 
@@ -48,8 +49,13 @@ def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. The result is deterministic; what went wrong is a file of the job."""
     message = (self.request.properties or {}).get("delivery_tag", "")
     state = ShardState.FAILED
-    with message_outcome(self.app, job_id) as job, self.app.share_writer.writing(job_id, shard) as tell_share:
+    with (
+        counted_shard(self.app.backend.client, self.request.hostname or "") as counter,
+        message_outcome(self.app, job_id) as job,
+        self.app.share_writer.writing(job_id, shard) as tell_share,
+    ):
         state = self.app.shard_worker.embed(job, shard, message=message, tell_share=tell_share)
+        counter.end, counter.counts = state, self.app.shard_worker.computed
         if state is ShardState.STOPPED:
             # A job that is not there was removed, or its store is not mounted.
             require_served_store(self.app)

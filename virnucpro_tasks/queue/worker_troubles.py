@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -45,19 +46,25 @@ def clear_trouble(client: Any, node: str) -> None:
 
 def fresh_troubles(client: Any, queues: Sequence[str] | None = None) -> list[str]:
     """Return a line for each recent death of a coordinator or of a worker of `queues`, or of any worker (None)."""
-    records = client.hgetall(WORKER_TROUBLES)
-    if not records:
+    troubles = last_troubles(client)
+    if not troubles:
         return []
     now = _now(client)
-    lines = []
+    return [
+        trouble.described(now)
+        for trouble in troubles
+        if now - trouble.at <= FRESH_SECONDS and (queues is None or trouble.queue in (*queues, ""))
+    ]
+
+
+def last_troubles(client: Any) -> list[Trouble]:
+    """Return the last death of each worker that has finished no task since, by its name."""
+    records = client.hgetall(WORKER_TROUBLES)
+    troubles = []
     for node in sorted(records):
-        try:
-            trouble = msgspec.json.decode(records[node], type=Trouble)
-        except msgspec.DecodeError:
-            continue
-        if now - trouble.at <= FRESH_SECONDS and (queues is None or trouble.queue in (*queues, "")):
-            lines.append(trouble.described(now))
-    return lines
+        with suppress(msgspec.DecodeError):
+            troubles.append(msgspec.json.decode(records[node], type=Trouble))
+    return troubles
 
 
 def _now(client: Any) -> float:

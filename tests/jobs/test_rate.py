@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from cli.snapshots import TOKENS, split, unsplit
 
-from virnucpro_tasks.cli.rate import Rate, RateMeter
 from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.jobs.rate import Rate, RateMeter
 
 
 class Run:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from job import SAMPLE, make_job
+
+from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.monitoring import observer as module
+from virnucpro_tasks.monitoring.observer import Observer
+from virnucpro_tasks.pipeline.split import split_files
+from virnucpro_tasks.queue.app import make_app
+from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
+from virnucpro_tasks.queue.shard_shares import shard_shares
+from virnucpro_tasks.queue.work_counts import counted_shard
+from virnucpro_tasks.queue.worker_troubles import record_trouble
+from virnucpro_tasks.settings import Settings
+
+
+@pytest.mark.service
+def test_a_look_joins_what_the_store_redis_and_workers_tell(
+    settings: Settings, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job whose first shard a worker is half through, with the others in its queue
+    settings = replace(settings, broker_url=broker.url, shard_tokens=500)
+    job, app = make_job(settings, SAMPLE), make_app(settings)
+    shards = list(split_files(job))
+    client: Any = app.backend.client
+    client.rpush(job.queue, *("message" for _ in shards[1:]))
+    client.hset(shard_shares(job.job_id), shards[0], "0.5")
+    with counted_shard(client, "embed-gpu0@one") as counter:
+        counter.end, counter.counts = "embedded", {"tokens": 7}
+    record_trouble(client, node="embed-gpu1@one", queue="", text="killed", hint="")
+    task = RunningTask((job.job_id, shards[0]), seconds=3.0, quiet_seconds=0.1)
+    worker = WorkerInfo("embed-gpu0@one", (gpu_queue(job.spec.bundle_digest), job.queue), (task,))
+    monkeypatch.setattr(module, "workers", lambda *_, **__: [worker])
+    monkeypatch.setattr(module, "process_facts", lambda *_, **__: {})
+    # When the deployment is looked at
+    look = Observer(app, settings).look(seconds=0.1)
+    # Then all of it is there
+    (seen,) = look.open_jobs
+    assert (seen.job_id, seen.progress.state, seen.waiting) == (job.job_id, JobState.EMBEDDING, len(shards) - 1)
+    assert seen.running == (("embed-gpu0@one", task),)
+    assert seen.progress.tokens_done and seen.progress.tokens_done > 0
+    assert [(one.name, one.info is not None, one.counts.tokens) for one in look.workers] == [
+        ("embed-gpu0@one", True, 7),
+        ("embed-gpu1@one", False, 0),
+    ]
+    assert look.workers[1].trouble is not None
+    assert (look.redis_error, look.store_error) == ("", "")
+    assert look.redis is not None and look.store is not None
+
+
+def test_without_redis_the_store_tells(settings: Settings) -> None:
+    settings = replace(settings, broker_url="redis://127.0.0.1:1/0")
+    job = make_job(settings, SAMPLE)
+    look = Observer(make_app(settings), settings).look(seconds=0.1)
+    assert "cannot be reached" in look.redis_error
+    assert [(one.job_id, one.waiting, one.wait) for one in look.open_jobs] == [(job.job_id, None, None)]
+    assert look.workers == ()
+
+
+def test_without_the_store_redis_tells(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise BrokerError("away")
+
+    monkeypatch.setattr(module, "read_info", away)
+    look = Observer(make_app(settings), replace(settings, store=settings.store / "gone")).look(seconds=0.1)
+    assert look.redis_error == "away"
+    assert (look.store, look.open_jobs) == (None, ())

@@ -1,0 +1,140 @@
+"""A deployment at one moment: its jobs, workers, Redis and store, as `observer` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from virnucpro_tasks.jobs.listing import JobIdentity
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
+from virnucpro_tasks.jobs.rate import Rate
+from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
+from virnucpro_tasks.queue.process_facts import ProcessFacts
+from virnucpro_tasks.queue.redis_memory import RedisMemory
+from virnucpro_tasks.queue.waiting import QUIET_SECONDS, serves_coordination
+from virnucpro_tasks.queue.work_counts import WorkCounts
+from virnucpro_tasks.queue.worker_troubles import Trouble
+
+NAME_CHARACTERS = 24
+"""A longer name takes the room of other columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job that is not over.
+
+    `short_id` is the beginning of its id by which commands know it. `queue` is the one of its bundle, `waiting` the
+    number of its messages that no worker has taken, None if Redis is away. `running` are the tasks of it that workers
+    are at, each with the name of its worker. `idle_seconds` is the time since its folder last showed progress,
+    `age_seconds` the time since it was submitted.
+    """
+
+    progress: Progress
+    identity: JobIdentity
+    short_id: str
+    queue: str
+    priority: int
+    age_seconds: float
+    idle_seconds: float
+    waiting: int | None = None
+    running: tuple[tuple[str, RunningTask], ...] = ()
+    rate: Rate | None = None
+    wait: Wait | None = None
+
+    @property
+    def job_id(self) -> str:
+        return self.progress.job_id
+
+    @property
+    def called(self) -> str:
+        """The first name of the job that is not too long, or the beginning of its id."""
+        return next((name for name in self.identity.names if len(name) <= NAME_CHARACTERS), self.short_id)
+
+    @property
+    def shards_running(self) -> int:
+        """Shards that a worker is at."""
+        return sum(task.shard is not None for _, task in self.running)
+
+    @property
+    def longest(self) -> tuple[str, RunningTask] | None:
+        """The task that has run for longest, with the name of its worker; None if none runs."""
+        return max(self.running, key=lambda at: at[1].seconds or 0.0, default=None)
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        """The time that this task has taken; None if its worker does not say it."""
+        return None if self.longest is None else self.longest[1].seconds
+
+    @property
+    def tokens_left(self) -> int | None:
+        """ESM-2 tokens that are still to be embedded; None before all are counted."""
+        if self.progress.tokens_total is None or self.progress.tokens_done is None:
+            return None
+        return self.progress.tokens_total - self.progress.tokens_done
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWorker:
+    """A worker that has answered, or has left traces in Redis: `info` is None for one that does not answer now."""
+
+    name: str
+    info: WorkerInfo | None = None
+    facts: ProcessFacts = field(default_factory=ProcessFacts)
+    counts: WorkCounts = field(default_factory=WorkCounts)
+    trouble: Trouble | None = None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """ESM-2 tokens that it embeds in a second of work, over all that is counted; None before its first shard."""
+        return self.counts.tokens / self.counts.seconds if self.counts.tokens and self.counts.seconds else None
+
+    @property
+    def is_coordinator(self) -> bool:
+        """Whether it splits and finishes jobs; unknown for a worker that does not answer."""
+        return self.info is not None and serves_coordination(self.info)
+
+    @property
+    def task_seconds(self) -> float:
+        """The age of the task that it is at; 0 if it is idle."""
+        return max((task.seconds or 0.0 for task in self.info.running), default=0.0) if self.info else 0.0
+
+    @property
+    def quiet_seconds(self) -> float:
+        """The time since the last sign of progress of what it is at; 0 if it is idle."""
+        return max((task.quiet_seconds or 0.0 for task in self.info.running), default=0.0) if self.info else 0.0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what it is at has shown no progress for QUIET_SECONDS."""
+        return self.quiet_seconds >= QUIET_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRoom:
+    """Room of the file system of the store; inodes are 0 of 0 where they are not counted."""
+
+    free_bytes: int
+    total_bytes: int
+    free_inodes: int
+    total_inodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A deployment at the time `at`, in seconds since the epoch; making this took `seconds`.
+
+    `jobs` are all jobs of the store that can be read, by state, `unreadable` the number of the others. `redis_error`
+    says why Redis does not answer, `store_error` the same of the store; what they would tell is empty then.
+    """
+
+    at: float
+    seconds: float
+    jobs: Mapping[JobState, int]
+    unreadable: int
+    open_jobs: tuple[OpenJob, ...]
+    workers: tuple[SeenWorker, ...]
+    store: StoreRoom | None
+    redis: RedisMemory | None
+    redis_error: str = ""
+    store_error: str = ""
+    store_failures: int = 0
