@@ -67,7 +67,7 @@ def test_options_with_a_number_in_a_range_are_known() -> None:
         if isinstance(parameter.type, NumberRange)
     }
     shares = {"--min-score", "--min-scored-fraction", "--max-fdr", "--prior", "--prevalence"}
-    assert found == shares | {"--grace-seconds", "--least-cosine", "--most-changed"}
+    assert found == shares | {"--every", "--grace-seconds", "--least-cosine", "--most-changed"}
     assert NumberRange(0, 1).convert("0.25", None, None) == 0.25
 
 

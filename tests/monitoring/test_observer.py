@@ -16,7 +16,7 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.shard_shares import shard_shares
-from virnucpro_tasks.queue.work_counts import counted_shard
+from virnucpro_tasks.queue.work_counts import count_shard
 from virnucpro_tasks.queue.worker_troubles import record_trouble
 from virnucpro_tasks.settings import Settings
 
@@ -32,11 +32,10 @@ def test_a_look_joins_what_the_store_redis_and_workers_tell(
     client: Any = app.backend.client
     client.rpush(job.queue, *("message" for _ in shards[1:]))
     client.hset(shard_shares(job.job_id), shards[0], "0.5")
-    with counted_shard(client, "embed-gpu0@one") as counter:
-        counter.end, counter.counts = "embedded", {"tokens": 7}
+    count_shard(client, "embed-gpu0@one", end="embedded", seconds=1, counts={"tokens": 7})
     record_trouble(client, node="embed-gpu1@one", queue="", text="killed", hint="")
     task = RunningTask((job.job_id, shards[0]), seconds=3.0, quiet_seconds=0.1)
-    worker = WorkerInfo("embed-gpu0@one", (gpu_queue(job.spec.bundle_digest), job.queue), (task,))
+    worker = WorkerInfo("embed-gpu0@one", (gpu_queue(job.spec.bundle_digest, job.spec.build), job.queue), (task,))
     monkeypatch.setattr(module, "workers", lambda *_, **__: [worker])
     monkeypatch.setattr(module, "process_facts", lambda *_, **__: {})
     # When the deployment is looked at

@@ -32,22 +32,22 @@ def soon(holds: Callable[[], bool]) -> None:
 
 
 def finish(writer: ShareWriter, client: redis.Redis, shard: int) -> None:
-    with writer.writing("job", shard) as tell:
-        tell(0.9)
+    with writer.writing("job", shard) as told:
+        told.tell(0.9)
         soon(lambda: shares_of(client, "job").get(shard) == 0.9)
-        tell(1.0)
+        told.tell(1.0)
     soon(lambda: shares_of(client, "job").get(shard) == 1.0)
 
 
 @pytest.mark.service
 def test_the_share_of_a_shard_is_written_while_it_is_computed_and_expires(client: redis.Redis) -> None:
     writer = ShareWriter(client, seconds=0.01)
-    with writer.writing("job", 3) as tell:
-        tell(0.25)
+    with writer.writing("job", 3) as told:
+        told.tell(0.25)
         soon(lambda: shares_of(client, "job") == {3: 0.25})
-        tell(0.5)
+        told.tell(0.5)
         soon(lambda: shares_of(client, "job") == {3: 0.5})
-        tell(1.0)
+        told.tell(1.0)
     soon(lambda: shares_of(client, "job") == {3: 1.0})
     assert 0 < client.ttl(KEY) <= KEPT_SECONDS
     assert shares_of(client, "another") == {}
@@ -61,31 +61,31 @@ def test_a_share_that_is_told_while_another_is_written_is_written_next(
 
     def put_and_tell(writer: ShareWriter, key: str, shard: int, share: float) -> None:
         put(writer, key, shard, share)
-        tell(max(share, 0.5))
+        told.tell(max(share, 0.5))
 
     monkeypatch.setattr(ShareWriter, "_put", put_and_tell)
-    with ShareWriter(client, seconds=0.01).writing("job", 3) as tell:
-        tell(0.25)
+    with ShareWriter(client, seconds=0.01).writing("job", 3) as told:
+        told.tell(0.25)
         soon(lambda: shares_of(client, "job") == {3: 0.5})
 
 
 @pytest.mark.service
 def test_a_shard_that_starts_again_never_goes_back(client: redis.Redis) -> None:
-    with ShareWriter(client, seconds=0.01).writing("job", 0) as tell:
-        tell(0.6)
+    with ShareWriter(client, seconds=0.01).writing("job", 0) as told:
+        told.tell(0.6)
         soon(lambda: shares_of(client, "job") == {0: 0.6})
     seen = []
-    with ShareWriter(client, seconds=0.01).writing("job", 0) as tell:
+    with ShareWriter(client, seconds=0.01).writing("job", 0) as told:
         for share in (0.1, 0.3, 0.5, 0.7):
-            tell(share)
+            told.tell(share)
             time.sleep(0.05)
             seen.append(shares_of(client, "job")[0])
         soon(lambda: shares_of(client, "job") == {0: 0.7})
     assert seen == sorted(seen) and seen[0] == 0.6
     # One whose vectors were lost after its end is computed from the beginning
     finish(ShareWriter(client, seconds=0.01), client, 1)
-    with ShareWriter(client, seconds=0.01).writing("job", 1) as tell:
-        tell(0.2)
+    with ShareWriter(client, seconds=0.01).writing("job", 1) as told:
+        told.tell(0.2)
         soon(lambda: shares_of(client, "job")[1] == 0.2)
 
 
@@ -96,8 +96,8 @@ def test_entries_of_finished_shards_are_removed_later(client: redis.Redis, monke
     for shard in range(3):
         finish(writer, client, shard)
     time.sleep(0.25)
-    with writer.writing("job", 3) as tell:
-        tell(0.5)
+    with writer.writing("job", 3) as told:
+        told.tell(0.5)
         soon(lambda: shares_of(client, "job") == {3: 0.5})
 
 
@@ -122,10 +122,10 @@ class Away:
 
 def test_a_redis_that_is_away_is_no_matter_of_the_computation() -> None:
     away = Away()
-    with ShareWriter(away, seconds=0.001).writing("job", 0) as tell:
+    with ShareWriter(away, seconds=0.001).writing("job", 0) as told:
         soon(lambda: away.asked == 1)
         for step in range(1_000):
-            tell(step / 1_000)
+            told.tell(step / 1_000)
         assert away.asked == 1
         # It is asked again as long as the shard is computed
         away.answers.set()
@@ -140,5 +140,5 @@ def test_a_host_without_another_thread_computes_all_the_same(monkeypatch: pytest
             raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(module, "Thread", NoThread)
-    with ShareWriter(None).writing("job", 0) as tell:
-        tell(0.5)
+    with ShareWriter(None).writing("job", 0) as told:
+        told.tell(0.5)

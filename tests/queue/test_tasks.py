@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.keys import owner_of
 from virnucpro_tasks.queue import tasks
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.job_queues import waiting
@@ -32,7 +34,11 @@ def test_shards_are_published_while_the_input_is_being_read(
         queue = job.queue
         app.tasks["virnucpro.split_job"](job.job_id)
         assert waiting(app.backend.client, queue) == 6
+        shown = [json.loads(message)["headers"]["argsrepr"] for message in app.backend.client.lrange(queue, 0, -1)]
         app.close()
     # Celery wants to know what follows before it sends one.
     assert published[0] == 0 and all(before >= place - 3 for place, before in enumerate(published))
     assert published[-1] >= 2
+    # Flower lists the tasks by this text
+    owner = owner_of(queue)
+    assert sorted(shown) == [f"job={job.job_id} shard={shard} owner={owner}" for shard in range(6)]

@@ -11,7 +11,7 @@ import click
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.listening import require_free_port
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.options import NumberRange, deployment_options, settings_of
+from virnucpro_tasks.cli.options import MOST_SECONDS_BETWEEN_LOOKS, NumberRange, deployment_options, settings_of
 from virnucpro_tasks.errors import BackendError, install_hint
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.monitoring.observer import Observer
@@ -25,7 +25,7 @@ PORT = 9809
 @click.option(
     "--every",
     "every_seconds",
-    type=NumberRange(min=1),
+    type=NumberRange(min=1, max=MOST_SECONDS_BETWEEN_LOOKS),
     default=15.0,
     show_default=True,
     metavar="SECONDS",

@@ -18,13 +18,13 @@ from virnucpro_tasks.cli.columns import Column, aligned
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
-from virnucpro_tasks.cli.progress import MOST_UNFINISHED, share_done
+from virnucpro_tasks.cli.progress import MOST_UNFINISHED
 from virnucpro_tasks.cli.running_tasks import running_summary
 from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.listing import JobIdentity, JobListing
-from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.jobs.progress import JobState, Progress, share_done
 from virnucpro_tasks.queue.client import all_with_store_failures, snapshot, worker_troubles, workers
 from virnucpro_tasks.queue.redis_checks import check_reachable, check_room
 from virnucpro_tasks.queue.waiting import missing_workers

@@ -16,9 +16,9 @@ from rich.progress_bar import ProgressBar
 from rich.segment import Segment
 
 from virnucpro_tasks.cli.messages import printing_above
-from virnucpro_tasks.cli.progress import Show, facts, joined, share_done
+from virnucpro_tasks.cli.progress import Show, facts, joined
 from virnucpro_tasks.cli.terminal_text import columns
-from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
+from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, share_done
 from virnucpro_tasks.jobs.rate import Rate, RateMeter
 
 STATE_CHARACTERS = max(map(len, JobState))

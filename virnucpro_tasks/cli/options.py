@@ -29,6 +29,9 @@ from virnucpro_tasks.system.devices import AUTO
 SETTINGS_FILE = "virnucpro.settings_file"
 """The key of the settings file that was read, in what click keeps for a command line."""
 
+MOST_SECONDS_BETWEEN_LOOKS = 3_600
+"""The longest time between two looks at a deployment, for commands that go on looking."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")

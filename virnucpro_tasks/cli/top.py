@@ -11,7 +11,13 @@ import click
 
 from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.messages import print_json
-from virnucpro_tasks.cli.options import NumberRange, deployment_options, json_option, settings_of
+from virnucpro_tasks.cli.options import (
+    MOST_SECONDS_BETWEEN_LOOKS,
+    NumberRange,
+    deployment_options,
+    json_option,
+    settings_of,
+)
 from virnucpro_tasks.cli.top_screen import screen
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.monitoring.observer import Observer
@@ -26,7 +32,7 @@ USUAL_LINES = 24
 @click.option(
     "--every",
     "every_seconds",
-    type=NumberRange(min=0.5),
+    type=NumberRange(min=0.5, max=MOST_SECONDS_BETWEEN_LOOKS),
     default=2.0,
     show_default=True,
     metavar="SECONDS",

@@ -47,7 +47,7 @@ class MetricSpec:
     def family(self, look: Look) -> Metric:
         """The metric with all its samples that are known."""
         make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
-        family: Metric = make(PREFIX + self.name, self.help, labels=self.labels)
+        family = make(PREFIX + self.name, self.help, labels=self.labels)
         for values, number in self.samples(look):
             if number is not None:
                 family.add_metric(values, float(number))

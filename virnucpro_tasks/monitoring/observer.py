@@ -122,7 +122,8 @@ class Observer:
 
     def _with_redis(self, stored: Sequence[StoredJob], answers: Answers) -> tuple[OpenJob, ...]:
         """The jobs that are not over, with what Redis knows of them; those that it knows as failed are left out."""
-        waiting = self._asked(lambda: waiting_messages(self._app.backend.client, stored), {})
+        nothing: dict[str, int] = {}
+        waiting = self._asked(lambda: waiting_messages(self._app.backend.client, stored), nothing)
         snapshots = {one.job.job_id: self._snapshot(one, answers) for one in stored}
         if not answers.error:
             known = all_with_store_failures(self._app, list(snapshots.values()))
@@ -135,7 +136,7 @@ class Observer:
                 progress=progress,
                 identity=one.identity,
                 short_id=one.short_id,
-                queue=gpu_queue(one.job.spec.bundle_digest),
+                queue=gpu_queue(one.job.spec.bundle_digest, one.job.spec.build),
                 priority=one.job.spec.parameters.priority,
                 age_seconds=_seconds_since(progress.created_at),
                 idle_seconds=max(0.0, now - one.changed_at),
@@ -151,7 +152,8 @@ class Observer:
     def _snapshot(self, one: StoredJob, answers: Answers) -> Progress:
         progress = one.progress
         if one.job.job_id in answers.running:
-            shares = self._asked(lambda: shares_of(self._app.backend.client, one.job.job_id), {})
+            nothing: dict[int, float] = {}
+            shares = self._asked(lambda: shares_of(self._app.backend.client, one.job.job_id), nothing)
             try:
                 progress = job_progress(one.job, shares=shares)
             except VirnucproError:

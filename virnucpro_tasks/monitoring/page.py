@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,7 @@ HERE = Path(__file__).parent
 
 def deployment_page(look: Look | None, *, every_seconds: float) -> str:
     """The page as HTML, which a browser loads again every `every_seconds`; without a look it says that one is made."""
-    values: Mapping[str, Any] = {"look": look, "every_seconds": max(1, round(every_seconds))}
+    values: dict[str, Any] = {"look": look, "every_seconds": max(1, round(every_seconds))}
     if look is not None:
         moment = datetime.fromtimestamp(look.at, UTC)
         values |= {"moment": f"{moment:%Y-%m-%d %H:%M:%S} UTC", "concerns": list(concerns(look))}

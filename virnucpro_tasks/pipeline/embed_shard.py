@@ -39,7 +39,7 @@ from virnucpro_tasks.recovery.quarantine import write_quarantine
 from virnucpro_tasks.recovery.takeover import TakeoverCheck
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.arrays import EmbeddingKey
-from virnucpro_tasks.shards.cut import protein_tokens
+from virnucpro_tasks.shards.plan import SPECIAL_TOKENS
 from virnucpro_tasks.shards.tables import frames_digest, read_table
 from virnucpro_tasks.shards.vectors import ShardVectors, vectors_are_valid, write_vectors
 from virnucpro_tasks.system.file_operations import is_there
@@ -76,7 +76,8 @@ class OpenShard:
     @property
     def tokens(self) -> int:
         """ESM-2 tokens of its frames."""
-        return int(protein_tokens(self.frames).sum())
+        residues = pc.sum(pc.binary_length(self.frames["protein"])).as_py() or 0
+        return int(residues) + SPECIAL_TOKENS * self.frames.num_rows
 
     def finished_state(self) -> ShardState | None:
         """The state of a shard that has valid vectors; None for any other."""
@@ -237,7 +238,14 @@ class ShardWorker:
             self._record.add(shard.job.paths, shard.number)
         write_vectors(shard.job.paths.embedding(shard.number), vectors, shard.key)
         self._scorer.score(shard.job, shard.number, vectors, shard.key)
-        self.computed = {"tokens": shard.tokens, **vectors.stats.as_counts()}
+        stats = vectors.stats
+        self.computed = {
+            "tokens": shard.tokens,
+            "packed_tokens": stats.tokens,
+            "capacity": stats.capacity,
+            "out_of_memory": stats.out_of_memory,
+            "recomputed_packs": stats.recomputed_packs,
+        }
         return ShardState.QUARANTINED if probe.culprits else ShardState.EMBEDDED
 
     def _limit_seconds(self, shard: OpenShard, probe: Probe) -> float:

@@ -1,4 +1,5 @@
-"""Progress within shards, in Redis: the share of each shard under way that its worker has computed, 0 to 1.
+"""Progress within shards, in Redis: the share of each shard under way that its worker has computed, 0 to 1, and at the
+end of a shard what the worker is counted for.
 
 It is for display alone, so nothing waits for it. A thread beside the computation writes it, at most once in
 WRITE_SECONDS, and what Redis does not take is lost. A shard that starts again elsewhere keeps its share until the other
@@ -9,15 +10,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.keys import shard_shares
+from virnucpro_tasks.queue.work_counts import REFUSED, count_shard
 
 WRITE_SECONDS = 1.0
 KEPT_SECONDS = 3_600
@@ -37,14 +39,21 @@ def shares_of(client: Any, job_id: str) -> dict[int, float]:
 
 
 @dataclass(slots=True)
-class _Told:
-    """The share that a computation told last."""
+class Told:
+    """What a computation tells: the share that it has reached, and at its end how it ended and what it has computed."""
 
     share: float = 0.0
+    end: str = REFUSED
+    counts: Mapping[str, int] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, share: float) -> None:
+        """Take the share of the shard that is computed; neither waits nor fails."""
+        self.share = share
 
 
 class ShareWriter:
-    """Writes the shares of the shards that this process computes, one after the other."""
+    """Writes what is told of the shards that this process computes, one after the other."""
 
     def __init__(self, client: Any, *, seconds: float = WRITE_SECONDS) -> None:
         self._client = client
@@ -53,22 +62,21 @@ class ShareWriter:
         """Time, key and number of shards whose entries are still there."""
 
     @contextmanager
-    def writing(self, job_id: str, shard: int) -> Iterator[Callable[[float], None]]:
-        """A function that takes the share of the shard, which is written meanwhile. Neither waits for Redis."""
-        told, ended = _Told(), Event()
+    def writing(self, job_id: str, shard: int, *, worker: str = "") -> Iterator[Told]:
+        """Take what is told of a shard; it is written meanwhile, and counted for `worker` at the end of the block.
 
-        def tell(share: float) -> None:
-            told.share = share
-
+        Neither waits for Redis.
+        """
+        told, ended = Told(), Event()
         # No thread may be had under a limit of processes, and the work goes on without.
         with suppress(RuntimeError):
-            Thread(target=self._write, args=(shard_shares(job_id), shard, told, ended), daemon=True).start()
+            Thread(target=self._write, args=(shard_shares(job_id), shard, told, ended, worker), daemon=True).start()
         try:
-            yield tell
+            yield told
         finally:
             ended.set()
 
-    def _write(self, key: str, shard: int, told: _Told, ended: Event) -> None:
+    def _write(self, key: str, shard: int, told: Told, ended: Event, worker: str) -> None:
         written: float | None = None
         while not ended.wait(self._seconds):
             with suppress(RedisError, OSError, ValueError):
@@ -82,6 +90,8 @@ class ShareWriter:
             with suppress(RedisError, OSError):
                 self._put(key, shard, 1.0)
                 self._finished.append((time.monotonic(), key, shard))
+        with suppress(RedisError, OSError):
+            count_shard(self._client, worker, end=told.end, seconds=time.monotonic() - told.began, counts=told.counts)
 
     def _before(self, key: str, shard: int) -> float:
         """The share that an earlier attempt reached; one that came to its end was of no use."""

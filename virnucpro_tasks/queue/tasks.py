@@ -16,7 +16,7 @@ from celery.canvas import Signature
 
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.jobs.job import Job
-from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS
+from virnucpro_tasks.keys import FINISHING_PRIORITY, PRIORITY_STEPS, owner_of
 from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 from virnucpro_tasks.pipeline.finish import finish
 from virnucpro_tasks.pipeline.repair import repair
@@ -31,7 +31,6 @@ from virnucpro_tasks.queue.outcomes import (
     raise_if_failed,
     require_served_store,
 )
-from virnucpro_tasks.queue.work_counts import counted_shard
 from virnucpro_tasks.recovery.stage import stage_attempt
 from virnucpro_tasks.system.file_operations import exists
 
@@ -48,14 +47,10 @@ def split_job(self: Task, job_id: str) -> None:
 def embed_shard(self: Task, job_id: str, shard: int) -> dict[str, Any]:
     """Embed one shard. The result is deterministic; what went wrong is a file of the job."""
     message = (self.request.properties or {}).get("delivery_tag", "")
-    state = ShardState.FAILED
-    with (
-        counted_shard(self.app.backend.client, self.request.hostname or "") as counter,
-        message_outcome(self.app, job_id) as job,
-        self.app.share_writer.writing(job_id, shard) as tell_share,
-    ):
-        state = self.app.shard_worker.embed(job, shard, message=message, tell_share=tell_share)
-        counter.end, counter.counts = state, self.app.shard_worker.computed
+    state, writer = ShardState.FAILED, self.app.share_writer
+    with message_outcome(self.app, job_id) as job, writer.writing(job_id, shard, worker=self.request.hostname) as told:
+        state = self.app.shard_worker.embed(job, shard, message=message, tell_share=told.tell)
+        told.end, told.counts = state, self.app.shard_worker.computed
         if state is ShardState.STOPPED:
             # A job that is not there was removed, or its store is not mounted.
             require_served_store(self.app)
@@ -118,4 +113,7 @@ def shard_tasks(app: Celery, job: Job, shards: Iterable[int]) -> Iterator[Signat
     """The tasks of `shards` for the job's queue. Messages of an earlier chord that wait there are dropped first."""
     empty(app.backend.client, job.queue)
     for shard in announcing(app.backend.client, job.queue, shards):
-        yield embed_shard.si(job.job_id, shard).set(queue=entity(job.queue), priority=PRIORITY_STEPS[0])
+        # Flower lists a task by this text, and finds it by any part of it.
+        shown = f"job={job.job_id} shard={shard} owner={owner_of(job.queue)}"
+        options = {"queue": entity(job.queue), "priority": PRIORITY_STEPS[0], "argsrepr": shown}
+        yield embed_shard.si(job.job_id, shard).set(**options)

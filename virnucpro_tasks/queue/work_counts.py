@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-
-from redis.exceptions import RedisError
 
 from virnucpro_tasks.keys import WORKERS_COUNTED, work_counts
 
@@ -49,32 +46,16 @@ COUNTED = ("seconds", "tokens", "packed_tokens", "capacity", "out_of_memory", "r
 """The counts beside those of shards, by their names here and in Redis."""
 
 
-@dataclass(slots=True)
-class Counter:
-    """Takes the end of the shard that is being counted, and the counts of what was computed for it."""
-
-    end: str = REFUSED
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-@contextmanager
-def counted_shard(client: Any, worker: str) -> Iterator[Counter]:
-    """Count the work of the block for `worker` at its end. What Redis does not take is lost."""
-    counter, began = Counter(), time.monotonic()
-    try:
-        yield counter
-    finally:
-        with suppress(RedisError, OSError):
-            _add(client, worker, counter, time.monotonic() - began)
-
-
-def _add(client: Any, worker: str, counter: Counter, seconds: float) -> None:
+def count_shard(client: Any, worker: str, *, end: str, seconds: float, counts: Mapping[str, int]) -> None:
+    """Count a shard for `worker`: its end, the time that it took, further counts by name. Raises redis.RedisError."""
+    if not worker:
+        return
     key = work_counts(worker)
     with client.pipeline(transaction=False) as pipeline:
-        pipeline.hincrby(key, SHARDS + counter.end, 1)
+        pipeline.hincrby(key, SHARDS + end, 1)
         pipeline.hincrbyfloat(key, "seconds", round(seconds, 3))
         for name in COUNTED:
-            if number := counter.counts.get(name):
+            if number := counts.get(name):
                 pipeline.hincrby(key, name, number)
         pipeline.expire(key, KEPT_SECONDS)
         pipeline.sadd(WORKERS_COUNTED, worker)
