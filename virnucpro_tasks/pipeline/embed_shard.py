@@ -240,7 +240,7 @@ class ShardWorker:
         self._scorer.score(shard.job, shard.number, vectors, shard.key)
         stats = vectors.stats
         self.computed = {
-            "tokens": shard.tokens,
+            "tokens": shard.tokens - stats.spared_tokens,
             "packed_tokens": stats.tokens,
             "capacity": stats.capacity,
             "out_of_memory": stats.out_of_memory,

@@ -62,7 +62,7 @@ def embed_frames(
         raise RecordsAtFaultError(
             f"{error.model} gives NaN or infinity in FP32", records_with(frames, error)
         ) from error
-    spared = int(frame_tokens(frames)[embedded.spared[rows[1]]].sum())
+    spared = int(frame_tokens(frames)[embedded.spared[rows[1]]].sum()) if embedded.spared.any() else 0
     embedded.nucleotide[masked[0]] = 0
     embedded.protein[masked[1]] = 0
     return ShardVectors(
