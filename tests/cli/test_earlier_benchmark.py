@@ -83,6 +83,7 @@ def test_suites(
     if "parity" in measured:
         assert "0, fp16, esm2 against fair-esm: centred cosine of at least 0.987654" in ended.out
         assert "1: 0 of 100 frames with another label" in ended.out
+    assert ended.out[0]
     if "alone" in measured:
         assert "| 1 | ESM-2 8M | 166 residues | 1,000 | 6.0 | NA |" in ended.out
     for name in ("--data-size", "--vanilla-baseline"):

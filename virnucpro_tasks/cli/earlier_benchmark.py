@@ -290,4 +290,4 @@ def as_markdown(report: dict[str, Any]) -> str:
             changed = row["scores"]["labels_changed"]
             lines.append(f"\n{row['place']}: {changed:,} of {counted(row['frames'], 'frame')} with another label")
     lines += [f"\nnot met: {failure}" for failure in report["failures"]]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).strip() + "\n"
