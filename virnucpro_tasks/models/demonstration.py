@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from virnucpro_tasks.system.file_operations import mappable
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WEIGHTS = ("dnabert-s/model.safetensors", "esm2/model.safetensors", "head/model.safetensors")
 
@@ -64,5 +66,8 @@ def _shapes(stored: Any) -> Mapping[str, tuple[int, ...]]:
 
 
 def _close(one: np.ndarray, other: np.ndarray) -> bool:
+    # Imported here: supervisors and clients read bundles, and nearly none of them gets here.
+    import numpy as np
+
     found, wanted = one.astype(np.float64), other.astype(np.float64)
     return bool((np.abs(found - wanted) <= MOST_DIFFERENCE * np.maximum(np.abs(wanted), LEAST_NUMBER)).all())
