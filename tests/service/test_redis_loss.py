@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -40,8 +39,6 @@ def own_broker(
 ) -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker(tmp_path_factory.mktemp("redis"), server=server) as started:
         yield started
-        # What is left of a client asks Redis to forget it, and asks for long if it is gone.
-        gc.collect()
 
 
 @pytest.fixture(scope="module")
