@@ -18,7 +18,7 @@ from virnucpro_tasks.models.bundle import NO_HEAD, read_bundle
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-LONGEST = 1_800
+LONGEST = 2_500
 """Characters of a record of the FASTA file."""
 
 FAR_ABOVE_CHANCE = 0.8
