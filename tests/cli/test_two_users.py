@@ -92,6 +92,12 @@ def test_a_private_input_stays_so_from_its_submission_to_its_results(
     assert stat.S_IMODE(private.stat().st_mode) == 0o600 and private.stat().st_nlink == 1
     assert stat.S_IMODE(job.paths.root.stat().st_mode) == 0o2770
     assert stat.S_IMODE(job.paths.input(0).stat().st_mode) == 0o660
+    # Nor in results that she takes out of the store, unless into a folder that she has opened herself.
+    (settings.store.parent / "ann").mkdir()
+    os.chown(settings.store.parent / "ann", ANN.uid, ANN.uid)
+    out = settings.store.parent / "ann" / "out"
+    assert called(ANN, virnucpro, "results", job_id, "--output", out, umask=0o022).code == ExitCode.OK
+    assert readable(BEN, out) == [] != readable(ANN, out)
     # And she can remove what the workers have written
     assert called(ANN, virnucpro, "remove", job_id).code == ExitCode.OK
     assert list((settings.store / "jobs").iterdir()) == []

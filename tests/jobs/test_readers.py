@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from virnucpro_tasks.jobs.readers import readers_of
+from virnucpro_tasks.jobs.readers import readers_of, results_mode
 
 
 @pytest.fixture
@@ -60,6 +60,15 @@ def test_what_has_no_mode_of_its_own_is_closed_to_nobody(lab: Path) -> None:
         for end in ends:
             os.close(end)
     assert found.to_others == found.to_group == ()
+
+
+def test_a_new_folder_of_results_is_closed_unless_all_inputs_are_open(lab: Path) -> None:
+    public, private = lab / "public.fa", lab / "private.fa"
+    for file, mode in ((public, 0o644), (private, 0o640)):
+        file.touch()
+        file.chmod(mode)
+    assert results_mode([public], lab / "out") == 0o777
+    assert results_mode([public, private], lab / "out") == 0o700
 
 
 def test_a_fifo_with_a_name_and_a_folder_are_closed_as_their_mode_says(lab: Path) -> None:

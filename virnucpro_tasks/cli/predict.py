@@ -43,6 +43,7 @@ from virnucpro_tasks.cli.options import (
 from virnucpro_tasks.cli.preflight import check_engine, check_inputs, check_place, default_precision
 from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require_free, require_no_file_of_others
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
+from virnucpro_tasks.cli.submitter import further_content
 from virnucpro_tasks.cli.summary import say_summary
 from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work, start_over
 from virnucpro_tasks.errors import ExitCode
@@ -51,7 +52,9 @@ from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import RunReport, read_report
-from virnucpro_tasks.jobs.submit import require_coverage, submit
+from virnucpro_tasks.jobs.readers import results_mode
+from virnucpro_tasks.jobs.sharing import Submitter
+from virnucpro_tasks.jobs.submit import named_inputs, require_coverage, submit
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.paths import COMMIT_MARK
 from virnucpro_tasks.reads.compat import Compat
@@ -179,7 +182,8 @@ def command(
     load_head(bundle)
     require_coverage(bundle, coverage)
     say(bundle_line(bundle), quiet=quiet)
-    make_folder(output)
+    further = further_content(sheet, old_folder)
+    make_folder(output, mode=results_mode([*(source.path for source in named_inputs(sources)), *further], output))
     with (
         saying_how_to_go_on(RESUME if asked.starts_over else GO_ON),
         saying_resume(asked),
@@ -206,6 +210,7 @@ def command(
                 compat=compat,
                 outputs=outputs,
                 importing=importing,
+                submitter=Submitter.here(further=further),
             )
         if asked.resumes and not force and (before := finished_before(job, output)) is not None:
             return end_finished(

@@ -27,6 +27,7 @@ from virnucpro_tasks.cli.summary import say_summary
 from virnucpro_tasks.errors import BundleError, InputError, OutputError, counted
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import job_progress, read_report
+from virnucpro_tasks.jobs.readers import results_mode
 from virnucpro_tasks.jobs.rescored import RescoredWork
 from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.models.bundle import ENCODER_FILES, Bundle
@@ -157,7 +158,8 @@ def command(
     )
     settings = replace(settings, precision=precision or settings.precision)
     with ExitStack() as stack:
-        lock = stack.enter_context(own_folder(output, say=lambda line: say(line, quiet=quiet)))
+        mode = results_mode([*inputs, work], output)
+        lock = stack.enter_context(own_folder(output, say=lambda line: say(line, quiet=quiet), mode=mode))
         # Its name tells who made it, so that what a killed command leaves is removed by the next.
         store = temporary_beside(output / "rescored")
         stack.callback(remove_tree, store)

@@ -23,6 +23,7 @@ from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover
 from virnucpro_tasks.jobs.output_options import is_prefix
 from virnucpro_tasks.jobs.progress import read_report
 from virnucpro_tasks.jobs.results import result_files
+from virnucpro_tasks.jobs.rights import JobRights
 from virnucpro_tasks.jobs.sample_sheet import is_sample_name
 from virnucpro_tasks.jobs.vectors import vector_files
 from virnucpro_tasks.paths import COMMIT_MARK
@@ -38,6 +39,7 @@ from virnucpro_tasks.system.file_operations import (
     sync,
 )
 from virnucpro_tasks.system.files import atomic_path, file_matches
+from virnucpro_tasks.system.run_lock import make_folder as make_output
 from virnucpro_tasks.system.run_lock import own_folder
 
 EMBEDDINGS_FOLDER = "embeddings"
@@ -96,7 +98,7 @@ def copy_results(
     files = result_files(job)
     require_free(output, force=force)
     with as_output_error(output):
-        make_folder(output)
+        make_output(output, mode=JobRights.copied_from(job.paths.root).mode)
         older = _older_results(output)
         copies = [Copy(file, output / file.relative_to(job.paths.results)) for file in files]
         folders = {copy.place.parent for copy in copies} | {place.parent for place in older}
@@ -269,5 +271,5 @@ def _report(job: Job, files: Sequence[Path]) -> dict[str, Any]:
 
 def _copied(job: Job, output: Path, *, force: bool) -> list[Path]:
     require_free(output, force=force)
-    with own_folder(output, say=say) as lock:
+    with own_folder(output, say=say, mode=JobRights.copied_from(job.paths.root).mode) as lock:
         return copy_results(job, output, force=force, before_replacing=lock.check)

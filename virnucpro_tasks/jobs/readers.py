@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from virnucpro_tasks.jobs.rights import ALL, PRIVATE
 from virnucpro_tasks.jobs.staging import STANDARD_INPUT
 from virnucpro_tasks.system.file_operations import persistently
 from virnucpro_tasks.system.users import READ, SEARCH, mode_allows
@@ -43,6 +44,11 @@ def readers_of(sources: Iterable[Path], *, gid: int, store: Path) -> Readers:
         tuple(found for source, steps in ways if (found := _closed(source, steps, gid)) is not None),
         tuple(found for source, steps in ways if (found := _closed(source, steps, None)) is not None),
     )
+
+
+def results_mode(sources: Iterable[Path], output: Path) -> int:
+    """The mode of a new folder of results: closed to others unless they may read all of the inputs."""
+    return PRIVATE if readers_of(sources, gid=os.getegid(), store=output).to_others else ALL
 
 
 _Step = tuple[Path, os.stat_result, int]

@@ -12,6 +12,7 @@ from virnucpro_tasks.system.file_operations import make_folder, persistently
 from virnucpro_tasks.system.users import READ, mode_allows
 
 ALL, GROUP, OTHERS = 0o777, 0o070, 0o007
+PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class JobRights:
     mode: int = ALL
     group: int | None = None
     sets_group: bool = False
+
+    @classmethod
+    def copied_from(cls, job_folder: Path) -> JobRights:
+        """The rights of a folder for copies of what is in a job: closed if the job is. Raises OSError."""
+        open_to_others = 0o005
+        is_open = persistently(job_folder.stat).st_mode & open_to_others == open_to_others
+        return cls(ALL if is_open else PRIVATE)
 
     def lets_read(self, facts: stat_result) -> bool:
         """Whether workers may read a file with its own mode."""

@@ -207,13 +207,15 @@ def _token(found: Found | None) -> str:
 
 
 @contextmanager
-def own_folder(folder: Path, *, say: Callable[[str], None]) -> Iterator[RunLock]:
+def own_folder(folder: Path, *, say: Callable[[str], None], mode: int = 0o777) -> Iterator[RunLock]:
     """Make `folder` if needed, and have it for this run; one that was made and has stayed empty is removed.
+
+    A new one has `mode` less the umask.
 
     Raises OutputError if it cannot be made or another run has it, StoreError if the lock cannot be written.
     """
     is_new = not folder.exists()
-    make_folder(folder)
+    make_folder(folder, mode=mode)
     try:
         with RunLock(folder, say=say) as lock:
             yield lock
@@ -224,10 +226,10 @@ def own_folder(folder: Path, *, say: Callable[[str], None]) -> Iterator[RunLock]
                 folder.rmdir()
 
 
-def make_folder(folder: Path) -> None:
-    """Make `folder` unless it is there. Raises OutputError."""
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make `folder` with `mode` less the umask unless it is there. Raises OutputError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         hint = "choose another folder"
         if not folder.is_absolute() and folder_of_children() is not None:
