@@ -169,6 +169,10 @@ class BackendError(VirnucproError):
     exit_code = ExitCode.USAGE
 
 
+class MissingDeviceError(BackendError):
+    """A device that was named is not there, or not yet."""
+
+
 class LimitError(VirnucproError):
     """A limit of this host leaves too little to run in: open files, processes, shared memory, memory."""
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from cli.conftest import UNREACHABLE, Virnucpro
 
-from virnucpro_tasks.cli import worker
+from virnucpro_tasks.cli import preflight, worker
 from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.system.gpus import Gpu
 
 
 class Replaced(SystemExit):
@@ -44,6 +45,33 @@ def test_optional_arguments_are_passed_on(virnucpro: Virnucpro, executed: list[A
         *("--devices", "auto", "--coordinators", "2", "--no-small-lane"),
         *("--grace-seconds", "7.5", "--run-dir", str(tmp_path)),
     ]
+
+
+def test_it_waits_for_gpus_whose_driver_comes_late(
+    virnucpro: Virnucpro, executed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the driver twice, then with one GPU that is not the named one, then with both
+    answers = iter([(), (), (Gpu(0, "GPU-a"),), (Gpu(0, "GPU-a"), Gpu(1, "GPU-b"))])
+    monkeypatch.setattr(preflight, "list_gpus", lambda: next(answers))
+    monkeypatch.setattr(preflight, "require_backend", lambda *_, **__: None)
+    monkeypatch.setattr(worker.time, "sleep", lambda _: None)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    done = virnucpro("worker", "--devices", "1", "--wait-for-devices")
+    assert done.code == ExitCode.OK and next(answers, None) is None
+    # Said once for each thing that is missing; and the supervisor does not wait once more
+    assert sum("waiting for devices" in line for line in done.err) == 2
+    assert executed[1][-4:] == ["--devices", "1", "--coordinators", "1"]
+
+
+@pytest.mark.parametrize("arguments", [("--devices", "gpu"), ("--devices", "0,x", "--wait-for-devices")])
+def test_it_waits_for_nothing_unasked_and_not_for_what_cannot_come(
+    virnucpro: Virnucpro, executed: list[Any], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(preflight, "list_gpus", lambda: (Gpu(0, "GPU-a"),) if "0,x" in arguments else ())
+    monkeypatch.setattr(worker.time, "sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert virnucpro("worker", *arguments).code == ExitCode.USAGE
+    assert not executed
 
 
 def test_only_coordinators_need_neither_torch_nor_a_bundle(

@@ -22,21 +22,27 @@ from virnucpro_tasks.cli.options import (
     settings_of,
 )
 from virnucpro_tasks.cli.preflight import CPU_PRECISION, check_engine, default_precision
-from virnucpro_tasks.errors import FullBrokerError
+from virnucpro_tasks.errors import FullBrokerError, MissingDeviceError
 from virnucpro_tasks.models.locate import locate_bundle
 from virnucpro_tasks.settings import MOST, Settings
 from virnucpro_tasks.system.cores import limit_cores
-from virnucpro_tasks.system.devices import NONE
+from virnucpro_tasks.system.devices import NONE, DeviceSlot
 from virnucpro_tasks.system.extras import require_extra
 from virnucpro_tasks.system.interruption import raise_if_interrupted
 from virnucpro_tasks.system.isolation import child_environment, isolated_command
 
 FULL_PAUSE_SECONDS = 2.0
+DEVICE_PAUSE_SECONDS = 5.0
 WORKER_MODULE = "virnucpro_workers"
 
 
 @click.command("worker")
 @devices_option
+@click.option(
+    "--wait-for-devices",
+    is_flag=True,
+    help="Wait for devices that are named and not there yet, such as GPUs whose driver comes late at boot.",
+)
 @click.option(
     "--coordinators",
     type=click.IntRange(min=0),
@@ -67,6 +73,7 @@ def command(
     /,
     *,
     devices: str,
+    wait_for_devices: bool,
     coordinators: int,
     small_lane: bool,
     name: str | None,
@@ -83,7 +90,7 @@ def command(
     if devices.strip().lower() != NONE:
         require_extra("worker")
         precision = settings.precision or locate_bundle(settings.bundle).description.precision
-        slots = check_engine(settings, devices=devices, precision=precision)
+        slots = _slots(settings, devices=devices, precision=precision, wait=wait_for_devices)
         if precision != default_precision(precision, slots):
             say(f"warning: on CPUs {precision} is slower than {CPU_PRECISION}: set precision to that for new jobs")
     _check_redis_patiently(settings)
@@ -97,6 +104,22 @@ def command(
         *(("--run-dir", str(run_dir)) if run_dir else ()),
     )
     os.execve(program, [program, *arguments], child_environment(settings))
+
+
+def _slots(settings: Settings, *, devices: str, precision: str, wait: bool) -> tuple[DeviceSlot, ...]:
+    """`check_engine`, with `wait` once all devices that `devices` names are there."""
+    said = ""
+    while True:
+        try:
+            return check_engine(settings, devices=devices, precision=precision)
+        except MissingDeviceError as error:
+            if not wait:
+                raise
+            if said != str(error):
+                said = str(error)
+                say(f"warning: waiting for devices: {error}")
+        raise_if_interrupted()
+        time.sleep(DEVICE_PAUSE_SECONDS)
 
 
 def _check_redis_patiently(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from virnucpro_tasks.errors import BackendError, counted
+from virnucpro_tasks.errors import BackendError, MissingDeviceError, counted
 from virnucpro_tasks.system.gpus import Gpu
 
 MAX_AUTOMATIC_CPU_SLOTS = 4
@@ -63,7 +63,8 @@ def choose_devices(
     Case and spaces do not matter. `gpu` and `cuda` are all visible GPUs. `mask` is CUDA_VISIBLE_DEVICES (None if
     unset): an index counts within it, a UUID must be in it. `gpus` are those that the driver lists, None if unknown:
     then named devices are not checked. `auto` chooses `most_automatic` devices at most, the first ones. Raises
-    BackendError for a device that is not visible, not understood, or named twice (`cpu` may repeat).
+    MissingDeviceError for a device that is not visible, and BackendError for one that is not understood or named twice
+    (`cpu` may repeat).
     """
     visible = visible_devices(mask, gpus)
     words = [_normal(word) for word in asked.split(",")]
@@ -180,8 +181,8 @@ def _find(word: str, visible: tuple[str, ...] | None, gpus: tuple[Gpu, ...] | No
     raise _invisible(word, visible)
 
 
-def _invisible(word: str, visible: tuple[str, ...]) -> BackendError:
-    return BackendError(f"device {word!r} is not visible here", hint=_describe(visible))
+def _invisible(word: str, visible: tuple[str, ...]) -> MissingDeviceError:
+    return MissingDeviceError(f"device {word!r} is not visible here", hint=_describe(visible))
 
 
 def _identity(device: str, gpus: tuple[Gpu, ...] | None) -> str:
