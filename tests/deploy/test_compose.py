@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from deploy.commands import DEPLOY, SETTING_VARIABLES, STOP_SECONDS, check_command, run_dir
-from deploy.test_dockerfile import STAGES
+from deploy.redis_server import directive
+from deploy.test_dockerfile import STAGES, VERSION
 
 TEXT = (DEPLOY / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
@@ -49,15 +50,16 @@ def test_workers_have_time_to_stop_and_are_probed_where_they_beat(name: str) -> 
 
 
 def test_redis_is_started_from_our_file() -> None:
-    command = SERVICES["redis"]["command"]
-    assert command[1] == "/etc/redis/redis.conf"
-    mounts = dict(volume.split(":")[:2] for volume in SERVICES["redis"]["volumes"])
-    assert mounts["./redis.conf"] == "/etc/redis/redis.conf"
-    included = re.search(r"^include (\S+)$", (DEPLOY / "redis.conf").read_text(), re.MULTILINE)
-    assert included and mounts["./redis-users.conf"] == included[1]
-    assert mounts["redis"] == command[command.index("--dir") + 1]
-    # What the command line says would win over the file.
-    assert not {"--appendonly", "--maxmemory-policy", "--protected-mode"} & set(command)
+    service = SERVICES["redis"]
+    mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert mounts == {
+        "./redis.conf": service["command"][1],
+        "./redis-users.conf": directive("include"),
+        "redis": directive("dir"),
+    }
+    # The image gives the folder in which it starts to its user. What the command line says wins over the file.
+    assert service["working_dir"] == directive("dir")
+    assert service["command"][2:] == ["--bind", "*"]
 
 
 def test_what_the_host_offers_is_on_loopback() -> None:
@@ -73,7 +75,19 @@ def test_secrets_come_from_the_environment_and_have_no_default() -> None:
     assert asked == set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose.env.example").read_text(), re.MULTILINE))
 
 
-def test_the_gpu_worker_reserves_gpus_and_splits_nothing() -> None:
+def test_the_gpu_worker_reserves_gpus_never_falls_back_to_the_cpu_and_splits_nothing() -> None:
     (device,) = SERVICES["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
-    assert command_of("worker")[-4:] == ["--devices", "auto", "--coordinators", "0"]
+    assert command_of("worker")[-4:] == ["--devices", "gpu", "--coordinators", "0"]
+
+
+def test_workers_are_named_after_the_host_and_no_two_alike() -> None:
+    names = [SERVICES[name]["hostname"] for name in SUPERVISED]
+    assert len(set(names)) == len(names) and all(name.startswith("${HOST_NAME:?") for name in names)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_logs_are_limited_and_images_pinned(name: str) -> None:
+    assert {"max-size", "max-file"} <= set(SERVICES[name]["logging"]["options"])
+    tag = SERVICES[name]["image"].partition(":")[2]
+    assert tag == VERSION if name in OURS else re.fullmatch(r"\d+\.\d+\.\d+\b.*", tag)

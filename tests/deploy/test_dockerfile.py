@@ -12,6 +12,9 @@ from deploy.commands import DEPLOY, check_command, run_dir
 
 ROOT = DEPLOY.parent
 TEXT = (DEPLOY / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+VERSION = PROJECT["version"]
+"""The tag of images in all files."""
 
 
 @dataclass
@@ -81,7 +84,7 @@ def test_the_client_installs_no_torch_and_the_worker_does() -> None:
 
 
 def test_extras_and_the_torch_pin_are_those_of_the_project() -> None:
-    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    known = PROJECT["optional-dependencies"]
     asked = {extra for group in re.findall(r"\.whl\)\[([a-z,]+)\]", TEXT) for extra in group.split(",")}
     assert asked == {"flower", "worker", "embedded", "bam"} and asked <= set(known)
     pin = re.search(r"^TORCH \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -99,3 +102,19 @@ def test_the_probe_of_the_worker_reads_where_it_beats() -> None:
     worker = STAGES["worker"]
     check_command(worker.probe)
     assert run_dir(worker.probe) == run_dir([*worker.entrypoint, *worker.command])
+
+
+def test_the_base_image_is_pinned_and_ours_have_the_version_as_tag() -> None:
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-bookworm", STAGES["wheel"].parent)
+    assert STAGES["client"].parent == STAGES["wheel"].parent
+    tags = {
+        tag
+        for file in DEPLOY.rglob("*")
+        if file.is_file()
+        for tag in re.findall(r"virnucpro-(?:client|worker):(\d\S*)", file.read_text())
+    }
+    assert tags == {VERSION}
+
+
+def test_a_worker_without_a_gpu_does_not_compute_on_the_cpu() -> None:
+    assert STAGES["worker"].command == ["--devices", "gpu"]

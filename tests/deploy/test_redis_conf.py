@@ -83,6 +83,15 @@ def test_a_job_runs_to_its_end_with_the_rights_of_that_user(working: Deployment,
     assert admin.execute_command("ACL LOG") == []
 
 
+def test_an_autoscaler_may_ask_for_the_length_of_whatever_it_finds(address: str) -> None:
+    # KEDA asks in a script for the type of a key, and by that for its length.
+    script = "return redis.call(redis.call('type', KEYS[1]).ok == 'hash' and 'hlen' or 'llen', KEYS[1])"
+    worker = client(address, USER, PASSWORD)
+    worker.hset("autoscaled", mapping={"a": "1", "b": "2"})
+    assert (worker.eval(script, 1, "autoscaled"), worker.eval(script, 1, "nothing")) == (2, 0)
+    worker.delete("autoscaled")
+
+
 def page(url: str) -> str:
     login = base64.b64encode(LOGIN.encode()).decode()
     request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
