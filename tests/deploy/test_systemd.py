@@ -17,7 +17,7 @@ from virnucpro_workers.supervisor import PERMANENT_EXITS
 UNITS = {unit.name: unit for unit in sorted((DEPLOY / "systemd").glob("*.service"))}
 WORKERS = ("virnucpro-worker.service", "virnucpro-gpu@.service", "virnucpro-coordinator.service")
 OF_GPUS = WORKERS[:2]
-OURS = (*WORKERS, "virnucpro-flower.service")
+OURS = (*WORKERS, "virnucpro-flower.service", "virnucpro-exporter.service")
 INSTALLED_IN = "/opt/virnucpro/bin"
 
 
