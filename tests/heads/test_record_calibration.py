@@ -115,5 +115,17 @@ def test_the_variance_of_the_scale_is_the_inverse_of_the_curvature_of_the_loss()
     assert found.scale_variance == pytest.approx(1 / curvature, rel=1e-4)
 
 
+def test_a_fit_to_short_records_says_nothing_of_longer_ones() -> None:
+    means, frames, virus = records(4_000, seed=9)
+    few = frames <= 6
+    found = fit_record_score(means[few], frames[few], virus[few], groups_of(int(few.sum())))
+    assert found.most_frames == 6
+    factors = factor(found, np.array([1, 6, 7, 10_000]))
+    assert factors[0] < factors[1] == factors[2] == factors[3]
+    # Heads of earlier versions have no such limit.
+    assert (np.diff(factor(structs.replace(found, most_frames=None), np.array([1, 6, 7, 10_000]))) > 0).all()
+    assert RecordScore(found).formula.count("ln(frames) at most ln(6)") == 1
+
+
 def test_log_odds_are_cut_off_as_in_results() -> None:
     assert cut_off(np.array([-99.0, -3.0, 16.5])).tolist() == [-16, -3, 16]

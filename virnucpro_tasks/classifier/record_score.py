@@ -53,8 +53,9 @@ class RecordScore:
     """Rule by which the log-odds of a record follow from those of its frames; both logarithms are natural.
 
     With `fitted` values c + m·(a + b·ln n + d·ln² n): m is the mean of n frames, c the `intercept`, a the `slope`, b
-    the `slope_per_log_frames`, d the `slope_per_squared_log_frames`, 0 in older heads. A head without values gives
-    m·√n, the sum over √n, which nothing calibrates.
+    the `slope_per_log_frames`, d the `slope_per_squared_log_frames`, 0 in older heads. Of n no more counts
+    than `most_frames`: a fit to short records tells nothing of longer ones. A head without values gives m·√n, the sum
+    over √n, which nothing calibrates.
 
     Values of a fit to few groups are uncertain: the log-odds z may be too large or too small by a factor, with the
     variance v, the `scale_variance`, around 1. The probability that is expected over all such factors has, nearly, the
@@ -92,12 +93,13 @@ class RecordScore:
         if self.fitted is None:
             return f"sum of the log-odds of the scored frames / sqrt(frames), not calibrated{average}"
         values, curvature = self.fitted, self.fitted.slope_per_squared_log_frames
-        promise = f"; z of it all as z / sqrt(1 + pi/8 * {values.scale_variance:.6g} * z^2)"
+        most = f"; ln(frames) at most ln({values.most_frames})" if values.most_frames else ""
+        promise = f"{most}; z of it all as z / sqrt(1 + pi/8 * {values.scale_variance:.6g} * z^2)"
         return (
             f"{values.intercept:.6g} + mean log-odds of the scored frames * "
             f"({values.slope:.6g} + {values.slope_per_log_frames:.6g} * ln(frames)"
             f"{f' + {curvature:.6g} * ln(frames)^2' if curvature else ''}){self._formula_of_others()}"
-            f"{promise if values.scale_variance else ''}{average}"
+            f"{promise if values.scale_variance else most}{average}"
         )
 
     def _formula_of_others(self) -> str:
@@ -162,7 +164,8 @@ class RecordScore:
         """
         if self.fitted is None:
             return means * np.sqrt(frames.astype(np.float64))
-        logarithms = log_counts(np.maximum(frames, 1))
+        most = np.inf if self.fitted.most_frames is None else self.fitted.most_frames
+        logarithms = log_counts(np.minimum(np.maximum(frames, 1), most))
         slopes = self.fitted.slope + self.fitted.slope_per_log_frames * logarithms
         slopes += self.fitted.slope_per_squared_log_frames * np.square(logarithms)
         found = self.fitted.intercept + means * slopes

@@ -67,7 +67,14 @@ def fit_record_score(
     found = minimize(loss, PRIOR_MEANS, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1_000})
     intercept, slope, growth, curvature = found.x.tolist()
     variance = _scale_variance(features @ found.x, observations * weights)
-    return FittedRecordScore(intercept, slope, growth, slope_per_squared_log_frames=curvature, scale_variance=variance)
+    return FittedRecordScore(
+        intercept,
+        slope,
+        growth,
+        slope_per_squared_log_frames=curvature,
+        scale_variance=variance,
+        most_frames=int(frames.max()),
+    )
 
 
 def _scale_variance(log_odds: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -145,7 +145,8 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     the slopes are 0 or more. Only heads that were fitted with coverage by segments have values for these, and for
     records without any.
 
-    `scale_variance` is the variance of a factor of the log-odds around 1, as uncertain as the fit left it.
+    `scale_variance` is the variance of a factor of the log-odds around 1, as uncertain as the fit left it. No more
+    frames count than `most_frames`, which the record with most of them had that was fitted; all do without it.
     """
 
     intercept: Finite
@@ -155,6 +156,7 @@ class FittedRecordScore(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     segments: FittedSegments | None = None
     without_frames: FittedWithoutFrames | None = None
     scale_variance: NotNegative = 0.0
+    most_frames: Annotated[int, Meta(ge=1)] | None = None
 
 
 class HeadConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
