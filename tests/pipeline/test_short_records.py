@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from job import make_job, run_job, vectors_of
+from output.tables import read_table
 from short_head import BELOW, short_head_bundle
 
 from virnucpro_tasks.classifier.head import load_head
 from virnucpro_tasks.classifier.short_records import ShortRecordsHead
+from virnucpro_tasks.heads.strands import reverse_complement
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.models.bundle import Bundle
 from virnucpro_tasks.models.convert import convert_bundle
@@ -70,6 +72,22 @@ def test_the_length_of_its_record_decides_how_a_frame_is_scored(
     other = finished(replace(whole, shard_tokens=100), reads)
     assert len(list(other.paths.frames(0).parent.iterdir())) > 2
     assert tables(other) == tables(job)
+
+
+def test_both_strands_of_a_short_record_are_scored_by_its_length(
+    settings: Settings, bundle: Bundle, reads: Path
+) -> None:
+    whole = replace(settings, bundle=str(bundle.path))
+    other_strands = {
+        f"{name}_reverse": reverse_complement(OPEN[:length].encode()).decode() for name, length in LENGTHS.items()
+    }
+    with reads.open("a") as file:
+        file.writelines(f">{name}\n{sequence}\n" for name, sequence in other_strands.items())
+    jobs = [finished(replace(whole, shard_tokens=tokens), reads, both_strands=True) for tokens in (20_000, 100)]
+    assert tables(jobs[0]) == tables(jobs[1])
+    rows = read_table(jobs[0].paths.results / "records.tsv")
+    scores = {row["record_id"]: row["virus_score"] for row in rows}
+    assert all(scores[name] == scores[f"{name}_reverse"] != "NA" for name in LENGTHS)
 
 
 def test_a_conversion_keeps_the_part(bundle: Bundle, tmp_path: Path) -> None:
