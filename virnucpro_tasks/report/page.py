@@ -21,6 +21,7 @@ from virnucpro_tasks.report.charts import CALL_CUTOFF, chart_data
 from virnucpro_tasks.report.content import ReportContent
 from virnucpro_tasks.report.cutoffs import kept_cutoffs
 from virnucpro_tasks.report.records import CALLS, LENGTH_CLASSES, LEVELS, STATUSES
+from virnucpro_tasks.report.table_rows import table_row, text_element
 from virnucpro_tasks.report.timeline import timeline
 from virnucpro_tasks.report.wording import TextBudget, duration, flat, moment, number, score, share
 
@@ -65,8 +66,10 @@ def report_page(content: ReportContent) -> str:
             "form-action 'none'",
         )
     )
+    shown = partial(_shown_once, TextBudget(LETTERS_WHOLE), {})
     return page_template().render(
-        shown=partial(_shown_once, TextBudget(LETTERS_WHOLE), {}),
+        shown=shown,
+        table_row=partial(table_row, shown=shown, has_samples=bool(content.run.get("samples"))),
         title=report_title(content.run),
         run=content.run,
         samples=_samples(content.run),
@@ -119,7 +122,7 @@ def page_template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"n": number, "score": score, "duration": duration, "moment": moment}
-    environment.globals |= {"share": share, "flat": flat, "printable": printable}
+    environment.globals |= {"share": share, "flat": flat, "printable": printable, "text_element": text_element}
     return environment.get_template("template.html")
 
 
