@@ -169,7 +169,7 @@ def test_only_who_submitted_a_job_and_the_operator_may_stop_and_remove_it(
         refused = called(BEN, virnucpro, *command, job_id)
         assert refused.code == ExitCode.JOB_FAILED and sorted(settings.store.rglob("*")) == before
         assert f"{ANN.uid} submitted it; you are {BEN.uid}" in refused.err[-1]
-        assert f"sudo -u {SERVICE.uid} virnucpro {command[0]}" in refused.err[-1]
+        assert f"sudo -u '#{SERVICE.uid}' virnucpro {command[0]}" in refused.err[-1]
         assert called(who, virnucpro, *command, job_id).code == ExitCode.OK
         assert sorted(settings.store.rglob("*")) != before
 

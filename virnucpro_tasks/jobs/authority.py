@@ -14,7 +14,7 @@ from pathlib import Path
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.system.file_operations import exists, persistently, temporary_beside
-from virnucpro_tasks.system.users import user_name
+from virnucpro_tasks.system.users import sudo_name, user_name
 
 
 def require_authority(paths: JobPaths, action: str) -> None:
@@ -26,7 +26,7 @@ def require_authority(paths: JobPaths, action: str) -> None:
     raise JobError(
         f"{owner} submitted it; you are {user_name(os.geteuid())}",
         job_id=paths.job_id,
-        hint=f"{owner}{others} can {action} it: sudo -u {operator} virnucpro {action} ...",
+        hint=f"{owner}{others} can {action} it: sudo -u {sudo_name(operator)} virnucpro {action} ...",
     )
 
 
@@ -62,7 +62,7 @@ def require_removable(paths: JobPaths) -> None:
     raise JobError(
         f"{closed} belongs to {owner}, whose umask has closed it: nothing was removed",
         job_id=paths.job_id,
-        hint=f"sudo -u {owner} virnucpro remove ..., and give the workers umask 002",
+        hint=f"sudo -u {sudo_name(owner)} virnucpro remove ..., and give the workers umask 002",
     )
 
 

@@ -98,6 +98,11 @@ def user_name(uid: int) -> str:
     return str(uid)
 
 
+def sudo_name(user: str) -> str:
+    """What sudo takes for a user of `user_name`: a number has a sign before it."""
+    return f"'#{user}'" if user.isdigit() else user
+
+
 def group_name(gid: int) -> str:
     """The name of a group, or its number where it has none."""
     with suppress(KeyError, OSError):
