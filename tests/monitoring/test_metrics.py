@@ -11,7 +11,7 @@ from virnucpro_tasks.monitoring.look import Look
 from virnucpro_tasks.monitoring.metrics import METRICS, Kind
 from virnucpro_tasks.monitoring.serve import LastLook
 
-JOB = {"job": "20270101t000000z-aaaaaaaaaaaaaaaa", "name": "run_7", "owner": "alice"}
+JOB = {"job_id": "20270101t000000z-aaaaaaaaaaaaaaaa", "name": "run_7", "owner": "alice"}
 WORKER = {"worker": "embed-gpu0@one"}
 
 

@@ -60,8 +60,8 @@ def families(look: Look) -> Iterator[Metric]:
         yield spec.family(look)
 
 
-JOB = ("job", "name", "owner")
-"""Labels of an open job: its id, its first name or "", and who submitted it."""
+JOB = ("job_id", "name", "owner")
+"""Labels of an open job: its id, first name or "", and who submitted it. Prometheus has a label `job` of its own."""
 
 WORKER = ("worker",)
 """Label of a worker: its node name."""
