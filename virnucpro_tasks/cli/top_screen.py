@@ -164,7 +164,7 @@ def _at(worker: SeenWorker, called: Mapping[str, str]) -> str:
 
 
 def _device(worker: SeenWorker) -> str:
-    return "-" if worker.is_coordinator else worker.facts.device or "cpu"
+    return "-" if worker.is_coordinator or worker.info is None else worker.facts.device or "cpu"
 
 
 def _clock(seconds: float) -> str:
