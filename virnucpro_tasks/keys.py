@@ -15,7 +15,7 @@
 |                               |                      |             | leases                                       |
 | virnucpro.watch.{build}       | string               | virnucpro   | the coordinator that looks for lost jobs of  |
 |                               |                      |             | a build, for three polls                     |
-| virnucpro.watch               | string               | virnucpro   | the same, for versions up to 0.7.0           |
+| virnucpro.watch               | string               | virnucpro   | HOLD_OFF_SECONDS: a build that 0.7.0 sees    |
 | virnucpro.retention           | string               | virnucpro   | the coordinator that removes old jobs, for   |
 |                               |                      |             | an hour; with `retention_days` only          |
 | virnucpro.store               | string               | virnucpro   | for ever: the store that this Redis serves   |
@@ -111,6 +111,9 @@ WORK_COUNTS = "virnucpro.work-counts"
 
 WORKERS_COUNTED = "virnucpro.workers-counted"
 """The node names of the workers that have counts."""
+
+HOLD_OFF_SECONDS = 86_400
+"""The plain name of WATCH stays so long after a job was queued, or a coordinator has looked for lost jobs."""
 
 QUIET_LEASES = 3
 """A job's queue that is empty and was not announced for so many leases is removed: by then a shard whose worker died

@@ -122,7 +122,15 @@ def test_each_build_has_a_watchdog_and_that_of_0_7_is_held_off(client: redis.Red
         assert not is_watcher(client, "c", every_seconds=60)
     assert not is_watcher(client, "d", every_seconds=60)
     # What a coordinator of 0.7.0 finds there is another's name.
-    assert client.get(WATCH) == b"d" and client.pttl(WATCH) > 0
+    assert client.get(WATCH) == own_build().encode() and client.ttl(WATCH) > 3_600
+
+
+def test_a_client_holds_0_7_off_before_any_coordinator_of_its_build_runs(
+    app: VirnucproApp, client: redis.Redis, jobs: dict[str, Job]
+) -> None:
+    client.set(WATCH, "a coordinator of 0.7.0", px=1_000)
+    enqueue(app, jobs[own_build()])
+    assert client.get(WATCH) == own_build().encode() and client.ttl(WATCH) > 3_600
 
 
 def held(client: redis.Redis, job: Job, tag: str, *, seconds_ago: float) -> None:

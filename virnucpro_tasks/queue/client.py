@@ -13,10 +13,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.broker_url import masked_url
+from virnucpro_tasks.build import own_build
 from virnucpro_tasks.errors import BrokerError, ExitCode, StoreError, printable
 from virnucpro_tasks.jobs.job import Job, is_stopped
 from virnucpro_tasks.jobs.progress import JobState, Progress, job_progress
-from virnucpro_tasks.keys import FINISHING_PRIORITY, SPLITTING_PRIORITY
+from virnucpro_tasks.keys import FINISHING_PRIORITY, HOLD_OFF_SECONDS, SPLITTING_PRIORITY, WATCH
 from virnucpro_tasks.queue.arguments import SHARD_TASK
 from virnucpro_tasks.queue.chords import retire_chords
 from virnucpro_tasks.queue.job_queues import empty
@@ -120,6 +121,8 @@ def enqueue(app: Celery, job: Job) -> None:
     try:
         bind_store(app.backend.client, job.paths.store)
         clear_store_failures(app.backend.client, job.job_id)
+        if job.spec.build:
+            hold_off_older(app.backend.client)
         # The result is not used; an object for it would ask Redis when it is collected, which may be away by then.
         app.send_task(
             task,
@@ -136,6 +139,14 @@ def enqueue(app: Celery, job: Job) -> None:
             f"Redis at {masked_url(app.conf.broker_url)} does not take the job: {error}",
             hint="does its user lack rights? see docs/operations.md",
         ) from None
+
+
+def hold_off_older(client: Any) -> None:
+    """Keep coordinators of versions up to 0.7.0 from looking for lost jobs: those of later versions they would end.
+
+    Raises redis.RedisError.
+    """
+    client.set(WATCH, own_build(), ex=HOLD_OFF_SECONDS)
 
 
 def drop_waiting(app: Celery, job: Job) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from virnucpro_tasks.build import DISTRIBUTION, own_build
+from virnucpro_tasks.build import DISTRIBUTION, named_build, own_build
 from virnucpro_tasks.errors import printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
@@ -32,7 +32,7 @@ def missing_workers(job: Job, progress: Progress, found: Sequence[WorkerInfo]) -
     if has_others or ((lacks_coordinator or lacks_models) and job.spec.build != own_build()):
         return [
             f"no worker of {job.spec.named_build} takes the job, which began with it: start one, or begin anew with"
-            f" version {version(DISTRIBUTION)} by 'virnucpro resume JOB --this-version'"
+            f" {named_build(version(DISTRIBUTION), own_build())} by 'virnucpro resume JOB --this-version'"
         ]
     if lacks_coordinator and lacks_models:
         return [

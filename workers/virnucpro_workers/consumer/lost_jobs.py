@@ -23,10 +23,10 @@ from celery import Celery, bootsteps
 from virnucpro_tasks.build import own_build
 from virnucpro_tasks.errors import OtherBuildError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, is_stopped, open_for_work, open_job
-from virnucpro_tasks.keys import WATCH, watch_key
+from virnucpro_tasks.keys import watch_key
 from virnucpro_tasks.paths import JobPaths, is_job_id
 from virnucpro_tasks.queue.chords import jobs_with_chords, retire_chords
-from virnucpro_tasks.queue.client import requeue_if_lost
+from virnucpro_tasks.queue.client import hold_off_older, requeue_if_lost
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import rebind_store
 from virnucpro_tasks.queue.store_failures import all_store_failures, clear_store_failures, ended_jobs
@@ -108,9 +108,8 @@ def is_watcher(client: Any, name: str, *, every_seconds: float) -> bool:
 
     Raises redis.RedisError.
     """
-    term_milliseconds = round(TERM_POLLS * every_seconds * 1000)
-    client.set(WATCH, name, px=term_milliseconds)
-    return bool(client.eval(_ELECT, 1, watch_key(own_build()), name, term_milliseconds))
+    hold_off_older(client)
+    return bool(client.eval(_ELECT, 1, watch_key(own_build()), name, round(TERM_POLLS * every_seconds * 1000)))
 
 
 class LostJobFinder:
