@@ -138,7 +138,14 @@ def noop_workers(settings: Settings, roles: list[str]) -> Iterator[None]:
             for number, role in enumerate(roles):
                 command = [sys.executable, __file__, role, str(number)]
                 started.append(
-                    subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+                    subprocess.Popen(
+                        command,
+                        env=environment,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        preexec_fn=die_with_parent(),
+                    )
                 )
         yield
     finally:
@@ -170,6 +177,7 @@ class Fleet:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                preexec_fn=die_with_parent(),
             )
         return self
 
