@@ -52,6 +52,8 @@ FLAT_SHARE = 0.05
 LEAST_GROWTH = {"files": 4.0, "threads": 4.0, "rss_mb": 8.0, "redis_mb": 1.0, "keys": 20.0, "temporary_files": 4.0}
 LONGEST_SECONDS = 1_800.0
 COPIES = 40
+MOST_SAMPLES = 20
+"""In the file there are up to twice as many."""
 
 Series = dict[str, list[tuple[float, float, float]]]
 """By figure: samples of seconds, what is done (jobs or shards), value."""
@@ -100,17 +102,18 @@ class Watch:
             yield kind, top
             for child in top.children():
                 with contextlib.suppress(psutil.Error):
-                    role = _role(child)
+                    if (role := _role(child)) is None:
+                        # The child of a simulated worker.
+                        yield f"{kind.partition(' ')[0]}, computing", child
+                        continue
                     yield f"{role}, parent", child
                     for computing in child.children():
                         yield f"{role}, computing", computing
 
 
-def _role(process: psutil.Process) -> str:
+def _role(process: psutil.Process) -> str | None:
     words = process.cmdline()
-    if "--role" in words:
-        return words[words.index("--role") + 1]
-    return next((word for word in words if word in ("embed", "coordinate", "coordinate-small")), "other")
+    return words[words.index("--role") + 1] if "--role" in words else None
 
 
 def growth(samples: list[tuple[float, float, float]]) -> tuple[float, float]:
@@ -296,7 +299,7 @@ def main() -> None:
             "totals": totals,
             "verdicts": {row[0]: row[-1] for row in rows},
             "samples": "seconds, done, value",
-            "series": series,
+            "series": {name: samples[:: max(1, len(samples) // MOST_SAMPLES)] for name, samples in series.items()},
         },
         rows=rows,
         header=("figure", "first", "most", "last", "verdict"),
