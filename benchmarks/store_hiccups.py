@@ -1,6 +1,6 @@
 """Measures what a hiccup of the store costs, by its length and the number of workers: jobs, shards, and time.
 
-Workers whose shards only sleep for a second; how they meet a failing store is the package's own code. In the middle of
+Workers whose shards only sleep; how they meet a failing store is the package's own code. In the middle of
 a job the store fails for a while, in one of two ways:
 
     away     its folder is not there, as where a mount is lost
@@ -10,7 +10,8 @@ a job the store fails for a while, in one of two ways:
 A job is lost if it does not come to its end by itself, condemned if it has failed. The times are from the return of the
 store until a shard ends again, and until all workers are at a shard again.
 
-    python benchmarks/store_hiccups.py [--workers 1 12 32] [--seconds 1 10 60] [--kinds away stale] [--output DIR]
+    python benchmarks/store_hiccups.py [--workers 1 12 32] [--seconds 1 10 60] [--kinds away stale]
+                                       [--shard-seconds 1] [--output benchmarks/results]
 
 The default takes about ten minutes.
 """
@@ -39,10 +40,9 @@ from virnucpro_tasks.queue.client import enqueue
 from virnucpro_tasks.settings import Settings
 
 SHIM = Path(__file__).resolve().parents[1] / "tests" / "filesystem" / "shim.c"
-SHARD_SECONDS = 1.0
 BEFORE_SECONDS = 3.0
-AFTER_SHARDS = 15
-"""Shards for each worker after the hiccup: more than the longest pause of a worker takes."""
+AFTER_SECONDS = 20.0
+"""Work for each worker after the hiccup: twice the longest pause of a worker."""
 
 LONGEST_SECONDS = 300.0
 
@@ -102,10 +102,12 @@ def until(holds: Callable[[], Any], seconds: float) -> bool:
     return True
 
 
-def hiccup(settings: Settings, store: Store, *, kind: str, workers: int, seconds: float) -> dict[str, Any]:
-    """One job with a hiccup in it."""
-    shards = workers * (round(BEFORE_SECONDS / SHARD_SECONDS) + AFTER_SHARDS)
-    job = new_job(settings, shards=shards, seconds=SHARD_SECONDS, owner="a")
+def hiccup(
+    settings: Settings, store: Store, *, kind: str, workers: int, seconds: float, shard_seconds: float
+) -> dict[str, Any]:
+    """One job with a hiccup in it. Raises SystemExit if it ended before."""
+    shards = workers * round((BEFORE_SECONDS + AFTER_SECONDS) / shard_seconds)
+    job = new_job(settings, shards=shards, seconds=shard_seconds, owner="a")
     enqueue(make_app(settings), job)
     # A splitting that is interrupted begins anew, and these workers do not see which shards are done.
     until(lambda: (job.paths.root / "split-done").exists() and len(done_shards(job)) >= workers, LONGEST_SECONDS)
@@ -117,6 +119,8 @@ def hiccup(settings: Settings, store: Store, *, kind: str, workers: int, seconds
     back = time.time()
     ended = until(lambda: finish_started(job).exists() or job.paths.failed.exists(), LONGEST_SECONDS)
     done = done_shards(job)
+    if done[-1].ended < back:
+        raise SystemExit("the job was done before the hiccup: is the machine busy? ask for longer shards")
     times = Counter(shard.number for shard in done)
     firsts = [
         min((shard.began for shard in done if shard.worker == worker and shard.began > back), default=float("nan"))
@@ -125,6 +129,7 @@ def hiccup(settings: Settings, store: Store, *, kind: str, workers: int, seconds
     return {
         "kind": kind,
         "workers": workers,
+        "shard_seconds": shard_seconds,
         "hiccup_seconds": seconds,
         "shards": shards,
         "lost_jobs": int(not ended),
@@ -146,6 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 12, 32])
     parser.add_argument("--seconds", type=float, nargs="+", default=[1, 10, 60])
+    parser.add_argument("--shard-seconds", type=float, default=1.0)
     parser.add_argument("--kinds", nargs="+", choices=["away", "stale"], default=["away", "stale"])
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
@@ -154,7 +160,8 @@ def main() -> None:
         for workers in options.workers:
             with deployment(workers, kind) as (settings, store):
                 for seconds in options.seconds:
-                    rows.append(hiccup(settings, store, kind=kind, workers=workers, seconds=seconds))
+                    one = {"kind": kind, "workers": workers, "seconds": seconds}
+                    rows.append(hiccup(settings, store, **one, shard_seconds=options.shard_seconds))
                     print(rows[-1], flush=True)
     names = tuple(rows[0])
     write_result(
