@@ -56,8 +56,8 @@ def failing_job(job: Job, stage: str) -> Iterator[None]:
     """Fail `job` if the block raises: the reason is written to failed.json. Raises StoreError and StageRetryError.
 
     Refused memory is a StoreError too: no record needs much of it, so another host, or this one later, may have it.
-    A missing file is worth another attempt, since the store may have been away; FileNotFoundError is raised if all of
-    the job is missing.
+    A missing file is worth another attempt, since the store may have been away; FileNotFoundError is raised if it is
+    away now. A job that was removed needs no reason.
     """
     try:
         with raising_store_errors():
@@ -65,9 +65,12 @@ def failing_job(job: Job, stage: str) -> Iterator[None]:
     except (StoreError, StageRetryError):
         raise
     except FileNotFoundError as error:
-        if not is_there(job.paths.job):
+        # In this order: the store may come back in between.
+        is_store_there = is_there(job.paths.root.parent)
+        if is_there(job.paths.job):
+            raise StageRetryError(f"{stage} failed: {error}") from error
+        if not is_store_there:
             raise
-        raise StageRetryError(f"{stage} failed: {error}") from error
     except MemoryError as error:
         limit = cause_of_words("MemoryError")
         raise StoreError(f"{stage} failed: {limit.why}", hint=limit.remedy) from error
