@@ -122,10 +122,8 @@ def hiccup(
     if done[-1].ended < back:
         raise SystemExit("the job was done before the hiccup: is the machine busy? ask for longer shards")
     times = Counter(shard.number for shard in done)
-    firsts = [
-        min((shard.began for shard in done if shard.worker == worker and shard.began > back), default=float("nan"))
-        for worker in {shard.worker for shard in done}
-    ]
+    began = {shard.worker: shard.began for shard in reversed(done) if shard.began > back}
+    everyone = {shard.worker for shard in done}
     return {
         "kind": kind,
         "workers": workers,
@@ -137,8 +135,9 @@ def hiccup(
         "condemned_jobs": int(job.paths.failed.exists()),
         "lost_shards": shards - len(times),
         "shards_done_again": sum(count - 1 for count in times.values()),
-        "first_shard_seconds": round(min((s.ended for s in done if s.ended > back), default=float("nan")) - back, 2),
-        "all_workers_seconds": round(max(firsts) - back, 2),
+        "first_shard_seconds": round(min(shard.ended for shard in done if shard.ended > back) - back, 2),
+        # None if there was no shard left for one of them.
+        "all_workers_seconds": round(max(began.values()) - back, 2) if began.keys() == everyone else None,
     }
 
 
@@ -167,7 +166,7 @@ def main() -> None:
     write_result(
         options.output / "store_hiccups",
         {"machine": fingerprint(), "load_after": os.getloadavg(), "hiccups": rows},
-        rows=[tuple(f"{row[name]:g}" if name != "kind" else row[name] for name in names) for row in rows],
+        rows=[tuple("-" if row[name] is None else str(row[name]) for name in names) for row in rows],
         header=tuple(name.replace("_seconds", ", s").replace("_", " ") for name in names),
     )
 
