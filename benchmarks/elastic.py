@@ -6,8 +6,8 @@ that a host of two cores can hold 64 of them: what is measured is the queue, not
     steady     all workers are ready, then a job of ROUNDS shards for each is queued.
                Efficiency: seconds of all shards / (workers x seconds from the first begin to the last end)
     schedule   workers join and leave (SIGTERM) at fixed times while there is more work than they can do.
-               Efficiency: seconds at shards / seconds present, from the order to join to the end of the last shard of
-               each, or to the end of the schedule
+               Efficiency: seconds at shards / seconds from the first shard of each worker to the end of its last,
+               or to the end of the schedule; how long it takes to the first shard is told beside it
 
     python benchmarks/elastic.py [--steady 5:1,8,32,64 1:1,8,32] [--schedule 1:0,+7:10,+24:20,+32:35,-32:55,-24:70,0:85]
                                  [--output benchmarks/results] [--picture docs/images/elastic.svg]
@@ -172,10 +172,10 @@ def scheduled(steps: Sequence[Step]) -> dict[str, Any]:
     last = {
         pid: max((s.ended for s in done if s.worker == pid and s.began < zero + end), default=0.0) for pid in joined
     }
-    stays = {pid: (joined[pid], max(left[pid], last[pid]) if pid in left else zero + end) for pid in joined}
+    firsts = {pid: min((s.began for s in done if s.worker == pid), default=zero + end) for pid in joined}
+    stays = {pid: (firsts[pid], max(left[pid], last[pid]) if pid in left else zero + end) for pid in joined}
     stays = {pid: (at, min(until_, zero + end)) for pid, (at, until_) in stays.items()}
     busy = sum(max(0.0, min(shard.ended, zero + end) - shard.began) for shard in done)
-    firsts = {pid: min((s.began for s in done if s.worker == pid), default=zero + end) for pid in joined}
     return {
         "shard_seconds": shard_seconds,
         "seconds": end,
