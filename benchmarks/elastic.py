@@ -174,7 +174,7 @@ def scheduled(steps: Sequence[Step]) -> dict[str, Any]:
     }
     firsts = {pid: min((s.began for s in done if s.worker == pid), default=zero + end) for pid in joined}
     stays = {pid: (firsts[pid], max(left[pid], last[pid]) if pid in left else zero + end) for pid in joined}
-    stays = {pid: (at, min(until_, zero + end)) for pid, (at, until_) in stays.items()}
+    stays = {pid: (at, max(at, min(until_, zero + end))) for pid, (at, until_) in stays.items()}
     busy = sum(max(0.0, min(shard.ended, zero + end) - shard.began) for shard in done)
     return {
         "shard_seconds": shard_seconds,
