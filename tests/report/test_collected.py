@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from output.tables import Chunk, shard_of
 from report.results import LIKE_ITS_FRAMES, record
 
 from virnucpro_tasks.output.part import shard_part
-from virnucpro_tasks.output.results import write_results
+from virnucpro_tasks.output.results import write_results, write_samples
 from virnucpro_tasks.output.table import TableStyle
 from virnucpro_tasks.report import collected as collected_module
 from virnucpro_tasks.report import records as records_module
@@ -93,3 +94,18 @@ def test_a_table_with_line_ends_in_its_texts_is_read_as_a_whole(tmp_path: Path, 
 def test_no_numbers_are_made_without_a_page(tmp_path: Path) -> None:
     shard = shard_of([chunk for some in random_records(random.Random(3), 9) for chunk in some])
     assert shard_part(shard, TableStyle("original", ["a"], "model", 500)).numbers is None
+
+
+def test_records_of_samples_are_those_of_the_joint_table(tmp_path: Path) -> None:
+    of_sample = partial(TableStyle, "original", ["a"], "model", 500, has_page=True)
+    styles = [of_sample(sample="A"), of_sample(sample="empty"), of_sample(sample="B", first_record=40)]
+    records = random_records(random.Random(5), 80)
+    parts = []
+    for style, some in ((styles[0], records[:40]), (styles[2], records[40:])):
+        shard = shard_of([chunk for chunks in some for chunk in chunks])
+        parts.append(shard_part(replace(shard, record_score=LIKE_ITS_FRAMES), style))
+    found = CollectedRecords(most_shown=2)
+    write_samples(parts, tmp_path, styles, demonstration=False, collect=found.add)
+    table = tmp_path / "records.tsv"
+    assert_equal(found.records(table), read_records(table, most_shown=2))
+    assert {row.sample for row in found.records(table).rows} == {"A", "B"}
