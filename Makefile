@@ -73,9 +73,9 @@ $(VENV)/worker: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[worker,embedded]'
 	touch $@
 
-# Of the packages that come later, mypy reads the types of these two.
+# Of the packages that come later, mypy reads the types of these.
 $(VENV)/lint: $(VENV)/worker
-	$(PIP) --constraint constraints.txt biopython matplotlib mypy ruff types-PyYAML
+	$(PIP) --constraint constraints.txt biopython matplotlib mypy prometheus-client ruff types-PyYAML
 	touch $@
 
 $(VENV)/dev: $(VENV)/lint

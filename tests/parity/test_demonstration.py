@@ -26,10 +26,10 @@ from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 pytestmark = pytest.mark.slow
 
 WHOLE = 0.925
-"""Measured 0.933."""
+"""Measured 0.943."""
 
 HALF_BROKEN = 0.915
-"""Measured 0.897 with wrong proteins alone, where it is 0.935 with the right ones: nucleotides still separate well."""
+"""Measured 0.891 with wrong proteins alone: nucleotides still separate well."""
 
 BROKEN = 0.8
 
@@ -61,7 +61,8 @@ def contigs(shared: Path) -> Contigs:
     for batch in frame_batches([ReadInput(shared / "data/metagenome_small.fasta", "x")], chunk_length=500):
         for column, name in zip(columns, ("nucleotides", "protein", "record_ordinal"), strict=True):
             column.extend(batch.frames[name].to_pylist())
-    return Contigs(columns[0], columns[1], np.array(columns[2]), virus)
+    # Every other record: with all of them AUROC is 0.933, and the vectors take twice as long.
+    return Contigs(columns[0], columns[1], np.array(columns[2]), virus).every(2)[0]
 
 
 def embed(nucleotides: list[str], proteins: list[str]) -> Embedded:
@@ -77,8 +78,8 @@ def vectors(contigs: Contigs) -> Embedded:
 
 @pytest.fixture(scope="module")
 def some(contigs: Contigs, vectors: Embedded) -> Contigs:
-    """Every fourth record: enough to see that vectors are of no use any more."""
-    part, kept = contigs.every(4)
+    """Every fourth record of the file: enough to see that vectors are of no use any more."""
+    part, kept = contigs.every(2)
     assert auroc(part, replace(vectors, nucleotide=vectors.nucleotide[kept], protein=vectors.protein[kept])) > WHOLE
     return part
 
@@ -100,13 +101,10 @@ def test_columns_in_another_order(contigs: Contigs, vectors: Embedded) -> None:
 
 
 def test_proteins_of_another_reading_frame(contigs: Contigs, vectors: Embedded) -> None:
-    half, kept = contigs.every(2)
-    nucleotide = vectors.nucleotide[kept]
-    assert auroc(half, replace(vectors, nucleotide=nucleotide, protein=vectors.protein[kept])) > WHOLE
-    shifted = [str(Seq(of[1 : len(of) - (len(of) - 1) % 3]).translate()) for of in half.nucleotides]
+    shifted = [str(Seq(of[1 : len(of) - (len(of) - 1) % 3]).translate()) for of in contigs.nucleotides]
     proteins = [protein.replace("*", "").replace("X", "A") or "A" for protein in shifted]
-    broken = replace(vectors, nucleotide=nucleotide, protein=embed([], proteins).protein)
-    assert auroc(half, broken) < HALF_BROKEN
+    broken = replace(vectors, protein=embed([], proteins).protein)
+    assert auroc(contigs, broken) < HALF_BROKEN
 
 
 def test_frames_of_the_next_record(contigs: Contigs, vectors: Embedded) -> None:
