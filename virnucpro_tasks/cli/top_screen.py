@@ -127,7 +127,7 @@ def _shards(job: OpenJob) -> str:
 
 
 def _now(job: OpenJob) -> str:
-    """What is done for the job, or why nothing is."""
+    """Say who is at the job, or why nobody is."""
     if job.wait is not None:
         since = job.wait.seconds if job.wait.seconds is not None else job.idle_seconds
         return f"{job.wait.reason} {clock_text(since)}"

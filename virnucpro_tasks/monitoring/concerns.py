@@ -1,4 +1,4 @@
-"""What an operator is to look after, as one look at a deployment shows it."""
+"""Finds in a look at a deployment whatever an operator is to look after."""
 
 from __future__ import annotations
 

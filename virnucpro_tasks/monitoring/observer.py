@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What Redis and the workers tell at one moment; empty, with the reason in `error`, if Redis is away."""
+    """The answers of Redis and the workers at one moment; empty, with the reason in `error`, if Redis is away."""
 
     error: str = ""
     memory: RedisMemory | None = None

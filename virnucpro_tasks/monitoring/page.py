@@ -27,7 +27,7 @@ def deployment_page(look: Look | None, *, every_seconds: float) -> str:
 
 
 def _state(job: OpenJob) -> str:
-    """What is done for a job, or why nothing is."""
+    """Say how many tasks of a job are under way, or why none is."""
     if job.wait is not None:
         return job.wait.reason
     return f"{len(job.running)} under way" if job.running else "waits"

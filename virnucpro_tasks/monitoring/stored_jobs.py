@@ -40,7 +40,7 @@ class StoredJobs:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read of a job while its files had these times of change: `open` is None for a job that is over."""
+    """A job as it was read while its files had these times of change; `open` is None if it is over."""
 
     times: tuple[int, ...]
     state: JobState | None

@@ -58,7 +58,7 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What goes to the tables next: lines, what they count, and numbers of records for a page, if it shows any."""
+    """The next piece of the tables: lines, what they count, and numbers of records for a page, if it shows any."""
 
     lines: Lines
     counts: ResultCounts = field(default_factory=ResultCounts)

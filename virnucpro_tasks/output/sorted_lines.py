@@ -70,7 +70,7 @@ class SortedLines:
             yield from (lines.text for lines in _merged(runs))
 
     def _take_held(self) -> tuple[list[bytes], bytes]:
-        """What is held, sorted: the keys, and the lines as one text."""
+        """Return the held lines, sorted: the keys, and the lines as one text."""
         held, self._held, self._held_bytes = self._held, [], 0
         text = b"".join(held[1::2] if self._has_keys else held)
         keys = _without_ends(b"".join(held[::2])) if self._has_keys else _first_fields(text)

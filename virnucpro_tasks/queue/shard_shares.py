@@ -40,7 +40,7 @@ def shares_of(client: Any, job_id: str) -> dict[int, float]:
 
 @dataclass(slots=True)
 class Told:
-    """What a computation tells: the share that it has reached, and at its end how it ended and what it has computed."""
+    """News of a computation: the share that it has reached, and at its end how it ended and what it has computed."""
 
     share: float = 0.0
     end: str = REFUSED

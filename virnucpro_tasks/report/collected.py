@@ -1,4 +1,4 @@
-"""What the page tells of the records of a job with many of them, collected while their tables are written."""
+"""Collects the facts of the report page about many records, while their tables are written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CollectedRecords:
         self._doubtful.add(length[low], score[low], places[virus][low])
 
     def records(self, table: Path) -> Records:
-        """What `read_records` finds in `table`, records.tsv of these records, which was just written."""
+        """Return what `read_records` finds in `table`, records.tsv of these records, which was just written."""
         if self.sums.total > MOST_ROWS:
             places = sorted({*self._strongest.places(), *self._doubtful.places()})
             rows = read_rows_at(table, RECORD_FIELDS, places, total=self.sums.total)

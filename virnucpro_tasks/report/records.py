@@ -172,8 +172,8 @@ def read_records(table: Path, *, most_shown: int) -> Records:
 
 
 def records_of_rows(rows: pa.Table, table: Path, sums: RecordSums, *, most_shown: int) -> Records:
-    """The same from the sums over all records of a job with more than MOST_ROWS, and from `rows` of its records.tsv,
-    among which are those that are shown. Raises InputError.
+    """Return the records of a page from the sums over all of them, if they are more than MOST_ROWS, and from `rows` of
+    records.tsv, among which are those that are shown. Raises InputError.
     """
     best = _Best(most_shown)
     for some in _with_score(_with_level([rows]), SCORE_COLUMN):

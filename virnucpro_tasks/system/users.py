@@ -99,7 +99,7 @@ def user_name(uid: int) -> str:
 
 
 def sudo_name(user: str) -> str:
-    """What sudo takes for a user of `user_name`: a number has a sign before it."""
+    """Return the name of a user as sudo takes it: a number has a sign before it."""
     return f"'#{user}'" if user.isdigit() else user
 
 

@@ -63,7 +63,7 @@ class HangDetector:
     _seen_at: float | None = None
     _life: Life | None = None
     _signs: ProcessSigns | None = None
-    """What it had used at its last progress."""
+    """The signs of the process at its last progress."""
 
     def look(self, life: Life, signs: ProcessSigns | None, now: float) -> Hang | None:
         """Take in what is seen at `now` (seconds, monotonic); returns the hang if the limit is passed."""

@@ -23,7 +23,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Whose connection changed, and how; `reason` is why it was lost."""
+    """A change of a connection: of whom, and how; `reason` is why it was lost."""
 
     who: str
     change: Change
