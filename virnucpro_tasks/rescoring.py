@@ -129,7 +129,7 @@ class _Shards:
     left: int = 0
 
     def next_frames(self, count: int) -> list[tuple[int, int, int]]:
-        """Return the places of the next `count` frames, or of all that are left: shard, first row, row behind the last."""
+        """Return the places of the next `count` frames, or of all that are left: shard, first row, end of the rows."""
         places: list[tuple[int, int, int]] = []
         while count:
             if not self.left:
