@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import signal
 import subprocess
 import urllib.error
@@ -15,8 +16,10 @@ from deploy.redis_server import free_port
 from hostile import FOREIGN_VARIABLES, SHADOWS, fill
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
 
+from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import workers
+from virnucpro_tasks.queue.work_counts import all_work_counts
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -83,5 +86,10 @@ def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deploym
     wait_until(lambda: len(worker_names(deployment)) == 3)
     assert all(finding["ok"] for finding in deployment.json("doctor"))
     assert [job["state"] for job in deployment.json("list")] == ["done"]
+    # The counts that metrics tell of its worker are those of the job
+    client = make_app(Settings(broker_url=deployment.broker_url)).backend.client
+    (counted,) = wait_until(lambda: list(all_work_counts(client).values()))
+    (worked,) = json.loads(JobPaths.of(deployment.store, job_id).run.read_text())["times"]["workers"]
+    assert (dict(counted.shards), counted.tokens) == ({"embedded": worked["shards"]}, worked["tokens"])
     assert deployment.json("results", job_id)["files"]
     assert deployment.run("results", job_id, "--output", "-").startswith("record_id\t")
