@@ -61,6 +61,17 @@ def test_aliases_stand_for_what_they_name() -> None:
     assert parse_yaml("a: &x [1, 2]\nb: *x\n")[0] == {"a": [1, 2], "b": [1, 2]}
 
 
+def test_a_table_takes_over_others_and_its_own_entries_count_more() -> None:
+    content, lines = parse_yaml(
+        "a: &a {x: 1, y: {z: 1}}\nb: &b\n  x: 2\n  w: 2\nc:\n  x: 3\n  <<: *a\nd:\n  <<: [*b, *a]\n  v: 4\n"
+    )
+    assert content["c"] == {"x": 3, "y": {"z": 1}}
+    assert content["d"] == {"x": 2, "w": 2, "y": {"z": 1}, "v": 4}
+    assert (lines["c", "x"], lines["c", "y"], lines["d", "w"], lines["d", "v"]) == (6, 1, 4, 10)
+    # Between quotes it is a name as any other
+    assert parse_yaml("'<<': 1\n")[0] == {"<<": 1}
+
+
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
 )
@@ -83,7 +94,11 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: !!float many\n", r"line 1: 'many' is no float"),
         ("a: !!bool maybe\n", r"line 1: 'maybe' is no bool"),
         (f"a: {'9' * 5000}\n", r"line 1: '9+…' is no int"),
-        ("a: 1\nb:\n  <<: {c: 1}\n", r"line 3: the merging of tables"),
+        ("a: 1\nb:\n  <<: 5\n", r"line 3: << takes over tables"),
+        ("a: &a {b: 1}\nc: {<<: [*a, x]}\n", r"line 2: << takes over tables"),
+        ("a: &a {b: 1}\nc:\n  <<: *a\n  <<: *a\n", r"line 1: << is there already"),
+        ("a: &a\n  <<: *a\n", r"line 1: it holds itself"),
+        ("a: &a {<<: !!python/object:os.x {}}\n", r"line 1: the tag .* is not read"),
         ("? [a, b]\n: 1\n", r"line 1: a key is a text"),
         ("a: 1\n\0b: 2\n", r"line 2: the character U\+0000 is not allowed"),
         ("a: 1\nb: \x1b[2J\n", r"line 2: the character U\+001B is not allowed"),

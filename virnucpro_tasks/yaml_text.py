@@ -20,6 +20,7 @@ MOST_ENTRIES = 10_000
 """Entries of a file; an alias counts with all that it stands for."""
 
 _STANDARD = "tag:yaml.org,2002:"
+_MERGE = f"{_STANDARD}merge"
 _TRUTH = yaml.SafeLoader.bool_values
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[xb][0-9a-fA-F_]+|[0-9_]+(:[0-9_.]+)+)")
 """YAML reads 010 as 8, 0x10 as 16 and 1:30 as 90, which nobody means: here these are texts."""
@@ -75,21 +76,42 @@ class _Reader:
             self._above.remove(id(node))
 
     def _table(self, node: yaml.MappingNode, keys: tuple[str, ...]) -> dict[str, Any]:
+        merged = self._merged(node, keys)
         table: dict[str, Any] = {}
         for name_node, value in node.value:
+            if name_node.tag == _MERGE:
+                continue
             name = _key(name_node)
             line = name_node.start_mark.line + 1
             if name in table:
                 raise _error(name_node, f"{name!r:.80} is there already, in line {self._lines[*keys, name]}")
             self._lines[*keys, name] = line
             table[name] = self._value(value, (*keys, name))
-        return table
+        return merged | table
+
+    def _merged(self, node: yaml.MappingNode, keys: tuple[str, ...]) -> dict[str, Any]:
+        """The entries of the tables that a table takes over by `<<`: of a key in several, that of the first."""
+        found = [value for name_node, value in node.value if name_node.tag == _MERGE]
+        if len(found) > 1:
+            raise _error(found[1], "<< is there already: write a list of the tables")
+        sources = [source for value in found for source in _sources(value)]
+        entries: dict[str, Any] = {}
+        for source in reversed(sources):
+            entries |= self._value(source, keys)
+        return entries
+
+
+def _sources(node: yaml.Node) -> list[yaml.MappingNode]:
+    """The tables that `<<` names: one, or a list of them."""
+    listed = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for source in listed:
+        if not isinstance(source, yaml.MappingNode):
+            raise _error(source, "<< takes over tables, as *name or [*name, *other], and this is none")
+    return list(listed)
 
 
 def _key(node: yaml.Node) -> str:
     """A key as it is written: 300 is the text 300."""
-    if node.tag == f"{_STANDARD}merge":
-        raise _error(node, "the merging of tables (<<) is not read: write out the entries")
     if not isinstance(node, yaml.ScalarNode):
         raise _error(node, "a key is a text, not a table or a list")
     return str(node.value)
