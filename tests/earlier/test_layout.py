@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def test_notes_that_are_none_are_no_proof_of_a_tool(content: bytes, tmp_path: Pa
     (tmp_path / STATE_FILE).write_bytes(content)
     with pytest.raises(InputError, match=r"no folder of the original tool.*identified_nucleotide"):
         find_layout(tmp_path)
+
+
+@pytest.mark.parametrize("stated", [True, "500", -5, 0, 10**30, None, [500]])
+def test_a_note_of_no_chunk_length_says_nothing(stated: object, tmp_path: Path) -> None:
+    (tmp_path / STATE_FILE).parent.mkdir()
+    (tmp_path / STATE_FILE).write_text(json.dumps({"stages": {}, "pipeline_config": {"expected_length": stated}}))
+    assert find_layout(tmp_path).chunk_length is None
 
 
 def test_folders_of_other_runs_and_links_to_folders_are_left_out(folder_of: FolderOf, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ DEEPEST = 2
 LARGEST_NOTE_BYTES = 2**30
 LONGEST_LINE_BYTES = 2**20
 MOST_WORKERS = 4_096
+LONGEST_CHUNK = 10**9
+"""Bases; a note with a larger number, or none above 0, says nothing."""
 
 
 class Tool(StrEnum):
@@ -112,7 +114,8 @@ def find_layout(folder: Path) -> Layout:
     if is_package:
         settings = state.get("pipeline_config")
         stated = settings.get("expected_length") if isinstance(settings, dict) else None
-        chunk_length = stated if isinstance(stated, int) else None
+        # True is an int, too.
+        chunk_length = stated if type(stated) is int and 0 < stated <= LONGEST_CHUNK else None
     names = set(files)
     return Layout(
         folder=folder,
