@@ -8,10 +8,10 @@ from typing import Any
 import click
 import pytest
 import yaml
-from cli.conftest import Virnucpro
+from cli.conftest import Ended, Virnucpro
 from job import SAMPLE
 
-from virnucpro_tasks.cli.config_file import SETTINGS, options_by_key, use_file
+from virnucpro_tasks.cli.config_file import NOT_IN_FILES, PROGRAM, SETTINGS, options_by_key, use_file
 from virnucpro_tasks.cli.main import COMMANDS, cli
 from virnucpro_tasks.errors import ExitCode
 
@@ -92,6 +92,60 @@ def test_every_other_option_is_a_setting_or_has_a_key() -> None:
         for each in command.commands.values() if isinstance(command, click.Group) else [command]:
             reached = {option.name for option in options_by_key(each).values()}
             assert {param.name for param in each.params if isinstance(param, click.Option)} <= reached, name
+
+
+def before_the_command(file: Path, virnucpro: Virnucpro, *flags: object, **table: object) -> Ended:
+    """`predict` of no file, with options before the command in a settings file, and others as flags."""
+    file.write_text(yaml.safe_dump({PROGRAM: table}))
+    return virnucpro("--config", file, *flags, "predict", "none.fasta", "--pin-memory")
+
+
+def test_options_before_the_command_stand_in_a_table_of_the_program(
+    virnucpro: Virnucpro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIRNUCPRO_DISABLE_PACKING", "1")
+    log, other, file = tmp_path / "run.log", tmp_path / "other.log", tmp_path / "settings.yaml"
+    plain = before_the_command(file, virnucpro)
+    assert plain.code == ExitCode.BAD_INPUT and len(plain.err) == 3
+    told = before_the_command(file, virnucpro, quiet=True, log_file=str(log), exit_codes="old")
+    assert (told.code, told.err) == (1, plain.err[-1:])
+    assert "DISABLE_PACKING" in log.read_text() and "none.fasta" in log.read_text()
+    # A flag counts more.
+    flags = ("--exit-codes", "own", "--log-file", other)
+    assert before_the_command(file, virnucpro, *flags, log_file=str(log), exit_codes="old").code == plain.code
+    assert other.read_text().count("none.fasta") == log.read_text().count("none.fasta") == 1
+    found = parameters("predict", ["x"], file=file)
+    assert found["inputs"] == (Path("x"),)
+
+
+def test_every_option_before_the_command_has_a_key(virnucpro: Virnucpro, tmp_path: Path) -> None:
+    keys = options_by_key(cli).keys() - NOT_IN_FILES
+    assert {option.name for option in cli.params} == {options_by_key(cli)[key].name for key in keys | NOT_IN_FILES}
+    program = click.Context(cli, info_name="virnucpro")
+    program.invoked_subcommand = "predict"
+    program.params = {"verbose": False}
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"{PROGRAM}: {{verbose: true}}\n")
+    use_file(program, file)
+    assert program.params == {"verbose": True}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"exit_codes": "odd"}, "line 2: 'odd' is not one of 'own', 'old': virnucpro.exit_codes"),
+        ({"quiett": True}, "virnucpro has no option 'quiett' (did you mean quiet?)"),
+        ({"config": "x"}, "virnucpro has no option 'config'"),
+        ({"verbose": "yes"}, "'yes' is not true or false: virnucpro.verbose"),
+        ({"log_file": ["a"]}, "is not a text or a number: virnucpro.log_file"),
+    ],
+)
+def test_what_is_no_option_before_the_command_is_refused(
+    table: dict[str, Any], message: str, virnucpro: Virnucpro, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.yaml"
+    assert message in before_the_command(file, virnucpro, **table).err[-1]
+    assert message in virnucpro("--config", file, "config", "show").err[-1]
 
 
 def test_a_flag_counts_more_than_the_file(tmp_path: Path) -> None:

@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from virnucpro_tasks.cli.options import SETTINGS_FILE
 from virnucpro_tasks.earlier_keys import SECTIONS, nearest
 from virnucpro_tasks.errors import SettingsError
 from virnucpro_tasks.settings import Settings, named_file, settings_file
 from virnucpro_tasks.settings_file import SettingsFile
+
+PROGRAM = "virnucpro"
+"""The table of the options that stand before the command."""
+
+NOT_IN_FILES = frozenset({"config", "version"})
+"""Those that a file cannot give: the name of itself, and one that only prints."""
 
 SETTINGS = frozenset(setting.name for setting in fields(Settings))
 
@@ -32,6 +39,7 @@ def use_file(context: click.Context, named: Path | None) -> None:
     program, command = context.command, context.invoked_subcommand
     assert isinstance(program, click.Group)
     require_commands(file, program)
+    _use_program_options(context, file)
     if command in file.options and (found := program.get_command(context, command)) is not None:
         context.default_map = {command: options_of(file, found, (command,))}
 
@@ -40,6 +48,7 @@ def require_file(file: SettingsFile, program: click.Command) -> None:
     """Raise SettingsError unless all tables of a settings file hold options of commands of the program."""
     assert isinstance(program, click.Group)
     require_commands(file, program)
+    program_options(file, program)
     for name in file.options:
         if (command := program.get_command(click.Context(program), name)) is not None:
             options_of(file, command, (name,))
@@ -49,11 +58,33 @@ def require_commands(file: SettingsFile, program: click.Group) -> None:
     """Raise SettingsError for a table of the file that is named as no command."""
     commands = program.list_commands(click.Context(program))
     for name in file.options:
-        if name not in commands:
+        if name not in (*commands, PROGRAM):
             raise SettingsError(
                 f"{file.where(name)}: there is no setting and no command {name!r:.80}",
                 hint=nearest(name, [*SETTINGS, *commands, *SECTIONS]),
             )
+
+
+def program_options(file: SettingsFile, program: click.Group) -> dict[str, Any]:
+    """The options before the command that the file has, by the names of their parameters. Raises SettingsError."""
+    if PROGRAM not in file.options:
+        return {}
+    known = {key: option for key, option in options_by_key(program).items() if key not in NOT_IN_FILES}
+    return _given(file, (PROGRAM,), known)
+
+
+def _use_program_options(context: click.Context, file: SettingsFile) -> None:
+    """Have the options before the command that the file has count as given, unless the command line gives them."""
+    assert isinstance(context.command, click.Group)
+    values = program_options(file, context.command)
+    for option in context.command.params:
+        if option.name not in values or context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            continue
+        value = option.type.convert(values[option.name], option, context)
+        if option.callback is not None:
+            option.callback(context, option, value)
+        if option.expose_value:
+            context.params[option.name] = value
 
 
 def options_of(file: SettingsFile, command: click.Command, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -61,13 +92,8 @@ def options_of(file: SettingsFile, command: click.Command, keys: tuple[str, ...]
 
     Raises SettingsError for an unknown option, a value that it does not take, or a setting, which has another place.
     """
-    table: Any = file.options
-    for key in keys:
-        table = table[key]
-    if not isinstance(table, Mapping):
-        raise SettingsError(f"{file.where(*keys)}: {table!r:.80} is not a table of options: {'.'.join(keys)}")
-    values: dict[str, Any] = {}
     if isinstance(command, click.Group):
+        table, values = _table(file, keys), {}
         context = click.Context(command)
         for name in table:
             below = command.get_command(context, name)
@@ -75,8 +101,13 @@ def options_of(file: SettingsFile, command: click.Command, keys: tuple[str, ...]
                 raise _unknown(file, (*keys, name), command.list_commands(context))
             values[name] = options_of(file, below, (*keys, name))
         return values
-    options = options_by_key(command)
-    for name, value in table.items():
+    return _given(file, keys, options_by_key(command))
+
+
+def _given(file: SettingsFile, keys: tuple[str, ...], options: Mapping[str, click.Option]) -> dict[str, Any]:
+    """The values of `options` in the table to which `keys` lead. Raises SettingsError as `options_of` does."""
+    values: dict[str, Any] = {}
+    for name, value in _table(file, keys).items():
         option = options.get(name.replace("-", "_"))
         if option is None:
             raise _unknown(file, (*keys, name), list(options))
@@ -88,6 +119,15 @@ def options_of(file: SettingsFile, command: click.Command, keys: tuple[str, ...]
             raise SettingsError(f"{file.where(*keys, name)}: {option.opts[-1]} is given twice", hint="remove one")
         values[str(option.name)] = _checked(file, (*keys, name), option, value)
     return values
+
+
+def _table(file: SettingsFile, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    table: Any = file.options
+    for key in keys:
+        table = table[key]
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{file.where(*keys)}: {table!r:.80} is not a table of options: {'.'.join(keys)}")
+    return table
 
 
 def options_by_key(command: click.Command) -> dict[str, click.Option]:

@@ -149,6 +149,15 @@ def cli(context: click.Context, /, config: Path | None, *, verbose: bool, silent
     """
     if log_file is not None:
         open_log(log_file)
+    # The commands of 'config' look at a file themselves, also at one with faults.
+    if (config is not None or os.environ.get(CONFIG_VARIABLE)) and context.invoked_subcommand != "config":
+        # Imported here: most commands read no settings file.
+        from virnucpro_tasks.cli.config_file import use_file
+
+        use_file(context, config)
+        silent = context.params["silent"]
+        if log_file is None and context.params["log_file"] is not None:
+            open_log(context.params["log_file"])
     if names := service_variables(os.environ):
         text = (
             f"ignored {', '.join(sorted(names))}: Kubernetes or Docker sets them for a service of this name, they are"
@@ -156,12 +165,6 @@ def cli(context: click.Context, /, config: Path | None, *, verbose: bool, silent
         _warn(f"{text} no settings", silent=silent)
     for line in earlier_warnings(os.environ):
         _warn(line, silent=silent)
-    # The commands of 'config' look at a file themselves, also at one with faults.
-    if (config is not None or os.environ.get(CONFIG_VARIABLE)) and context.invoked_subcommand != "config":
-        # Imported here: most commands read no settings file.
-        from virnucpro_tasks.cli.config_file import use_file
-
-        use_file(context, config)
 
 
 def _warn(text: str, *, silent: bool) -> None:
