@@ -51,11 +51,17 @@ def parsed(
         elif word == "-" or not word.startswith("-"):
             known.append(word)
         else:
-            flag, equals, _ = word.partition("=")
+            flag, equals, value = word.partition("=")
+            if flag.startswith("--") and flag not in own and flag not in others:
+                # As argparse and the earlier tools have it, the beginning of a name is enough.
+                meant = [name for name in own if name.startswith(flag)]
+                if len(meant) != 1:
+                    parser.error(f"there is no option {flag}")
+                flag, word = meant[0], meant[0] + equals + value
             place = known if flag in own else passed
             place.append(word)
             if not equals and own.get(flag, others.get(flag, False)):
-                place += [value for value in [next(words, None)] if value is not None]
+                place += [given for given in [next(words, None)] if given is not None]
     return parser.parse_args(known), passed
 
 

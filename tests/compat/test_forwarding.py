@@ -138,6 +138,8 @@ def test_failures_have_the_codes_of_before(run_here: list[str], tmp_path: Path) 
         (["-b8", "a.bam", "--esm-batch-size=9", "o.tsv"], ["-b8", "--esm-batch-size=9"], ["a.bam"]),
         (["a.bam", "o.tsv", "--no-cuda-streams", "-k"], ["--no-cuda-streams", "-k"], ["a.bam"]),
         (["a.bam", "o.tsv", "--expected-length", "300"], ["--expected-length 300", "--model-type 300"], ["a.bam"]),
+        (["a.bam", "o.tsv", "--expected=300", "--no-g"], ["--model-type 300", "--device cpu"], ["a.bam"]),
+        (["--expected-len", "300", "a.bam", "o.tsv"], ["--expected-length 300", "--model-type 300"], ["a.bam"]),
         (["a.bam", "o.tsv", "--expected-length=150"], ["--expected-length 150"], ["a.bam"]),
         (["--", "-a.bam", "o.tsv"], [], ["-a.bam"]),
         (["-", "o.tsv", "-d", "cpu"], ["-d cpu"], ["-"]),
@@ -167,6 +169,17 @@ def test_wrong_use_gives_2(parse: Callable[[list[str]], Any], arguments: list[st
     with pytest.raises(SystemExit) as ended:
         parse(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("words", [["--expected-lenght", "300"], ["--nothing"], ["--nothing=1"]])
+@pytest.mark.parametrize("parse", [call_of, forwarded])
+def test_an_unknown_option_is_named(
+    parse: Callable[[list[str]], Any], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["a.fa", "500", *words, "500_model.pth"])
+    assert ended.value.code == 2
+    assert f"there is no option {words[0].partition('=')[0]}" in capsys.readouterr().err
 
 
 def test_the_module_is_the_command() -> None:
