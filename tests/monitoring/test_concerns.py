@@ -3,6 +3,7 @@ from __future__ import annotations
 from monitoring.looks import look, troubled
 
 from virnucpro_tasks.monitoring.concerns import concerns
+from virnucpro_tasks.queue.redis_memory import RedisMemory
 
 
 def test_of_a_healthy_deployment_there_is_nothing_to_say() -> None:
@@ -26,6 +27,13 @@ def test_each_trouble_is_one_line_that_controls_no_terminal() -> None:
     assert len(lines) == len(expected)
     assert all(line.startswith(beginning) for line, beginning in zip(lines, expected, strict=True))
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_full_redis_is_one_line_that_says_what_to_do() -> None:
+    full = look(redis_error="Redis is full", redis_full=True, redis=RedisMemory(2, 1, has_maxmemory=True), workers=())
+    assert list(concerns(full)) == [
+        "Redis is full: raise its maxmemory, or cancel jobs; workers cannot be asked until then"
+    ]
 
 
 def test_what_is_away_is_said_first_and_what_it_would_tell_is_no_concern() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import pytest
 from monitoring.looks import QUEUE, look, troubled
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,6 +12,7 @@ from virnucpro_tasks.jobs.progress import JobState
 from virnucpro_tasks.monitoring.look import Look
 from virnucpro_tasks.monitoring.metrics import METRICS, Kind
 from virnucpro_tasks.monitoring.serve import LastLook
+from virnucpro_tasks.queue.redis_memory import RedisMemory
 
 JOB = {"job_id": "20270101t000000z-aaaaaaaaaaaaaaaa", "name": "run_7", "owner": "alice"}
 WORKER = {"worker": "embed-gpu0@one"}
@@ -39,6 +42,22 @@ def test_each_metric_is_listed_once_and_has_a_name_and_words_of_its_own() -> Non
 def test_all_metrics_are_told_and_no_others() -> None:
     told = {*read(look()), *read(troubled())}
     assert told == {spec.full_name for spec in METRICS}
+
+
+WORKERS_ONLY = {"virnucpro_queue_workers", "virnucpro_queue_shards_running", "virnucpro_job_waiting_seconds"}
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_what_only_workers_know_is_absent_while_they_cannot_be_asked(is_full: bool) -> None:
+    # So that no alert says that nobody serves a queue, or that nobody works.
+    known = RedisMemory(99, 100, has_maxmemory=True) if is_full else None
+    jobs = (replace(look().open_jobs[0], running=(), waiting=5 if is_full else None),)
+    found = read(look(redis_error="full", redis_full=is_full, redis=known, workers=(), open_jobs=jobs))
+    assert found["virnucpro_redis_up"] == [({}, float(is_full))]
+    assert ("virnucpro_redis_used_bytes" in found) is is_full
+    assert ("virnucpro_queue_shards_waiting" in found) is is_full
+    assert not WORKERS_ONLY & found.keys()
+    assert "running" not in {labels["state"] for labels, _ in found["virnucpro_job_shards"]}
 
 
 def test_values_are_those_of_the_look() -> None:

@@ -63,6 +63,20 @@ def test_without_redis_the_store_tells(settings: Settings) -> None:
     assert look.workers == ()
 
 
+@pytest.mark.service
+def test_a_full_redis_answers_and_tells_its_memory(settings: Settings, broker: EmbeddedBroker) -> None:
+    settings = replace(settings, broker_url=broker.url)
+    job, app = make_job(settings, SAMPLE), make_app(settings)
+    app.backend.client.config_set("maxmemory", 1)
+    try:
+        look = Observer(app, settings).look(seconds=0.1)
+    finally:
+        app.backend.client.config_set("maxmemory", 0)
+    assert look.redis_full and "is full" in look.redis_error
+    assert look.redis is not None and look.redis.used_share is not None and look.redis.used_share > 1
+    assert [(one.job_id, one.waiting, one.wait) for one in look.open_jobs] == [(job.job_id, 0, None)]
+
+
 def test_without_the_store_redis_tells(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: Any, **__: Any) -> Any:
         raise BrokerError("away")

@@ -36,7 +36,11 @@ def screen(look: Look, *, width: int, height: int | None) -> list[str]:
         "",
         *_table(_job_columns(jobs[: rows[0]]), len(jobs), rows[0], "open job", width),
         "",
-        *_table(_worker_columns(workers[: rows[1]], called), len(workers), rows[1], "worker", width),
+        *(
+            ["workers cannot be asked"]
+            if look.redis_error
+            else _table(_worker_columns(workers[: rows[1]], called), len(workers), rows[1], "worker", width)
+        ),
     ]
     return [_cut(line, width) for line in lines]
 

@@ -15,7 +15,9 @@ MOST_REDIS_SHARE = 0.8
 
 def concerns(look: Look) -> Iterator[str]:
     """A line about each thing that stops or will stop the work, the worst first."""
-    if look.redis_error:
+    if look.redis_full:
+        yield f"{look.redis_error}: raise its maxmemory, or cancel jobs; workers cannot be asked until then"
+    elif look.redis_error:
         yield f"Redis does not answer: {look.redis_error}"
     if look.store_error:
         yield f"the store cannot be read: {look.store_error}"
@@ -29,7 +31,7 @@ def _room(look: Look) -> Iterator[str]:
         share = room.free_bytes / room.total_bytes
         if share < LEAST_STORE_SHARE:
             yield f"the store has {size_text(room.free_bytes)} left ({share:.0%}): 'virnucpro prune' removes old jobs"
-    if (redis := look.redis) is not None and (redis.used_share or 0.0) > MOST_REDIS_SHARE:
+    if (redis := look.redis) is not None and not look.redis_full and (redis.used_share or 0.0) > MOST_REDIS_SHARE:
         yield f"Redis uses {redis.used_share or 0.0:.0%} of its memory: raise maxmemory, or let jobs end"
 
 

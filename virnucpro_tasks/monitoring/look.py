@@ -124,7 +124,8 @@ class Look:
     """A deployment at the time `at`, in seconds since the epoch; making this took `seconds`.
 
     `jobs` are all jobs of the store that can be read, by state, `unreadable` the number of the others. `redis_error`
-    says why Redis does not answer, `store_error` the same of the store; what they would tell is empty then.
+    says why Redis does not answer, or with `redis_full` that it takes no question to workers, `store_error` why the
+    store cannot be read. What they would tell is empty then; a full Redis tells its memory.
     """
 
     at: float
@@ -136,5 +137,6 @@ class Look:
     store: StoreRoom | None
     redis: RedisMemory | None
     redis_error: str = ""
+    redis_full: bool = False
     store_error: str = ""
     store_failures: int = 0

@@ -92,7 +92,7 @@ def _job_shards(look: Look) -> Iterator[Sample]:
         done, total = job.progress.shards_done, job.progress.shards_total
         yield (*_job(job), "done"), done
         yield (*_job(job), "quarantined"), job.progress.shards_quarantined
-        yield (*_job(job), "running"), job.shards_running
+        yield (*_job(job), "running"), None if look.redis_error else job.shards_running
         yield (*_job(job), "waiting"), job.waiting
         yield (*_job(job), "all"), total
 
@@ -104,21 +104,21 @@ def _job_tokens(look: Look) -> Iterator[Sample]:
 
 
 def _queued(count: Callable[[OpenJob], int | None]) -> Callable[[Look], Iterable[Sample]]:
-    """The sums of a count over open jobs, by the queue of their bundle and by their owner."""
+    """The sums of a count over open jobs, by the queue of their bundle and by their owner, without unknown ones."""
 
     def samples(look: Look) -> Iterator[Sample]:
         sums: Counter[tuple[str, str]] = Counter()
         for job in look.open_jobs:
-            sums[job.queue, job.identity.owner] += count(job) or 0
+            if (number := count(job)) is not None:
+                sums[job.queue, job.identity.owner] += number
         yield from sums.items()
 
     return samples
 
 
-def _shard_ends(look: Look) -> Iterator[Sample]:
-    for worker in look.workers:
-        for end, number in worker.counts.shards.items():
-            yield (worker.name, end), number
+def _with_workers(samples: Callable[[Look], Iterable[Sample]]) -> Callable[[Look], Iterable[Sample]]:
+    """The samples, none while workers cannot be asked: nobody knows then what they are at."""
+    return lambda look: () if look.redis_error else samples(look)
 
 
 def _served(look: Look) -> Iterator[Sample]:
@@ -127,8 +127,13 @@ def _served(look: Look) -> Iterator[Sample]:
     infos = [worker.info for worker in look.workers if worker.info is not None]
     for queue in sorted(needed):
         yield (queue,), sum(queue in info.queues for info in infos)
-    if not look.redis_error:
-        yield ("coordinator",), sum(worker.is_coordinator for worker in look.workers)
+    yield ("coordinator",), sum(worker.is_coordinator for worker in look.workers)
+
+
+def _shard_ends(look: Look) -> Iterator[Sample]:
+    for worker in look.workers:
+        for end, number in worker.counts.shards.items():
+            yield (worker.name, end), number
 
 
 def _versions(look: Look) -> Iterator[Sample]:
@@ -143,7 +148,12 @@ METRICS: tuple[MetricSpec, ...] = (
         "look_timestamp_seconds", "Time of the look that these values are of.", (), lambda look: [((), look.at)]
     ),
     MetricSpec("look_seconds", "Time that the look took.", (), _one(lambda look: look.seconds)),
-    MetricSpec("redis_up", "Whether Redis answers: 1 or 0.", (), _one(lambda look: not look.redis_error)),
+    MetricSpec(
+        "redis_up",
+        "Whether Redis answers, be it full: 1 or 0.",
+        (),
+        _one(lambda look: look.redis_full or not look.redis_error),
+    ),
     MetricSpec("store_up", "Whether the store can be read: 1 or 0.", (), _one(lambda look: not look.store_error)),
     MetricSpec(
         "jobs",
@@ -196,7 +206,7 @@ METRICS: tuple[MetricSpec, ...] = (
         "job_waiting_seconds",
         "The same for an open job at which no worker is; 0 if one is at it.",
         JOB,
-        _of_jobs(lambda job: 0.0 if job.running else job.idle_seconds),
+        _with_workers(_of_jobs(lambda job: 0.0 if job.running else job.idle_seconds)),
     ),
     MetricSpec(
         "job_oldest_task_seconds",
@@ -214,19 +224,19 @@ METRICS: tuple[MetricSpec, ...] = (
         "queue_shards_running",
         "Shards that workers are at.",
         ("queue", "owner"),
-        _queued(lambda job: job.shards_running),
+        _with_workers(_queued(lambda job: job.shards_running)),
     ),
     MetricSpec(
         "queue_tokens_left",
         "ESM-2 tokens of open jobs that are still to be embedded, as far as they are counted.",
         ("queue", "owner"),
-        _queued(lambda job: job.tokens_left),
+        _queued(lambda job: job.tokens_left or 0),
     ),
     MetricSpec(
         "queue_workers",
         "Answering workers that serve the queue of an open job, and coordinators (queue `coordinator`).",
         ("queue",),
-        _served,
+        _with_workers(_served),
     ),
     MetricSpec(
         "worker_up", "Whether a worker answers: 1 or 0.", WORKER, _of_workers(lambda one: float(one.info is not None))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from celery import Celery
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.errors import BrokerError, VirnucproError, printable
+from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.rate import RateMeter
 from virnucpro_tasks.keys import gpu_queue, priority_lists
@@ -29,6 +29,7 @@ from virnucpro_tasks.queue.client import (
     workers,
 )
 from virnucpro_tasks.queue.process_facts import ProcessFacts, process_facts
+from virnucpro_tasks.queue.redis_checks import is_full
 from virnucpro_tasks.queue.redis_memory import RedisMemory, memory_of, read_info
 from virnucpro_tasks.queue.shard_shares import shares_of
 from virnucpro_tasks.queue.store_failures import all_store_failures
@@ -42,9 +43,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of Redis and the workers at one moment; empty, with the reason in `error`, if Redis is away."""
+    """The answers of Redis and the workers at one moment; empty, with the reason in `error`, if Redis is away.
+
+    If it is full it tells its memory, but takes no question to the workers.
+    """
 
     error: str = ""
+    is_full: bool = False
     memory: RedisMemory | None = None
     workers: tuple[WorkerInfo, ...] = ()
     facts: Mapping[str, ProcessFacts] = field(default_factory=dict)
@@ -92,12 +97,14 @@ class Observer:
             store=self._room(),
             redis=answers.memory,
             redis_error=answers.error,
+            redis_full=answers.is_full,
             store_error=store_error,
             store_failures=answers.store_failures,
         )
 
     def _answers(self, seconds: float) -> Answers:
         client = self._app.backend.client
+        memory = None
         try:
             memory = memory_of(read_info(self._app))
             with ThreadPoolExecutor(2) as executor:
@@ -112,7 +119,10 @@ class Observer:
                     store_failures=len(all_store_failures(client)),
                 )
         except (BrokerError, RedisError, OSError) as error:
-            return Answers(error=printable(error.what if isinstance(error, VirnucproError) else str(error)))
+            text = printable(error.what if isinstance(error, VirnucproError) else str(error))
+            if isinstance(error, FullBrokerError) or is_full(error):
+                return Answers(error=text, is_full=True, memory=memory)
+            return Answers(error=text)
 
     def _stored(self, answers: Answers) -> tuple[StoredJobs, str]:
         try:

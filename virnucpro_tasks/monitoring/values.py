@@ -19,6 +19,8 @@ def as_values(look: Look) -> dict[str, Any]:
         "jobs": {str(state): number for state, number in look.jobs.items()},
         "unreadable": look.unreadable,
         "concerns": list(concerns(look)),
+        "redis_error": look.redis_error or None,
+        "store_error": look.store_error or None,
         "redis": None if look.redis is None else asdict(look.redis),
         "store": None if look.store is None else asdict(look.store),
         "open_jobs": [_job(job, infos) for job in look.open_jobs],
