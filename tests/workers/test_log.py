@@ -31,16 +31,30 @@ def text(subjects: Subjects, made: logging.LogRecord) -> str:
     return TextFormatter("embed-gpu0", subjects, use_color=False).format(made).partition(": ")[2]
 
 
-def test_the_lines_of_celery_about_a_task_name_job_and_shard() -> None:
+@pytest.mark.parametrize("args", [f"('{JOB}', 3)", f"job={JOB} shard=3 owner={'a' * 300}"])
+def test_the_lines_of_celery_about_a_task_name_job_and_shard(args: str) -> None:
     subjects = Subjects()
-    received = record(f"Task x[{TASK}] received", data={"id": TASK, "args": f"('{JOB}', 3)"})
+    received = record(f"Task x[{TASK}] received", data={"id": TASK, "args": args})
     assert text(subjects, received) == f"INFO/embed-gpu0] job={JOB} shard=3 Task x[{TASK}] received"
     # And later ones that have the id alone
     assert f"job={JOB} shard=3 Hard time limit" in text(subjects, record(f"Hard time limit exceeded for x[{TASK}]"))
     assert text(subjects, record("nothing of a task")) == "INFO/embed-gpu0] nothing of a task"
 
 
-@pytest.mark.parametrize("args", ["('../x', 3)", "(" * 150, "open('x')", None, 3, f"('{JOB}', True)", "[" * 5_000])
+@pytest.mark.parametrize(
+    "args",
+    [
+        "('../x', 3)",
+        "(" * 150,
+        "open('x')",
+        None,
+        3,
+        f"('{JOB}', True)",
+        "[" * 5_000,
+        "job=../x shard=1",
+        f"job={JOB} shard={9**99}",
+    ],
+)
 def test_arguments_that_anybody_may_have_sent_do_no_harm(args: object) -> None:
     assert Subjects().of(record("received", data={"id": TASK, "args": args})) is None
 

@@ -21,6 +21,9 @@ TEXT_FORMAT = "[%(asctime)s: %(levelname)s/%(worker)s] %(subject)s%(message)s"
 MOST_REMEMBERED = 1_000
 """Tasks whose subjects are known by their ids, and by those of their messages."""
 
+MOST_CHARACTERS = 500
+"""Longer text of arguments is of nobody's task."""
+
 _NAMED = re.compile(r"\bjob=(?P<job>[0-9a-z-]+)(?: shard=(?P<shard>[0-9]+))?")
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _POOL_LOGGER = "multiprocessing"
@@ -127,9 +130,15 @@ def _remember(subjects: Subjects, request: Any) -> None:
 
 
 def subject_from_text(arguments: object) -> Subject | None:
-    """Return the subject from the text of a task's arguments, which anybody may have put into a message; else None."""
-    if not isinstance(arguments, str) or len(arguments) > 200:
+    """Return the subject from the text of a task's arguments, which anybody may have put into a message; else None.
+
+    A shard says `job=… shard=… owner=…` there, for Flower; other tasks have the arguments themselves.
+    """
+    if not isinstance(arguments, str) or len(arguments) > MOST_CHARACTERS:
         return None
+    if (named := _NAMED.match(arguments)) is not None:
+        shard = named["shard"]
+        return subject_of([named["job"]] if shard is None else [named["job"], int(shard)])
     try:
         return subject_of(ast.literal_eval(arguments))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
