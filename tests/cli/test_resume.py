@@ -23,6 +23,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the jobs that were queued."""
     ids: list[str] = []
     monkeypatch.setattr(resume, "check_room", lambda _app: None)
+    monkeypatch.setattr(resume, "hold_off_older_before", lambda _app: None)
     monkeypatch.setattr(resume, "enqueue", lambda _app, job: ids.append(job.job_id))
     return ids
 
@@ -36,6 +37,17 @@ def test_what_stops_a_job_is_taken_back_and_it_is_queued(
     assert (ended.code, ended.err) == (ExitCode.OK, [f"job {job.job_id} is queued"])
     assert queued == [job.job_id]
     assert not job.paths.cancelled.exists()
+
+
+def test_coordinators_of_0_7_are_held_off_while_the_job_is_still_stopped(
+    settings: Settings, virnucpro: Virnucpro, queued: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(settings, SAMPLE)
+    cancel_job(job)
+    stopped: list[bool] = []
+    monkeypatch.setattr(resume, "hold_off_older_before", lambda _app: stopped.append(job.paths.cancelled.exists()))
+    virnucpro("resume", job.job_id)
+    assert (stopped, queued) == ([True], [job.job_id])
 
 
 @pytest.mark.parametrize("flags", [[], ["--retry-quarantined"]])

@@ -26,6 +26,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What would have gone to Redis: (function, job id)."""
     made: Calls = []
     monkeypatch.setattr(submit, "check_redis", lambda _: None)
+    monkeypatch.setattr(submit, "hold_off_older_before", lambda _: None)
     monkeypatch.setattr(admission, "require_redis_room", lambda *_: None)
     for name in ("enqueue", "requeue_if_lost"):
         monkeypatch.setattr(submit, name, lambda _app, job, name=name: made.append((name, job.job_id)))
@@ -77,6 +78,15 @@ def test_a_job_that_redis_does_not_take_leaves_nothing_behind(
     ended = virnucpro("submit", SAMPLE)
     assert (ended.code, ended.out) == (ExitCode.UNREACHABLE, [])
     assert job_ids(settings.store) == []
+
+
+def test_coordinators_of_0_7_are_held_off_before_the_job_has_a_folder(
+    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs_then: list[list[str]] = []
+    monkeypatch.setattr(submit, "hold_off_older_before", lambda _: jobs_then.append(job_ids(settings.store)))
+    assert virnucpro("submit", SAMPLE).code == ExitCode.OK
+    assert jobs_then == [[]]
 
 
 def test_wait_ends_with_the_exit_code_of_the_job(virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -28,7 +28,7 @@ from virnucpro_tasks.keys import (
     priority_lists,
 )
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
-from virnucpro_tasks.queue.client import WorkerInfo, enqueue
+from virnucpro_tasks.queue.client import WorkerInfo, enqueue, hold_off_older_before
 from virnucpro_tasks.queue.job_queues import announce, live_queues
 from virnucpro_tasks.queue.messages import jobs_with_messages
 from virnucpro_tasks.queue.redis_checks import bind_store
@@ -125,11 +125,12 @@ def test_each_build_has_a_watchdog_and_that_of_0_7_is_held_off(client: redis.Red
     assert client.get(WATCH) == own_build().encode() and client.ttl(WATCH) > 3_600
 
 
+@pytest.mark.parametrize("hold", [enqueue, lambda app, job: hold_off_older_before(app)])
 def test_a_client_holds_0_7_off_before_any_coordinator_of_its_build_runs(
-    app: VirnucproApp, client: redis.Redis, jobs: dict[str, Job]
+    hold: Callable[[VirnucproApp, Job], None], app: VirnucproApp, client: redis.Redis, jobs: dict[str, Job]
 ) -> None:
     client.set(WATCH, "a coordinator of 0.7.0", px=1_000)
-    enqueue(app, jobs[own_build()])
+    hold(app, jobs[own_build()])
     assert client.get(WATCH) == own_build().encode() and client.ttl(WATCH) > 3_600
 
 

@@ -23,7 +23,7 @@ from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job import Job, cancel_job, open_job, reopen_job
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.app import VirnucproApp
-from virnucpro_tasks.queue.client import enqueue
+from virnucpro_tasks.queue.client import enqueue, hold_off_older_before
 from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.queue.release import release
 from virnucpro_tasks.settings import Settings
@@ -97,6 +97,7 @@ def _resume(
 ) -> None:
     # Before the marks of the failure are removed.
     check_room(app)
+    hold_off_older_before(app)
     if not anyway:
         admit_again(app, job)
     is_other = job.spec.build != own_build()

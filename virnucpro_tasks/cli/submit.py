@@ -50,7 +50,7 @@ from virnucpro_tasks.jobs.submit import submit
 from virnucpro_tasks.keys import DEFAULT_PRIORITY, HIGHEST, LOWEST
 from virnucpro_tasks.models.locate import find_bundle, locate_bundle
 from virnucpro_tasks.queue.app import VirnucproApp
-from virnucpro_tasks.queue.client import enqueue, requeue_if_lost
+from virnucpro_tasks.queue.client import enqueue, hold_off_older_before, requeue_if_lost
 from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 
@@ -151,6 +151,7 @@ def command(
         return ExitCode.OK
     app = app_of(settings)
     check_redis(app)
+    hold_off_older_before(app)
     submitter = submitter_of(app, share_input=share_input, sheet=sheet, old_folder=old_folder)
     paths = [source if isinstance(source, Path) else source.path for source in sources]
     job_rights(settings.store, paths, submitter)
