@@ -64,6 +64,10 @@ def command(context: click.Context, /, *, every_seconds: float, once: bool, as_j
             sys.stdout.write(TO_TOP + "".join(f"{line}{CLEAR_LINE}\r\n" for line in lines) + CLEAR_BELOW)
             sys.stdout.flush()
             time.sleep(every_seconds)
+    except KeyboardInterrupt as interrupt:
+        # Ctrl-C has no name, and is how one leaves it; a signal has.
+        if interrupt.args:
+            raise
     finally:
         sys.stdout.write(OWN_SCREEN)
         sys.stdout.flush()
