@@ -153,6 +153,9 @@ def test_a_file_of_scores_gives_its_tables_back_to_the_last_digit(
     only.mkdir()
     for name in TABLES[2:]:
         shutil.copy(source / name, only)
+    if dialect == "broad":
+        # As --layout leaves them: the tables once more.
+        shutil.copytree(only, only / "a_merged")
     out = tmp_path / "out"
     ended = virnucpro("rescore", only, SAMPLE, "-o", out, "--dialect", dialect)
     assert ended.code == ExitCode.OK, ended.err
@@ -215,6 +218,19 @@ def test_files_that_are_no_scores_are_refused(kind: str, virnucpro: Virnucpro, t
     ended = virnucpro("rescore", file, SAMPLE, "-o", tmp_path / "out")
     assert ended.code == ExitCode.BAD_INPUT and reason in ended.err[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_several_files_of_scores_or_none_is_refused(virnucpro: Virnucpro, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    assert "it has no file of scores" in virnucpro("rescore", folder, SAMPLE, "-o", tmp_path / "out").err[-1]
+    for score in ("0.5", "0.6"):
+        (folder / f"{score}_merged").mkdir()
+        (folder / f"{score}_merged" / "scores.txt").write_text(
+            f"Sequence_ID\tscore1\tscore2\nx_chunk_1F1\t{score}\t0.5\n"
+        )
+    ended = virnucpro("rescore", folder, SAMPLE, "-o", tmp_path / "out")
+    assert ended.code == ExitCode.BAD_INPUT and "it has 2 different files of scores" in ended.err[-1]
 
 
 def test_vectors_of_other_inputs_and_damaged_ones_are_refused(virnucpro: Virnucpro, kept: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import DIALECTS
 from virnucpro_tasks.system.file_errors import cause_of
-from virnucpro_tasks.system.file_operations import remove_tree, temporary_beside
+from virnucpro_tasks.system.file_operations import is_same_file, remove_tree, temporary_beside
 from virnucpro_tasks.system.files import decode, read_object
 from virnucpro_tasks.system.run_lock import own_folder
 
@@ -230,13 +230,20 @@ def _known_scores(work: Path) -> tuple[KnownScores, RescoredWork, None]:
         raise InputError(
             "it has a call for each chunk, but no scores of frames", file=str(work), hint="name prediction_results.txt"
         )
-    files = sorted([*work.glob("*"), *work.glob("*_merged/*")]) if work.is_dir() else [work]
-    found = [file for file in files if file.is_file() and is_score_file(file)]
+    files = [*sorted(work.glob("*")), *sorted(work.glob("*_merged/*"))] if work.is_dir() else [work]
+    found: list[Path] = []
+    for file in files:
+        # With --layout the tables are in two places.
+        if file.is_file() and is_score_file(file) and not any(is_same_file(file, other) for other in found):
+            found.append(file)
     if len(found) != 1:
+        columns = "Sequence_ID, score1 and score2"
+        what = f"it has no columns {columns}"
+        if work.is_dir():
+            number = f"{len(found)} different files" if found else "no file"
+            what = f"it has {number} of scores (columns {columns})"
         raise InputError(
-            f"it has {len(found)} files of scores (columns Sequence_ID, score1, score2), not one"
-            if work.is_dir()
-            else "it has no columns Sequence_ID, score1 and score2",
+            what,
             file=str(work),
             hint="name a file as prediction_results.txt; vectors of an earlier tool are for 'predict --import'",
         )
