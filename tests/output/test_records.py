@@ -161,7 +161,9 @@ def test_names_of_input_files_are_quoted_like_ids(tmp_path: Path) -> None:
 
 
 COVERED = RecordScore(
-    FittedRecordScore(0.0, 1.0, 0.0, FittedSegments(0.5, 0.0, 0.5), FittedWithoutFrames(-math.log(500), 1.0))
+    FittedRecordScore(
+        0.0, 1.0, 0.0, segments=FittedSegments(0.5, 0.0, 0.5), without_frames=FittedWithoutFrames(-math.log(500), 1.0)
+    )
 )
 CLOSED = ("no_open_frame", STOPS)
 PARTIAL = ("partial_frame", "segment")
