@@ -20,7 +20,9 @@ FITTED = RecordScore(FittedRecordScore(intercept=-0.25, slope=0.5, slope_per_log
 
 
 COVERED = RecordScore(
-    FittedRecordScore(-0.25, 0.5, 1.5, FittedSegments(0.75, -0.5, 0.25), FittedWithoutFrames(-2.0, 0.5))
+    FittedRecordScore(
+        -0.25, 0.5, 1.5, segments=FittedSegments(0.75, -0.5, 0.25), without_frames=FittedWithoutFrames(-2.0, 0.5)
+    )
 )
 
 
