@@ -93,16 +93,22 @@ def test_a_damaged_job_is_named_and_the_others_are_listed(settings: Settings) ->
     result = listed(settings)
     assert result.exit_code == ExitCode.OK
     assert list(rows(result)) == [jobs[2].job_id]
-    warnings = result.stderr.splitlines()
-    assert len(warnings) == 2
+    *warnings, away = result.stderr.splitlines()
+    assert len(warnings) == 2 and "cannot be reached" in away
     assert {str(jobs[0].paths.job) in text or str(jobs[1].paths.run) in text for text in warnings} == {True}
 
 
-def test_without_redis_the_store_is_listed(settings: Settings) -> None:
+def test_without_redis_the_store_is_listed_and_it_is_asked_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each question to one that hangs takes until its time is over.
+    for question in ("all_with_store_failures", "check_room", "worker_troubles", "workers"):
+        monkeypatch.setattr(list_jobs, question, lambda *_: pytest.fail("Redis does not answer"))
     waiting, failed = make_job(settings, SAMPLE), make_job(settings, SAMPLE)
     fail_job(failed, "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     result = listed(settings)
     assert result.exit_code == ExitCode.OK
+    assert result.stderr.startswith("warning: Redis at redis://") and result.stderr.count("cannot be reached") == 1
     lines = rows(result)
     assert (lines[failed.job_id][2], lines[failed.job_id][-1]) == ("failed", "reads.fasta: the file is empty")
     assert (lines[waiting.job_id][2], lines[waiting.job_id][-1]) == ("queued", "NA")
@@ -229,6 +235,8 @@ def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
     jobs = [make_job(settings, SAMPLE) for _ in range(3)]
     fail_job(jobs[0], "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     coordinator = WorkerInfo("coordinate-0@here", coordinator_queues(own_build()), ())
+    for check in ("check_reachable", "check_room"):
+        monkeypatch.setattr(list_jobs, check, lambda _: None)
     monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator])
     (line,) = virnucpro("list").err
     assert line.startswith(f"no worker serves bundle {jobs[1].spec.bundle_digest[:12]}, the one of the job: ")

@@ -20,7 +20,7 @@ from virnucpro_tasks.cli.messages import print_json, say
 from virnucpro_tasks.cli.options import deployment_options, json_option, settings_of
 from virnucpro_tasks.cli.progress import MOST_UNFINISHED
 from virnucpro_tasks.cli.running_tasks import running_summary
-from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
+from virnucpro_tasks.errors import BrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store, shortest_beginnings
 from virnucpro_tasks.jobs.job import job_ids, open_job
 from virnucpro_tasks.jobs.listing import JobIdentity, JobListing
@@ -69,7 +69,10 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     require_store(settings.store)
     app = app_of(settings)
     found = list(_readable(settings.store))
-    snapshots = _within_shards(app, settings.store, all_with_store_failures(app, [progress for progress, _ in found]))
+    snapshots = [progress for progress, _ in found]
+    away = None if all(progress.is_final for progress in snapshots) else _why_away(app)
+    if away is None:
+        snapshots = _within_shards(app, settings.store, all_with_store_failures(app, snapshots))
     jobs = [Listed(progress, identity) for progress, (_, identity) in zip(snapshots, found, strict=True)]
     if as_json:
         print_json([job.as_dict() for job in jobs])
@@ -78,27 +81,30 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
         click.echo(line)
     if not jobs:
         say(f"there is no job in the store {settings.store}")
-    if any(not job.progress.is_final for job in jobs):
+    if away is not None:
+        say(f"warning: {away}")
+    elif any(not job.progress.is_final for job in jobs):
         try:
             check_room(app)
-        except FullBrokerError as error:
+        except BrokerError as error:
             say(f"warning: {error}")
-        except BrokerError:
-            pass  # the list is of the store
         for line in worker_troubles(app):
             say(f"warning: {line}")
         for line in _from_workers(app, settings.store, snapshots):
             say(line)
 
 
-def _within_shards(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[Progress]:
-    """The snapshots, those of jobs that are being embedded with what is done of the shards under way."""
-    if not any(progress.state == JobState.EMBEDDING for progress in snapshots):
-        return list(snapshots)
+def _why_away(app: Celery) -> BrokerError | None:
+    """Why Redis does not answer; None if it does. Asked once: each question to one that hangs takes seconds."""
     try:
         check_reachable(app)
-    except BrokerError:
-        return list(snapshots)
+    except BrokerError as error:
+        return error
+    return None
+
+
+def _within_shards(app: Celery, store: Path, snapshots: Sequence[Progress]) -> list[Progress]:
+    """The snapshots, those of jobs that are being embedded with what is done of the shards under way."""
     return [
         snapshot(app, open_job(store, progress.job_id)) if progress.state == JobState.EMBEDDING else progress
         for progress in snapshots
