@@ -15,6 +15,7 @@ from virnucpro_tasks.monitoring.observer import Observer
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
+from virnucpro_tasks.queue.redis_checks import bind_store
 from virnucpro_tasks.queue.shard_shares import shard_shares
 from virnucpro_tasks.queue.work_counts import count_shard
 from virnucpro_tasks.queue.worker_troubles import record_trouble
@@ -30,6 +31,7 @@ def test_a_look_joins_what_the_store_redis_and_workers_tell(
     job, app = make_job(settings, SAMPLE), make_app(settings)
     shards = list(split_files(job))
     client: Any = app.backend.client
+    client.flushall()
     client.rpush(job.queue, *("message" for _ in shards[1:]))
     client.hset(shard_shares(job.job_id), shards[0], "0.5")
     count_shard(client, "embed-gpu0@one", end="embedded", seconds=1, counts={"tokens": 7})
@@ -77,11 +79,25 @@ def test_a_full_redis_answers_and_tells_its_memory(settings: Settings, broker: E
     assert [(one.job_id, one.waiting, one.wait) for one in look.open_jobs] == [(job.job_id, 0, None)]
 
 
+@pytest.mark.service
+def test_an_empty_mount_point_is_no_store_without_jobs(settings: Settings, broker: EmbeddedBroker) -> None:
+    settings = replace(settings, broker_url=broker.url)
+    app = make_app(settings)
+    app.backend.client.flushall()
+    bind_store(app.backend.client, settings.store)
+    observer = Observer(app, settings)
+    assert observer.look(seconds=0.1).store_error == ""
+    settings.store.rename(settings.store.with_name("elsewhere"))
+    settings.store.mkdir()
+    look = observer.look(seconds=0.1)
+    assert "not mounted" in look.store_error and look.jobs == {}
+
+
 def test_without_the_store_redis_tells(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: Any, **__: Any) -> Any:
         raise BrokerError("away")
 
     monkeypatch.setattr(module, "read_info", away)
     look = Observer(make_app(settings), replace(settings, store=settings.store / "gone")).look(seconds=0.1)
-    assert look.redis_error == "away"
+    assert look.redis_error == "away" and look.store_error
     assert (look.store, look.open_jobs) == (None, ())

@@ -15,9 +15,10 @@ from celery import Celery
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
+from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.rate import RateMeter
-from virnucpro_tasks.keys import gpu_queue, priority_lists
+from virnucpro_tasks.keys import STORE, gpu_queue, priority_lists
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker, StoreRoom
 from virnucpro_tasks.monitoring.stored_jobs import JobReader, StoredJob, StoredJobs
 from virnucpro_tasks.queue.client import (
@@ -29,7 +30,7 @@ from virnucpro_tasks.queue.client import (
     workers,
 )
 from virnucpro_tasks.queue.process_facts import ProcessFacts, process_facts
-from virnucpro_tasks.queue.redis_checks import is_full
+from virnucpro_tasks.queue.redis_checks import is_full, serves
 from virnucpro_tasks.queue.redis_memory import RedisMemory, memory_of, read_info
 from virnucpro_tasks.queue.shard_shares import shares_of
 from virnucpro_tasks.queue.store_failures import all_store_failures
@@ -126,9 +127,17 @@ class Observer:
 
     def _stored(self, answers: Answers) -> tuple[StoredJobs, str]:
         try:
+            require_store(self._settings.store)
+            if not (answers.error or self._asked(self._is_the_store, True)):
+                return StoredJobs({}, 0, ()), "it is not mounted, or not the one that Redis serves"
             return self._reader.read(answers.running), ""
         except (VirnucproError, OSError) as error:
             return StoredJobs({}, 0, ()), printable(str(error))
+
+    def _is_the_store(self) -> bool:
+        """Whether it is the store that Redis serves, if it serves one; an empty mount point has no jobs either."""
+        client = self._app.backend.client
+        return not client.exists(STORE) or serves(client, self._settings.store)
 
     def _with_redis(self, stored: Sequence[StoredJob], answers: Answers) -> tuple[OpenJob, ...]:
         """The jobs that are not over, with what Redis knows of them; those that it knows as failed are left out."""
