@@ -192,8 +192,9 @@ def test_the_task_of_a_killed_worker_starts_again_when_its_lease_has_lapsed(
     pair.submit(PATIENCE_SECONDS)
     ((_, pid),) = pair.wait_for_starts(1)
     client = redis.Redis(unix_socket_path=str(pair_broker.socket))
-    began = client.zrange(LEASES, 0, -1, withscores=True)
-    wait_until(lambda: client.zrange(LEASES, 0, -1, withscores=True) > began)
+    # The lease of an earlier task of these workers may still be there, and come before or behind this one.
+    began = dict(client.zrange(LEASES, 0, -1, withscores=True))
+    wait_until(lambda: any(at > began.get(tag, 0.0) for tag, at in client.zrange(LEASES, 0, -1, withscores=True)))
     victim = next(worker for worker in pair.workers if worker.pid == pid)
     killed_at = time.time()
     os.killpg(victim.pid, signal.SIGKILL)
