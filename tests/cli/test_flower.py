@@ -9,7 +9,7 @@ import pytest
 from cli.conftest import Virnucpro
 
 from virnucpro_tasks.cli import flower
-from virnucpro_tasks.errors import ExitCode
+from virnucpro_tasks.errors import ExitCode, FullBrokerError
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
     app = SimpleNamespace(start=lambda arguments: calls.append((arguments, os.environ[flower.PASSWORD_VARIABLE])))
     monkeypatch.setattr(flower, "app_of", lambda _: app)
-    monkeypatch.setattr(flower, "check_reachable", lambda _: None)
+    monkeypatch.setattr(flower, "check_room", lambda _: None)
     # Set first, so that what the command sets is taken back after the test.
     monkeypatch.setenv(flower.PASSWORD_VARIABLE, "")
     return calls
@@ -32,6 +32,18 @@ def test_a_random_password_is_printed_and_not_on_the_command_line(virnucpro: Vir
     assert ended.err == [f"user {user}, password {password}", "Flower at http://127.0.0.1:5556"]
     assert len(password) >= 12 and not any(password in argument for argument in arguments)
     assert {"--address=127.0.0.1", "--port=5556", "--read_only=True"} <= set(arguments)
+
+
+def test_a_full_redis_is_told_and_can_be_looked_at(
+    virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise FullBrokerError("Redis is full", hint="raise its maxmemory")
+
+    monkeypatch.setattr(flower, "check_room", full)
+    ended = virnucpro("flower", "--port", 5556)
+    assert (ended.code, len(started)) == (ExitCode.OK, 1)
+    assert ended.err[0] == "warning: Redis is full (raise its maxmemory)"
 
 
 def test_a_password_of_the_user_is_used_and_not_printed(

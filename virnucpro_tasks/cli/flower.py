@@ -14,8 +14,8 @@ from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.listening import require_free_port
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import broker_option, log_format_option, settings_of
-from virnucpro_tasks.errors import BackendError, SettingsError, install_hint
-from virnucpro_tasks.queue.redis_checks import check_reachable
+from virnucpro_tasks.errors import BackendError, FullBrokerError, SettingsError, install_hint
+from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.system.log_lines import JSON, json_handler
 
 MAX_TASKS = 20_000
@@ -54,7 +54,11 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     require_free_port(address, port, program="Flower")
     settings = settings_of(context, **flags)
     app = app_of(settings)
-    check_reachable(app)
+    try:
+        check_room(app)
+    except FullBrokerError as error:
+        # What is there can still be looked at.
+        say(f"warning: {error}")
     if not os.environ.get(PASSWORD_VARIABLE):
         password = secrets.token_urlsafe(12)
         # In the environment: any user of the host can read a command line.
