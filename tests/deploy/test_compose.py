@@ -25,7 +25,7 @@ def command_of(name: str) -> list[str]:
 
 
 def test_the_services_are_these() -> None:
-    assert set(SERVICES) == {"redis", "coordinator", "worker", "worker-cpu", "flower", "client"}
+    assert set(SERVICES) == {"redis", "coordinator", "worker", "worker-cpu", "flower", "exporter", "client"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -64,8 +64,16 @@ def test_redis_is_started_from_our_file() -> None:
 
 def test_what_the_host_offers_is_on_loopback() -> None:
     assert SERVICES["flower"]["ports"] == ["127.0.0.1:5555:5555"]
+    assert SERVICES["exporter"]["ports"] == ["127.0.0.1:9809:9809"]
     assert SERVICES["redis"]["ports"] == ["${REDIS_ADDRESS:-127.0.0.1}:6379:6379"]
     assert not any("ports" in SERVICES[name] for name in (*SUPERVISED, "client"))
+
+
+def test_metrics_are_served_and_probed_where_the_port_is_and_the_store_is_only_read() -> None:
+    service = SERVICES["exporter"]
+    assert command_of("exporter")[-2:] == ["--port", "9809"]
+    assert ":9809/metrics" in service["healthcheck"]["test"][-1]
+    assert service["volumes"] == [f"{SERVICES['coordinator']['volumes'][0]}:ro"]
 
 
 def test_secrets_come_from_the_environment_and_have_no_default() -> None:

@@ -86,7 +86,7 @@ def test_the_client_installs_no_torch_and_the_worker_does() -> None:
 def test_extras_and_the_torch_pin_are_those_of_the_project() -> None:
     known = PROJECT["optional-dependencies"]
     asked = {extra for group in re.findall(r"\.whl\)\[([a-z,]+)\]", TEXT) for extra in group.split(",")}
-    assert asked == {"flower", "worker", "embedded", "bam"} and asked <= set(known)
+    assert asked == {"flower", "metrics", "worker", "embedded", "bam"} and asked <= set(known)
     pin = re.search(r"^TORCH \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert pin and f"ARG TORCH={pin[1]}\n" in TEXT
 

@@ -31,7 +31,7 @@ PODS = {
     if entry["kind"] in ("Deployment", "StatefulSet")
 }
 SUPERVISED = ("virnucpro-worker", "virnucpro-coordinator")
-OURS = (*SUPERVISED, "virnucpro-flower", "virnucpro-client")
+OURS = (*SUPERVISED, "virnucpro-flower", "virnucpro-exporter", "virnucpro-client")
 
 
 def container_of(name: str) -> dict[str, Any]:
@@ -86,6 +86,21 @@ def test_flower_is_started_and_probed_on_its_port() -> None:
     assert command_of("virnucpro-flower")[-1] == str(port["containerPort"])
     for probe in ("readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"] == {"path": "/healthcheck", "port": port["name"]}
+
+
+def test_one_exporter_is_started_probed_and_reached_on_its_port_and_only_reads_the_store() -> None:
+    container = container_of("virnucpro-exporter")
+    check_command(command_of("virnucpro-exporter"))
+    (port,) = container["ports"]
+    assert command_of("virnucpro-exporter")[-1] == str(port["containerPort"])
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
+    assert OBJECTS["Service/virnucpro-exporter"]["spec"]["ports"][0]["port"] == port["containerPort"]
+    (rule,) = OBJECTS["NetworkPolicy/virnucpro-exporter"]["spec"]["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": port["containerPort"]}]
+    assert OBJECTS["Deployment/virnucpro-exporter"]["spec"]["replicas"] == 1
+    (mount,) = container["volumeMounts"]
+    assert mount["readOnly"] is True
 
 
 def test_redis_has_our_file_and_its_folders() -> None:
