@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from service.deployment import SAMPLE, Deployment, comparable, slow_shards, wait_until
-from service.namespaces import Host, hosts, refusal, server_at
-from service.network import Network
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.recovery.events import Began, HandedBack, read_events
@@ -119,39 +116,3 @@ def test_a_worker_that_was_stopped_leaves_its_shard_to_who_has_it_now(
     finally:
         os.kill(second.pid, signal.SIGCONT)
         os.kill(second.parent, signal.SIGCONT)
-
-
-@contextmanager
-def two_hosts(server: Path, folder: Path) -> Iterator[tuple[EmbeddedBroker, Host | Network, Host | Network]]:
-    """A Redis and two hosts in network namespaces; where there are none, the first is behind a forwarder."""
-    if refusal():
-        with EmbeddedBroker(server=server) as broker, ExitStack() as stack:
-            first, second = (stack.enter_context(Network(broker.socket, folder / name)) for name in ("first", "second"))
-            yield broker, first, second
-        return
-    with hosts(2) as (redis, (first, second)), EmbeddedBroker(server=server_at(server, redis, folder)) as broker:
-        yield broker, first, second
-
-
-def test_a_worker_whose_network_is_cut_is_replaced_and_its_late_result_is_harmless(
-    server: Path, quiet: dict[str, bytes], tmp_path: Path
-) -> None:
-    settings = SETTINGS | slow_shards(5 * LEASE_SECONDS)
-    # Given two hosts and a Redis that have nothing but the network and the store in common
-    with (
-        two_hosts(server, tmp_path) as (broker, first, second),
-        Deployment(tmp_path, broker.url, settings=settings) as deployment,
-    ):
-        deployment.start_workers("cpu", "--name", "first", inside=first.prefix, VIRNUCPRO_BROKER_URL=first.url)
-        job_id, attempts = submitted(deployment)
-        wait_until(lambda: starts(attempts))
-        # When the first is cut off while it computes, and the other one is there
-        first.cut()
-        deployment.start_workers("cpu", "--name", "second", inside=second.prefix, VIRNUCPRO_BROKER_URL=second.url)
-        # Then the job is done, and the same
-        assert results_of(deployment, job_id) == quiet
-        # And a second one too, once the network is whole again
-        first.mend()
-        job_id, attempts = submitted(deployment)
-        assert results_of(deployment, job_id) == quiet
-        assert len(starts(attempts)) == 1

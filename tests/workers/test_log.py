@@ -106,6 +106,7 @@ def test_an_outage_is_two_lines() -> None:
         record(CONNECTION_ERROR, "redis://", "refused", "Trying again"),
         record(LEASES_LOST, "ConnectionError", "refused"),
         record(CONNECTION_ERROR, "redis://", "refused", "Trying again"),
+        record("Redis BRPOP got no reply for 61 seconds; dropping stale connection", name="kombu.transport.redis"),
         record("worker_cancel_long_running_tasks_on_connection_loss is pending", name="py.warnings"),
         record("a shard goes on"),
     ]

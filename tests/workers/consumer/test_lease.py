@@ -16,6 +16,7 @@ from celery import Celery
 from celery.bootsteps import CLOSE, RUN
 from celery.worker import state
 from service.deployment import PATIENCE_SECONDS, wait_until
+from virnucpro_workers.consumer import lease
 from virnucpro_workers.consumer.lease import LeaseKeeper, keep_leases, lapsed, renew
 
 from virnucpro_tasks.broker import EmbeddedBroker
@@ -128,7 +129,11 @@ def consumer_of(app: Celery, tags: list[str]) -> SimpleNamespace:
     return SimpleNamespace(app=app, task_consumer=SimpleNamespace(channel=SimpleNamespace(qos=qos)))
 
 
-def test_keeper_survives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("outage", [signal.SIGKILL, signal.SIGSTOP], ids=["connections end", "no answer"])
+def test_keeper_survives_an_outage_and_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, outage: signal.Signals
+) -> None:
+    monkeypatch.setattr(lease, "CONNECT_SECONDS", 0.2)
     request = SimpleNamespace(message=SimpleNamespace(delivery_tag="held"))
     monkeypatch.setattr(state, "requests", {"a task": request})
     stopping = threading.Event()
@@ -150,12 +155,15 @@ def test_keeper_survives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         try:
             wait_until(renewed)
-            os.kill(broker.pid, signal.SIGKILL)
-            wait_until(lambda: not renewed())
-            broker.restart()
+            os.kill(broker.pid, outage)
+            wait_until(lambda: "leases cannot be renewed" in caplog.text)
+            if outage is signal.SIGKILL:
+                broker.restart()
+            os.kill(broker.pid, signal.SIGCONT)
             Leases(client).take("held")
             client.delete(LEASES)
             wait_until(renewed)
+            wait_until(lambda: "leases are renewed again" in caplog.text)
         finally:
             stopping.set()
             keeper.join(timeout=PATIENCE_SECONDS)

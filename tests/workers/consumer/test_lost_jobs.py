@@ -13,6 +13,7 @@ from virnucpro_workers.consumer.lost_jobs import LostJobFinder, is_watcher, watc
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.build import own_build
 from virnucpro_tasks.jobs.job import cancel_job, remove_job
+from virnucpro_tasks.keys import STORE
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
 from virnucpro_tasks.queue.chords import jobs_with_chords, register_chord
 from virnucpro_tasks.queue.client import enqueue
@@ -81,19 +82,33 @@ def test_while_the_store_is_away_nothing_of_its_jobs_is_removed_from_redis(
     enqueue(app, job)
     register_chord(client, job.job_id, "group")
     away = settings.store.rename(settings.store.with_name("away"))
-    watch(app, OnePoll())
+    watch(app, Polls(1))
     assert jobs_with_chords(client) == {job.job_id}
     assert not settings.store.exists()
     away.rename(settings.store)
 
 
-class OnePoll(threading.Event):
-    """Is set after one look."""
+def test_what_lasts_is_told_once_and_what_passes_is_not(
+    app: VirnucproApp, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_job(settings, SAMPLE)
+    settings.store.rename(settings.store.with_name("away"))
+    app.backend.client.set(STORE, "of this store")
+    for polls, told in ((1, 0), (4, 1)):
+        watch(app, Polls(polls))
+        assert caplog.text.count("lost jobs cannot be looked for: StoreError") == told
+
+
+class Polls(threading.Event):
+    """Is set after so many polls."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.left = count
 
     def wait(self, timeout: float | None = None) -> bool:
-        was_set = self.is_set()
-        self.set()
-        return was_set
+        self.left -= 1
+        return self.left < 0
 
 
 def test_one_process_watches_until_it_is_silent(client: redis.Redis) -> None:

@@ -26,6 +26,7 @@ from virnucpro_tasks.queue.arguments import subject_of
 log = logging.getLogger(__name__)
 
 CONSUMER_LOGGER = "celery.worker.consumer.consumer"
+TRANSPORT_LOGGER = "kombu.transport.redis"
 _CANCEL_SETTING = "worker_cancel_long_running_tasks_on_connection_loss"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
 _STATUS = re.compile(r"exitcode (?P<status>\d+)")
@@ -169,7 +170,8 @@ def requeue(channel: Any, tag: str) -> None:
 def connection_news(record: logging.LogRecord) -> tuple[str, str] | None:
     """Return `lost`, `back` or `noise`, and a reason, for a log record of Celery about the connection to Redis.
 
-    celery: CONNECTION_ERROR, CONNECTION_RETRY and other texts. Otherwise each attempt to reconnect is a log line.
+    celery: CONNECTION_ERROR, CONNECTION_RETRY and other texts; kombu: what it writes of a connection without an answer.
+    Otherwise each attempt to reconnect is a log line.
     """
     arguments = record.args if isinstance(record.args, tuple) else ()
     if record.msg == CONNECTION_ERROR and len(arguments) > 1:
@@ -179,6 +181,8 @@ def connection_news(record: logging.LogRecord) -> tuple[str, str] | None:
     if record.msg == "Connected to %s":
         return "back", ""
     if record.name == "py.warnings" and _CANCEL_SETTING in record.getMessage():
+        return "noise", ""
+    if record.name == TRANSPORT_LOGGER and str(record.msg).endswith("dropping stale connection"):
         return "noise", ""
     return ("noise", "") if record.name == CONSUMER_LOGGER and str(record.msg).startswith("Skipping prefetch") else None
 

@@ -21,6 +21,7 @@ from typing import Any
 from celery import bootsteps
 
 from virnucpro_tasks.keys import LAST_SWEEP, LEASES, UNACKED
+from virnucpro_tasks.queue.app import CONNECT_SECONDS
 from virnucpro_workers.consumer.kombu_internals import (
     drop_orphaned,
     held_tags,
@@ -138,7 +139,7 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
     while not stopping.wait(poll_seconds(lease_seconds)):
         try:
             if connection is None:
-                connection = consumer.app.connection_for_read()
+                connection = consumer.app.connection_for_read(transport_options=time_limits(lease_seconds))
                 # Without pauses between attempts, which can be longer than a lease.
                 connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
             channel = connection.default_channel
@@ -161,6 +162,11 @@ def keep_leases(consumer: Any, stopping: threading.Event, *, lease_seconds: floa
             connection = None
     if connection is not None:
         connection.collect(socket_timeout=1)
+
+
+def time_limits(lease_seconds: float) -> dict[str, float]:
+    """Return options of a connection that fails when a network drops everything, rather than wait for minutes."""
+    return {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": max(CONNECT_SECONDS, lease_seconds)}
 
 
 def poll_seconds(lease_seconds: float) -> float:

@@ -39,6 +39,9 @@ POLLS_UNTIL_LOST = 2
 
 JOBS_LOST = "lost jobs cannot be looked for: %s: %s"
 
+POLLS_UNTIL_TOLD = 2
+"""Failures in a row after which one is told; an outage of Redis is told before by the thread that renews leases."""
+
 TERM_POLLS = 3
 """A watchdog that has been silent for so many polls is replaced by another one."""
 
@@ -86,7 +89,7 @@ def watch(app: Any, stopping: threading.Event) -> None:
     every_seconds = app.settings.watch_seconds
     name = f"{socket.gethostname()} {os.getpid()}"
     finder = LostJobFinder(app.settings.store)
-    failing = False
+    failures = 0
     while not stopping.wait(every_seconds):
         try:
             with app.connection_for_read() as connection:
@@ -95,12 +98,12 @@ def watch(app: Any, stopping: threading.Event) -> None:
                 is_served = rebind_store(client, app.settings.store)
                 if is_served and is_watcher(client, name, every_seconds=every_seconds):
                     finder.poll(app, client)
-            failing = False
+            failures = 0
         except Exception as error:
             # Redis, the network or the store may raise anything: the next poll starts afresh.
-            if not failing:
+            failures += 1
+            if failures == POLLS_UNTIL_TOLD:
                 log.warning(JOBS_LOST, type(error).__name__, error)
-            failing = True
 
 
 def is_watcher(client: Any, name: str, *, every_seconds: float) -> bool:
