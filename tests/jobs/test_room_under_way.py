@@ -56,6 +56,15 @@ def test_jobs_that_have_not_ended_are_counted_and_no_others(settings: Settings) 
     assert room_under_way(settings.store, but=new.job_id) == ROOM.plus(ROOM)
 
 
+def test_of_new_jobs_that_are_submitted_at_once_each_counts_those_before_it(settings: Settings) -> None:
+    first, second, third = sorted((make_job(settings, SAMPLE) for _ in range(3)), key=lambda job: job.job_id)
+    one = room_of(first)
+    counted = [room_under_way(settings.store, but=job.job_id, is_new=True) for job in (first, second, third)]
+    assert counted == [NO_ROOM, one, one.plus(one)]
+    note_room(third, ROOM)
+    assert room_under_way(settings.store, but=first.job_id, is_new=True) == ROOM
+
+
 def test_without_a_note_or_with_a_damaged_one_the_estimate_is_made_again(settings: Settings) -> None:
     job = make_job(settings, SAMPLE)
     assert noted_room(job) == room_of(job)

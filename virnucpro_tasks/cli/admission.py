@@ -24,7 +24,7 @@ def admit(app: VirnucproApp, job: Job) -> None:
     except InputError:
         # Splitting finds the same, and says so by the rules of the job.
         return
-    under_way = room_under_way(job.paths.store, but=job.job_id)
+    under_way = room_under_way(job.paths.store, but=job.job_id, is_new=True)
     require_room(job, room, under_way=under_way)
     require_redis_room(app, room.redis_bytes + under_way.redis_bytes)
     note_room(job, room)

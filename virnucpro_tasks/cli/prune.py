@@ -167,4 +167,7 @@ def _total(pruned: Sequence[Prunable], rule: PruneRule, *, dry_run: bool) -> str
 def _age(days: float) -> str:
     if days >= 1:
         return f"{days:,.0f}d"
-    return f"{days * 24:.0f}h" if days * 24 >= 1 else f"{days * 1440:.0f}min"
+    hours = days * 24
+    if hours >= 1:
+        return f"{hours:.0f}h"
+    return f"{hours * 60:.0f}min" if hours * 60 >= 1 else f"{hours * 3600:.0f}s"

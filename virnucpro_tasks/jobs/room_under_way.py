@@ -9,6 +9,7 @@ from virnucpro_tasks.errors import DamagedError, VirnucproError
 from virnucpro_tasks.jobs.job import Job, is_stopped, job_ids, open_job
 from virnucpro_tasks.jobs.progress import job_progress
 from virnucpro_tasks.jobs.room import Room, room_of
+from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.files import read_checked, write_checked
 
 NO_ROOM = Room(store_bytes=0, kept_bytes=0, files=0, redis_bytes=0)
@@ -43,10 +44,12 @@ def room_left(job: Job, *, redis_has_it: bool) -> Room:
     )
 
 
-def room_under_way(store: Path, *, but: str) -> Room:
+def room_under_way(store: Path, *, but: str, is_new: bool = False) -> Room:
     """The sum of `room_left` over the jobs of `store` that have not ended, without the job `but`.
 
-    Jobs that this user may not read are left out, and those that are damaged or are being removed.
+    Jobs that this user may not read are left out, and those that are damaged or are being removed. If `but` `is_new`,
+    so are later ones without a note, which are not admitted yet: they count this one. Otherwise of many that are
+    submitted at once each would be refused because of the others.
     """
     found = NO_ROOM
     for job_id in job_ids(store):
@@ -54,6 +57,7 @@ def room_under_way(store: Path, *, but: str) -> Room:
             continue
         with suppress(VirnucproError, OSError):
             job = open_job(store, job_id)
-            if not is_stopped(job.paths) and not job.is_empty:
+            waits_for_this = is_new and job_id > but and not exists(job.paths.room)
+            if not waits_for_this and not is_stopped(job.paths) and not job.is_empty:
                 found = found.plus(room_left(job, redis_has_it=True))
     return found
