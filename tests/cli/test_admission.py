@@ -54,7 +54,7 @@ def test_a_stopped_job_goes_on_only_if_jobs_under_way_leave_room(
     note_room(other := make_job(settings, SAMPLE), ROOM)
     refused = virnucpro(command, argument)
     assert refused.code == ExitCode.JOB_FAILED and queued == []
-    assert "has 3.0 GB free, jobs under way will take 2.0 GB of it" in refused.err[-1]
+    assert "has 3.0 GB free, jobs under way will take 2.0 GB more" in refused.err[-1]
     assert "needs about 2.0 GB" in refused.err[-1] and "--anyway" in refused.err[-1]
     # It stays as it was: a coordinator would take one without its marks for a lost one.
     assert stopped.paths.cancelled.exists()

@@ -156,14 +156,14 @@ def require_room(job: Job, room: Room, *, under_way: Room | None = None) -> None
     found = os.statvfs(job.paths.store)
     free = found.f_bavail * found.f_frsize
     if found.f_blocks and free < room.store_bytes + theirs.store_bytes:
-        taken = f", jobs under way will take {size_text(theirs.store_bytes)} of it" if theirs.store_bytes else ""
+        taken = f", jobs under way will take {size_text(theirs.store_bytes)} more" if theirs.store_bytes else ""
         raise StoreError(
             f"the store {job.paths.store} has {size_text(free)} free{taken}, and the job needs about "
             f"{size_text(room.store_bytes)} until it is finished ({size_text(room.kept_bytes)} afterwards)",
             hint=ADVICE,
         )
     if found.f_files and found.f_favail < room.files + theirs.files:
-        taken = f", jobs under way will make {theirs.files:,} of them" if theirs.files else ""
+        taken = f", jobs under way will make {theirs.files:,} more" if theirs.files else ""
         raise StoreError(
             f"the store {job.paths.store} takes {counted(found.f_favail, 'more file')} (inodes){taken}, and the job "
             f"needs about {room.files:,}",
