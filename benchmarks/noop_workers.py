@@ -43,8 +43,10 @@ GIANT_BYTES = 20_000_000
 """Size of the input of a job that is to count as a giant one; a sparse file that nobody reads."""
 
 
-def new_job(settings: Settings, *, shards: int, seconds: float, owner: str, priority: int = 6) -> Job:
-    """A job of `shards` shards that take `seconds` each."""
+def new_job(
+    settings: Settings, *, shards: int, seconds: float, owner: str, priority: int = 6, split_first: bool = False
+) -> Job:
+    """A job of `shards` shards that take `seconds` each, and with `split_first` wait until all are queued."""
     source = settings.store / f"input-{shards}"
     settings.store.mkdir(parents=True, exist_ok=True)
     with source.open("wb") as handle:
@@ -59,7 +61,9 @@ def new_job(settings: Settings, *, shards: int, seconds: float, owner: str, prio
         keep_embeddings=False,
         priority=priority,
     )
-    (job.paths.root / "noop.json").write_text(json.dumps({"shards": shards, "seconds": seconds}))
+    (job.paths.root / "noop.json").write_text(
+        json.dumps({"shards": shards, "seconds": seconds, "split_first": split_first})
+    )
     return job
 
 
@@ -71,7 +75,7 @@ def _split(job: Job) -> Iterator[int]:
     with failing_job(job, SPLITTING):
         (job.paths.root / "split-started").touch()
         yield from range(_what(job)["shards"])
-        (job.paths.root / "split-done").touch()
+        split_done(job).touch()
 
 
 class _NoopWorker(ShardWorker):
@@ -79,9 +83,12 @@ class _NoopWorker(ShardWorker):
 
     def _embed(self, shard: Any, message: str, tell_share: Any) -> ShardState:
         job, number = shard
+        what = _what(job)
+        while what["split_first"] and not split_done(job).exists():
+            time.sleep(0.05)
         began = time.time()
-        if seconds := _what(job)["seconds"]:
-            time.sleep(seconds)
+        if what["seconds"]:
+            time.sleep(what["seconds"])
         with (job.paths.root / f"done-{os.getpid()}.log").open("a") as log:
             log.write(f"{number} {os.getppid()} {began} {time.time()}\n")
         return ShardState.EMBEDDED
@@ -121,6 +128,11 @@ def done_shards(job: Job) -> list[DoneShard]:
 def done_times(job: Job) -> list[float]:
     """When each shard of the job was done, in seconds since the epoch, in order."""
     return [shard.ended for shard in done_shards(job)]
+
+
+def split_done(job: Job) -> Path:
+    """Appears when all shards are queued."""
+    return job.paths.root / "split-done"
 
 
 def finish_started(job: Job) -> Path:

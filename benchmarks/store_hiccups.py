@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint import fingerprint, write_result
-from noop_workers import Fleet, done_shards, finish_started, new_job
+from noop_workers import Fleet, done_shards, finish_started, new_job, split_done
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.queue.app import make_app
@@ -45,9 +45,6 @@ SHIM = Path(__file__).resolve().parents[1] / "tests" / "filesystem" / "shim.c"
 BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 20.0
 """Work for each worker after the hiccup: twice the longest pause of a worker."""
-
-MOST_LENGTH = 8
-"""A job may be so many times longer, where a busy machine has it done before the hiccup is over."""
 
 LONGEST_SECONDS = 300.0
 
@@ -108,14 +105,14 @@ def until(holds: Callable[[], Any], seconds: float) -> bool:
 
 
 def hiccup(
-    settings: Settings, store: Store, *, kind: str, workers: int, seconds: float, shard_seconds: float, length: int = 1
+    settings: Settings, store: Store, *, kind: str, workers: int, seconds: float, shard_seconds: float
 ) -> dict[str, Any]:
-    """One job with a hiccup in it, a longer one if it ended before. Raises SystemExit if that did too."""
-    shards = workers * length * round((BEFORE_SECONDS + AFTER_SECONDS) / shard_seconds)
-    job = new_job(settings, shards=shards, seconds=shard_seconds, owner="a")
-    enqueue(make_app(settings), job)
+    """One job with a hiccup in it. Raises SystemExit if it ended before."""
+    shards = workers * round((BEFORE_SECONDS + AFTER_SECONDS) / shard_seconds)
     # A splitting that is interrupted begins anew, and these workers do not see which shards are done.
-    until(lambda: (job.paths.root / "split-done").exists() and len(done_shards(job)) >= workers, LONGEST_SECONDS)
+    job = new_job(settings, shards=shards, seconds=shard_seconds, owner="a", split_first=True)
+    enqueue(make_app(settings), job)
+    until(lambda: split_done(job).exists() and len(done_shards(job)) >= workers, LONGEST_SECONDS)
     told = failures_told(settings)
     time.sleep(BEFORE_SECONDS)
     store.fail(kind)
@@ -124,9 +121,6 @@ def hiccup(
     back = time.time()
     ended = until(lambda: finish_started(job).exists() or job.paths.failed.exists(), LONGEST_SECONDS)
     done = done_shards(job)
-    if done[-1].ended < back and length < MOST_LENGTH:
-        again = {"workers": workers, "seconds": seconds, "shard_seconds": shard_seconds, "length": 2 * length}
-        return hiccup(settings, store, kind=kind, **again)
     if done[-1].ended < back:
         raise SystemExit("the job was done before the hiccup: is the machine busy? ask for longer shards")
     times = Counter(shard.number for shard in done)
@@ -164,17 +158,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     stem = options.output / "store_hiccups"
-    rows = json.loads(stem.with_suffix(".json").read_bytes())["hiccups"] if options.add else []
+    old = json.loads(stem.with_suffix(".json").read_bytes())["hiccups"] if options.add else []
+    rows = {combination(row): row for row in old}
     for kind in options.kinds:
         for workers in options.workers:
             with deployment(workers, kind) as (settings, store):
                 for seconds in options.seconds:
                     one = {"kind": kind, "workers": workers, "seconds": seconds}
                     row = hiccup(settings, store, **one, shard_seconds=options.shard_seconds)
-                    rows = sorted(
-                        [*(old for old in rows if combination(old) != combination(row)), row], key=combination
-                    )
-            write(stem, rows)
+                    print(row, flush=True)
+                    rows[combination(row)] = row
+            write(stem, [rows[key] for key in sorted(rows)])
 
 
 def combination(row: dict[str, Any]) -> tuple[Any, ...]:
