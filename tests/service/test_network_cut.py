@@ -69,28 +69,29 @@ def test_a_host_that_is_cut_off_for_a_minute_is_replaced_and_comes_back(
         two_hosts(server, tmp_path) as (broker, first, second),
         Deployment(tmp_path, broker.url, settings=settings) as deployment,
     ):
-        supervisors = [
-            deployment.start_workers("cpu", "--name", name, inside=host.prefix, **variables)
+        cut_off, other = (
+            deployment.start_workers(
+                "cpu", "--name", name, inside=host.prefix, VIRNUCPRO_BROKER_URL=host.url, **slow_shards(seconds)
+            )
             for name, host, seconds in (("first", first, slow), ("second", second, SHARD_SECONDS))
-            for variables in [slow_shards(seconds) | {"VIRNUCPRO_BROKER_URL": host.url}]
-        ]
+        )
         job_id = deployment.run("submit", str(SAMPLE), *FLAGS, "--force-new").strip()
         job = deployment.store / "jobs" / job_id
-        wait_until(lambda: all(shards_begun_by(supervisor, job) for supervisor in supervisors))
-        (lost,) = shards_begun_by(supervisors[0], job)
+        wait_until(lambda: shards_begun_by(cut_off, job) and shards_begun_by(other, job))
+        (lost,) = shards_begun_by(cut_off, job)
         # When one is cut off for a minute
         first.cut()
-        others_before = shards_begun_by(supervisors[1], job)
+        others_before = shards_begun_by(other, job)
         time.sleep(CUT_SECONDS)
-        others_then = shards_begun_by(supervisors[1], job)
-        assert shards_begun_by(supervisors[0], job) == {lost}
+        others_then = shards_begun_by(other, job)
+        assert shards_begun_by(cut_off, job) == {lost}
         slow.write_text("0")
         first.mend()
         # Then the other one has gone on meanwhile, also with the shard of the first
         assert lost in others_then - others_before
         assert len(others_then - others_before) > CUT_SECONDS / SHARD_SECONDS / 2
         # And the first takes shards again
-        wait_until(lambda: shards_begun_by(supervisors[0], job) > {lost})
+        wait_until(lambda: shards_begun_by(cut_off, job) > {lost})
         deployment.run("watch", job_id)
         deployment.run("results", job_id, "--output", str(tmp_path / "results"))
         log = deployment.log.read_text()
