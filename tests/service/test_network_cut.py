@@ -25,7 +25,7 @@ CUT_SECONDS = 60.0
 LEASE_SECONDS = 10.0
 """The default one."""
 
-LONG_SHARD_SECONDS, SHARD_SECONDS = 3 * LEASE_SECONDS, 4.0
+LONG_SHARD_SECONDS, SHARD_SECONDS = 5 * LEASE_SECONDS, 4.0
 """How long a shard takes on the host that is cut off, until after its lease has expired, and on the other one."""
 
 
