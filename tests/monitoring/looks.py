@@ -18,6 +18,7 @@ from virnucpro_tasks.queue.process_facts import ProcessFacts
 from virnucpro_tasks.queue.redis_memory import RedisMemory
 from virnucpro_tasks.queue.work_counts import WorkCounts
 from virnucpro_tasks.queue.worker_troubles import Trouble
+from virnucpro_tasks.system.gpu_reading import GpuReading
 
 QUEUE = "gpu-0123456789ab"
 NOW = 1_700_000_000.0
@@ -49,7 +50,7 @@ def gpu_worker(name: str = "embed-gpu0@one", *, quiet_seconds: float = 1.0, **ch
     made = SeenWorker(
         name,
         WorkerInfo(name, (QUEUE,), (task,), 100.0),
-        ProcessFacts(version="1.0", host="one", device="NVIDIA H200", driver="600"),
+        ProcessFacts("1.0", host="one", device="NVIDIA H200", driver="600", gpu=GpuReading(100, 400, 0.97, 612.5)),
         WorkCounts({"embedded": 4, "failed": 1}, 8.0, 400, 900, 1_000, 2, 3),
     )
     return replace(made, **changed)

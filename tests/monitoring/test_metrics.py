@@ -75,6 +75,13 @@ def test_values_are_those_of_the_look() -> None:
         (WORKER | {"end": "embedded"}, 4),
         (WORKER | {"end": "failed"}, 1),
     ]
+    gpu = {name: samples for name, samples in found.items() if name.startswith("virnucpro_worker_gpu_")}
+    assert gpu == {
+        "virnucpro_worker_gpu_used_bytes": [(WORKER, 100)],
+        "virnucpro_worker_gpu_size_bytes": [(WORKER, 400)],
+        "virnucpro_worker_gpu_busy_ratio": [(WORKER, 0.97)],
+        "virnucpro_worker_gpu_power_watts": [(WORKER, 612.5)],
+    }
     assert (WORKER, 400) in found["virnucpro_worker_tokens_total"]
     assert (WORKER, 8.0) in found["virnucpro_worker_busy_seconds_total"]
     assert found["virnucpro_redis_used_bytes"] == [({}, 1e8)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from virnucpro_tasks.errors import BackendError
-from virnucpro_tasks.system.devices import MAX_AUTOMATIC_CPU_SLOTS, choose_devices, visible_devices
+from virnucpro_tasks.system.devices import MAX_AUTOMATIC_CPU_SLOTS, choose_devices, visible_devices, visible_uuids
 from virnucpro_tasks.system.gpus import Gpu
 
 FOUR = tuple(Gpu(index, f"GPU-{index}aaaaaaa-1111") for index in range(4))
@@ -126,3 +126,18 @@ def test_auto_chooses_no_more_than_there_is_work_for(most: int | None, count: in
 def test_unknown_gpus_without_a_mask_stay_unknown() -> None:
     assert visible_devices(None, None) is None
     assert visible_devices("", None) == ()
+
+
+@pytest.mark.parametrize(
+    ("mask", "uuids"),
+    [
+        (None, ("GPU-aa", "MIG-1", "MIG-2")),
+        ("0", ("GPU-aa",)),
+        ("GPU-b", ("GPU-bb",)),
+        ("MIG-2", ("MIG-2",)),
+        ("", ()),
+        ("-1", ()),
+    ],
+)
+def test_the_full_uuids_of_what_is_visible(mask: str | None, uuids: tuple[str, ...]) -> None:
+    assert visible_uuids(mask, (Gpu(0, "GPU-aa"), Gpu(1, "GPU-bb", ("MIG-1", "MIG-2")))) == uuids

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker
+from virnucpro_tasks.system.gpu_reading import GpuReading
 
 PREFIX = "virnucpro_"
 
@@ -85,6 +86,12 @@ def _of_workers(value: Callable[[SeenWorker], float | None]) -> Callable[[Look],
 
 def _of_answering(value: Callable[[SeenWorker], float | None]) -> Callable[[Look], Iterable[Sample]]:
     return lambda look: (((worker.name,), value(worker)) for worker in look.workers if worker.info is not None)
+
+
+def _of_gpus(value: Callable[[GpuReading], float | None]) -> Callable[[Look], Iterable[Sample]]:
+    return lambda look: (
+        ((worker.name,), value(worker.facts.gpu)) for worker in look.workers if worker.facts.gpu is not None
+    )
 
 
 def _job_shards(look: Look) -> Iterator[Sample]:
@@ -246,6 +253,25 @@ METRICS: tuple[MetricSpec, ...] = (
         "An answering worker: version, host, GPU and driver. Always 1.",
         (*WORKER, "version", "host", "device", "driver"),
         _versions,
+    ),
+    MetricSpec(
+        "worker_gpu_used_bytes",
+        "Memory of the GPU of an answering worker that is in use, by whichever process.",
+        WORKER,
+        _of_gpus(lambda gpu: gpu.used_bytes),
+    ),
+    MetricSpec("worker_gpu_size_bytes", "Memory that this GPU has.", WORKER, _of_gpus(lambda gpu: gpu.total_bytes)),
+    MetricSpec(
+        "worker_gpu_busy_ratio",
+        "Share of the second before the look in which this GPU computed; absent for a MIG instance.",
+        WORKER,
+        _of_gpus(lambda gpu: gpu.busy_share),
+    ),
+    MetricSpec(
+        "worker_gpu_power_watts",
+        "Power that this GPU takes; absent for a MIG instance.",
+        WORKER,
+        _of_gpus(lambda gpu: gpu.watts),
     ),
     MetricSpec(
         "worker_task_seconds",

@@ -1,4 +1,4 @@
-"""The facts that each worker process tells of itself when it is asked: version, user, clock, device, room."""
+"""The facts that each worker process tells of itself when it is asked: version, user, clock, device, its load, room."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue.client import PING_SECONDS
 from virnucpro_tasks.queue.redis_checks import check_reachable, unreachable
 from virnucpro_tasks.system.free_room import FreeRoom
+from virnucpro_tasks.system.gpu_reading import GpuReading
 
 FACTS_QUESTION = "virnucpro_facts"
 """The name of the question, a remote control command of Celery."""
@@ -22,9 +23,9 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     """A worker process: version and build of this package, its user and groups (numbers), its umask if that is known.
 
     `clock_seconds` is the time of its host less that of Redis, None if Redis did not tell. `device` is the GPU that it
-    may use, empty if there is none, `driver` the version of the NVIDIA driver. `store` is the room of
-    the store as its host has it mounted, `temporary` that of its temporary folder. A worker of an earlier version
-    answers without any of it.
+    may use, empty if there is none, `driver` the version of the NVIDIA driver, `gpu` what that GPU is doing
+    now, None if there is none or several. `store` is the room of the store as its host has it mounted, `temporary` that
+    of its temporary folder. A worker of an earlier version answers without any of it.
     """
 
     version: str = ""
@@ -36,6 +37,7 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     clock_seconds: float | None = None
     device: str = ""
     driver: str = ""
+    gpu: GpuReading | None = None
     store: FreeRoom | None = None
     temporary: FreeRoom | None = None
 

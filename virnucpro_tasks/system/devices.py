@@ -111,6 +111,11 @@ def visible_devices(mask: str | None, gpus: tuple[Gpu, ...] | None) -> tuple[str
     return tuple(entries)
 
 
+def visible_uuids(mask: str | None, gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
+    """Return the full UUIDs of the devices that CUDA would show: of GPUs, and of MIG instances."""
+    return tuple(_identity(device, gpus) for device in visible_devices(mask, gpus) or ())
+
+
 def _automatic(
     visible: tuple[str, ...] | None,
     mask: str | None,

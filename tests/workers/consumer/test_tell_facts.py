@@ -7,14 +7,18 @@ from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from celery.worker.control import Panel
+from virnucpro_workers.consumer import tell_facts as module
 from virnucpro_workers.consumer.tell_facts import answer_facts, tell_facts
 
 from virnucpro_tasks.queue import process_facts as asking
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts, process_facts
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.gpu_reading import GpuReading
+from virnucpro_tasks.system.gpus import Gpu
 
 
 def state(behind_seconds: float, settings: Settings) -> Any:
@@ -45,3 +49,19 @@ def test_a_worker_tells_its_version_user_and_clock(settings: Settings, monkeypat
 def test_without_redis_the_rest_is_told() -> None:
     found = tell_facts(SimpleNamespace(app=SimpleNamespace()))
     assert found["clock_seconds"] is None and found["version"]
+
+
+@pytest.mark.parametrize(("mask", "told"), [("0", GpuReading(30, 80, 0.5, 400.0)), ("0,1", None), ("", None)])
+def test_a_worker_with_one_gpu_tells_what_that_is_doing(
+    mask: str, told: GpuReading | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = {"GPU-aa": GpuReading(30, 80, 0.5, 400.0)}
+    monkeypatch.setattr(module, "list_gpus", lambda: (Gpu(0, "GPU-aa"), Gpu(1, "GPU-bb")))
+    monkeypatch.setattr(module, "gpu_reading", readings.get)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mask)
+    module._device.cache_clear()
+    try:
+        answer = json.loads(json.dumps(tell_facts(SimpleNamespace(app=SimpleNamespace()))))
+    finally:
+        module._device.cache_clear()
+    assert msgspec.convert(answer, ProcessFacts).gpu == told

@@ -17,8 +17,10 @@ from celery.worker.control import inspect_command
 from virnucpro_tasks.build import DISTRIBUTION, own_build
 from virnucpro_tasks.paths import STORE_ID
 from virnucpro_tasks.queue.process_facts import FACTS_QUESTION, ProcessFacts
+from virnucpro_tasks.system.devices import visible_uuids
 from virnucpro_tasks.system.free_room import free_room
 from virnucpro_tasks.system.gpu_facts import driver_version, gpu_facts
+from virnucpro_tasks.system.gpu_reading import gpu_reading
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.users import own_groups, own_umask
 
@@ -30,7 +32,7 @@ def answer_facts() -> None:
 
 def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
     """The facts of this process as plain values; `state` is Celery's, of the worker."""
-    device, driver = _device()
+    device, driver, uuids = _device()
     settings = getattr(state.app, "settings", None)
     facts = ProcessFacts(
         version=version(DISTRIBUTION),
@@ -42,6 +44,7 @@ def tell_facts(state: Any, **_: Any) -> dict[str, Any]:
         clock_seconds=_clock_seconds(state.app),
         device=device,
         driver=driver,
+        gpu=gpu_reading(uuids[0]) if len(uuids) == 1 else None,
         store=None if settings is None else free_room(settings.store, expected=STORE_ID),
         temporary=free_room(Path(tempfile.gettempdir())),
     )
@@ -59,8 +62,8 @@ def _clock_seconds(app: Any) -> float | None:
 
 
 @cache
-def _device() -> tuple[str, str]:
-    """The GPU that this process may use, and the driver; neither changes while it runs."""
-    gpus = list_gpus() or ()
-    visible = [gpu.name for gpu in gpu_facts(gpus, mask=os.environ.get("CUDA_VISIBLE_DEVICES")) if gpu.is_visible]
-    return ", ".join(visible), driver_version() if gpus else ""
+def _device() -> tuple[str, str, tuple[str, ...]]:
+    """The GPU that this process may use, the driver, and UUIDs as `visible_uuids` has them; nothing of it changes."""
+    gpus, mask = list_gpus() or (), os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = [gpu.name for gpu in gpu_facts(gpus, mask=mask) if gpu.is_visible]
+    return ", ".join(visible), driver_version() if gpus else "", visible_uuids(mask, gpus)
