@@ -51,7 +51,7 @@ def gpu_worker(name: str = "embed-gpu0@one", *, quiet_seconds: float = 1.0, **ch
         name,
         WorkerInfo(name, (QUEUE,), (task,), 100.0),
         ProcessFacts("1.0", host="one", device="NVIDIA H200", driver="600", gpu=GpuReading(100, 400, 0.97, 612.5)),
-        WorkCounts({"embedded": 4, "failed": 1}, 8.0, 400, 900, 1_000, 2, 3),
+        WorkCounts({"embedded": 4, "failed": 1}, 8.0, 400, 900, 1_000, 2, 3, 1),
     )
     return replace(made, **changed)
 

@@ -9,7 +9,14 @@ import redis
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.keys import WORKERS_COUNTED, work_counts
 from virnucpro_tasks.queue.shard_shares import ShareWriter
-from virnucpro_tasks.queue.work_counts import KEPT_SECONDS, REFUSED, WorkCounts, all_work_counts, count_shard
+from virnucpro_tasks.queue.work_counts import (
+    KEPT_SECONDS,
+    REFUSED,
+    WorkCounts,
+    all_work_counts,
+    count_death,
+    count_shard,
+)
 
 pytestmark = pytest.mark.service
 
@@ -48,5 +55,6 @@ def test_a_worker_without_counts_is_forgotten_and_what_is_no_number_is_left_out(
     count_shard(client, "", end="embedded", seconds=1, counts={})
     client.hset(work_counts("one"), mapping={"tokens": "many", "shards.x": "y"})
     client.sadd(WORKERS_COUNTED, "gone")
-    assert all_work_counts(client) == {"one": WorkCounts({"embedded": 1}, 1.0)}
+    count_death(client, "one")
+    assert all_work_counts(client) == {"one": WorkCounts({"embedded": 1}, 1.0, deaths=1)}
     assert client.smembers(WORKERS_COUNTED) == {b"one"}

@@ -11,6 +11,7 @@ import redis
 from virnucpro_workers.trouble_recorder import TroubleRecorder
 
 from virnucpro_tasks.broker import EmbeddedBroker
+from virnucpro_tasks.queue.work_counts import WorkCounts, all_work_counts
 from virnucpro_tasks.queue.worker_troubles import fresh_troubles
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.worker_notes import Note, NoteKind
@@ -32,6 +33,7 @@ def test_a_death_is_recorded_until_the_worker_has_finished_a_task(settings: Sett
     recorder.tell(DIED)
     assert eventually(lambda: len(fresh_troubles(client, ["gpu-1"])) == 1)
     assert "worker embed-gpu0@here" in fresh_troubles(client)[0]
+    assert all_work_counts(client) == {"embed-gpu0@here": WorkCounts(deaths=1)}
     recorder.tell(Note("embed-gpu0", NoteKind.READY))
     recorder.tell(Note("embed-gpu0", NoteKind.WORKED))
     assert eventually(lambda: fresh_troubles(client) == [])

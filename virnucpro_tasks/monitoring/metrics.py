@@ -302,6 +302,13 @@ METRICS: tuple[MetricSpec, ...] = (
         Kind.COUNTER,
     ),
     MetricSpec(
+        "worker_deaths",
+        "Deaths of a worker's processes that nobody stopped; a shard that one of them was at is tried again.",
+        WORKER,
+        _of_workers(lambda one: one.counts.deaths),
+        Kind.COUNTER,
+    ),
+    MetricSpec(
         "worker_tokens",
         "ESM-2 tokens that a worker has embedded.",
         WORKER,

@@ -10,7 +10,7 @@ from typing import Any
 from virnucpro_tasks.keys import WORKERS_COUNTED, work_counts
 
 KEPT_SECONDS = 86_400
-"""Counts of a worker stay so long after its last shard; a worker of that name that comes later begins at 0."""
+"""Counts of a worker stay so long after its last shard or death; a worker of that name that comes later begins at 0."""
 
 REFUSED = "refused"
 """The end of an attempt whose message went back because Redis or the store failed."""
@@ -25,7 +25,8 @@ class WorkCounts:
 
     `shards` are its tasks at shards by their end: a state of `ShardState`, or REFUSED. `seconds` is the time that they
     took, `tokens` the ESM-2 tokens of those that it embedded. `packed_tokens` of both models were in packs that could
-    hold `capacity`; `out_of_memory` packs were too large for the device, `recomputed_packs` overflowed.
+    hold `capacity`; `out_of_memory` packs were too large for the device, `recomputed_packs` overflowed. `deaths` are
+    those of its processes: a shard that one of them was at is in no other count.
     """
 
     shards: Mapping[str, int] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class WorkCounts:
     capacity: int = 0
     out_of_memory: int = 0
     recomputed_packs: int = 0
+    deaths: int = 0
 
     @property
     def tasks(self) -> int:
@@ -42,7 +44,7 @@ class WorkCounts:
         return sum(self.shards.values())
 
 
-COUNTED = ("seconds", "tokens", "packed_tokens", "capacity", "out_of_memory", "recomputed_packs")
+COUNTED = ("seconds", "tokens", "packed_tokens", "capacity", "out_of_memory", "recomputed_packs", "deaths")
 """The counts beside those of shards, by their names here and in Redis."""
 
 
@@ -57,9 +59,21 @@ def count_shard(client: Any, worker: str, *, end: str, seconds: float, counts: M
         for name in COUNTED:
             if number := counts.get(name):
                 pipeline.hincrby(key, name, number)
-        pipeline.expire(key, KEPT_SECONDS)
-        pipeline.sadd(WORKERS_COUNTED, worker)
+        _keep(pipeline, worker)
         pipeline.execute()
+
+
+def count_death(client: Any, worker: str) -> None:
+    """Count the death of a process of `worker`. Raises redis.RedisError."""
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hincrby(work_counts(worker), "deaths", 1)
+        _keep(pipeline, worker)
+        pipeline.execute()
+
+
+def _keep(pipeline: Any, worker: str) -> None:
+    pipeline.expire(work_counts(worker), KEPT_SECONDS)
+    pipeline.sadd(WORKERS_COUNTED, worker)
 
 
 def all_work_counts(client: Any) -> dict[str, WorkCounts]:

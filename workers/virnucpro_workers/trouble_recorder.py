@@ -1,4 +1,4 @@
-"""Records in Redis which workers of this host have died, without keeping their supervisor waiting."""
+"""Records and counts in Redis which workers of this host have died, without keeping their supervisor waiting."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class TroubleRecorder:
                 continue
 
     def _write(self, client: Any, note: Note) -> None:
+        from virnucpro_tasks.queue.work_counts import count_death
         from virnucpro_tasks.queue.worker_troubles import clear_trouble, record_trouble
 
         node = f"{note.worker}@{self._host}"
@@ -62,4 +63,5 @@ class TroubleRecorder:
             clear_trouble(client, node)
         else:
             its_queue = self._gpu_queue if note.worker.startswith("embed-") else ""
+            count_death(client, node)
             record_trouble(client, node=node, queue=its_queue, text=note.text, hint=note.hint)
