@@ -165,9 +165,13 @@ def bundle_prefix(bundle_digest: str) -> str:
 
 
 def job_queue(bundle_digest: str, build: str, owner: str, priority: int, job_id: str) -> str:
-    """Return the queue of one job's shards. Unusual characters of the owner's name become underscores."""
-    name = _NOT_IN_A_NAME.sub("_", owner.lower())[:_OWNER_CHARACTERS]
-    return f"{gpu_queue(bundle_digest, build)}.{name}.{priority}.{job_id}"
+    """Return the queue of one job's shards."""
+    return f"{gpu_queue(bundle_digest, build)}.{owner_in_queue(owner)}.{priority}.{job_id}"
+
+
+def owner_in_queue(owner: str) -> str:
+    """Return an owner as the names of queues have it: unusual characters are underscores."""
+    return _NOT_IN_A_NAME.sub("_", owner.lower())[:_OWNER_CHARACTERS]
 
 
 def owner_of(queue: str) -> str:

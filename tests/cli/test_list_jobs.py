@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,13 @@ from job import SAMPLE, make_job
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.build import own_build
 from virnucpro_tasks.cli import list_jobs
+from virnucpro_tasks.cli.list_table import TSV_COLUMNS
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
-from virnucpro_tasks.jobs.progress import job_progress
-from virnucpro_tasks.keys import STORE_FAILURES, coordinator_queues, gpu_queue
+from virnucpro_tasks.jobs.rate import Rate
+from virnucpro_tasks.keys import STORE_FAILURES, coordinator_queues, gpu_queue, shard_shares
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue import store_failures, store_outage
 from virnucpro_tasks.queue.app import make_app
@@ -28,11 +28,13 @@ from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.store_failures import Failing, count_store_failure
 from virnucpro_tasks.settings import Settings
 
+MESSAGE = TSV_COLUMNS.index("message")
+
 
 def rows(result: Result) -> dict[str, list[str]]:
     """The lines of a list that is not for a terminal, by job id."""
     headings, *lines = [line.split("\t") for line in result.stdout.splitlines()]
-    assert headings == list(list_jobs.TSV_COLUMNS)
+    assert headings == list(TSV_COLUMNS)
     assert all(len(line) == len(headings) for line in lines)
     return {line[0]: line for line in lines}
 
@@ -81,8 +83,8 @@ def test_what_only_redis_knows_is_listed_with_one_question(
     # And in lines, one a job
     lines = rows(listed(settings))
     assert set(lines) == set(shown)
-    assert lines[failed.job_id][2] == "failed" and "No space left on device" in lines[failed.job_id][-1]
-    assert "\x1b" not in lines[failed.job_id][-1]
+    assert lines[failed.job_id][2] == "failed" and "No space left on device" in lines[failed.job_id][MESSAGE]
+    assert "\x1b" not in lines[failed.job_id][MESSAGE]
     client.delete(STORE_FAILURES)
 
 
@@ -110,8 +112,8 @@ def test_without_redis_the_store_is_listed_and_it_is_asked_once(
     assert result.exit_code == ExitCode.OK
     assert result.stderr.startswith("warning: Redis at redis://") and result.stderr.count("cannot be reached") == 1
     lines = rows(result)
-    assert (lines[failed.job_id][2], lines[failed.job_id][-1]) == ("failed", "reads.fasta: the file is empty")
-    assert (lines[waiting.job_id][2], lines[waiting.job_id][-1]) == ("queued", "NA")
+    assert (lines[failed.job_id][2], lines[failed.job_id][MESSAGE]) == ("failed", "reads.fasta: the file is empty")
+    assert (lines[waiting.job_id][2], lines[waiting.job_id][MESSAGE]) == ("queued", "NA")
 
 
 def test_what_tells_jobs_apart_is_listed_for_scripts(settings: Settings, finished: Job, tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_what_tells_jobs_apart_is_listed_for_scripts(settings: Settings, finishe
             "anna",
             "demonstration (DEMONSTRATION)",
         ),
-        *(f"{tmp_path}/a\\tb\\x1b.fasta and 2 more", "NA", "NA"),
+        *(f"{tmp_path}/a\\tb\\x1b.fasta and 2 more", "NA", "NA", "NA"),
     ]
     assert lines[finished.job_id][1:4] == ["NA", "done", "1.0000"] and lines[finished.job_id][8] == str(virus)
     shown = {entry["job_id"]: entry for entry in json.loads(listed(settings, "--json").stdout)}
@@ -199,15 +201,6 @@ def test_a_store_without_jobs_says_so(settings: Settings, virnucpro: Virnucpro) 
     assert ended.err == [f"there is no job in the store {settings.store}"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0s"), (59, "59s"), (60, "1min"), (3_600, "1h"), (86_399, "23h"), (8_640_000, "100d")]
-)
-def test_ages(seconds: int, shown: str) -> None:
-    now = datetime(2026, 5, 1, tzinfo=UTC)
-    made = (now - timedelta(seconds=seconds)).isoformat(timespec="seconds")
-    assert list_jobs.age_text(made, now) == shown
-
-
 def test_a_job_is_shown_by_its_name_unless_that_is_long(
     settings: Settings, virnucpro: Virnucpro, terminal: Callable[[int], None]
 ) -> None:
@@ -226,7 +219,7 @@ def test_all_columns_fit_into_eighty(settings: Settings, virnucpro: Virnucpro, t
     terminal(80)
     headings, line = virnucpro("list").out
     assert headings.split() == ["JOB", "STATE", "AGE", "VIRUS", "OWNER", "BUNDLE", "INPUTS"]
-    assert len(line) <= 80 and line.endswith("and 2 more") and "(DEMO)" in line and "anna.b" in line
+    assert len(line) <= 80 and line.endswith(" +2") and "(DEMO)" in line and "anna.b" in line
 
 
 def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
@@ -250,13 +243,47 @@ def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
     ]
 
 
-def test_a_job_under_way_is_listed_with_what_is_done_of_its_shards(
-    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.service
+def test_a_job_under_way_is_listed_with_what_is_done_of_its_shards(settings: Settings, broker: EmbeddedBroker) -> None:
+    settings = replace(settings, broker_url=broker.url)
     job = make_job(settings, SAMPLE)
     list(split_files(job))
-    assert json.loads("\n".join(virnucpro("list", "--json").out))[0]["tokens_done"] == 0
-    monkeypatch.setattr(list_jobs, "check_reachable", lambda _: None)
-    monkeypatch.setattr(list_jobs, "snapshot", lambda _, job: job_progress(job, shares={0: 0.5}))
-    (shown,) = json.loads("\n".join(virnucpro("list", "--json").out))
+    client = make_app(settings).backend.client
+    client.flushall()
+    assert json.loads(listed(settings, "--json").stdout)[0]["tokens_done"] == 0
+    client.hset(shard_shares(job.job_id), 0, "0.5")
+    (shown,) = json.loads(listed(settings, "--json").stdout)
     assert shown["tokens_done"] == shown["tokens_total"] // 2
+    client.flushall()
+
+
+def test_the_time_left_is_listed(
+    settings: Settings, virnucpro: Virnucpro, terminal: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job, waiting) = (make_job(settings, SAMPLE) for _ in range(2))
+    claim_name(settings.store, "sea-water", job.job_id)
+    monkeypatch.setattr(list_jobs, "past_rate", lambda one, _: Rate(50.04, 125.2) if one == job else None)
+    shown = {entry["job_id"]: entry for entry in json.loads("\n".join(virnucpro("list", "--json").out))}
+    assert (shown[job.job_id]["tokens_per_second"], shown[job.job_id]["seconds_left"]) == (50.0, 125.2)
+    assert (shown[waiting.job_id]["tokens_per_second"], shown[waiting.job_id]["seconds_left"]) == (None, None)
+    assert {line.split("\t")[-1] for line in virnucpro("list").out} == {"seconds_left", "125", "NA"}
+    terminal(80)
+    headings, *lines = virnucpro("list").out
+    assert headings.split() == ["JOB", "STATE", "LEFT", "AGE", "VIRUS", "OWNER", "BUNDLE", "INPUTS"]
+    assert {line.split()[2] for line in lines} == {"2:05", "-"}
+
+
+def test_only_jobs_that_are_wanted_are_listed(settings: Settings, virnucpro: Virnucpro) -> None:
+    made = {owner: make_job(replace(settings, owner=owner), SAMPLE) for owner in ("anna", "bob")}
+    claim_name(settings.store, "run_1", made["anna"].job_id)
+    cancel_job(made["bob"])
+
+    def owners(*flags: str) -> set[str]:
+        return {entry["owner"] for entry in json.loads("\n".join(virnucpro("list", "--json", *flags).out))}
+
+    assert owners() == owners("--owner", "anna", "--owner", "bob") == owners("--since", "1h") == {"anna", "bob"}
+    assert owners("--state", "open") == owners("--state", "queued") == owners("--name", "run_*") == {"anna"}
+    assert owners("--state", "cancelled", "--owner", "bob") == {"bob"}
+    assert owners("--state", "cancelled", "--owner", "anna") == set()
+    ended = virnucpro("list", "--owner", "carl")
+    assert len(ended.out) == 1 and ended.err == [f"none of 2 jobs in the store {settings.store} is such a one"]

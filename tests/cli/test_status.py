@@ -10,7 +10,9 @@ from virnucpro_tasks.cli import status
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job, fail_job
 from virnucpro_tasks.jobs.progress import job_progress
+from virnucpro_tasks.jobs.rate import Rate
 from virnucpro_tasks.keys import gpu_queue
+from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.settings import Settings
 
@@ -55,6 +57,14 @@ def test_the_workers_that_can_embed_the_job_are_named(
         {"worker": "cpu@here", "stage": "finishing", "shard": None, "seconds": 4.0, "quiet_seconds": 2.0},
     ]
     assert [name.rpartition("/")[2] for name in report["inputs"]] == [SAMPLE.name]
+
+
+def test_speed_and_time_left_are_said(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(split_files(job))
+    monkeypatch.setattr(status, "past_rate", lambda _job, _progress: Rate(50.04, 125.0))
+    assert virnucpro("status", job.job_id, "--no-workers").out[0].endswith(" shards, 50 tokens/s, 2:05 left")
+    report = json.loads("\n".join(virnucpro("status", job.job_id, "--json", "--no-workers").out))
+    assert (report["tokens_per_second"], report["seconds_left"]) == (50.0, 125.0)
 
 
 def test_it_says_when_no_worker_can(job: Job, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ def open_job(name: str = "run_7", *, job_id: str = "20270101t000000z-aaaaaaaaaaa
         identity,
         short_id=job_id[:18],
         queue=QUEUE,
+        coordinator_queue="cpu",
         priority=6,
         age_seconds=60.0,
         idle_seconds=12.0,

@@ -16,7 +16,8 @@ from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import Wait, job_progress
 from virnucpro_tasks.keys import gpu_queue
-from virnucpro_tasks.monitoring.values import running_values
+from virnucpro_tasks.monitoring.past_rate import past_rate
+from virnucpro_tasks.monitoring.values import rate_values, running_values
 from virnucpro_tasks.queue.client import snapshot, worker_troubles, workers
 from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
@@ -38,7 +39,8 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     missing: list[str] = []
     wait: Wait | None = None
     report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
-    report |= {"workers": None, "running": {}, "running_tasks": [], "troubles": []}
+    rate = past_rate(job, progress)
+    report |= rate_values(rate) | {"workers": None, "running": {}, "running_tasks": [], "troubles": []}
     running: list[str] = []
     if ask_workers and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest, job.spec.build)
@@ -59,7 +61,7 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     if as_json:
         print_json(report)
         return
-    print_text(f"{job.job_id}  {describe(progress, wait=wait)}")
+    print_text(f"{job.job_id}  {describe(progress, rate, wait=wait)}")
     if progress.message:
         print_text(progress.message)
     for line in report["troubles"]:

@@ -13,6 +13,7 @@ from virnucpro_tasks.errors import counted, printable, size_text
 from virnucpro_tasks.jobs.progress import JobState, share_done
 from virnucpro_tasks.monitoring.concerns import concerns
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker
+from virnucpro_tasks.monitoring.turns import Turn, turns
 
 LEAST_ROWS = 3
 """Rows of each table that are shown however low the screen is."""
@@ -34,7 +35,7 @@ def screen(look: Look, *, width: int, height: int | None) -> list[str]:
     lines = [
         *head,
         "",
-        *_table(_job_columns(jobs[: rows[0]]), len(jobs), rows[0], "open job", width),
+        *_table(_job_columns(jobs[: rows[0]], turns(jobs)), len(jobs), rows[0], "open job", width),
         "",
         *(
             ["workers cannot be asked"]
@@ -95,22 +96,17 @@ def _table(columns: Sequence[Column], rows: int, shown: int, noun: str, width: i
         yield f"and {counted(rows - shown, noun)} more"
 
 
-def _job_columns(jobs: Sequence[OpenJob]) -> list[Column]:
+def _job_columns(jobs: Sequence[OpenJob], turn: Mapping[str, Turn]) -> list[Column]:
     return [
         Column("JOB", [printable(job.called) for job in jobs], least=18),
         Column("STATE", [_state(job) for job in jobs], least=9, rank=1),
-        Column(
-            "LEFT",
-            [clock_text(job.rate.seconds_left) if job.rate else "-" for job in jobs],
-            least=5,
-            rank=2,
-            is_number=True,
-        ),
+        Column("LEFT", [_left(job) for job in jobs], least=5, rank=2, is_number=True),
         Column("NOW", [_now(job) for job in jobs], least=22, rank=3),
-        Column("SHARDS", [_shards(job) for job in jobs], least=6, rank=4, is_number=True),
-        Column("OWNER", [printable(job.identity.owner) for job in jobs], least=6, rank=5),
-        Column("PRIO", [str(job.priority) for job in jobs], least=4, rank=7, is_number=True),
-        Column("AGE", [clock_text(job.age_seconds) for job in jobs], least=5, rank=6, is_number=True),
+        Column("OWNER", [printable(job.identity.owner) for job in jobs], least=6, rank=4),
+        Column("TURN", [str(turn.get(job.job_id, "-")) for job in jobs], least=7, rank=5),
+        Column("SHARDS", [_shards(job) for job in jobs], least=6, rank=6, is_number=True),
+        Column("AGE", [clock_text(job.age_seconds) for job in jobs], least=5, rank=7, is_number=True),
+        Column("PRIO", [str(job.priority) for job in jobs], least=4, rank=8, is_number=True),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,15 @@ class JobListing:
         self._names = names_of_jobs(store)
         self._bundles: dict[str, tuple[str, str]] = {}
 
-    def read(self) -> Iterator[tuple[Progress, JobIdentity] | VirnucproError]:
-        """Yield each job, oldest first, or the error for which it cannot be read."""
+    def read(
+        self, wanted: Callable[[Job, JobIdentity], bool] = lambda job, identity: True
+    ) -> Iterator[tuple[Job, JobIdentity, Progress] | VirnucproError]:
+        """Yield each job that is `wanted`, oldest first, or the error for which it cannot be read."""
         for job_id in job_ids(self._store):
             try:
                 job = open_job(self._store, job_id)
-                yield job_progress(job), self.identity(job)
+                if wanted(job, identity := self.identity(job)):
+                    yield job, identity, job_progress(job)
             except VirnucproError as error:
                 yield error
 

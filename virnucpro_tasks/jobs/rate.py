@@ -55,19 +55,20 @@ class RateMeter:
             self._changes.append((now, done))
         if self._began_at is None:
             return None
-        window = min(LONGEST_WINDOW_SECONDS, max(SHORTEST_WINDOW_SECONDS, WINDOW_SHARE * (now - self._began_at)))
-        # Not by the present time: of a job that stands still, the last tokens are all that is known.
-        last_at = self._changes[-1][0]
-        while len(self._changes) > LEAST_CHANGES + 1 and self._changes[1][0] <= last_at - window:
-            self._changes.popleft()
-        return self._rate(now, progress.tokens_total)
+        return rate_of(self._changes, began_at=self._began_at, now=now, tokens_total=progress.tokens_total)
 
-    def _rate(self, now: float, tokens_total: int) -> Rate | None:
-        (first_at, first), (last_at, last) = self._changes[0], self._changes[-1]
-        if len(self._changes) <= LEAST_CHANGES or last_at - first_at < LEAST_SECONDS:
-            return None
-        times = [at for at, _ in self._changes]
-        step = GRACE * max(after - before for before, after in pairwise(times))
-        since = now - last_at
-        rate = (last - first) / (last_at - first_at + max(0.0, since - step))
-        return Rate(rate, max(0.0, (tokens_total - last) / rate - min(since, step)))
+
+def rate_of(changes: deque[tuple[float, int]], *, began_at: float, now: float, tokens_total: int) -> Rate | None:
+    """The rate by the times at which so many tokens were done, oldest first; those before the window are removed."""
+    window = min(LONGEST_WINDOW_SECONDS, max(SHORTEST_WINDOW_SECONDS, WINDOW_SHARE * (now - began_at)))
+    # Not by the present time: of a job that stands still, the last tokens are all that is known.
+    last_at = changes[-1][0]
+    while len(changes) > LEAST_CHANGES + 1 and changes[1][0] <= last_at - window:
+        changes.popleft()
+    (first_at, first), (last_at, last) = changes[0], changes[-1]
+    if len(changes) <= LEAST_CHANGES or last_at - first_at < LEAST_SECONDS or last == first:
+        return None
+    step = GRACE * max(after - before for (before, _), (after, _) in pairwise(changes))
+    since = max(0.0, now - last_at)
+    rate = (last - first) / (last_at - first_at + max(0.0, since - step))
+    return Rate(rate, max(0.0, (tokens_total - last) / rate - min(since, step)))

@@ -23,16 +23,18 @@ NAME_CHARACTERS = 24
 class OpenJob:
     """A job that is not over.
 
-    `short_id` is the beginning of its id by which commands know it. `queue` is the one of its bundle, `waiting` the
-    number of its messages that no worker has taken, None if Redis is away. `running` are the tasks of it that workers
-    are at, each with the name of its worker. `idle_seconds` is the time since its folder last showed progress,
-    `age_seconds` the time since it was submitted.
+    `short_id` is the beginning of its id by which commands know it. `queue` is the one of its bundle,
+    `coordinator_queue` that of its splitting and finishing, `waiting` the number of its shards in Redis that no worker
+    has taken, None if Redis is away. `running` are the tasks of it that workers are at, each with the name of its
+    worker. `idle_seconds` is the time since its folder last showed progress, `age_seconds` the time since it was
+    submitted.
     """
 
     progress: Progress
     identity: JobIdentity
     short_id: str
     queue: str
+    coordinator_queue: str
     priority: int
     age_seconds: float
     idle_seconds: float

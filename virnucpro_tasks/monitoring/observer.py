@@ -16,10 +16,12 @@ from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store
+from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
-from virnucpro_tasks.jobs.rate import RateMeter
+from virnucpro_tasks.jobs.rate import Rate, RateMeter
 from virnucpro_tasks.keys import STORE, gpu_queue, priority_lists
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker, StoreRoom
+from virnucpro_tasks.monitoring.past_rate import past_rate
 from virnucpro_tasks.monitoring.stored_jobs import JobReader, StoredJob, StoredJobs
 from virnucpro_tasks.queue.client import (
     PING_SECONDS,
@@ -156,17 +158,23 @@ class Observer:
                 identity=one.identity,
                 short_id=one.short_id,
                 queue=gpu_queue(one.job.spec.bundle_digest, one.job.spec.build),
+                coordinator_queue=one.job.coordinator_queue,
                 priority=one.job.spec.parameters.priority,
                 age_seconds=_seconds_since(progress.created_at),
                 idle_seconds=max(0.0, now - one.changed_at),
                 waiting=waiting.get(progress.job_id),
                 running=tuple(running.get(progress.job_id, ())),
-                rate=self._meters[progress.job_id].measure(progress),
+                rate=self._rate(one.job, progress, answers),
                 wait=None if answers.error else wait_of(one.job, progress, answers.workers),
             )
             for one, progress in zip(stored, snapshots.values(), strict=True)
             if not progress.is_final
         )
+
+    def _rate(self, job: Job, progress: Progress, answers: Answers) -> Rate | None:
+        """The rate by the looks so far; before they are enough, that of a job at which workers are by its files."""
+        rate = self._meters[job.job_id].measure(progress)
+        return past_rate(job, progress) if rate is None and job.job_id in answers.running else rate
 
     def _snapshot(self, one: StoredJob, answers: Answers) -> Progress:
         progress = one.progress

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from virnucpro_tasks.jobs.rate import Rate
 from virnucpro_tasks.monitoring.concerns import concerns
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker
+from virnucpro_tasks.monitoring.turns import Turn, turns
 from virnucpro_tasks.queue.client import WorkerInfo
 
 
 def as_values(look: Look) -> dict[str, Any]:
     """The look as plain values for JSON, with the lines about what needs a person."""
     infos = [worker.info for worker in look.workers if worker.info is not None]
+    turn = turns(look.open_jobs)
     return {
         "at": look.at,
         "jobs": {str(state): number for state, number in look.jobs.items()},
@@ -23,13 +26,13 @@ def as_values(look: Look) -> dict[str, Any]:
         "store_error": look.store_error or None,
         "redis": None if look.redis is None else asdict(look.redis),
         "store": None if look.store is None else asdict(look.store),
-        "open_jobs": [_job(job, infos) for job in look.open_jobs],
+        "open_jobs": [_job(job, infos, turn.get(job.job_id)) for job in look.open_jobs],
         "workers": [_worker(worker) for worker in look.workers],
     }
 
 
-def _job(job: OpenJob, infos: Sequence[WorkerInfo]) -> dict[str, Any]:
-    values = job.progress.as_dict() | job.identity.as_dict()
+def _job(job: OpenJob, infos: Sequence[WorkerInfo], turn: Turn | None) -> dict[str, Any]:
+    values = job.progress.as_dict() | job.identity.as_dict() | rate_values(job.rate)
     return values | {
         "queue": job.queue,
         "priority": job.priority,
@@ -37,9 +40,8 @@ def _job(job: OpenJob, infos: Sequence[WorkerInfo]) -> dict[str, Any]:
         "idle_seconds": round(job.idle_seconds, 1),
         "shards_waiting": job.waiting,
         "running": running_values(job.job_id, infos),
-        "tokens_per_second": job.rate.tokens_per_second if job.rate else None,
-        "seconds_left": job.rate.seconds_left if job.rate else None,
         "waits_for": job.wait.reason if job.wait else None,
+        "turn": None if turn is None else asdict(turn),
     }
 
 
@@ -55,6 +57,14 @@ def _worker(worker: SeenWorker) -> dict[str, Any]:
         "busy_seconds": worker.counts.seconds,
         "tokens": worker.counts.tokens,
         "last_death": worker.trouble.text if worker.trouble else None,
+    }
+
+
+def rate_values(rate: Rate | None) -> dict[str, float | None]:
+    """The speed of a job and the time until its shards are embedded; None while that is not known."""
+    return {
+        "tokens_per_second": None if rate is None else round(rate.tokens_per_second, 1),
+        "seconds_left": None if rate is None else round(rate.seconds_left, 1),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -31,8 +31,20 @@ FINISHED_SECONDS = 60.0
 
 def shares_of(client: Any, job_id: str) -> dict[int, float]:
     """Return the shares of a job's shards by number; finished ones may be among them. Raises redis.RedisError."""
+    return shares_of_jobs(client, [job_id])[job_id]
+
+
+def shares_of_jobs(client: Any, job_ids: Sequence[str]) -> dict[str, dict[int, float]]:
+    """Return the shares of each of the jobs with one question to Redis. Raises redis.RedisError."""
+    with client.pipeline(transaction=False) as pipeline:
+        for job_id in job_ids:
+            pipeline.hgetall(shard_shares(job_id))
+        return dict(zip(job_ids, map(_shares, pipeline.execute()), strict=True))
+
+
+def _shares(entries: Mapping[bytes, bytes]) -> dict[int, float]:
     found = {}
-    for number, share in client.hgetall(shard_shares(job_id)).items():
+    for number, share in entries.items():
         with suppress(ValueError):
             found[int(number)] = min(1.0, max(0.0, float(share)))
     return found
