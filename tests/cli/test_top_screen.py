@@ -5,6 +5,7 @@ from monitoring.looks import coordinator, gpu_worker, look, open_job, troubled
 from rich.cells import cell_len
 
 from virnucpro_tasks.cli.top_screen import screen
+from virnucpro_tasks.queue.work_counts import WorkCounts
 
 
 def test_one_look_tells_how_far_a_job_is_and_who_is_at_what() -> None:
@@ -40,8 +41,21 @@ def test_a_low_screen_shows_the_first_of_each_and_counts_the_rest(height: int) -
 def test_what_is_stuck_or_dead_comes_first_among_workers() -> None:
     lines = screen(troubled(), width=120, height=None)
     names = [line.split()[0] for line in lines if line.startswith(("embed-", "coordinate-"))]
-    assert names == ["coordinate-0@one", "embed-gpu0@one", "embed-gpu1@one", "embed-gpu2@two"]
+    assert names == ["embed-gpu0@one", "coordinate-0@one", "embed-gpu1@one", "embed-gpu2@two"]
     assert sum(line.startswith("! ") for line in lines) == 10
+
+
+def test_the_slowest_of_the_busy_workers_comes_first() -> None:
+    made = [gpu_worker(name, counts=WorkCounts(seconds=1.0, tokens=tokens)) for name, tokens in (("a", 9), ("b", 2))]
+    lines = screen(look(workers=(coordinator(), *made)), width=120, height=None)
+    assert [line.split()[0] for line in lines[-3:]] == ["b", "a", "coordinate-0@one"]
+
+
+def test_whose_turn_it_is_is_shown_even_on_eighty_columns() -> None:
+    later = open_job("later", job_id="20270101t000001z-aaaaaaaaaaaaaaaa", priority=9)
+    lines = screen(look(open_jobs=(open_job(), later)), width=79, height=23)
+    place = lines[3].index("TURN")
+    assert [line[place:].split("  ")[0].strip() for line in lines[4:6]] == ["next", "after 1"]
 
 
 def test_an_empty_deployment_has_a_screen_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
 
 from rich.cells import cell_len, set_cell_size
 
@@ -46,11 +47,12 @@ def screen(look: Look, *, width: int, height: int | None) -> list[str]:
     return [_cut(line, width) for line in lines]
 
 
-def _by_need(worker: SeenWorker) -> tuple[int, str]:
-    """Workers that are stuck or dead first, then busy ones."""
+def _by_need(worker: SeenWorker) -> tuple[int, float, str]:
+    """Workers that are stuck or dead first, then busy ones, of each kind the slowest first."""
+    speed = inf if worker.tokens_per_second is None else worker.tokens_per_second
     if worker.is_stuck or worker.info is None:
-        return 0, worker.name
-    return (1 if worker.info.running else 2), worker.name
+        return 0, speed, worker.name
+    return (1 if worker.info.running else 2), speed, worker.name
 
 
 def _summary(look: Look) -> Iterator[str]:
@@ -147,7 +149,7 @@ def _worker_columns(workers: Sequence[SeenWorker], called: Mapping[str, str]) ->
         Column("TOKENS/S", [_speed(worker) for worker in workers], least=8, rank=4, is_number=True),
         Column("DEVICE", [_device(worker) for worker in workers], least=6, rank=5),
         Column(
-            "SHARDS", [f"{sum(worker.counts.shards.values()):,}" for worker in workers], least=5, rank=6, is_number=True
+            "SHARDS", [f"{sum(worker.counts.shards.values()):,}" for worker in workers], least=6, rank=6, is_number=True
         ),
         Column("VERSION", [worker.facts.version or "-" for worker in workers], least=7, rank=7),
     ]
@@ -164,7 +166,9 @@ def _at(worker: SeenWorker, called: Mapping[str, str]) -> str:
 
 
 def _device(worker: SeenWorker) -> str:
-    return "-" if worker.is_coordinator or worker.info is None else worker.facts.device or "cpu"
+    return (
+        "-" if worker.is_coordinator or worker.info is None else (worker.facts.device or "cpu").removeprefix("NVIDIA ")
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,6 @@ from redis.exceptions import RedisError
 
 from virnucpro_tasks.errors import BrokerError, FullBrokerError, VirnucproError, printable
 from virnucpro_tasks.jobs.find import require_store
-from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.rate import Rate, RateMeter
 from virnucpro_tasks.keys import STORE, gpu_queue, priority_lists
@@ -40,6 +39,9 @@ from virnucpro_tasks.queue.waiting import wait_of
 from virnucpro_tasks.queue.work_counts import WorkCounts, all_work_counts
 from virnucpro_tasks.queue.worker_troubles import Trouble, last_troubles
 from virnucpro_tasks.settings import Settings
+
+MOVING_SECONDS = 600.0
+"""The files of a job that has not changed for so long are not searched for its speed."""
 
 T = TypeVar("T")
 
@@ -164,17 +166,18 @@ class Observer:
                 idle_seconds=max(0.0, now - one.changed_at),
                 waiting=waiting.get(progress.job_id),
                 running=tuple(running.get(progress.job_id, ())),
-                rate=self._rate(one.job, progress, answers),
+                rate=self._rate(one, progress),
                 wait=None if answers.error else wait_of(one.job, progress, answers.workers),
             )
             for one, progress in zip(stored, snapshots.values(), strict=True)
             if not progress.is_final
         )
 
-    def _rate(self, job: Job, progress: Progress, answers: Answers) -> Rate | None:
-        """The rate by the looks so far; before they are enough, that of a job at which workers are by its files."""
-        rate = self._meters[job.job_id].measure(progress)
-        return past_rate(job, progress) if rate is None and job.job_id in answers.running else rate
+    def _rate(self, one: StoredJob, progress: Progress) -> Rate | None:
+        """The rate by the looks so far; before they are enough, by the files of a job that has moved lately."""
+        rate = self._meters[one.job.job_id].measure(progress)
+        moves = rate is None and time.time() - one.changed_at < MOVING_SECONDS
+        return past_rate(one.job, progress) if moves else rate
 
     def _snapshot(self, one: StoredJob, answers: Answers) -> Progress:
         progress = one.progress
