@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from benchmarks.accuracy.answers import Answers
 from virnucpro_tasks.heads.figures import too_few
 from virnucpro_tasks.heads.metrics import length_classes
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def write_picture(path: Path, rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Answers]) -> None:
     """Write an SVG. Parts with fewer than 20 contigs are left out; AUROC has its interval."""
+    # Imported here: it takes long, and whoever imports this module may draw nothing.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(13, 5.5), layout="constrained")
     by_length, by_kind = figure.subplots(1, 2)
     colours = {tool: f"C{number}" for number, tool in enumerate(answers)}

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from classifier.calibrated import calibrated, counts_of
-from scipy.optimize import minimize_scalar
 
 from virnucpro_tasks.classifier.class_prior import LEAST_RECORDS, estimated_prior, given_prior
 from virnucpro_tasks.classifier.log_odds_bins import bin_log_odds
@@ -28,6 +27,9 @@ def test_the_standard_error_is_that_of_repeated_samples() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.6])
 def test_the_share_is_the_most_probable_one(share: float) -> None:
+    # Imported here: it takes long, and every process of a run collects this file.
+    from scipy.optimize import minimize_scalar
+
     counts = counts_of(calibrated(5_000, share, spread=2)[0])
     odds = np.exp(bin_log_odds())
 

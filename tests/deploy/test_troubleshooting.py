@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from deploy.messages import texts
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md").read_text()
 OURS = PAGE.split("## Messages of commands")[1].split("## From Redis and Celery")[0]
-TEXTS = {re.sub(r"%\w|\{\w+\}", "…", text) for text in texts()}
 
 
 def messages() -> list[str]:
@@ -19,8 +19,14 @@ def messages() -> list[str]:
     return [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
 
 
+@cache
+def texts_printed() -> set[str]:
+    """The texts of the code; read by a test, because every process of a run collects this file."""
+    return {re.sub(r"%\w|\{\w+\}", "…", text) for text in texts()}
+
+
 def is_printed(message: str) -> bool:
-    return any(message in text for text in TEXTS)
+    return any(message in text for text in texts_printed())
 
 
 def test_messages_are_found() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training import sampling
 from training.corpus import Corpus
 from training.splits import SPLITS, TRAIN, VALIDATION
 
@@ -34,3 +35,9 @@ def corpus() -> Corpus:
         groups=[f"g{number:02}" for number in range(GROUPS)],
         splits=list(SPLITS),
     )
+
+
+@pytest.fixture(autouse=True)
+def few_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests use some hundred sequences: as many chunks at once as in training would be made for nothing."""
+    monkeypatch.setattr(sampling, "_BLOCK", 128)
