@@ -112,6 +112,10 @@ def test_a_umask_that_shuts_workers_out_is_named_with_the_one_to_type(
     assert refused.code == ExitCode.JOB_FAILED and job_ids(settings.store) == []
     assert f"umask {umask:03o} closes the job" in refused.err[-1]
     assert f"type: umask {umask & ~0o070:03o}" in refused.err[-1]
+    # And doctor finds the same
+    with ANN.at_work(umask=umask):
+        found = check_rights(Deployment(settings, make_app))
+    assert found.status is Status.FAILED and found.detail in refused.err[-1] and found.advice in refused.err[-1]
 
 
 def test_a_store_of_another_user_or_group_is_named_with_the_commands_that_share_it(

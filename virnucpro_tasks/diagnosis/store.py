@@ -8,15 +8,16 @@ import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.diagnosis.deployment import Deployment
 from virnucpro_tasks.diagnosis.finding import Outcome, Status, above, below, worst
-from virnucpro_tasks.errors import counted, size_text
+from virnucpro_tasks.errors import VirnucproError, counted, size_text
 from virnucpro_tasks.jobs.find import require_store
-from virnucpro_tasks.jobs.sharing import jobs_place, sharing_commands
+from virnucpro_tasks.jobs.sharing import Submitter, job_rights, jobs_place, sharing_commands
 from virnucpro_tasks.jobs.store_check import shortcomings
-from virnucpro_tasks.queue.process_facts import ProcessFacts
+from virnucpro_tasks.queue.process_facts import ProcessFacts, are_others
 from virnucpro_tasks.system.file_operations import temporary_beside
 from virnucpro_tasks.system.files import write_bytes
 from virnucpro_tasks.system.users import (
@@ -108,12 +109,15 @@ def check_latency(deployment: Deployment) -> Outcome:
 
 
 def check_rights(deployment: Deployment) -> Outcome:
-    """Whether workers may write the jobs that this user makes, and he may read theirs. Raises StoreError or OSError."""
+    """Whether workers may write the jobs that this user makes, and he may read theirs, and `submit` takes one.
+
+    Raises StoreError or OSError.
+    """
     store = deployment.settings.store
     if not store.is_dir():
         return NO_STORE
     folder = jobs_place(store) or store
-    return rights_outcome(
+    found = rights_outcome(
         folder,
         SharedFolder.at(folder),
         Account.own(),
@@ -121,6 +125,13 @@ def check_rights(deployment: Deployment) -> Outcome:
         group=os.getegid(),
         workers=deployment.told,
     )
+    if found.status is not Status.FAILED:
+        try:
+            others = partial(are_others, deployment.told, os.geteuid())
+            job_rights(store, [], Submitter.here(workers_are_others=others))
+        except VirnucproError as error:
+            return Outcome(error.what, Status.FAILED, error.hint, found.values)
+    return found
 
 
 def rights_outcome(

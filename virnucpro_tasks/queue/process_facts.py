@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -58,10 +59,15 @@ def process_facts(app: Celery, *, seconds: float = PING_SECONDS) -> dict[str, Pr
 def workers_are_others(app: Celery, uid: int) -> bool | None:
     """Ask whether a worker is another user than `uid`, and not root, who may read everything; None if none tells."""
     try:
-        told = {facts.uid for facts in process_facts(app).values()} - {None}
+        return are_others(process_facts(app), uid)
     except BrokerError:
         return None
-    return bool(told - {uid, 0}) if told else None
+
+
+def are_others(told: Mapping[str, ProcessFacts], uid: int) -> bool | None:
+    """Whether a worker is another user than `uid`, and not root, by what workers told; None if none told."""
+    uids = {facts.uid for facts in told.values()} - {None}
+    return bool(uids - {uid, 0}) if uids else None
 
 
 def _read(answer: Any) -> ProcessFacts:
