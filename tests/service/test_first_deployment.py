@@ -34,6 +34,7 @@ def folder(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     script = "set -e\n" + "\n".join(BLOCKS).replace("6379", str(port))
+    script = script.replace("--devices cpu", "--devices cpu --no-small-lane")
     # Workers of a machine that has much to do may answer late.
     script = script.replace("\nvirnucpro doctor\n", f"\n{' || '.join(['virnucpro doctor'] * 5)}\n")
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
@@ -59,7 +60,6 @@ def test_results_of_a_job_that_was_restored_are_equal(folder: Path) -> None:
 def test_one_look_at_the_deployment_tells_what_was_done(folder: Path) -> None:
     look = json.loads((folder / "look.json").read_text())
     assert (look["jobs"]["done"], look["open_jobs"], look["redis_error"], look["store_error"]) == (1, [], None, None)
-    assert "no open job" in (folder / "said").read_text()
 
 
 def test_the_last_look_finds_nothing_open_and_all_is_stopped(folder: Path) -> None:

@@ -26,6 +26,8 @@ from virnucpro_tasks.monitoring.values import as_values
 TO_TOP, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 USUAL_LINES = 24
+UNCUT = 10_000
+"""The width of what no terminal shows: longer than any line."""
 
 
 @click.command("top")
@@ -51,7 +53,8 @@ def command(context: click.Context, /, *, every_seconds: float, once: bool, as_j
         print_json(as_values(observer.look()))
         return
     if once or not sys.stdout.isatty():
-        for line in screen(observer.look(), width=shutil.get_terminal_size().columns, height=None):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNCUT
+        for line in screen(observer.look(), width=width, height=None):
             click.echo(line)
         return
     sys.stdout.write(OTHER_SCREEN)
