@@ -8,7 +8,9 @@ from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs.progress import JobState
+from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.jobs.progress import JobState, Progress
+from virnucpro_tasks.jobs.rate import Rate
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.monitoring import observer as module
 from virnucpro_tasks.monitoring.observer import Observer
@@ -101,3 +103,23 @@ def test_without_the_store_redis_tells(settings: Settings, monkeypatch: pytest.M
     look = Observer(make_app(settings), replace(settings, store=settings.store / "gone")).look(seconds=0.1)
     assert look.redis_error == "away" and look.store_error
     assert (look.store, look.open_jobs) == (None, ())
+
+
+def test_the_first_look_tells_the_rate_and_files_that_have_not_changed_are_not_read_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(settings, broker_url="redis://127.0.0.1:1/0")
+    job = make_job(settings, SAMPLE)
+    read: list[str] = []
+
+    def past_rate(one: Job, _: Progress) -> Rate:
+        read.append(one.job_id)
+        return Rate(50.0, len(read))
+
+    monkeypatch.setattr(module, "past_rate", past_rate)
+    observer = Observer(make_app(settings), settings)
+    assert [observer.look(seconds=0.1).open_jobs[0].rate for _ in range(2)] == [Rate(50.0, 1)] * 2
+    job.paths.attempts(0).touch()
+    assert observer.look(seconds=0.1).open_jobs[0].rate == Rate(50.0, 2)
+    monkeypatch.setattr(module, "MOVING_SECONDS", 0)
+    assert observer.look(seconds=0.1).open_jobs[0].rate is None and len(read) == 2

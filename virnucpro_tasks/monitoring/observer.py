@@ -85,6 +85,8 @@ class Observer:
         self._reader = JobReader(settings.store)
         self._meters: dict[str, RateMeter] = {}
         self._seen: dict[str, Progress] = {}
+        self._past: dict[str, tuple[float, Rate | None]] = {}
+        """The rate by the files of a job, which are not read again until they have changed."""
 
     def look(self, *, seconds: float = PING_SECONDS) -> Look:
         """Look once; workers have `seconds` for an answer. Neither Redis nor a store that is away is an error."""
@@ -153,6 +155,7 @@ class Observer:
             snapshots = {progress.job_id: progress for progress in known}
         self._meters = {job_id: self._meters.get(job_id) or RateMeter(clock=self._clock) for job_id in snapshots}
         self._seen = snapshots
+        self._past = {job_id: known for job_id, known in self._past.items() if job_id in snapshots}
         running, now = answers.running, time.time()
         return tuple(
             OpenJob(
@@ -176,8 +179,12 @@ class Observer:
     def _rate(self, one: StoredJob, progress: Progress) -> Rate | None:
         """The rate by the looks so far; before they are enough, by the files of a job that has moved lately."""
         rate = self._meters[one.job.job_id].measure(progress)
-        moves = rate is None and time.time() - one.changed_at < MOVING_SECONDS
-        return past_rate(one.job, progress) if moves else rate
+        if rate is not None or time.time() - one.changed_at >= MOVING_SECONDS:
+            return rate
+        known = self._past.get(one.job.job_id)
+        if known is None or known[0] != one.changed_at:
+            known = self._past[one.job.job_id] = one.changed_at, past_rate(one.job, progress)
+        return known[1]
 
     def _snapshot(self, one: StoredJob, answers: Answers) -> Progress:
         progress = one.progress
