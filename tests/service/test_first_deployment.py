@@ -62,6 +62,5 @@ def test_one_look_at_the_deployment_tells_what_was_done(folder: Path) -> None:
     assert (look["jobs"]["done"], look["open_jobs"], look["redis_error"], look["store_error"]) == (1, [], None, None)
 
 
-def test_the_last_look_finds_nothing_open_and_all_is_stopped(folder: Path) -> None:
+def test_at_the_end_both_jobs_are_there_and_none_is_open(folder: Path) -> None:
     assert "none of 2 jobs in the store" in (folder / "said").read_text()
-    assert not (folder / "redis" / "pid").exists()
