@@ -25,6 +25,7 @@ from virnucpro_tasks.system.interruption import ENDING_SIGNALS
 from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 
 if TYPE_CHECKING:
+    from earlier.deaths import Finished
     from earlier.folders import Computed, Folder
 
 SHARED_DEPLOYMENT = "serving"
@@ -150,6 +151,14 @@ def earlier_run(tmp_path_factory: pytest.TempPathFactory) -> Computed:
 
     folder = tmp_path_factory.mktemp("computed")
     return computed(Settings(store=folder / "store", bundle="demo"), random_records(folder / "reads.fa"))
+
+
+@pytest.fixture(scope="session")
+def finished_runs(earlier_run: Computed, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
+    """The folders of finished runs, from which those of runs that died are made, by tool."""
+    from earlier.deaths import TOOLS, Finished
+
+    return {tool: Finished.of(tmp_path_factory.mktemp("finished") / "run", earlier_run, tool) for tool in TOOLS}
 
 
 @pytest.fixture

@@ -51,6 +51,15 @@ def test_the_summary_says_what_was_found_how_sure_it_is_and_what_was_not_answere
     assert lines[6] == f"report {tmp_path / 'report.html'}"
 
 
+@pytest.mark.parametrize(("differing", "words"), [(0, "all agree"), (2, "2 differ")])
+def test_vectors_of_an_earlier_tool_are_told_apart_by_their_proof(differing: int, words: str, tmp_path: Path) -> None:
+    found = report(engine={"imported": 1_200, "compared": 90, "differing": differing, "tokens": 5})
+    (line,) = (" ".join(line.split()) for line in summary_lines(found, tmp_path) if line.startswith("imported"))
+    taken = "imported 1,200 vectors of an earlier tool, taken on the proof of their sequences"
+    assert line == f"{taken}; 90 more were computed anew to compare: {words}"
+    assert not any(line.startswith("imported") for line in summary_lines(report(), tmp_path))
+
+
 def test_chunks_scored_by_segments_are_told_apart(tmp_path: Path) -> None:
     def lines_of(chunks: dict[str, int]) -> list[str]:
         found = report(counts=CONTENT["counts"] | {"chunks": chunks}, parameters={"coverage": "segments"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,11 @@ def computed(settings: Settings, path: Path) -> Computed:
 
 @dataclass(slots=True)
 class Folder:
-    """The folder of a run: of `original`, `v1` or `v2` (with checkpoints if `checkpoints`)."""
+    """The folder of a run: of `original`, `v1` or `v2` (with checkpoints if `checkpoints`).
+
+    The package computes proteins in half precision; unless they are `rounded` they are the exact vectors of `run`.
+    `held` says of each file of vectors which it holds: the kind, and the places of the frames.
+    """
 
     root: Path
     run: Computed
@@ -82,7 +87,8 @@ class Folder:
     checkpoints: bool = False
     multi_gpu: bool = False
     stem: str = "reads"
-    written: list[Path] = field(default_factory=list)
+    rounded: bool = True
+    held: dict[Path, list[tuple[str, list[int]]]] = field(default_factory=dict)
 
     @property
     def is_original(self) -> bool:
@@ -110,7 +116,7 @@ class Folder:
             files["PROTEIN_FEATURES"].append(self.proteins(number, part))
             files["FEATURE_MERGING"].append(self.merged(number, part))
         if self.tool == "v2":
-            files["PROTEIN_FEATURES"] += self.workers()
+            files["PROTEIN_FEATURES"][:0] = self.workers()
         scores = self.root / f"{self.stem}_merged"
         for name, stage in (("prediction_results.txt", 7), ("prediction_results_highestscore.csv", 8)):
             (scores / name).write_text("Sequence_ID\tPrediction\tscore1\tscore2\n")
@@ -125,6 +131,10 @@ class Folder:
             name: {"status": "completed" if n < completed else "in_progress" if n == completed else "not_started"}
             for n, name in enumerate(STAGES)
         }
+        if written := sorted(file.stat().st_mtime for file in self.root.rglob("*.fa*")):
+            begin, end = (datetime.fromtimestamp(at, UTC).replace(tzinfo=None) for at in (written[0], written[-1]))
+            stages["TRANSLATION"]["started_at"] = begin.isoformat()
+            stages["PROTEIN_SPLITTING"]["completed_at"] = end.isoformat()
         place = self.root / ".checkpoints" / "pipeline_state.json"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps({"pipeline_config": {"expected_length": 500}, "stages": stages}))
@@ -134,23 +144,26 @@ class Folder:
         name = "DNABERT" if self.multi_gpu else "DNABERT_S"
         ids, vectors = self.run.ids[part], self.run.nucleotide[part].tolist()
         data = [{"label": one, "mean_representation": vector} for one, vector in zip(ids, vectors, strict=True)]
-        return self._save(f"{self.stem}_nucleotide/output_{number}_{name}.pt", {"nucleotide": ids, "data": data})
+        place = self._save(f"{self.stem}_nucleotide/output_{number}_{name}.pt", {"nucleotide": ids, "data": data})
+        return self._holding(place, self._places(part), "nucleotide")
 
     def proteins(self, number: int, part: slice) -> Path:
-        order = range(*part.indices(len(self.run.ids)))
+        order = self._places(part)
         if self.is_original:
-            order = sorted(order, key=lambda place: len(self.run.proteins[place]))
+            order.sort(key=lambda place: len(self.run.proteins[place]))
         content = {
             "proteins": [self.run.ids[place] for place in order],
             "data": [torch.from_numpy(self._proteins()[place].copy()) for place in order],
         }
         name = "DNABERT" if self.multi_gpu else "ESM"
-        return self._save(f"{self.stem}_protein/output_{number}_{name}.pt", content, versioned=self.tool == "v1")
+        place = self._save(f"{self.stem}_protein/output_{number}_{name}.pt", content, versioned=self.tool == "v1")
+        return self._holding(place, order, "protein")
 
     def merged(self, number: int, part: slice) -> Path:
         joined = np.concatenate([self.run.nucleotide[part], self._proteins()[part]], axis=1)
         content = {"ids": self.run.ids[part], "data": torch.from_numpy(joined.astype(np.float32))}
-        return self._save(f"{self.stem}_merged/output_{number}_merged.pt", content)
+        place = self._save(f"{self.stem}_merged/output_{number}_merged.pt", content)
+        return self._holding(place, self._places(part), "nucleotide", "protein")
 
     def workers(self, *, resumed: bool = False, scrambled: bool = False, ranks: int = 2) -> list[Path]:
         """The files of the workers of version 2.0; `scrambled` ones attach the first half of vectors to other ids."""
@@ -168,10 +181,9 @@ class Folder:
             attached = [*np.roll(mine[:half], 1).tolist(), *mine[half:]] if scrambled else mine
             file = self.root / "esm_v2" / f"shard_{rank}.h5"
             self._hdf5(file, [self.run.ids[n] for n in attached], self._proteins()[mine])
-            files.append(file)
             if self.checkpoints:
-                for batch, places in enumerate((mine[:half], mine[half:])):
-                    files.append(self.batch(rank, batch, places))
+                files += [self.batch(rank, batch, places) for batch, places in enumerate((mine[:half], mine[half:]))]
+            files.append(self._holding(file, mine, "protein"))
         return files
 
     def batch(self, rank: int, batch: int, places: list[int], *, ids: list[str] | None = None) -> Path:
@@ -184,11 +196,18 @@ class Folder:
         place.parent.mkdir(parents=True, exist_ok=True)
         torch.save(content, place, pickle_protocol=4)
         place.with_name(place.name + ".done").touch()
+        return self._holding(place, places, "protein")
+
+    def _places(self, part: slice) -> list[int]:
+        return list(range(*part.indices(len(self.run.ids))))
+
+    def _holding(self, place: Path, places: list[int], *kinds: str) -> Path:
+        self.held[place] = [(kind, places) for kind in kinds]
         return place
 
     def _proteins(self) -> np.ndarray:
-        # The package computes proteins in half precision.
-        return self.run.protein if self.is_original else self.run.protein.astype(np.float16).astype(np.float32)
+        is_exact = self.is_original or not self.rounded
+        return self.run.protein if is_exact else self.run.protein.astype(np.float16).astype(np.float32)
 
     def _hdf5(self, file: Path, ids: list[str], vectors: np.ndarray) -> None:
         with h5py.File(file, "w") as opened:

@@ -44,6 +44,21 @@ def test_a_note_of_no_chunk_length_says_nothing(stated: object, tmp_path: Path) 
     assert find_layout(tmp_path).chunk_length is None
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "found"),
+    [
+        ("2026-01-22T17:32:57.750130", "2026-01-22T17:33:00", (1769103177.75013, 1769103180.0)),
+        ("2026-01-22T17:32:57", None, None),
+        (3, "now", None),
+    ],
+)
+def test_notes_say_when_sequences_were_written(begin: object, end: object, found: object, tmp_path: Path) -> None:
+    (tmp_path / STATE_FILE).parent.mkdir()
+    stages = {"TRANSLATION": {"started_at": begin}, "PROTEIN_SPLITTING": {"completed_at": end}}
+    (tmp_path / STATE_FILE).write_text(json.dumps({"stages": stages}))
+    assert find_layout(tmp_path).cut_between == found
+
+
 def test_folders_of_other_runs_and_links_to_folders_are_left_out(folder_of: FolderOf, tmp_path: Path) -> None:
     outer, inner = folder_of("original").root, folder_of("v1").root
     inner.rename(outer / "another")
@@ -74,7 +89,9 @@ def test_real_folders_are_taken_over_as_far_as_they_are_of_the_input(
     shipped = demo_bundle()
     # Their weights are not at hand: that the vectors are of the sequences is for the ids to tell.
     widths = msgspec.structs.replace(shipped.description, nucleotide_width=768, protein_width=2_560)
-    work = take_over(find_layout(root / folder), frames, Bundle(shipped.path, widths), tmp_path)
+    layout = find_layout(root / folder)
+    assert (layout.cut_between is None) == (folder == ".")
+    work = take_over(layout, frames, Bundle(shipped.path, widths), tmp_path)
     assert work.wanted == {"nucleotide": len(frames), "protein": len(frames)} and len(frames) == 4
     assert work.found == work.wanted
     assert work.precisions == {"nucleotide": ["fp32"], "protein": ["fp32" if folder == "." else "fp16"]}

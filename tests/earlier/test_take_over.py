@@ -11,14 +11,16 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from earlier.folders import STAGES, Computed, Folder, random_records
+from earlier.deaths import WITHOUT_RESULTS, Finished
+from earlier.folders import Computed, Folder, random_records
 
 from virnucpro_tasks.earlier.expected import ExpectedFrames
-from virnucpro_tasks.earlier.layout import Layout, find_layout
+from virnucpro_tasks.earlier.layout import Layout, Tool, find_layout
 from virnucpro_tasks.earlier.reasons import Reason
 from virnucpro_tasks.earlier.take_over import (
     COMPARED,
     COMPARED_IF_OLDER,
+    COPIED,
     NO_SEQUENCES,
     OLDER,
     take_over,
@@ -97,6 +99,12 @@ def test_what_the_folder_does_not_prove_is_compared_as_a_whole(
     partly = shares(replace(layout, sequences=left))
     assert partly == {(COMPARED, ""), (1.0, NO_SEQUENCES)}
     assert shares(replace(layout, sequences=()), ImportCheck.SAMPLE) == {(COMPARED, "")}
+    # Copied without its times: the vectors look newer than the sequences, whichever were there first.
+    for copied in (replace(layout, cut_between=(0.0, 1.0)), replace(layout, cut_between=None)):
+        assert shares(copied) == {(1.0, COPIED)}
+        assert shares(copied, ImportCheck.SAMPLE) == {(COMPARED, "")}
+        # The original has no notes.
+        assert shares(replace(copied, tool=Tool.ORIGINAL)) == {(COMPARED, "")}
     for file in left:
         os.utime(file, (2**32, 2**32))
     assert shares(layout) == {(1.0, OLDER)}
@@ -354,36 +362,11 @@ def test_hdf5_without_the_numbers_that_it_says_to_hold_is_not_read(folder_of: Fo
     assert source.unusable == "it says to hold more than a file of its size can"
 
 
-# Which files are missing, cut off or empty when a run died in each stage.
-@pytest.mark.parametrize("death", ["missing", "cut off", "empty", "left temporary"])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("tool", "stage", "death"), WITHOUT_RESULTS)
 def test_what_a_run_that_died_has_finished_is_taken_over(
-    stage: str, death: str, earlier_run: Computed, taken: Callable, tmp_path: Path
+    tool: str, stage: str, death: str, finished_runs: dict[str, Finished], taken: Callable, tmp_path: Path
 ) -> None:
-    folder = Folder(tmp_path / "died", earlier_run, "v1")
-    files = folder.stage_files()
-    later = STAGES[STAGES.index(stage) + 1 :]
-    for file in (file for name in later for file in files[name]):
-        file.unlink()
-        file.with_name(file.name + ".done").unlink(missing_ok=True)
-    died = files[stage][-1]
-    whole = died.read_bytes()
-    died.with_name(died.name + ".done").unlink(missing_ok=True)
-    if death == "missing":
-        died.unlink()
-    elif death == "left temporary":
-        died.rename(died.with_suffix(".tmp"))
-        died.with_suffix(".tmp").write_bytes(whole[: len(whole) // 2])
-    else:
-        died.write_bytes(whole[: len(whole) // 2] if death == "cut off" else b"")
-    folder.state(STAGES.index(stage))
-    work = taken(folder.root)
-    number = STAGES.index(stage)
-    parts = len(earlier_run.parts())
-    for kind, at in ((NUCLEOTIDE, 4), (PROTEIN, 5)):
-        if number < at:
-            assert work.found[kind] == 0
-        elif number > at:
-            assert work.found[kind] == work.wanted[kind]
-        else:
-            assert 0 < work.found[kind] < work.wanted[kind] and parts > 1
+    # The other deaths are in cli/test_earlier_resume.py.
+    folder = tmp_path / "died"
+    died = finished_runs[tool].died(folder, stage, death)
+    died.require_account(taken(folder).report())

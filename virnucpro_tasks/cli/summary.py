@@ -71,6 +71,10 @@ def _facts(report: RunReport, folder: Path) -> Iterator[tuple[str, str]]:
     seconds = report.times.seconds
     rate = f", {counts.bases / seconds:,.0f} bases/s" if seconds else ""
     yield "computed", f"on {_devices(report)} in {clock_text(seconds)} from submission{rate}"
+    if (engine := report.engine).imported or engine.compared:
+        used = f"{counted(engine.imported, 'vector')} of an earlier tool, taken on the proof of their sequences"
+        differing = f"{engine.differing:,} differ" if engine.differing else "all agree"
+        yield "imported", f"{used}; {engine.compared:,} more were computed anew to compare: {differing}"
     # Imported here: they load pyarrow.
     from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
     from virnucpro_tasks.output.tables import REPORT_FILE, file_name

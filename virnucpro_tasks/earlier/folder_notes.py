@@ -1,7 +1,8 @@
 """Compares what the folder of an earlier tool says about its sequences with the frames of the input.
 
 A contradiction counts always. Agreement counts for vectors that are newer than the sequences: older ones may be of an
-earlier run on another input.
+earlier run on another input. Times of files say nothing where they are not those at which the run wrote them, by the
+notes of the package: a folder that was copied without its times.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from virnucpro_tasks.earlier.expected import ExpectedFrames
-from virnucpro_tasks.earlier.layout import INDEX_FILE, Layout, read_note
+from virnucpro_tasks.earlier.layout import INDEX_FILE, Layout, Tool, read_note
 from virnucpro_tasks.reads.originals import Original, Wanted, fasta_originals
 from virnucpro_tasks.shards.imported import sequence_digests
 from virnucpro_tasks.shards.kinds import NUCLEOTIDE, PROTEIN
 
 BLOCK_BYTES = 2**20
 RECORDS_AT_ONCE = 4_096
+CLOCKS_APART_SECONDS = 60.0
+"""By which the clocks of a host and of its file server may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,18 @@ class FolderSequences:
     """The FASTA files of a folder beside the frames of the input, by masks bool (frames,).
 
     `other` frames have another sequence there, `same` ones by kind the same. `newest` is the time of the last file that
-    names a frame (seconds since 1970), 0 if none does.
+    names a frame (seconds since 1970), 0 if none does. `is_copied` tells that times are not those of the run.
     """
 
     other: npt.NDArray[np.bool_]
     same: dict[str, npt.NDArray[np.bool_]]
     newest: float
+    is_copied: bool
 
     @classmethod
     def of(cls, layout: Layout, expected: ExpectedFrames) -> Self:
         """Read all FASTA files of the folder."""
-        other, newest = np.zeros(len(expected), bool), 0.0
+        other, written = np.zeros(len(expected), bool), [0.0]
         same = {kind: np.zeros(len(expected), bool) for kind in (NUCLEOTIDE, PROTEIN)}
         for file in layout.sequences:
             for records in _records(file):
@@ -50,14 +54,22 @@ class FolderSequences:
                 places, digests = places[known], digests[known]
                 if not len(places):
                     continue
-                newest = max(newest, file.stat().st_mtime)
+                written.append(file.stat().st_mtime)
                 is_one = np.zeros(len(places), bool)
                 for kind, mask in same.items():
                     is_same = (expected.sequences[kind][places] == digests).all(axis=1)
                     mask[places[is_same]] = True
                     is_one |= is_same
                 other[places[~is_one]] = True
-        return cls(other, same, newest)
+        return cls(other, same, max(written), layout.tool is not Tool.ORIGINAL and _is_copied(layout, written[1:]))
+
+
+def _is_copied(layout: Layout, written: list[float]) -> bool:
+    """Whether sequences were `written` (seconds since 1970) at other times than the notes say, or these do not say."""
+    if layout.cut_between is None:
+        return True
+    begin, end = layout.cut_between
+    return not all(begin - CLOCKS_APART_SECONDS <= at <= end + CLOCKS_APART_SECONDS for at in written)
 
 
 def other_lengths(layout: Layout, expected: ExpectedFrames) -> npt.NDArray[np.bool_]:

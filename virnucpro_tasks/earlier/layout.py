@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class Layout:
 
     `vectors` are the files that may hold vectors, in the order in which they are believed: checkpoints, then files of
     one kind, joined ones, HDF5. `sequences` are FASTA files. `chunk_length` is that of its last run, if it says so.
+    `cut_between` is from when to when it wrote its sequences (seconds since 1970), by the notes of the package.
     `may_be_resumed` tells of workers of version 2.0 that were resumed, or of which it cannot be told. `lost` are the
     marks of completeness without their files.
     """
@@ -65,6 +67,7 @@ class Layout:
     chunk_length: int | None
     may_be_resumed: bool
     lost: tuple[Path, ...] = ()
+    cut_between: tuple[float, float] | None = None
 
     def name_of(self, file: Path) -> str:
         """The name of `file` in reports: its place in the folder."""
@@ -129,7 +132,18 @@ def find_layout(folder: Path) -> Layout:
             for file in files
             if file.name.endswith(_DONE) and file.with_name(file.name[: -len(_DONE)]) not in names
         ),
+        cut_between=_cut_between(state["stages"]) if is_package else None,
     )
+
+
+def _cut_between(stages: dict[str, Any]) -> tuple[float, float] | None:
+    """The begin and the end of the stages that write sequences; None if the notes do not have both."""
+    try:
+        begin, end = stages["TRANSLATION"]["started_at"], stages["PROTEIN_SPLITTING"]["completed_at"]
+        # They are in UTC, and do not say so.
+        return datetime.fromisoformat(f"{begin}+00:00").timestamp(), datetime.fromisoformat(f"{end}+00:00").timestamp()
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def is_earlier_work(folder: Path) -> bool:

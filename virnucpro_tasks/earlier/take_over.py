@@ -38,6 +38,7 @@ COMPARED_IF_OLDER = 0.25
 
 NO_SEQUENCES = "no file in the folder has the sequences that their ids stood for"
 OLDER = "they are older than the sequences in the folder, as vectors of an earlier run are"
+COPIED = "the sequences in the folder are not of the time that its notes state, so that times prove nothing"
 
 FULL, HALF = "fp32", "fp16"
 
@@ -197,6 +198,8 @@ class _Taker:
         if self.check is not ImportCheck.PROVED or is_older:
             doubt = {ImportCheck.ALL: ALL_ASKED_FOR, ImportCheck.PROVED: OLDER}.get(self.check, "")
             return np.full(len(places), doubt)
+        if self._shown.is_copied and self._shown.newest:
+            return np.full(len(places), COPIED)
         same = self._shown.same[kind]
         shown = same[places] if len(same) else np.zeros(len(places), bool)
         return np.where(shown, "", NO_SEQUENCES)

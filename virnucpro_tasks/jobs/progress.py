@@ -115,6 +115,14 @@ class Times(msgspec.Struct, frozen=True):
     workers: list[UsedWorker] = []
 
 
+class UsedEngine(msgspec.Struct, frozen=True):
+    """The entry `engine` of run.json, as far as it counts vectors of an earlier tool: used, compared, others."""
+
+    imported: int = 0
+    compared: int = 0
+    differing: int = 0
+
+
 class Rates(msgspec.Struct, frozen=True):
     """The entry `fdr` of run.json: the share of viruses that false-discovery rates are for, or why there are none."""
 
@@ -145,6 +153,7 @@ class RunReport(msgspec.Struct, frozen=True):
     strongest: list[StrongRecord] = []
     fdr: Rates = Rates()
     parameters: UsedParameters = UsedParameters()
+    engine: UsedEngine = UsedEngine()
     times: Times = Times()
 
     @property
