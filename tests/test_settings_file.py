@@ -42,13 +42,24 @@ def test_the_defaults_of_earlier_versions_change_no_setting(tmp_path: Path) -> N
 
 
 def test_what_results_depended_on_is_named_if_it_was_chosen(tmp_path: Path) -> None:
-    text = "prediction:\n  batch_size: 9\n  models:\n    500: mine.pth\n    300: 300_model.pth\n"
+    text = "prediction:\n  batch_size: 9\nfeatures:\n  esm:\n    model_name: mine\n    representation_layer: 36\n"
     file = settings_file(written(tmp_path, text))
     chosen, others = file.warnings
-    assert chosen.startswith(
-        f"{file.path}, line 4: prediction.models.500 is 'mine.pth', which has no effect any more: "
-    )
+    assert chosen.startswith(f"{file.path}, line 5: features.esm.model_name is 'mine', which has no effect any more: ")
     assert "prediction.batch_size and 1 other key have no effect" in others
+
+
+def test_a_classifier_that_was_chosen_is_that_of_predict_and_others_say_so(tmp_path: Path) -> None:
+    text = "prediction:\n  models:\n    500: mine.pth\n    300: 300_model.pth\n"
+    file = settings_file(written(tmp_path, text))
+    assert (file.settings, file.options) == ({}, {"predict": {"classifier_500": "mine.pth"}})
+    assert file.where("predict", "classifier_500") == f"{file.path}, line 3"
+    (idle,) = file.warnings
+    assert "prediction.models.300 has no effect any more" in idle
+    (left,) = file.left_to_predict
+    assert "line 3: prediction.models.500 is 'mine.pth', which 'virnucpro predict' alone takes: " in left
+    converted = settings_file(written(tmp_path, settings_text(file), name="new.yaml"))
+    assert (converted.options, converted.left_to_predict) == (file.options, [])
 
 
 @pytest.mark.parametrize("key", [key for key in EARLIER_KEYS if key.reason], ids=lambda key: key.key)

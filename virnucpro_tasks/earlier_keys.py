@@ -9,8 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EarlierKey:
-    """A key, its `default` there, and either the setting or option of `predict` that it is here, or why it has no
-    effect any more. It `decided` what results were.
+    """A key, its `default` there, and either the setting or option of `predict` that it is here, or the `reason` why it
+    has no effect any more. With both it is the option, unless its value is the default. It `decided` what results were.
     """
 
     key: str
@@ -38,8 +38,16 @@ EARLIER_KEYS = (
     EarlierKey("prediction.num_workers", 4, reason=_LOADERS),
     EarlierKey("prediction.sequences_per_file", 10000, reason=_CUT),
     EarlierKey("prediction.default_model_type", "500", reason="it never had one; 'model_type' in 'predict' has"),
-    EarlierKey("prediction.models.300", "300_model.pth", reason=_HEAD.format(300), decided=True),
-    EarlierKey("prediction.models.500", "500_model.pth", reason=_HEAD.format(500), decided=True),
+    *(
+        EarlierKey(
+            f"prediction.models.{length}",
+            f"{length}_model.pth",
+            option=f"classifier_{length}",
+            reason=_HEAD.format(length),
+            decided=True,
+        )
+        for length in (300, 500)
+    ),
     EarlierKey("device.default", "auto", option="devices"),
     EarlierKey("device.fallback_to_cpu", True, reason="'auto' takes CPUs where there is no GPU"),
     EarlierKey("features.dnabert.model_name", "zhihan1996/DNABERT-S", reason=_BUNDLE, decided=True),
@@ -87,6 +95,11 @@ class Found:
     def is_missed(self) -> bool:
         """Whether results would be others if the key still had its effect."""
         return self.key.decided and str(self.value) != str(self.key.default)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it sets a setting or option."""
+        return bool(self.key.setting or self.key.option) and (self.is_missed or not self.key.reason)
 
     @property
     def translated(self) -> Any:

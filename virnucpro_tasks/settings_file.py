@@ -50,11 +50,21 @@ class SettingsFile:
             f"{self.where(*found.key.key.split('.'))}: {found.key.key} is {found.value!r:.80}, which has no effect any "
             f"more: {found.key.reason}"
             for found in self.earlier
-            if found.is_missed
+            if found.is_missed and not found.has_effect
         ] + self._idle()
 
+    @property
+    def left_to_predict(self) -> list[str]:
+        """Sentences on the keys without which results are others, and which 'predict' alone has an option for."""
+        return [
+            f"{self.where(*found.key.key.split('.'))}: {found.key.key} is {found.value!r:.80}, which 'virnucpro "
+            f"{EARLIER_COMMAND}' alone takes: {found.key.reason}"
+            for found in self.earlier
+            if found.is_missed and found.has_effect
+        ]
+
     def _idle(self) -> list[str]:
-        idle = [found.key.key for found in self.earlier if found.key.reason and not found.is_missed]
+        idle = [found.key.key for found in self.earlier if not (found.has_effect or found.is_missed)]
         if not idle:
             return []
         names = idle[0] if len(idle) == 1 else f"{idle[0]} and {counted(len(idle) - 1, 'other key')}"
@@ -92,7 +102,7 @@ def read_settings_file(path: Path, *, known: Collection[str]) -> SettingsFile:
 def _translate(earlier: Found, found: SettingsFile) -> None:
     """Have an earlier key set what it is here. Raises SettingsError if that is set beside it."""
     key, place = earlier.key, found.where(*earlier.key.key.split("."))
-    if not (key.setting or key.option):
+    if not earlier.has_effect:
         return
     table = found.settings if key.setting else found.options.setdefault(EARLIER_COMMAND, {})
     name = key.setting or key.option

@@ -29,7 +29,7 @@ def _lines(file: SettingsFile) -> Iterator[str]:
             first, *more = yaml_lines({name: value}, depth=1)
             yield first + _note(was.get(f"{command}.{name}"))
             yield from more
-    idle = [found for found in file.earlier if found.key.reason]
+    idle = [found for found in file.earlier if not found.has_effect]
     if idle:
         yield ""
         yield "# Without effect any more:"

@@ -34,6 +34,8 @@ VALUES = {
     "timeout": "90s",
     "name": "my-job",
     "model_path": str(SAMPLE),
+    "classifier_300": str(SAMPLE),
+    "classifier_500": str(SAMPLE),
     "import": str(SAMPLE.parent),
     "gpus": "2,3",
     "merge_threads": 2,

@@ -87,6 +87,8 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Run], object]]] = {
     "--model-type": (("--model-type", "500"), lambda run: run.settings.bundle == "demo"),
     "-p": (("-p", "{bundle}"), lambda run: run.settings.bundle == str(BUNDLE)),
     "--model-path": (("-m", "custom", "--model-path", "{bundle}"), lambda run: run.settings.bundle == str(BUNDLE)),
+    "--classifier-500": (("--classifier-500", "{bundle}"), lambda run: run.settings.bundle == str(BUNDLE)),
+    "--classifier-300": (("--classifier-300", "{bundle}"), lambda run: run.settings.bundle == "demo"),
     "-e": (("-e", "300", "--allow-mismatch"), lambda run: run.job.spec.parameters.chunk_length == 300),
     "--expected-length": (
         ("--expected-length", "300", "--allow-mismatch"),

@@ -84,6 +84,7 @@ def chosen(
     given: str | None = None,
     kind: str | None = None,
     path: Path | None = None,
+    classifiers: dict[str, Path | None] | None = None,
     length: int | None = None,
     allow_mismatch: bool = False,
 ) -> str | None:
@@ -92,6 +93,7 @@ def chosen(
         given=given,
         model_type=kind,
         model_path=path,
+        classifiers=classifiers or {},
         chunk_length=length,
         allow_mismatch=allow_mismatch,
         quiet=True,
@@ -135,3 +137,20 @@ def test_a_classifier_is_used_with_the_models_that_are_set(
     (tmp_path / "model.pth").write_bytes(head.read_bytes())
     with pytest.raises(BundleError, match="how long were the chunks"):
         chosen(Settings(bundle="demo"), path=tmp_path / "model.pth")
+
+
+def test_the_classifier_of_a_model_type_is_the_path_that_is_not_given(
+    head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    other = tmp_path / "mine.pth"
+    other.write_bytes(head.read_bytes())
+    demo, of_types = Settings(bundle="demo"), {"300": other, "500": head}
+    with_head = chosen(demo, path=head)
+    assert with_head is not None
+    assert chosen(demo, classifiers=of_types) == chosen(demo, classifiers=of_types, kind="500") == with_head
+    made = chosen(demo, classifiers=of_types, kind="300")
+    assert made is not None and read_bundle(Path(made)).description.chunk_length == 300
+    assert chosen(demo, classifiers={"300": other}) == "demo"
+    assert chosen(demo, classifiers={"500": other}, kind="custom", path=head) == with_head
+    assert chosen(demo, classifiers=of_types, given="demo") == "demo"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from virnucpro_tasks.cli.messages import say
@@ -12,6 +13,7 @@ from virnucpro_tasks.settings import Settings
 
 CUSTOM = "custom"
 PUBLISHED_LENGTHS = ("300", "500")
+DEFAULT_TYPE = "500"
 
 
 def chosen_bundle(
@@ -20,6 +22,7 @@ def chosen_bundle(
     given: str | None,
     model_type: str | None,
     model_path: Path | None,
+    classifiers: Mapping[str, Path | None],
     chunk_length: int | None,
     allow_mismatch: bool,
     quiet: bool,
@@ -27,9 +30,13 @@ def chosen_bundle(
     """The bundle of a run, as the setting `bundle` names it; None if there is none.
 
     `given` is the value of --bundle, which counts most; `model_path` a bundle, or a classifier for the models of the
-    bundle that would be used without it. With `allow_mismatch` the chunk length need not be that of the classifier.
-    Raises SettingsError for what contradicts itself, BundleError.
+    bundle that would be used without it; without both the one of `classifiers` that is of the model type is taken.
+    With `allow_mismatch` the chunk length need not be that of the classifier. Raises SettingsError for what contradicts
+    itself, BundleError.
     """
+    if given is None and model_path is None:
+        model_path = classifiers.get(model_type or DEFAULT_TYPE)
+        model_type = model_type if model_path is None else model_type or DEFAULT_TYPE
     if model_type == CUSTOM and model_path is None:
         raise SettingsError(
             "--model-type custom needs --model-path", hint="give a bundle, or a classifier such as x.pth"

@@ -54,6 +54,14 @@ EARLIER_OPTIONS = (
         PathType(path_type=Path, exists=True),
         "A bundle, or a classifier such as 500_model.pth, to be used with the models of the bundle that is set.",
     ),
+    *(
+        EarlierOption(
+            (f"--classifier-{length}",),
+            PathType(path_type=Path, exists=True),
+            f"What --model-path is by default for --model-type {types}: prediction.models.{length} of earlier files.",
+        )
+        for length, types in ((300, "300"), (500, "500, and without a type"))
+    ),
     EarlierOption(("--gpus",), click.STRING, "GPUs as a list, such as 2,3; --device then counts among them."),
     EarlierOption(("-k", "--keep-intermediate"), _FLAG, "Keep vectors, as --keep-embeddings does."),
     EarlierOption(("--merge-threads",), click.IntRange(min=1), "Cores, as --threads says."),

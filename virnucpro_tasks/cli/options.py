@@ -23,7 +23,7 @@ from virnucpro_tasks.settings import (
     Settings,
     load_settings,
 )
-from virnucpro_tasks.settings_file import SettingsFile
+from virnucpro_tasks.settings_file import EARLIER_COMMAND, SettingsFile
 from virnucpro_tasks.system.devices import AUTO
 
 SETTINGS_FILE = "virnucpro.settings_file"
@@ -288,7 +288,10 @@ def settings_of(context: click.Context, **flags: Any) -> Settings:
     """
     root = context.find_root()
     file: SettingsFile | None = context.meta.get(SETTINGS_FILE)
-    for line in file.warnings if file is not None else []:
+    lines: list[str] = []
+    if file is not None:
+        lines = file.warnings + (file.left_to_predict if root.invoked_subcommand != EARLIER_COMMAND else [])
+    for line in lines:
         say(f"warning: {line}", quiet=bool(context.params.get("quiet")))
     level = {"log_level": "DEBUG"} if root.params.get("verbose") else {}
     return load_settings(file=file or root.params.get("config"), flags=level | flags)

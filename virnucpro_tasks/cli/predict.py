@@ -14,7 +14,7 @@ from virnucpro_tasks.cli.dry_run import tell_cost
 from virnucpro_tasks.cli.earlier_failures import put_failures, require_free_failures
 from virnucpro_tasks.cli.earlier_layout import put_classic_files, require_free_layout
 from virnucpro_tasks.cli.earlier_meaning import run_of, saying_resume
-from virnucpro_tasks.cli.earlier_models import chosen_bundle
+from virnucpro_tasks.cli.earlier_models import PUBLISHED_LENGTHS, chosen_bundle
 from virnucpro_tasks.cli.earlier_options import EarlierOptionsCommand, earlier_options
 from virnucpro_tasks.cli.finished import end_finished, finished_before
 from virnucpro_tasks.cli.imported import earlier_work, import_options, importing_from, tell_imported
@@ -147,6 +147,7 @@ def command(
         given=flags["bundle"],
         model_type=earlier["earlier_model_type"],
         model_path=earlier["earlier_model_path"],
+        classifiers={length: earlier[f"earlier_classifier_{length}"] for length in PUBLISHED_LENGTHS},
         chunk_length=chunk_length,
         allow_mismatch=allow_mismatch,
         quiet=quiet,
