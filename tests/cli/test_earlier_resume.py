@@ -8,56 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from cli.conftest import Virnucpro
 from earlier.deaths import CASES, WITHOUT_RESULTS, Finished
 from earlier.folders import Computed
-from job import finish_files, make_job
+from job import make_job
+from known_vectors import KnownWorker
 
 from virnucpro_tasks.cli import predict
 from virnucpro_tasks.cli.earlier_layout import CLASSIC_FILES
-from virnucpro_tasks.embed.engine import Embedded
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
-from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline import finish
-from virnucpro_tasks.pipeline.embed_shard import ShardWorker
-from virnucpro_tasks.pipeline.shard_state import ShardState
-from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.shards.engine_stats import EngineStats
-
-
-class KnownEngine:
-    """Gives each sequence the vector that a run has computed for it, so that results are equal to the last byte."""
-
-    def __init__(self, run: Computed) -> None:
-        self.bundle_digest = demo_bundle().digest
-        self._nucleotides = dict(zip(run.nucleotides, run.nucleotide, strict=True))
-        self._proteins = dict(zip(run.proteins, run.protein, strict=True))
-
-    def embed(self, nucleotides: list[str], proteins: list[str], **_: Any) -> Embedded:
-        both = (self._nucleotides, nucleotides), (self._proteins, proteins)
-        found = [np.array([known[text] for text in texts], np.float32) for known, texts in both]
-        return Embedded(found[0], found[1], EngineStats(), EngineStats())
-
-
-class KnownWorker(ShardWorker):
-    """A worker with such an engine, which runs whole jobs."""
-
-    def __init__(self, settings: Settings, engine: KnownEngine) -> None:
-        super().__init__(settings)
-        self._known: Any = engine
-
-    def engine(self, precision: str | None = None) -> Any:
-        return self._known
-
-    def run(self, job: Job) -> None:
-        for shard in split_files(job):
-            assert self.embed(job, shard) == ShardState.EMBEDDED
-        assert finish_files(job) == []
 
 
 def classic_files(folder: Path) -> dict[str, bytes]:
@@ -69,7 +33,7 @@ def undisturbed(earlier_run: Computed, tmp_path_factory: pytest.TempPathFactory)
     """The classic files of a run without earlier work, by name."""
     settings = Settings(store=tmp_path_factory.mktemp("undisturbed"), bundle="demo", precision="fp32")
     job = make_job(settings, earlier_run.input)
-    KnownWorker(settings, KnownEngine(earlier_run)).run(job)
+    KnownWorker(settings, earlier_run).run(job)
     return classic_files(job.paths.results)
 
 
@@ -78,7 +42,7 @@ def resumed(virnucpro: Virnucpro, earlier_run: Computed, monkeypatch: pytest.Mon
     """`virnucpro predict --resume` in a folder, in this process and without derived files; gives its run.json."""
 
     def run_here(settings: Settings, job: Job, **_: Any) -> Progress:
-        KnownWorker(settings, KnownEngine(earlier_run)).run(job)
+        KnownWorker(settings, earlier_run).run(job)
         return job_progress(job)
 
     monkeypatch.setattr(predict, "run_here", run_here)
