@@ -154,3 +154,6 @@ def test_the_classifier_of_a_model_type_is_the_path_that_is_not_given(
     assert chosen(demo, classifiers={"300": other}) == "demo"
     assert chosen(demo, classifiers={"500": other}, kind="custom", path=head) == with_head
     assert chosen(demo, classifiers=of_types, given="demo") == "demo"
+    with pytest.raises(SettingsError, match=r"there is no classifier .*gone\.pth, which .*prediction\.models\.500"):
+        chosen(demo, classifiers={"500": tmp_path / "gone.pth"})
+    assert chosen(demo, classifiers={"300": tmp_path / "gone.pth"}) == "demo"

@@ -35,8 +35,10 @@ def chosen_bundle(
     itself, BundleError.
     """
     if given is None and model_path is None:
-        model_path = classifiers.get(model_type or DEFAULT_TYPE)
-        model_type = model_type if model_path is None else model_type or DEFAULT_TYPE
+        kind = model_type or DEFAULT_TYPE
+        if (model_path := classifiers.get(kind)) is not None:
+            _require_classifier(model_path, kind)
+            model_type = kind
     if model_type == CUSTOM and model_path is None:
         raise SettingsError(
             "--model-type custom needs --model-path", hint="give a bundle, or a classifier such as x.pth"
@@ -69,6 +71,15 @@ def chosen_bundle(
             f"'virnucpro models convert --head {model_type}_model.pth' makes",
         )
     return found
+
+
+def _require_classifier(path: Path, model_type: str) -> None:
+    if not path.exists():
+        raise SettingsError(
+            f"there is no classifier {path}, which --classifier-{model_type} or prediction.models.{model_type} in the "
+            f"settings file names for --model-type {model_type}",
+            hint="correct it, or remove it: then the bundle's own head is used",
+        )
 
 
 def _by_type(settings: Settings, model_type: str | None) -> str | None:

@@ -57,7 +57,7 @@ EARLIER_OPTIONS = (
     *(
         EarlierOption(
             (f"--classifier-{length}",),
-            PathType(path_type=Path, exists=True),
+            PathType(path_type=Path),
             f"What --model-path is by default for --model-type {types}: prediction.models.{length} of earlier files.",
         )
         for length, types in ((300, "300"), (500, "500, and without a type"))
