@@ -23,6 +23,8 @@ from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.pipeline import finish
 from virnucpro_tasks.settings import Settings
 
+Resumed = Callable[..., dict[str, Any]]
+
 
 def classic_files(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in CLASSIC_FILES}
@@ -38,7 +40,7 @@ def undisturbed(earlier_run: Computed, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def resumed(virnucpro: Virnucpro, earlier_run: Computed, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict]:
+def resumed(virnucpro: Virnucpro, earlier_run: Computed, monkeypatch: pytest.MonkeyPatch) -> Resumed:
     """`virnucpro predict --resume` in a folder, in this process and without derived files; gives its run.json."""
 
     def run_here(settings: Settings, job: Job, **_: Any) -> Progress:
@@ -49,10 +51,10 @@ def resumed(virnucpro: Virnucpro, earlier_run: Computed, monkeypatch: pytest.Mon
     monkeypatch.setattr(predict, "check_engine", lambda *_, **__: ())
     monkeypatch.setattr(finish, "write_derived", lambda *_: None)
 
-    def run(folder: Path) -> dict[str, Any]:
-        ended = virnucpro("predict", earlier_run.input, "-o", folder, "--resume", "--precision", "fp32")
-        assert ended.code == ExitCode.OK, ended.err
-        return json.loads((folder / "run.json").read_bytes())
+    def run(folder: Path, *more: str, code: ExitCode = ExitCode.OK) -> dict[str, Any]:
+        ended = virnucpro("predict", earlier_run.input, "-o", folder, "--resume", "--precision", "fp32", *more)
+        assert ended.code == code, ended.err
+        return json.loads((folder / "run.json").read_bytes()) if code is ExitCode.OK else {"said": ended.err[-1]}
 
     return run
 
@@ -62,7 +64,7 @@ def test_all_that_is_whole_is_taken_over_and_results_are_those_of_an_undisturbed
     tool: str,
     stage: str,
     death: str,
-    resumed: Callable[[Path], dict],
+    resumed: Resumed,
     undisturbed: dict[str, bytes],
     finished_runs: dict[str, Finished],
     tmp_path: Path,
@@ -79,3 +81,18 @@ def test_all_that_is_whole_is_taken_over_and_results_are_those_of_an_undisturbed
     counts = Counter(report["engine"])
     assert counts["imported"] + counts["compared"] == sum(report["imported"]["found"].values())
     assert counts["differing"] == counts["refused"] == 0
+
+
+def test_tables_of_the_earlier_tool_are_replaced_where_a_script_looks_for_them_if_that_is_asked_for(
+    resumed: Resumed, finished_runs: dict[str, Finished], tmp_path: Path
+) -> None:
+    folder = tmp_path / "died"
+    merged = folder / "reads_merged"
+    finished_runs["package 1.0"].died(folder, "CONSENSUS", "before the state")
+    before = classic_files(merged)
+    refused = resumed(folder, "--layout", "broad", code=ExitCode.USAGE)["said"]
+    assert "prediction_results.txt exists already" in refused and "--force" in refused
+    assert classic_files(merged) == before and not (folder / "run.json").exists()
+    report = resumed(folder, "--layout", "broad", "--force")
+    assert report["imported"]["found"] == report["imported"]["wanted"]
+    assert classic_files(merged) == classic_files(folder) != before

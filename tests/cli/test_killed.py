@@ -32,25 +32,32 @@ PATIENCE_SECONDS = 120
 
 
 class Changes:
-    """Counts, in a process of its own, what it changes in folders of the file system, by stage; may end it before one.
+    """Counts, in a process of its own, what it changes in a folder of the file system, by stage.
 
-    Files are opened, renamed, linked and removed: between two of these the names on the disk are the same.
+    Files are opened for writing, renamed, linked and removed: between two of these the names on the disk are the same.
+    With `killed_in` it ends itself in that stage before the change that is `more` after the first; one that is made in
+    the background may be of the next stage.
     """
 
-    def __init__(self, folder: Path, last: tuple[str, int] | None = None) -> None:
-        self.stage, self.counted = STAGES[0], Counter[str]()
-        self._folder, self._last = str(folder), last
+    def __init__(self, folder: Path, *, killed_in: str = "", more: int = 0) -> None:
+        self.counted: Counter[str] = Counter()
+        self._folder, self._killed_in, self._more = str(folder), killed_in, more
+        self._is_near = False
+        self.enter(STAGES[0])
 
     def enter(self, stage: str) -> None:
-        self.stage = stage
+        self._stage = stage
+        self._is_near |= stage == self._killed_in
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
         if not (writes or event in CHANGES) or not str(arguments[0]).startswith(self._folder):
             return
-        if (self.stage, self.counted[self.stage]) == self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.counted[self.stage] += 1
+        self.counted[self._stage] += 1
+        if self._is_near:
+            self._more -= 1
+            if self._more < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 Run = Callable[[Path, Callable[[str], object]], None]
@@ -109,7 +116,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_results(
 ) -> None:
     output, expected = tmp_path / "out", contents(undisturbed / "out")
     number = json.loads((undisturbed / "counts").read_bytes())[stage]
-    killed = in_child(run, output, Changes(tmp_path, (stage, int(SHARES[share] * number))), tmp_path / "counts")
+    changes = Changes(tmp_path, killed_in=stage, more=int(SHARES[share] * number))
+    killed = in_child(run, output, changes, tmp_path / "counts")
     assert killed == -signal.SIGKILL
     # run.json is the last file, and says that all others are there.
     assert not (output / "run.json").exists() or contents(output) == expected
