@@ -23,9 +23,10 @@ from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.files import file_sha256
 
 CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
-SHARES = {"first": 0.0, "early": 0.3, "late": 0.7}
+SHARES = {"first": 0.0, "middle": 0.5, "last": 0.95}
 """Of the changes in a stage, how many are made before the run is killed."""
 
 PATIENCE_SECONDS = 120
@@ -60,7 +61,7 @@ class Changes:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-Run = Callable[[Path, Callable[[str], object]], None]
+Run = Callable[..., None]
 
 
 @pytest.fixture
@@ -68,13 +69,14 @@ def run(virnucpro: Virnucpro, earlier_run: Computed, monkeypatch: pytest.MonkeyP
     """`virnucpro predict` into a folder, in this process, with four shards; tells which stage it is in."""
     monkeypatch.setattr(predict, "check_engine", lambda *_, **__: ())
 
-    def run_into(output: Path, say: Callable[[str], object]) -> None:
+    def run_into(output: Path, *more: str, say: Callable[[str], object] = lambda stage: None) -> None:
         def run_here(settings: Settings, job: Job, **_: Any) -> Progress:
             KnownWorker(settings, earlier_run, say).run(job)
             return job_progress(job)
 
         monkeypatch.setattr(predict, "run_here", run_here)
-        ended = virnucpro("predict", earlier_run.input, "-o", output, "--precision", "fp32", "--shard-tokens", "1000")
+        flags = ("--precision", "fp32", "--shard-tokens", "1000", *more)
+        ended = virnucpro("predict", earlier_run.input, "-o", output, *flags)
         assert ended.code == ExitCode.OK, ended.err
 
     return run_into
@@ -88,7 +90,7 @@ def in_child(run: Run, output: Path, changes: Changes, counts: Path) -> int:
         try:
             signal.alarm(PATIENCE_SECONDS)
             sys.addaudithook(changes)
-            run(output, changes.enter)
+            run(output, say=changes.enter)
             counts.write_text(json.dumps(changes.counted))
             code = 0
         finally:
@@ -119,8 +121,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_results(
     changes = Changes(tmp_path, killed_in=stage, more=int(SHARES[share] * number))
     killed = in_child(run, output, changes, tmp_path / "counts")
     assert killed == -signal.SIGKILL
-    # run.json is the last file, and says that all others are there.
-    assert not (output / "run.json").exists() or contents(output) == expected
-    run(output, lambda stage: None)
+    # run.json is the last file, and says that all others are there; then the command goes on with --resume alone.
+    is_done = (output / "run.json").exists()
+    if is_done:
+        digests = json.loads((output / "run.json").read_bytes())["sha256"]
+        assert digests and all(file_sha256(output / name) == digest for name, digest in digests.items())
+    run(output, *(["--resume"] if is_done else []))
     assert contents(output) == expected
     assert not (output / WORK_FOLDER).exists()

@@ -7,7 +7,7 @@ import pytest
 from job import SAMPLE, make_job
 from jobs.test_leftovers import of_a_killed_process
 
-from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work
+from virnucpro_tasks.cli.work_folder import WORK_FOLDER, go_on, open_work, other_inputs, remove_work
 from virnucpro_tasks.errors import ExitCode, OutputError
 from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
@@ -48,6 +48,16 @@ def test_the_unfinished_work_of_another_command_stays_and_is_named(
     remove_work(other)
     assert job.paths.job.exists() and not other.paths.root.exists()
     assert deduplicate(work, make_job(replace(settings, store=work), SAMPLE)).job.job_id == job.job_id
+
+
+def test_a_job_that_a_killed_command_had_not_noted_goes_with_the_one_that_does_the_same(
+    job: Job, settings: Settings, work: Path
+) -> None:
+    before, unnoted, again = (make_job(replace(settings, store=work), SAMPLE) for _ in range(3))
+    assert go_on(again).job_id == job.job_id
+    assert not any(other.paths.root.exists() for other in (before, unnoted, again))
+    remove_work(job)
+    assert not work.exists()
 
 
 def test_files_of_others_in_the_folder_stay(job: Job, work: Path, tmp_path: Path) -> None:

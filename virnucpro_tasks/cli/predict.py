@@ -45,10 +45,9 @@ from virnucpro_tasks.cli.results import EMBEDDINGS_FOLDER, copy_results, require
 from virnucpro_tasks.cli.sample_inputs import inputs_of, sample_names
 from virnucpro_tasks.cli.submitter import further_content
 from virnucpro_tasks.cli.summary import say_summary
-from virnucpro_tasks.cli.work_folder import WORK_FOLDER, open_work, other_inputs, remove_work, start_over
+from virnucpro_tasks.cli.work_folder import WORK_FOLDER, go_on, open_work, other_inputs, remove_work, start_over
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.jobs.check_inputs import offering_empty_tables
-from virnucpro_tasks.jobs.deduplicate import deduplicate
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.original_rules import by_original_rules
 from virnucpro_tasks.jobs.progress import RunReport, read_report
@@ -223,7 +222,7 @@ def command(
                 as_json=as_json,
                 quiet=quiet,
             )
-        job = start_over(job) if asked.starts_over else deduplicate(settings.store, job).job
+        job = start_over(job) if asked.starts_over else go_on(job)
         warn_of_empty_inputs(job, quiet=quiet)
         tell_imported(job, quiet=quiet)
         _tell_of_others(output, job, quiet=quiet)

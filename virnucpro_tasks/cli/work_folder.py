@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from virnucpro_tasks.errors import JobError, OutputError
-from virnucpro_tasks.jobs.deduplicate import content_key, replace_submission
+from virnucpro_tasks.jobs.deduplicate import content_key, deduplicate, replace_submission
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job, remove_job
 from virnucpro_tasks.jobs.leftovers import left_in, remove_leftover, remove_run_folders, remove_unfinished
 from virnucpro_tasks.local_workers import LOG_FILE
@@ -46,15 +46,30 @@ def other_inputs(output: Path, job: Job | None = None) -> list[str]:
 
 def start_over(job: Job) -> Job:
     """`job`, which no earlier one takes the place of: those in its work folder that do the same are removed."""
+    _remove_equal(job)
+    replace_submission(job.paths.store, job)
+    return job
+
+
+def go_on(job: Job) -> Job:
+    """The job of an earlier command that did the same, or else `job`; any others that do the same are removed.
+
+    Raises as `deduplicate` does.
+    """
+    found = deduplicate(job.paths.store, job).job
+    # A command that was killed before it had noted its job: nobody would find that again.
+    _remove_equal(found)
+    return found
+
+
+def _remove_equal(job: Job) -> None:
     key = content_key(job.spec)
     for job_id in job_ids(job.paths.store):
         if job_id != job.job_id:
             with suppress(JobError):
-                older = open_job(job.paths.store, job_id)
-                if content_key(older.spec) == key:
-                    remove_job(older, force=True)
-    replace_submission(job.paths.store, job)
-    return job
+                other = open_job(job.paths.store, job_id)
+                if content_key(other.spec) == key:
+                    remove_job(other, force=True)
 
 
 def remove_work(job: Job) -> None:
