@@ -12,6 +12,7 @@ from virnucpro_tasks.errors import (
     JobError,
     SettingsError,
     VirnucproError,
+    clock_text,
     counted,
     percent,
     printable,
@@ -78,3 +79,8 @@ def test_a_part_is_neither_all_nor_nothing(part: float, whole: float, decimals: 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (2.5e12, "2.5 TB")])
 def test_sizes_in_words(size: float, text: str) -> None:
     assert size_text(size) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (42, "0:42"), (3_599.6, "1:00:00"), (7_265, "2:01:05")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock_text(seconds) == text

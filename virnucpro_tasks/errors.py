@@ -55,6 +55,13 @@ def size_text(size: float) -> str:
     return f"{size:,.0f} B"
 
 
+def clock_text(seconds: float) -> str:
+    """`h:mm:ss` or `m:ss`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def install_hint(extra: str) -> str:
     """The command that installs the packages of an extra; the package is on no registry."""
     return f"pip install '.[{extra}]' in a clone of the project, or with the path of its wheel for the dot"

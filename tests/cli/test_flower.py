@@ -21,6 +21,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(flower, "check_room", lambda _: None)
     # Set first, so that what the command sets is taken back after the test.
     monkeypatch.setenv(flower.PASSWORD_VARIABLE, "")
+    for name in flower.SHOWN:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     return calls
 
 
@@ -29,7 +32,10 @@ def test_a_random_password_is_printed_and_not_on_the_command_line(virnucpro: Vir
     assert ended.code == ExitCode.OK
     arguments, secret = started[0]
     user, _, password = secret.partition(":")
-    assert ended.err == [f"user {user}, password {password}", "Flower at http://127.0.0.1:5556"]
+    assert ended.err == [
+        f"user {user}, password {password}",
+        "Flower at http://127.0.0.1:5556; progress of jobs is on the page of 'virnucpro exporter'",
+    ]
     assert len(password) >= 12 and not any(password in argument for argument in arguments)
     assert {"--address=127.0.0.1", "--port=5556", "--read_only=True"} <= set(arguments)
 
@@ -91,3 +97,12 @@ def test_neither_a_file_in_the_current_folder_nor_a_variable_of_a_service_counts
     monkeypatch.setenv(flower.FILE_VARIABLE, "/etc/flower.py")
     virnucpro("flower")
     assert not any(argument.startswith("--conf") for argument in started[1][0])
+
+
+def test_tasks_are_listed_with_their_arguments_unless_others_are_asked_for(
+    virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWER_NATURAL_TIME", "false")
+    virnucpro("flower")
+    assert os.environ["FLOWER_TASKS_COLUMNS"].startswith("args,state,worker")
+    assert os.environ["FLOWER_NATURAL_TIME"] == "false"

@@ -8,7 +8,6 @@ from cli.snapshots import TOKENS, split, unsplit
 from virnucpro_tasks.cli.progress import (
     PLAIN_LINE_SECONDS,
     PlainLines,
-    clock_text,
     describe,
     facts,
     joined,
@@ -87,11 +86,6 @@ def test_a_share_is_whole_only_when_finishing_has_begun() -> None:
         ]
     ]
     assert [line.split()[1] for line in lines] == ["99%", "99%", "99%", "100%"]
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (42, "0:42"), (3_599.6, "1:00:00"), (7_265, "2:01:05")])
-def test_clock(seconds: float, text: str) -> None:
-    assert clock_text(seconds) == text
 
 
 def test_what_a_job_waits_for_and_the_time_since_the_command_began_are_told() -> None:

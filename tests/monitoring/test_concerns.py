@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from monitoring.looks import look, troubled
+from monitoring.looks import gpu_worker, look, troubled
 
 from virnucpro_tasks.monitoring.concerns import concerns
+from virnucpro_tasks.monitoring.look import FailedJob
 from virnucpro_tasks.queue.redis_memory import RedisMemory
+from virnucpro_tasks.queue.work_counts import WorkCounts
 
 
 def test_of_a_healthy_deployment_there_is_nothing_to_say() -> None:
@@ -15,7 +17,7 @@ def test_each_trouble_is_one_line_that_controls_no_terminal() -> None:
     expected = [
         "the store has 1.0 GB left",
         "Redis uses 90% of its memory",
-        "embed-gpu0@one has shown no progress for 160 s",
+        "embed-gpu0@one has shown no progress for 160 s at shard 5 of ",
         "worker embed-gpu1@one, 5 s ago: killed by signal 9 (see dmesg)",
         "workers have 2 versions: 1.0, 2.0",
         "2 jobs of the store cannot be read",
@@ -42,3 +44,17 @@ def test_what_is_away_is_said_first_and_what_it_would_tell_is_no_concern() -> No
         "Redis does not answer: Redis cannot be reached",
         "the store cannot be read: not mounted",
     ]
+
+
+def test_the_newest_failed_jobs_are_named_and_the_others_counted() -> None:
+    failed = tuple(FailedJob(f"run_{number}", "bob", 60.0 * number) for number in range(1, 8))
+    lines = list(concerns(look(failed_jobs=failed)))
+    assert lines[0] == "run_1 of bob failed 1:00 ago: 'virnucpro status run_1' says why"
+    assert lines[5:] == ["2 more failed within a day: 'virnucpro list' names them"]
+
+
+def test_a_slow_worker_is_named_last() -> None:
+    slow = gpu_worker("embed-gpu1@one", counts=WorkCounts({"embedded": 5}, 10.0, 100))
+    lines = list(concerns(look(workers=(slow, gpu_worker()), failed_jobs=(FailedJob("run_8", "bob", 1.0),))))
+    assert "no coordinator" in lines[1]
+    assert lines[2:] == ["embed-gpu1@one is slow: 10 tokens/s, workers like it 50"]

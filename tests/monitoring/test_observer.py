@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 from job import SAMPLE, make_job
 
 from virnucpro_tasks.broker import EmbeddedBroker
-from virnucpro_tasks.errors import BrokerError
-from virnucpro_tasks.jobs.job import Job
+from virnucpro_tasks.errors import BrokerError, ExitCode
+from virnucpro_tasks.jobs.job import Job, fail_job
 from virnucpro_tasks.jobs.progress import JobState, Progress
 from virnucpro_tasks.jobs.rate import Rate
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.monitoring import observer as module
-from virnucpro_tasks.monitoring.observer import Observer
+from virnucpro_tasks.monitoring.observer import FAILED_SECONDS, Observer, failed_lately
+from virnucpro_tasks.monitoring.stored_jobs import JobReader
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
@@ -123,3 +125,15 @@ def test_the_first_look_tells_the_rate_and_files_that_have_not_changed_are_not_r
     assert observer.look(seconds=0.1).open_jobs[0].rate == Rate(50.0, 2)
     monkeypatch.setattr(module, "MOVING_SECONDS", 0)
     assert observer.look(seconds=0.1).open_jobs[0].rate is None and len(read) == 2
+
+
+def test_jobs_that_failed_lately_are_named_the_newest_first(settings: Settings) -> None:
+    jobs = [make_job(settings, SAMPLE, chunk_length=length) for length in (300, 400, 500)]
+    for job in jobs:
+        fail_job(job, "no", exit_code=ExitCode.JOB_FAILED)
+    stored = sorted(JobReader(settings.store).read().failed, key=lambda one: one.job.job_id)
+    ages = (60.0, 5.0, FAILED_SECONDS + 60)
+    aged = [replace(one, changed_at=time.time() - age) for one, age in zip(stored, ages, strict=True)]
+    found = failed_lately(aged)
+    assert [job.called for job in found] == [stored[1].short_id, stored[0].short_id]
+    assert [round(job.seconds) for job in found] == [5, 60]

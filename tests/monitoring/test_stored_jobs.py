@@ -42,4 +42,5 @@ def test_jobs_that_are_over_or_damaged_are_counted_alone(settings: Settings) -> 
     found = JobReader(settings.store).read()
     assert (found.by_state[JobState.FAILED], found.by_state[JobState.CANCELLED], found.unreadable) == (1, 1, 1)
     assert [one.job.job_id for one in found.open] == [left.job_id]
+    assert [one.job.job_id for one in found.failed] == [failed.job_id]
     assert found.open[0].short_id and left.job_id.startswith(found.open[0].short_id)

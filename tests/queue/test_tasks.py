@@ -41,4 +41,4 @@ def test_shards_are_published_while_the_input_is_being_read(
     assert published[-1] >= 2
     # Flower lists the tasks by this text
     owner = owner_of(queue)
-    assert sorted(shown) == [f"job={job.job_id} shard={shard} owner={owner}" for shard in range(6)]
+    assert sorted(shown) == [f"shard={shard} owner={owner} job={job.job_id}" for shard in range(6)]

@@ -31,7 +31,7 @@ def text(subjects: Subjects, made: logging.LogRecord) -> str:
     return TextFormatter("embed-gpu0", subjects, use_color=False).format(made).partition(": ")[2]
 
 
-@pytest.mark.parametrize("args", [f"('{JOB}', 3)", f"job={JOB} shard=3 owner={'a' * 300}"])
+@pytest.mark.parametrize("args", [f"('{JOB}', 3)", f"shard=3 owner={'a' * 300} job={JOB}"])
 def test_the_lines_of_celery_about_a_task_name_job_and_shard(args: str) -> None:
     subjects = Subjects()
     received = record(f"Task x[{TASK}] received", data={"id": TASK, "args": args})
@@ -51,8 +51,8 @@ def test_the_lines_of_celery_about_a_task_name_job_and_shard(args: str) -> None:
         3,
         f"('{JOB}', True)",
         "[" * 5_000,
-        "job=../x shard=1",
-        f"job={JOB} shard={9**99}",
+        "shard=1 owner=a job=../x",
+        f"shard={9**99} owner=a job={JOB}",
     ],
 )
 def test_arguments_that_anybody_may_have_sent_do_no_harm(args: object) -> None:

@@ -21,6 +21,12 @@ from virnucpro_tasks.system.log_lines import JSON, json_handler
 MAX_TASKS = 20_000
 """Tasks that Flower keeps in memory; its default of 100,000 takes gigabytes."""
 
+SHOWN = {
+    "FLOWER_TASKS_COLUMNS": "args,state,worker,started,runtime,exception,name,uuid,received",
+    "FLOWER_NATURAL_TIME": "true",
+}
+"""Variables that are set unless they are already: shard, owner and job of a task are its args, and times are ages."""
+
 PURGE_SECONDS = 600
 """Workers that have been offline for so long are no longer listed."""
 
@@ -64,9 +70,11 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
         # In the environment: any user of the host can read a command line.
         os.environ[PASSWORD_VARIABLE] = f"{USER}:{password}"
         say(f"user {USER}, password {password}")
-    say(f"Flower at http://{address}:{port}")
+    say(f"Flower at http://{address}:{port}; progress of jobs is on the page of 'virnucpro exporter'")
     for name in SET_BY_FLAGS:
         os.environ.pop(name, None)
+    for name, value in SHOWN.items():
+        os.environ.setdefault(name, value)
     arguments = [
         f"--address={address}",
         f"--port={port}",

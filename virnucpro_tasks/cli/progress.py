@@ -12,6 +12,7 @@ from typing import Protocol
 
 from virnucpro_tasks.cli.messages import is_silent, say
 from virnucpro_tasks.cli.terminal_text import columns
+from virnucpro_tasks.errors import clock_text
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait, share_done
 from virnucpro_tasks.jobs.rate import Rate, RateMeter
 
@@ -109,13 +110,6 @@ def joined(known: list[Fact], *, width: int | None = None) -> str:
         if width is None or len(text) <= width:
             return text
     return ""
-
-
-def clock_text(seconds: float) -> str:
-    """`h:mm:ss` or `m:ss`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from virnucpro_tasks.cli.progress import clock_text
-from virnucpro_tasks.errors import counted, printable
+from virnucpro_tasks.errors import clock_text, counted, printable
 from virnucpro_tasks.queue.client import RunningTask, WorkerInfo
 from virnucpro_tasks.queue.waiting import QUIET_SECONDS
 

@@ -8,8 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from virnucpro_tasks.cli.messages import say
-from virnucpro_tasks.cli.progress import clock_text
-from virnucpro_tasks.errors import counted, percent, printable
+from virnucpro_tasks.errors import clock_text, counted, percent, printable
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, OutputOptions
 from virnucpro_tasks.jobs.progress import Rates, RunReport, read_report

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from math import inf
 
 from rich.cells import cell_len, set_cell_size
 
 from virnucpro_tasks.cli.columns import Column, aligned
-from virnucpro_tasks.cli.progress import MOST_UNFINISHED, clock_text
-from virnucpro_tasks.errors import counted, printable, size_text
+from virnucpro_tasks.cli.progress import MOST_UNFINISHED
+from virnucpro_tasks.errors import clock_text, counted, printable, size_text
 from virnucpro_tasks.jobs.progress import JobState, share_done
 from virnucpro_tasks.monitoring.concerns import concerns
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker
@@ -30,8 +29,7 @@ def screen(look: Look, *, width: int, height: int | None) -> list[str]:
         # What needs a person comes first, but leaves room for the tables.
         most = max(LEAST_ROWS + 2, height - 2 * LEAST_ROWS - OTHER_LINES)
         head = _first(head, most, "concern")
-    jobs, workers = look.open_jobs, sorted(look.workers, key=_by_need)
-    called = {job.job_id: job.called for job in jobs}
+    jobs, workers = look.open_jobs, look.workers_by_need()
     rows = _rows(len(jobs), len(workers), None if height is None else height - len(head) - OTHER_LINES)
     lines = [
         *head,
@@ -41,18 +39,10 @@ def screen(look: Look, *, width: int, height: int | None) -> list[str]:
         *(
             ["workers cannot be asked"]
             if look.redis_error
-            else _table(_worker_columns(workers[: rows[1]], called), len(workers), rows[1], "worker", width)
+            else _table(_worker_columns(workers[: rows[1]], look), len(workers), rows[1], "worker", width)
         ),
     ]
     return [_cut(line, width) for line in lines]
-
-
-def _by_need(worker: SeenWorker) -> tuple[int, float, str]:
-    """Workers that are stuck or dead first, then busy ones, of each kind the slowest first."""
-    speed = inf if worker.tokens_per_second is None else worker.tokens_per_second
-    if worker.is_stuck or worker.info is None:
-        return 0, speed, worker.name
-    return (1 if worker.info.running else 2), speed, worker.name
 
 
 def _summary(look: Look) -> Iterator[str]:
@@ -140,10 +130,10 @@ def _now(job: OpenJob) -> str:
     return f"idle {clock_text(job.idle_seconds)}"
 
 
-def _worker_columns(workers: Sequence[SeenWorker], called: Mapping[str, str]) -> list[Column]:
+def _worker_columns(workers: Sequence[SeenWorker], look: Look) -> list[Column]:
     return [
         Column("WORKER", [printable(worker.name) for worker in workers], least=20),
-        Column("AT", [_at(worker, called) for worker in workers], least=26, rank=1),
+        Column("AT", [look.at_text(worker) for worker in workers], least=26, rank=1),
         Column("FOR", [_clock(worker.task_seconds) for worker in workers], least=5, rank=2, is_number=True),
         Column("QUIET", [_clock(worker.quiet_seconds) for worker in workers], least=5, rank=3, is_number=True),
         Column("TOKENS/S", [_speed(worker) for worker in workers], least=8, rank=4, is_number=True),
@@ -153,16 +143,6 @@ def _worker_columns(workers: Sequence[SeenWorker], called: Mapping[str, str]) ->
         ),
         Column("VERSION", [worker.facts.version or "-" for worker in workers], least=7, rank=7),
     ]
-
-
-def _at(worker: SeenWorker, called: Mapping[str, str]) -> str:
-    if worker.info is None:
-        return "died" if worker.trouble is not None else "gone"
-    for task in worker.info.running:
-        return printable(
-            f"{task.stage if task.shard is None else f'shard {task.shard}'} of {called.get(task.job_id, task.job_id)}"
-        )
-    return "idle"
 
 
 def _device(worker: SeenWorker) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from virnucpro_tasks.errors import counted, printable, size_text
+from virnucpro_tasks.errors import clock_text, counted, printable, size_text
 from virnucpro_tasks.monitoring.look import Look
 from virnucpro_tasks.queue.worker_troubles import FRESH_SECONDS
 
 LEAST_STORE_SHARE = 0.1
 MOST_REDIS_SHARE = 0.8
 """Shares of room at which it is time to do something; the alerts have the same."""
+
+MOST_FAILED = 5
+"""Failed jobs that are named; the others are counted."""
 
 
 def concerns(look: Look) -> Iterator[str]:
@@ -24,6 +27,11 @@ def concerns(look: Look) -> Iterator[str]:
     yield from _room(look)
     yield from _workers(look)
     yield from _jobs(look)
+    usual = look.slow_workers
+    for worker in look.workers:
+        if worker.name in usual:
+            speed = worker.tokens_per_second or 0.0
+            yield f"{printable(worker.name)} is slow: {speed:,.0f} tokens/s, workers like it {usual[worker.name]:,.0f}"
 
 
 def _room(look: Look) -> Iterator[str]:
@@ -38,7 +46,8 @@ def _room(look: Look) -> Iterator[str]:
 def _workers(look: Look) -> Iterator[str]:
     for worker in look.workers:
         if worker.is_stuck:
-            yield f"{printable(worker.name)} has shown no progress for {worker.quiet_seconds:.0f} s"
+            quiet = f"no progress for {worker.quiet_seconds:.0f} s"
+            yield f"{printable(worker.name)} has shown {quiet} at {look.at_text(worker)}"
         if worker.trouble is not None and look.at - worker.trouble.at <= FRESH_SECONDS:
             yield worker.trouble.described(look.at)
     versions = {worker.facts.version for worker in look.workers if worker.info is not None and worker.facts.version}
@@ -49,6 +58,11 @@ def _workers(look: Look) -> Iterator[str]:
 def _jobs(look: Look) -> Iterator[str]:
     if look.unreadable:
         yield f"{counted(look.unreadable, 'job')} of the store cannot be read: 'virnucpro list' says why"
+    for job in look.failed_jobs[:MOST_FAILED]:
+        name = printable(job.called)
+        yield f"{name} of {job.owner} failed {clock_text(job.seconds)} ago: 'virnucpro status {name}' says why"
+    if (more := len(look.failed_jobs) - MOST_FAILED) > 0:
+        yield f"{more:,} more failed within a day: 'virnucpro list' names them"
     if look.redis_error:
         return
     served = {queue for worker in look.workers if worker.info is not None for queue in worker.info.queues}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
+from statistics import median_high
 
+from virnucpro_tasks.errors import printable
 from virnucpro_tasks.jobs.listing import JobIdentity
 from virnucpro_tasks.jobs.progress import JobState, Progress, Wait
 from virnucpro_tasks.jobs.rate import Rate
@@ -15,8 +19,28 @@ from virnucpro_tasks.queue.waiting import QUIET_SECONDS, serves_coordination
 from virnucpro_tasks.queue.work_counts import WorkCounts
 from virnucpro_tasks.queue.worker_troubles import Trouble
 
+SLOW_SHARE = 0.5
+"""A worker is slow if it embeds less than this part of the median of workers with the same device and bundle."""
+
+LEAST_TASKS = 3
+"""Tasks at shards after which the speed of a worker is compared."""
+
 NAME_CHARACTERS = 24
 """A longer name takes the room of other columns."""
+
+
+def called(identity: JobIdentity, short_id: str) -> str:
+    """The first name of a job that is not too long, or the beginning of its id."""
+    return next((name for name in identity.names if len(name) <= NAME_CHARACTERS), short_id)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that has failed, `seconds` ago; `called` is its name or the beginning of its id."""
+
+    called: str
+    owner: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +74,7 @@ class OpenJob:
     @property
     def called(self) -> str:
         """The first name of the job that is not too long, or the beginning of its id."""
-        return next((name for name in self.identity.names if len(name) <= NAME_CHARACTERS), self.short_id)
+        return called(self.identity, self.short_id)
 
     @property
     def shards_running(self) -> int:
@@ -127,7 +151,8 @@ class Look:
 
     `jobs` are all jobs of the store that can be read, by state, `unreadable` the number of the others. `redis_error`
     says why Redis does not answer, or with `redis_full` that it takes no question to workers, `store_error` why the
-    store cannot be read. What they would tell is empty then; a full Redis tells its memory.
+    store cannot be read. What they would tell is empty then; a full Redis tells its memory. `failed_jobs` are those of
+    the last day, the newest first.
     """
 
     at: float
@@ -142,3 +167,42 @@ class Look:
     redis_full: bool = False
     store_error: str = ""
     store_failures: int = 0
+    failed_jobs: tuple[FailedJob, ...] = ()
+
+    @property
+    def slow_workers(self) -> Mapping[str, float]:
+        """Workers that are slow, by name, each with the tokens that the median of its like embeds in a second.
+
+        Of two workers alone, the median is the faster one.
+        """
+        speeds: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+        for worker in self.workers:
+            if worker.info is not None and worker.tokens_per_second and worker.counts.tasks >= LEAST_TASKS:
+                bundle = min(worker.info.queues, key=len, default="")
+                speeds[worker.facts.device, bundle][worker.name] = worker.tokens_per_second
+        return {
+            name: median_high(like.values())
+            for like in speeds.values()
+            for name, speed in like.items()
+            if speed < SLOW_SHARE * median_high(like.values())
+        }
+
+    def task_text(self, task: RunningTask) -> str:
+        """A task by its shard or stage and the name of its job: `shard 5 of run_7`."""
+        job = next((job.called for job in self.open_jobs if job.job_id == task.job_id), task.job_id)
+        return printable(f"{task.stage if task.shard is None else f'shard {task.shard}'} of {job}")
+
+    def at_text(self, worker: SeenWorker) -> str:
+        """What a worker is at, or that it is idle, gone or dead."""
+        if worker.info is None:
+            return "died" if worker.trouble is not None else "gone"
+        return ", ".join(map(self.task_text, worker.info.running)) or "idle"
+
+    def workers_by_need(self) -> list[SeenWorker]:
+        """Workers that are stuck or do not answer first, then busy and idle ones, of each kind the slowest first."""
+
+        def need(worker: SeenWorker) -> tuple[int, float, str]:
+            kind = 0 if worker.is_stuck or worker.info is None else 1 if worker.info.running else 2
+            return kind, worker.tokens_per_second or inf, worker.name
+
+        return sorted(self.workers, key=need)

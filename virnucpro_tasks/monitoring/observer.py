@@ -19,7 +19,7 @@ from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.progress import Progress, job_progress
 from virnucpro_tasks.jobs.rate import Rate, RateMeter
 from virnucpro_tasks.keys import STORE, gpu_queue, priority_lists
-from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker, StoreRoom
+from virnucpro_tasks.monitoring.look import FailedJob, Look, OpenJob, SeenWorker, StoreRoom, called
 from virnucpro_tasks.monitoring.past_rate import past_rate
 from virnucpro_tasks.monitoring.stored_jobs import JobReader, StoredJob, StoredJobs
 from virnucpro_tasks.queue.client import (
@@ -42,6 +42,9 @@ from virnucpro_tasks.settings import Settings
 
 MOVING_SECONDS = 600.0
 """The files of a job that has not changed for so long are not searched for its speed."""
+
+FAILED_SECONDS = 86_400.0
+"""A job that failed earlier is no news."""
 
 T = TypeVar("T")
 
@@ -107,6 +110,7 @@ class Observer:
             redis_full=answers.is_full,
             store_error=store_error,
             store_failures=answers.store_failures,
+            failed_jobs=failed_lately(stored.failed),
         )
 
     def _answers(self, seconds: float) -> Answers:
@@ -224,6 +228,17 @@ class Observer:
             return None
         size = found.f_frsize
         return StoreRoom(found.f_bavail * size, found.f_blocks * size, found.f_favail, found.f_files)
+
+
+def failed_lately(failed: Iterable[StoredJob]) -> tuple[FailedJob, ...]:
+    """The jobs that failed within FAILED_SECONDS, the newest first."""
+    now = time.time()
+    lately = [
+        FailedJob(called(one.identity, one.short_id), one.identity.owner, max(0.0, now - one.changed_at))
+        for one in failed
+        if now - one.changed_at <= FAILED_SECONDS
+    ]
+    return tuple(sorted(lately, key=lambda job: job.seconds))
 
 
 def waiting_messages(client: Any, stored: Iterable[StoredJob]) -> dict[str, int]:

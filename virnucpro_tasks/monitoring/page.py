@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from virnucpro_tasks.errors import printable, size_text
+from virnucpro_tasks.errors import clock_text, counted, printable, size_text
 from virnucpro_tasks.jobs.progress import share_done
 from virnucpro_tasks.monitoring.concerns import concerns
 from virnucpro_tasks.monitoring.look import Look, OpenJob
@@ -26,11 +26,11 @@ def deployment_page(look: Look | None, *, every_seconds: float) -> str:
     return _template().render(values)
 
 
-def _state(job: OpenJob) -> str:
-    """Say how many tasks of a job are under way, or why none is."""
+def _now(job: OpenJob) -> str:
+    """Say how many tasks of a job are under way, or why it does not get on."""
     if job.wait is not None:
-        return job.wait.reason
-    return f"{len(job.running)} under way" if job.running else "waits"
+        return job.wait.reason + ("" if job.wait.seconds is None else f" for {clock_text(job.wait.seconds)}")
+    return f"{counted(len(job.running), 'task')} under way" if job.running else "waits"
 
 
 @cache
@@ -41,14 +41,8 @@ def _template() -> Template:
     environment.filters |= {
         "printable": printable,
         "size": size_text,
-        "clock": _clock,
-        "now": _state,
+        "clock": clock_text,
+        "now": _now,
         "share": share_done,
     }
     return environment.get_template("page.html")
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

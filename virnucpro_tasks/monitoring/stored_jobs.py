@@ -17,9 +17,10 @@ from virnucpro_tasks.paths import FINISHING, SPLITTING, JobPaths
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job that is not over: what its files say, and when they last showed progress (seconds since the epoch).
+    """A job that is not over or has failed: what its files say.
 
-    `short_id` is the shortest beginning of its id that no other job of the store has.
+    `short_id` is the shortest beginning of its id that no other job of the store has, `changed_at` the time when its
+    files last showed progress, in seconds since the epoch.
     """
 
     job: Job
@@ -31,20 +32,22 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True)
 class StoredJobs:
-    """The jobs of a store: how many in each state, how many that cannot be read, and those that are not over."""
+    """The jobs of a store: how many in each state, how many that cannot be read, those that are not over, and those
+    that have failed."""
 
     by_state: dict[JobState, int]
     unreadable: int
     open: tuple[StoredJob, ...]
+    failed: tuple[StoredJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A job as it was read while its files had these times of change; `open` is None if it is over."""
+    """A job as it was read while its files had these times of change; `stored` is None if it is done or cancelled."""
 
     times: tuple[int, ...]
     state: JobState | None
-    open: StoredJob | None
+    stored: StoredJob | None
 
 
 class JobReader:
@@ -62,12 +65,12 @@ class JobReader:
         found = self._known.values()
         short = shortest_beginnings(ids)
         states = [known.state for known in found if known.state is not None]
+        kept = [replace(one, short_id=short[one.job.job_id]) for known in found if (one := known.stored) is not None]
         return StoredJobs(
             {state: states.count(state) for state in JobState},
             len(self._known) - len(states),
-            tuple(
-                replace(known.open, short_id=short[known.open.job.job_id]) for known in found if known.open is not None
-            ),
+            open=tuple(one for one in kept if not one.progress.is_final),
+            failed=tuple(one for one in kept if one.progress.is_final),
         )
 
     def _read(self, job_id: str, listing: JobListing, *, again: bool) -> _Known:
@@ -79,7 +82,7 @@ class JobReader:
         try:
             job = open_job(self._store, job_id)
             progress = job_progress(job)
-            if progress.is_final:
+            if progress.is_final and progress.state is not JobState.FAILED:
                 return _Known(times, progress.state, None)
             changed_at = max(times) / 1e9
             return _Known(times, progress.state, StoredJob(job, progress, listing.identity(job), job_id, changed_at))

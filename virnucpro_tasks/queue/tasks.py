@@ -113,7 +113,7 @@ def shard_tasks(app: Celery, job: Job, shards: Iterable[int]) -> Iterator[Signat
     """The tasks of `shards` for the job's queue. Messages of an earlier chord that wait there are dropped first."""
     empty(app.backend.client, job.queue)
     for shard in announcing(app.backend.client, job.queue, shards):
-        # Flower lists a task by this text, and finds it by any part of it.
-        shown = f"job={job.job_id} shard={shard} owner={owner_of(job.queue)}"
+        # Flower lists a task by this text, cut after some 40 characters, and finds it by any part of it.
+        shown = f"shard={shard} owner={owner_of(job.queue)} job={job.job_id}"
         options = {"queue": entity(job.queue), "priority": PRIORITY_STEPS[0], "argsrepr": shown}
         yield embed_shard.si(job.job_id, shard).set(**options)

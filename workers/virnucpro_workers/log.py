@@ -25,6 +25,7 @@ MOST_CHARACTERS = 500
 """Longer text of arguments is of nobody's task."""
 
 _NAMED = re.compile(r"\bjob=(?P<job>[0-9a-z-]+)(?: shard=(?P<shard>[0-9]+))?")
+_SHOWN = re.compile(r"shard=(?P<shard>[0-9]+) owner=\S+ job=(?P<job>[0-9a-z-]+)")
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _POOL_LOGGER = "multiprocessing"
 
@@ -132,13 +133,12 @@ def _remember(subjects: Subjects, request: Any) -> None:
 def subject_from_text(arguments: object) -> Subject | None:
     """Return the subject from the text of a task's arguments, which anybody may have put into a message; else None.
 
-    A shard says `job=… shard=… owner=…` there, for Flower; other tasks have the arguments themselves.
+    A shard says `shard=… owner=… job=…` there, for Flower; other tasks have the arguments themselves.
     """
     if not isinstance(arguments, str) or len(arguments) > MOST_CHARACTERS:
         return None
-    if (named := _NAMED.match(arguments)) is not None:
-        shard = named["shard"]
-        return subject_of([named["job"]] if shard is None else [named["job"], int(shard)])
+    if (shown := _SHOWN.fullmatch(arguments)) is not None:
+        return subject_of([shown["job"], int(shown["shard"])])
     try:
         return subject_of(ast.literal_eval(arguments))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
