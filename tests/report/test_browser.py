@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from needs import browser_program, missing
+from browser import chromium
 from report.conftest import HOSTILE_IDS, PREFIX
 from report.results import record, write_tables
 from report.test_cutoffs import RATES, run_of
@@ -55,16 +55,8 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    program = browser_program()
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright is not installed (make .venv/dev)")
-    with sync_playwright() as started:
-        # Root, as in a container, has no sandbox.
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

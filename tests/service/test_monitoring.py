@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import signal
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from browser import chromium
 from deploy.redis_server import free_port
 from hostile import FOREIGN_VARIABLES, SHADOWS, fill
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
 
+from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.queue.app import make_app
 from virnucpro_tasks.queue.client import workers
 from virnucpro_tasks.queue.work_counts import all_work_counts
+from virnucpro_tasks.recovery.events import Began, read_events
 from virnucpro_tasks.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -68,6 +75,77 @@ def test_flower_listens_on_loopback_asks_for_a_password_and_stops_no_worker(
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def stopped_job(deployment: Deployment, folder: Path) -> Iterator[str]:
+    """The id of a job whose computing process is stopped."""
+    reads = folder / "reads.fasta"
+    dice = random.Random(5)
+    reads.write_text("".join(f">r{number}\n{''.join(dice.choices('ACG', k=600))}\n" for number in range(300)))
+    job_id = deployment.run("submit", str(reads), owner="carol").strip()
+    attempts = JobPaths.of(deployment.store, job_id).attempts(0)
+    began = wait_until(lambda: [event for event in read_events(attempts) if isinstance(event, Began)])[0]
+    process = psutil.Process(began.pid)
+    process.suspend()
+    try:
+        yield job_id
+    finally:
+        process.resume()
+        deployment.run("cancel", job_id)
+
+
+@contextmanager
+def flower(deployment: Deployment, login: str) -> Iterator[str]:
+    """The address of Flower."""
+    port = free_port()
+    environment = deployment.environment | {"FLOWER_BASIC_AUTH": login}
+    process = subprocess.Popen([*COMMAND, "flower", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answer(url) == 401)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def found_tasks(page: Any, url: str, search: str, *, number: int) -> list[str]:
+    """The rows that Flower's list of tasks shows for a search, once there are so many."""
+    page.goto(f"{url}/tasks")
+    page.fill("input[type=search]", search)
+    wait_until(lambda: f"of {number} task" in page.locator("#tasks-table_info").inner_text())
+    return list(page.locator("#tasks-table tbody tr").all_inner_texts())
+
+
+def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Deployment, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.fasta"
+    broken.write_text(">r\nACGT!!!\n")
+    with ExitStack() as stack:
+        url = stack.enter_context(flower(serving, "operator:made-up"))
+        shown = stack.enter_context(chromium())
+        # Given a job that is done, one that has failed and one that stands still
+        done = serving.run("submit", str(SAMPLE), "--shard-tokens", "500", owner="alice").strip()
+        failed = serving.run("submit", str(broken), "--strict", owner="bob").strip()
+        serving.run("watch", done)
+        serving.run("watch", failed, expect=ExitCode.BAD_INPUT)
+        stuck = stack.enter_context(stopped_job(serving, tmp_path))
+        # When an operator has logged in
+        login = {"username": "operator", "password": "made-up"}
+        page = shown.new_page(http_credentials=login, viewport={"width": 1200, "height": 800})
+        page.set_default_timeout(1_000 * PATIENCE_SECONDS)
+        # Then he sees the workers by their devices
+        page.goto(f"{url}/workers")
+        for name in ("embed-cpu0@", "coordinate-0@"):
+            page.wait_for_selector(f"#workers-table tbody tr:has-text('{name}'):has-text('Online')")
+        # And for each question there is a search
+        shards = found_tasks(page, url, f"name:embed_shard args:{done}", number=12)
+        assert all("owner=alice" in row and "SUCCESS" in row and "embed-cpu0@" in row for row in shards)
+        assert {f"shard={shard}" for shard in range(12)} == {row.split()[0] for row in shards}
+        rows = found_tasks(page, url, f"state:FAILURE args:{failed}", number=1)
+        assert "JobError" in rows[0] and "coordinate-" in rows[0]
+        (row,) = found_tasks(page, url, "state:STARTED", number=1)
+        assert row.startswith("shard=0 owner=carol") and stuck in row and "ago" in row
 
 
 def test_doctor_and_status_tell_what_is_missing_and_then_that_nothing_is(deployment: Deployment) -> None:
