@@ -44,6 +44,8 @@ DESKTOP, PHONE = {"width": 1200, "height": 620}, {"width": 390, "height": 800}
 COLUMNS = "80"
 STOPS = ("TAA", "TAG", "TGA")
 
+PATIENCE_MS = 200_000
+
 WATCHED_SECONDS = 75.0
 """Time from the last job until the pictures: rates are known, and what stands still counts as stuck."""
 
@@ -139,6 +141,7 @@ def photograph_page(browser: Browser, url: str, folder: Path) -> None:
     }.items():
         with browser.new_context(**options) as context:
             page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(url)
             page.screenshot(path=folder / name, full_page=True)
 
@@ -184,6 +187,7 @@ def main() -> None:
         browser = stack.enter_context(chromium())
         login = {"username": LOGIN[0], "password": LOGIN[1]}
         page = browser.new_page(http_credentials=login, viewport=DESKTOP)
+        page.set_default_timeout(PATIENCE_MS)
         photograph_page(browser, f"http://{exporter}", options.pictures)
         photograph_flower(page, f"http://{flower}", jobs, options.pictures)
         photograph_top(deployment, options.pictures / "top.png", page)

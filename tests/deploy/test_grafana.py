@@ -6,15 +6,26 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from deploy.commands import DEPLOY
+from deploy.redis_server import free_port
+from monitoring.looks import coordinator, gpu_worker, look, open_job, troubled
 from needs import missing
 
+from virnucpro_tasks.monitoring.look import Look
 from virnucpro_tasks.monitoring.metrics import METRICS
+from virnucpro_tasks.monitoring.serve import LastLook, keep_looking, serving
+from virnucpro_tasks.queue.work_counts import WorkCounts
 
 FOLDER = DEPLOY / "grafana"
 DASHBOARD: dict[str, Any] = json.loads((FOLDER / "virnucpro.json").read_text())
@@ -47,6 +58,55 @@ def test_prometheus_takes_the_expressions(tmp_path: Path) -> None:
         [promtool, "check", "rules", file], capture_output=True, text=True, timeout=60, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prometheus that scrapes a deployment with a busy worker, a dead one, and a job that waits."""
+    program = shutil.which("prometheus") or missing("prometheus is not installed (apt-get install prometheus)")
+    folder, port, last, stopping = tmp_path_factory.mktemp("prometheus"), free_port(), LastLook(), threading.Event()
+    waits = open_job("run_8", job_id="20270101t000000z-bbbbbbbbbbbbbbbb", running=(), idle_seconds=90.0)
+
+    def works() -> Look:
+        done = int(10 * time.monotonic())
+        counts = WorkCounts({"embedded": done}, float(done), 100 * done, 900 * done, 1_000 * done)
+        workers = (coordinator(), gpu_worker(counts=counts), troubled().workers[1])
+        return look(open_jobs=(open_job(), waits), workers=workers)
+
+    with serving(last, address="127.0.0.1", port=0, every_seconds=1) as server:
+        targets = {"job_name": "virnucpro", "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}]}
+        config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [targets]}
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+        looking = threading.Thread(target=keep_looking, args=(works, last, stopping), kwargs={"every_seconds": 0.2})
+        looking.start()
+        process = subprocess.Popen(
+            [
+                program,
+                f"--config.file={folder / 'prometheus.yaml'}",
+                f"--storage.tsdb.path={folder}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(60)
+            stopping.set()
+            looking.join()
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_prometheus_has_something_for_each_panel(prometheus: str, expression: str) -> None:
+    url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+    for _ in range(300):
+        # Not up yet, or no second scrape yet, which a rate needs
+        with suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
+            if json.load(answer)["data"]["result"]:
+                return
+        time.sleep(0.2)
+    pytest.fail("Prometheus has no series")
 
 
 def test_panels_have_places_and_numbers_of_their_own() -> None:
