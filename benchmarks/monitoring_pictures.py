@@ -2,7 +2,8 @@
 
 They show a deployment with a quick, a slow and a stuck worker (it stands still by a fault of the tests) and jobs that
 are healthy, stuck and failed. The figures are the numbers of series that Prometheus has for each expression of the
-dashboard of Grafana at that moment. Needs Chromium and Prometheus.
+dashboard of Grafana at that moment; none where it asks for a job that has waited for a minute. Needs Chromium and
+Prometheus.
 
 python benchmarks/monitoring_pictures.py [--pictures docs/images] [--output benchmarks/results]
 """
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint import fingerprint, write_result
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 
@@ -40,7 +41,7 @@ from service.deployment import COMMAND, Deployment, slow_shards, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGIN = ("operator", "made-up")
-DESKTOP, PHONE = {"width": 1200, "height": 620}, {"width": 390, "height": 800}
+DESKTOP = {"width": 1200, "height": 620}
 COLUMNS = "80"
 STOPS = ("TAA", "TAG", "TGA")
 
@@ -133,19 +134,6 @@ def photograph_flower(page: Page, url: str, jobs: dict[str, str], folder: Path) 
     search(f"state:FAILURE args:{jobs['failed_job']}", "flower_failed.png")
 
 
-def photograph_page(browser: Browser, url: str, folder: Path) -> None:
-    for name, options in {
-        "exporter.png": {"viewport": DESKTOP},
-        "exporter_dark.png": {"viewport": DESKTOP, "color_scheme": "dark"},
-        "exporter_narrow.png": {"viewport": PHONE},
-    }.items():
-        with browser.new_context(**options) as context:
-            page = context.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            page.goto(url)
-            page.screenshot(path=folder / name, full_page=True)
-
-
 def series_of_dashboard(url: str) -> list[dict[str, Any]]:
     """How many series Prometheus has for each expression of the dashboard."""
     dashboard = json.loads((ROOT / "deploy" / "grafana" / "virnucpro.json").read_text())
@@ -188,7 +176,8 @@ def main() -> None:
         login = {"username": LOGIN[0], "password": LOGIN[1]}
         page = browser.new_page(http_credentials=login, viewport=DESKTOP)
         page.set_default_timeout(PATIENCE_MS)
-        photograph_page(browser, f"http://{exporter}", options.pictures)
+        page.goto(f"http://{exporter}")
+        page.screenshot(path=options.pictures / "exporter.png", full_page=True)
         photograph_flower(page, f"http://{flower}", jobs, options.pictures)
         photograph_top(deployment, options.pictures / "top.png", page)
         found = series_of_dashboard(f"http://{prometheus}")

@@ -80,13 +80,14 @@ def send_task(dispatcher: Any, job_id: str, shard: int) -> None:
     """The events of a shard's task."""
     task, worker = str(uuid4()), f"embed-gpu{shard % WORKERS}@host"
     shown = {"name": "virnucpro.embed_shard", "args": f"shard={shard} owner=alice job={job_id}", "kwargs": "{}"}
-    for kind, fields in (
-        ("task-sent", shown | {"hostname": "coordinate-0@host", "queue": "gpu", "root_id": task}),
-        ("task-received", shown | {"hostname": worker, "retries": 0, "eta": None, "expires": None}),
-        ("task-started", {"hostname": worker}),
-        ("task-succeeded", {"hostname": worker, "result": "{'shard': 17, 'state': 'embedded'}", "runtime": 12.5}),
+    for kind, sender, fields in (
+        ("task-sent", "coordinate-0@host", shown | {"queue": "gpu", "root_id": task}),
+        ("task-received", worker, shown | {"retries": 0, "eta": None, "expires": None}),
+        ("task-started", worker, {}),
+        ("task-succeeded", worker, {"result": "{'shard': 17, 'state': 'embedded'}", "runtime": 12.5}),
     ):
-        dispatcher.send(kind, uuid=task, pid=1, **fields)
+        dispatcher.hostname = sender
+        dispatcher.send(kind, uuid=task, **fields)
 
 
 def measure(app: Celery, url: str, programs: dict[str, psutil.Process], ids: Sequence[str], shards: int) -> list[Any]:

@@ -142,8 +142,9 @@ def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Depl
         shards = found_tasks(page, url, f"name:embed_shard args:{done}", number=12)
         assert all("owner=alice" in row and "SUCCESS" in row and "embed-cpu0@" in row for row in shards)
         assert {f"shard={shard}" for shard in range(12)} == {row.split()[0] for row in shards}
-        rows = found_tasks(page, url, f"state:FAILURE args:{failed}", number=1)
-        assert "JobError" in rows[0] and "coordinate-" in rows[0]
+        assert found_tasks(page, url, f'"shard=11 " args:{done}', number=1)[0].startswith("shard=11 ")
+        (row,) = found_tasks(page, url, f"state:FAILURE name:split_job args:{failed}", number=1)
+        assert "JobHasFailedError" in row and "coordinate-" in row
         (row,) = found_tasks(page, url, "state:STARTED", number=1)
         assert row.startswith("shard=0 owner=carol") and stuck in row and "ago" in row
 
