@@ -112,10 +112,15 @@ def flower(deployment: Deployment, login: str) -> Iterator[str]:
 
 def found_tasks(page: Any, url: str, search: str, *, number: int) -> list[str]:
     """The rows that Flower's list of tasks shows for a search, once there are so many."""
-    page.goto(f"{url}/tasks")
-    page.fill("input[type=search]", search)
-    wait_until(lambda: f"of {number} task" in page.locator("#tasks-table_info").inner_text())
-    return list(page.locator("#tasks-table tbody tr").all_inner_texts())
+
+    def rows() -> list[str]:
+        page.goto(f"{url}/tasks")
+        page.fill("input[type=search]", search)
+        page.wait_for_selector("#tasks-table_info:has-text('filtered')")
+        is_complete = f"of {number} task" in page.locator("#tasks-table_info").inner_text()
+        return list(page.locator("#tasks-table tbody tr").all_inner_texts()) if is_complete else []
+
+    return list(wait_until(rows))
 
 
 def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Deployment, tmp_path: Path) -> None:
@@ -139,8 +144,8 @@ def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Depl
         for name in ("embed-cpu0@", "coordinate-0@"):
             page.wait_for_selector(f"#workers-table tbody tr:has-text('{name}'):has-text('Online')")
         # And for each question there is a search
-        shards = found_tasks(page, url, f"name:embed_shard args:{done}", number=12)
-        assert all("owner=alice" in row and "SUCCESS" in row and "embed-cpu0@" in row for row in shards)
+        shards = found_tasks(page, url, f"state:SUCCESS name:embed_shard args:{done}", number=12)
+        assert all("owner=alice" in row and "embed-cpu0@" in row for row in shards)
         assert {f"shard={shard}" for shard in range(12)} == {row.split()[0] for row in shards}
         assert found_tasks(page, url, f'"shard=11 " args:{done}', number=1)[0].startswith("shard=11 ")
         (row,) = found_tasks(page, url, f"state:FAILURE name:split_job args:{failed}", number=1)
