@@ -118,7 +118,7 @@ def found_tasks(page: Any, url: str, search: str, *, number: int) -> list[str]:
         page.fill("input[type=search]", search)
         page.wait_for_selector("#tasks-table_info:has-text('filtered')")
         is_complete = f"of {number} task" in page.locator("#tasks-table_info").inner_text()
-        return list(page.locator("#tasks-table tbody tr").all_inner_texts()) if is_complete else []
+        return list(page.locator("#tasks-table tbody tr").all_text_contents()) if is_complete else []
 
     return list(wait_until(rows))
 
