@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from virnucpro_tasks.monitoring.look import Look, OpenJob, SeenWorker
+from virnucpro_tasks.queue.work_counts import ENDS
 from virnucpro_tasks.system.gpu_reading import GpuReading
 
 PREFIX = "virnucpro_"
@@ -138,9 +139,10 @@ def _served(look: Look) -> Iterator[Sample]:
 
 
 def _shard_ends(look: Look) -> Iterator[Sample]:
+    # 0 for ends that have not been there: of a series that begins with 1, Prometheus sees no increase.
     for worker in look.workers:
-        for end, number in worker.counts.shards.items():
-            yield (worker.name, end), number
+        for end in sorted({*ENDS, *worker.counts.shards}):
+            yield (worker.name, end), worker.counts.shards.get(end, 0)
 
 
 def _versions(look: Look) -> Iterator[Sample]:

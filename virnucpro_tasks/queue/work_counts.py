@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from virnucpro_tasks.keys import WORKERS_COUNTED, work_counts
+from virnucpro_tasks.pipeline.shard_state import ShardState
 
 KEPT_SECONDS = 86_400
 """Counts of a worker stay so long after its last shard or death; a worker of that name that comes later begins at 0."""
 
 REFUSED = "refused"
 """The end of an attempt whose message went back because Redis or the store failed."""
+
+ENDS = (*map(str, ShardState), REFUSED)
+"""All ends of attempts that a worker counts."""
 
 SHARDS = "shards."
 """Begins the name of each count of attempts, by their end."""
