@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from virnucpro_tasks.cli.columns import Column, aligned
-from virnucpro_tasks.cli.progress import MOST_UNFINISHED, clock_text
-from virnucpro_tasks.errors import printable
+from virnucpro_tasks.cli.progress import MOST_UNFINISHED
+from virnucpro_tasks.errors import clock_text, printable
 from virnucpro_tasks.jobs.find import shortest_beginnings
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.listing import JobIdentity

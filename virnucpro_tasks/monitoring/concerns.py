@@ -58,9 +58,9 @@ def _workers(look: Look) -> Iterator[str]:
 def _jobs(look: Look) -> Iterator[str]:
     if look.unreadable:
         yield f"{counted(look.unreadable, 'job')} of the store cannot be read: 'virnucpro list' says why"
-    for job in look.failed_jobs[:MOST_FAILED]:
-        name = printable(job.called)
-        yield f"{name} of {job.owner} failed {clock_text(job.seconds)} ago: 'virnucpro status {name}' says why"
+    for failed in look.failed_jobs[:MOST_FAILED]:
+        name = printable(failed.called)
+        yield f"{name} of {failed.owner} failed {clock_text(failed.seconds)} ago: 'virnucpro status {name}' says why"
     if (more := len(look.failed_jobs) - MOST_FAILED) > 0:
         yield f"{more:,} more failed within a day: 'virnucpro list' names them"
     if look.redis_error:
