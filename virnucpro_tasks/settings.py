@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -170,6 +171,12 @@ class Settings:
         return {ENVIRONMENT_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
 
 
+@cache
+def setting_types() -> dict[str, Any]:
+    """The type of each setting by its name; reading the annotations takes a millisecond."""
+    return get_type_hints(Settings)
+
+
 def load_settings(
     *,
     file: Path | SettingsFile | None = None,
@@ -227,13 +234,13 @@ def named_file(environment: Mapping[str, str]) -> Path | None:
 
 def settings_file(path: Path) -> SettingsFile:
     """Read a settings file. Raises SettingsError naming file, line and key."""
-    return read_settings_file(path, known=list(get_type_hints(Settings)))
+    return read_settings_file(path, known=list(setting_types()))
 
 
 def _converted(name: Any, value: Any, *, source: str) -> Any:
     import msgspec  # 'virnucpro --help' converts nothing, and starts without it
 
-    hints = get_type_hints(Settings)
+    hints = setting_types()
     if name not in hints:
         prefix = ENVIRONMENT_PREFIX if source.startswith("environment variable") else ""
         known = {prefix + (known.upper() if prefix else known) for known in hints}
