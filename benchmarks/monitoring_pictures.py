@@ -2,8 +2,8 @@
 
 They show a deployment with a quick, a slow and a stuck worker (it stands still by a fault of the tests) and jobs that
 are healthy, stuck and failed. The figures are the numbers of series that Prometheus has for each expression of the
-dashboard of Grafana at that moment; none where it asks for a job that has waited for a minute. Needs Chromium and
-Prometheus.
+dashboard of Grafana at that moment; none where it asks for a job that has waited for a minute, or for GPUs. Needs
+Chromium and Prometheus.
 
 python benchmarks/monitoring_pictures.py [--pictures docs/images] [--output benchmarks/results]
 """
