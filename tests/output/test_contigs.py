@@ -13,6 +13,7 @@ from output.stored import stored_shard
 from output.tables import Chunk, read_table, shard_of, write
 
 from virnucpro_tasks.output.contigs import CONTIG_COLUMNS, CONTIG_FILES, CONTIGS, contigs_of, settled_contigs
+from virnucpro_tasks.output.fields import text_of
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.spans import SpanMerger
@@ -105,7 +106,7 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
     keys, lines = (b"".join(pieces[first::2]).split(b"\n")[:-1] for first in (0, 1))
     keyed = sorted(zip(keys, lines, strict=True), key=lambda pair: pair[0])
     table = CONTIGS.header(BROAD) + b"".join(line + b"\n" for _, line in keyed)
-    text = LEGACY_CHUNKS.header(BROAD) + b"".join(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))
+    text = LEGACY_CHUNKS.header(BROAD) + text_of(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))
     return table.decode(), text.decode()
 
 

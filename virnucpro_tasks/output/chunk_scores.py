@@ -7,6 +7,7 @@ one, so that the interval of a chunk begins where the chunk does.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from itertools import compress
 
 import numpy as np
 
@@ -43,12 +44,13 @@ def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     """The intervals of one shard in order; the last is the whole chunk."""
     is_scored = rows.scores.frames > 0
     records, chunks = rows.records[is_scored], rows.chunks[is_scored]
+    are_written = is_scored.tolist()
     ids, starts, ends, means = (
-        np.array(texts, object)[is_scored] for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
+        list(compress(texts, are_written)) for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
     )
-    goes_on = np.flatnonzero((np.diff(records) == 0) & (np.diff(chunks) == 1))
-    ends[goes_on] = starts[goes_on + 1]
-    return ScoredIntervals(*(column.tolist() for column in (records, ids, chunks, starts, ends, means)))
+    for place in np.flatnonzero((np.diff(records) == 0) & (np.diff(chunks) == 1)).tolist():
+        ends[place] = starts[place + 1]
+    return ScoredIntervals(records.tolist(), ids, chunks.tolist(), starts, ends, means)
 
 
 def shortened(one: ScoredIntervals, other: ScoredIntervals) -> tuple[ScoredIntervals, ScoredIntervals]:

@@ -22,7 +22,7 @@ from virnucpro_tasks.classifier.contig_call import (
     contig_calls,
     contig_evidence,
 )
-from virnucpro_tasks.output.fields import csv_texts, integers
+from virnucpro_tasks.output.fields import counts, csv_texts
 from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import ScoredRows
@@ -85,7 +85,7 @@ def _called(name: str) -> Callable[[CalledContigs, TableStyle], Iterable[Any]]:
 
 def _counted(name: str) -> Callable[[CalledContigs, TableStyle], Iterable[Any]]:
     """A number of chunks of every contig."""
-    return lambda called, _: getattr(called.contigs.evidence, name).tolist()
+    return lambda called, _: getattr(called.contigs.evidence, name)
 
 
 _CALL_TEXTS, _TIER_TEXTS = (np.array([value.encode() for value in values], object) for values in (CALLS, TIERS))
@@ -128,20 +128,20 @@ CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
         _decimals,
         _called("weighted_deltas"),
     ),
-    Column("n_chunks", "scored chunks", integers, _counted("chunks")),
+    Column("n_chunks", "scored chunks", counts, _counted("chunks")),
     Column(
         "n_confident_viral",
         "chunks with `max_score_1` above 0.8 and `max_score_0` below 0.3",
-        integers,
+        counts,
         _counted("confident_viral"),
     ),
     Column(
         "n_confident_nonviral",
         "chunks with `max_score_0` above 0.8 and `max_score_1` below 0.3",
-        integers,
+        counts,
         _counted("confident_nonviral"),
     ),
-    Column("n_ambiguous", "chunks with both scores above 0.7", integers, _counted("ambiguous")),
+    Column("n_ambiguous", "chunks with both scores above 0.7", counts, _counted("ambiguous")),
     Column(
         "viral_proportion",
         "`n_confident_viral` by the chunks that are not ambiguous, rounded to three decimals; 0 if all are",

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from virnucpro_tasks.reads.tables import Status
 
 NOT_AVAILABLE = b"NA"
@@ -22,6 +25,7 @@ _QUOTED_IN_CSV = re.compile(rb'["\t\r\n]')
 
 _MATES = (NOT_AVAILABLE, b"1", b"2")
 _SMALL = tuple(b"%d" % value for value in range(1_000))
+_SMALL_TEXTS = np.array(_SMALL, object)
 _CALLS = {False: b"others", True: b"virus", None: NOT_AVAILABLE}
 
 
@@ -73,6 +77,11 @@ def integers(values: Iterable[int]) -> list[bytes]:
     return [_SMALL[value] if 0 <= value < len(_SMALL) else b"%d" % value for value in values]
 
 
+def counts(values: npt.NDArray[np.int64]) -> list[bytes]:
+    """Whole numbers of at least 0, most of them small."""
+    return _SMALL_TEXTS[values].tolist() if values.max(initial=0) < len(_SMALL) else integers(values.tolist())
+
+
 def integer_texts(texts: list[bytes]) -> list[bytes]:
     """Whole numbers that are written already."""
     return texts
@@ -119,8 +128,13 @@ def names(values: Iterable[StrEnum | None]) -> list[bytes]:
 
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:
-    """The lines of a table from its columns, each with its line end."""
-    return [SEPARATOR.join(fields) + LINE_END for fields in zip(*columns, strict=True)]
+    """The lines of a table from its columns, without their ends."""
+    return list(map(SEPARATOR.join, zip(*columns, strict=True)))
+
+
+def text_of(lines: Iterable[bytes]) -> bytes:
+    """Lines as one text, in which each has its end."""
+    return LINE_END.join([*lines, b""])
 
 
 def header_line(names: Iterable[str]) -> bytes:

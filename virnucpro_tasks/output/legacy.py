@@ -47,7 +47,7 @@ def frame_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     labels = [_LABELS[is_virus] for is_virus in frame_is_virus(rows.frame_scores).tolist()]
     texts = score_texts(rows.frame_scores, dialect=style.dialect)
     return [
-        b"%b%b\t%b\t%b\t%b\n" % (ids[row], name, label, others, virus)
+        b"%b%b\t%b\t%b\t%b" % (ids[row], name, label, others, virus)
         for row, name, label, others, virus in zip(rows.frame_rows, rows.frame_names, labels, *texts, strict=True)
     ]
 
@@ -58,12 +58,12 @@ def chunk_lines(rows: ScoredRows, style: TableStyle) -> list[bytes]:
     scored = np.flatnonzero(rows.scores.frames > 0)
     called = zip(scored.tolist(), rows.scores.is_virus[scored].tolist(), strict=True)
     if style.dialect == ORIGINAL:
-        return [b"%b\t%b\n" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called]
+        return [b"%b\t%b" % (ids[row], _TRUTH[is_virus]) for row, is_virus in called]
     others, virus = (
         read_back(maxima[scored]).tolist() for maxima in (rows.scores.highest_others, rows.scores.highest_virus)
     )
     return [
-        b"%b\t%b\t%a\t%a\n" % (ids[row], _TRUTH[is_virus], *scores)
+        b"%b\t%b\t%a\t%a" % (ids[row], _TRUTH[is_virus], *scores)
         for (row, is_virus), *scores in zip(called, others, virus, strict=True)
     ]
 

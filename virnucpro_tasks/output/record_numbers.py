@@ -8,6 +8,8 @@ from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from virnucpro_tasks.output.evidence import LEAST, Evidence
 from virnucpro_tasks.output.records import WrittenRecords
@@ -40,19 +42,20 @@ class RecordNumbers:
     def of(cls, written: WrittenRecords) -> RecordNumbers:
         """Those of `written`."""
         length, scored_chunks, covered = (
-            np.fromiter(map(attrgetter(name), written.records), np.int64, len(written))
-            for name in ("length", "scored_chunks", "covered")
+            np.array(list(map(attrgetter(name), written.records)), np.int64)
+            for name in ("length", "scored_chunks", "coverage.bases")
         )
-        is_called = np.array([call is not None for call in written.calls], bool)
+        call = np.array([_CALL_PLACES[call] for call in written.calls], np.int64)
+        is_called = call < len(CALLED)
         score = np.full(len(written), np.nan)
-        score[is_called] = [float(text) for text in compress(written.score_texts, is_called)]
+        score[is_called] = _as_read(list(compress(written.score_texts, is_called.tolist())))
         return cls(
             length=length,
-            status=np.fromiter((_STATUS_PLACES[record.status] for record in written.records), np.int64, len(written)),
-            call=np.array([_CALL_PLACES[call] for call in written.calls], np.int64),
+            status=np.array([_STATUS_PLACES[record.status] for record in written.records], np.int64),
+            call=call,
             level=_levels(scored_chunks, covered / np.maximum(length, 1)),
             scored_chunks=scored_chunks,
-            scored_fraction=np.array([float(text) for text in written.fraction_texts], np.float64),
+            scored_fraction=_as_read(written.fraction_texts),
             score=score,
         )
 
@@ -62,6 +65,12 @@ class RecordNumbers:
 
 _STATUS_PLACES = {status: place for place, status in enumerate(STATUSES)}
 _CALL_PLACES = {True: CALLED.index("virus"), False: CALLED.index("others"), None: len(CALLED)}
+
+
+def _as_read(texts: list[bytes]) -> npt.NDArray[np.float64]:
+    """The numbers (n,) in n texts."""
+    # In half the time that Python's own parser takes.
+    return pc.cast(pa.array(texts, pa.string()), pa.float64()).to_numpy(zero_copy_only=False)
 
 
 def _levels(scored_chunks: npt.NDArray[np.int64], scored_fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -209,7 +209,7 @@ class WrittenRecords:
         return WrittenRecords(
             rates=self.rates[places],
             **{
-                entry.name: [getattr(self, entry.name)[place] for place in places]
+                entry.name: list(map(getattr(self, entry.name).__getitem__, places))
                 for entry in fields(WrittenRecords)
                 if entry.name != "rates"
             },

@@ -12,6 +12,7 @@ from typing import Any
 
 from virnucpro_tasks.jobs.job import JobSpec
 from virnucpro_tasks.output.counts import ResultCounts
+from virnucpro_tasks.output.fields import text_of
 from virnucpro_tasks.output.part import Addition, ShardPart, written_records
 from virnucpro_tasks.output.record_numbers import RecordNumbers
 from virnucpro_tasks.output.records import RecordMerger
@@ -101,7 +102,7 @@ def write_summary(spec: JobSpec, samples: Mapping[str, ResultCounts], directory:
     """Write samples.tsv into `directory`."""
     rows = [SampleCounts(name, len(spec.samples[name]), counts) for name, counts in samples.items()]
     with _writer(SAMPLES, directory, replace(style, sample="")) as write:
-        write(SAMPLES.lines(rows, style))
+        write([text_of(SAMPLES.lines(rows, style))])
 
 
 def _write_tables(

@@ -30,12 +30,12 @@ class SelectedRecord(NamedTuple):
 
     @property
     def line(self) -> bytes:
-        """The record as a line of bytes, for another process. An id holds no white space."""
-        return b"%d\t%d\t%d\t%b\t%b\n" % self
+        """The record as a line of bytes without its end, for another process. An id holds no white space."""
+        return b"%d\t%d\t%d\t%b\t%b" % self
 
     @classmethod
     def of(cls, line: bytes) -> SelectedRecord:
-        """The record of a line without its end."""
+        """The record of such a line."""
         number, length, chunks, score, record_id = line.split(b"\t", 4)
         return cls(int(number), int(length), int(chunks), score, record_id)
 
@@ -54,21 +54,20 @@ def is_selected(
 
 def selected_records(written: WrittenRecords, style: TableStyle) -> list[SelectedRecord]:
     """The records within the cutoffs of `style`, numbered from its first record."""
-    found = written.at(_possible_places(written, style.cutoffs))
-    return [
-        SelectedRecord(record.ordinal - style.first_record, record.length, record.chunks, score, record.record_id)
-        for record, call, score, fraction, rate in zip(
-            found.records, found.calls, found.score_texts, found.fraction_texts, found.rate_texts, strict=True
-        )
+    found = []
+    for place in _possible_places(written, style.cutoffs):
+        record, score = written.records[place], written.score_texts[place]
         if is_selected(
             style.cutoffs,
-            is_virus=bool(call),
+            is_virus=written.calls[place] is True,
             score=score,
             length=record.length,
-            scored_fraction=fraction,
-            fdr=rate,
-        )
-    ]
+            scored_fraction=written.fraction_texts[place],
+            fdr=written.rate_texts[place],
+        ):
+            number = record.ordinal - style.first_record
+            found.append(SelectedRecord(number, record.length, record.chunks, score, record.record_id))
+    return found
 
 
 def _possible_places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:

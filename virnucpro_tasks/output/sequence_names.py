@@ -12,7 +12,7 @@ from collections.abc import Iterable
 _READ_AS_HEADER = rb"^(?:[#>!@]|track|browser|visibility|chrom$|\.$)"
 """Readers take a line that begins so for a comment or a header, and a name of a dot for none."""
 
-_BEGINS_LIKE_A_HEADER = (b"track", b"browser", b"visibility", b"chrom", b".")
+_LIKE_A_HEADER = (b"\ntrack", b"\nbrowser", b"\nvisibility", b"\nchrom", b"\n.")
 _HARMLESS = string.ascii_letters.encode() + string.digits.encode() + b"._:|+-"
 
 _UNFIT_FOR_BED = re.compile(_READ_AS_HEADER + rb'|[^!-~]|"|%(?=[0-9A-Fa-f]{2})')
@@ -34,13 +34,11 @@ def gff_names(ids: Iterable[bytes]) -> list[bytes]:
 
 def _encoded(ids: Iterable[bytes], unfit: re.Pattern[bytes]) -> list[bytes]:
     ids = list(ids)
-    distinct = set(ids)
-    # Much faster than the expression, and nearly all ids are so.
-    if not b"".join(distinct).translate(None, _HARMLESS) and not any(
-        name.startswith(_BEGINS_LIKE_A_HEADER) for name in distinct
-    ):
+    # All at once first, much faster than the expression: nearly all ids are harmless.
+    lines = b"\n".join((b"", *ids))
+    if len(lines.translate(None, _HARMLESS)) == len(ids) and not any(begin in lines for begin in _LIKE_A_HEADER):
         return ids
-    names = {name: unfit.sub(_percent_encoded, name) for name in distinct}
+    names = {name: unfit.sub(_percent_encoded, name) for name in set(ids)}
     return [names[name] for name in ids]
 
 

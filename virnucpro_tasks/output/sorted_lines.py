@@ -12,7 +12,7 @@ from operator import le
 from pathlib import Path
 from typing import BinaryIO
 
-from virnucpro_tasks.output.fields import LINE_END, SEPARATOR
+from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, text_of
 from virnucpro_tasks.system.file_operations import persistently
 
 RUN_BYTES = 2 * 2**20
@@ -117,7 +117,7 @@ class _Run:
         """Write lines behind those there are."""
         _append(self.text, text)
         if self.keys is not None:
-            _append(self.keys, _with_ends(keys))
+            _append(self.keys, text_of(keys))
 
     def content(self) -> Iterator[bytes]:
         """The lines in pieces of any size. The files are deleted in the end."""
@@ -192,10 +192,6 @@ def _without_ends(text: bytes) -> list[bytes]:
     # What is behind the last line end: nothing.
     lines.pop()
     return lines
-
-
-def _with_ends(lines: list[bytes]) -> bytes:
-    return LINE_END.join([*lines, b""])
 
 
 def _merged(runs: list[_Run]) -> Iterator[_Lines]:

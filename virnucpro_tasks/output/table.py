@@ -12,7 +12,7 @@ from virnucpro_tasks.classifier.record_score import RecordScore
 from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.models.bundle import BundleDescription
-from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, texts
+from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, text_of, texts
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.plan import Plan
@@ -128,19 +128,19 @@ class WrittenLines:
 
     def pieces(self, places: slice) -> list[bytes]:
         """The lines at some places as `Lines` has them: in one piece, behind one of their keys, a line each."""
-        text = b"".join(self.lines[places])
-        return [text] if self.keys is None else [LINE_END.join([*self.keys[places], b""]), text]
+        text = text_of(self.lines[places])
+        return [text] if self.keys is None else [text_of(self.keys[places]), text]
 
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[Rows]):
     """One result file.
 
-    `meaning` describes it in docs/outputs.md. `header` gives the first line and `lines` those of some rows, each with
-    its line end. Lines are in input order, or sorted: by id if `is_sorted` says so of the style, or by the `sort_keys`
-    of the rows. Of a table that `is_joined` there is one for each sample, and one with the rows of all of them. The
-    name of a table that `is_prefixed` begins with the prefix of the job. One that is `written_by` a function of its own
-    is no table at all: its lines are what that function needs to write the file.
+    `meaning` describes it in docs/outputs.md. `header` gives the first line with its end, `lines` those of some rows
+    without. They are in input order, or sorted: by id if `is_sorted` says so of the style, or by the `sort_keys` of the
+    rows. Of a table that `is_joined` there is one for each sample, and one with the rows of all of them. The name of a
+    table that `is_prefixed` begins with the prefix of the job. One that is `written_by` a function of its own is no
+    table at all: its lines are what that function needs to write the file.
     """
 
     name: str
@@ -164,10 +164,10 @@ class Table(Generic[Rows]):
     def part(self, rows: Rows, style: TableStyle) -> Lines:
         """The lines of some rows by the file that they go to, in one piece."""
         lines = self.lines(rows, style)
-        part = {self.file(style): [b"".join(lines)]}
+        part = {self.file(style): [text_of(lines)]}
         if style.sample and self.is_joined:
             joint = joint_style(style)
-            part[self.name] = [b"".join(_joined(lines if joint == style else self.lines(rows, joint), style.sample))]
+            part[self.name] = [text_of(_joined(lines if joint == style else self.lines(rows, joint), style.sample))]
         return part
 
     def joint_header(self, style: TableStyle) -> bytes:
@@ -184,8 +184,8 @@ def joint_style(style: TableStyle) -> TableStyle:
 def _joined(lines: list[bytes], sample: str) -> list[bytes]:
     """The lines of one sample, with its name at their ends."""
     (name,) = SAMPLE_COLUMN.write([sample])
-    end = SEPARATOR + name + LINE_END
-    return [line.removesuffix(LINE_END) + end for line in lines]
+    end = SEPARATOR + name
+    return [line + end for line in lines]
 
 
 def table_of(
