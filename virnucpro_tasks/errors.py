@@ -28,6 +28,9 @@ class ExitCode(IntEnum):
 
 def printable(text: str) -> str:
     """`text` with control characters escaped: text from files and file names must not control a terminal."""
+    # Nearly all texts are, which one call finds out.
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

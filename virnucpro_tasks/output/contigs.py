@@ -68,7 +68,8 @@ def contigs_of(rows: ScoredRows) -> Contigs:
     firsts = np.flatnonzero(np.diff(records, prepend=-1))
     scores = read_back(np.concatenate([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]]))
     evidence = contig_evidence(scores[: len(scored)], scores[len(scored) :], firsts)
-    return Contigs(records[firsts].tolist(), [rows.ids[row] for row in scored[firsts].tolist()], evidence)
+    ids = list(map(rows.ids.__getitem__, scored[firsts].tolist()))
+    return Contigs(records[firsts].tolist(), ids, evidence)
 
 
 def settled_contigs(one: Contigs, other: Contigs) -> tuple[Contigs, Contigs]:

@@ -113,7 +113,7 @@ def report_title(run: Mapping[str, Any]) -> str:
 
 @cache
 def page_template() -> Template:
-    """The template of the page, compiled once in a process."""
+    """The template of the page, compiled with its macros, once in a process."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -123,6 +123,7 @@ def page_template() -> Template:
     )
     environment.filters |= {"n": number, "score": score, "duration": duration, "moment": moment}
     environment.globals |= {"share": share, "flat": flat, "printable": printable, "text_element": text_element}
+    environment.get_template("macros.html")
     return environment.get_template("template.html")
 
 

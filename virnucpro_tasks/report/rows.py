@@ -17,7 +17,7 @@ from virnucpro_tasks.output.fields import LINE_END, SEPARATOR
 from virnucpro_tasks.system.file_errors import cause_of
 
 BLOCK_BYTES = 1 << 20
-NEAR_BYTES = 1 << 16
+NEAR_BYTES = 1 << 15
 """Bytes of a table around a row that are parsed with it."""
 PLACE = "place"
 """The column that is added to every row: its number in the table, from 1."""
