@@ -91,10 +91,10 @@
     label(svg, 4, 12, "records");
   }
 
-  // The cutoff of calls, and that of the sequences handed on where it is another one.
+  // The cutoff of calls, and that of the sequences handed on where it is another one; one of 0 leaves out nothing.
   function cutoffs(svg, { across, place, words, anchor }) {
     const drawn = [["cutoff", data.cutoff, "cutoff"]];
-    if (data.kept.score !== data.cutoff) drawn.push(["kept", data.kept.score, "to FASTA"]);
+    if (data.kept.score > 0 && data.kept.score !== data.cutoff) drawn.push(["kept", data.kept.score, "to FASTA"]);
     drawn.forEach(([kind, value, name], number) => {
       line(svg, kind, ...across(value, number));
       const [x, y] = place(value, number);
