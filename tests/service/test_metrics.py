@@ -10,10 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from deploy.redis_server import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, SHARD_TOKENS, Deployment, wait_until
+
+from virnucpro_tasks.paths import JobPaths
+from virnucpro_tasks.recovery.events import Began, read_events
 
 pytestmark = pytest.mark.service
 
@@ -78,6 +82,15 @@ def test_counts_during_a_job_and_after_it_are_those_that_it_reports(serving: Dep
             during.append(seen)
         return results.exists() and "virnucpro_job_age_seconds" not in seen
 
+    # The job stands still until a look has seen it: it may end between two looks
+    attempts = JobPaths.of(serving.store, job_id).attempts(0)
+    began = wait_until(lambda: [event for event in read_events(attempts) if isinstance(event, Began)])[0]
+    process = psutil.Process(began.pid)
+    process.suspend()
+    try:
+        wait_until(lambda: is_over() or (during and during[-1]["virnucpro_job_shards all"]))
+    finally:
+        process.resume()
     wait_until(is_over)
     report = json.loads(results.read_text())
     worked = report["times"]["workers"]
