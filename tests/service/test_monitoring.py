@@ -10,7 +10,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def stopped_job(deployment: Deployment, folder: Path) -> Iterator[str]:
     try:
         yield job_id
     finally:
-        process.resume()
+        with suppress(psutil.NoSuchProcess):  # its worker has ended it
+            process.resume()
         deployment.run("cancel", job_id)
 
 
@@ -129,12 +130,6 @@ def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Depl
     with ExitStack() as stack:
         url = stack.enter_context(flower(serving, "operator:made-up"))
         shown = stack.enter_context(chromium())
-        # Given a job that is done, one that has failed and one that stands still
-        done = serving.run("submit", str(SAMPLE), "--shard-tokens", "500", owner="alice").strip()
-        failed = serving.run("submit", str(broken), "--strict", owner="bob").strip()
-        serving.run("watch", done)
-        serving.run("watch", failed, expect=ExitCode.BAD_INPUT)
-        stuck = stack.enter_context(stopped_job(serving, tmp_path))
         # When an operator has logged in
         login = {"username": "operator", "password": "made-up"}
         page = shown.new_page(http_credentials=login, viewport={"width": 1200, "height": 800})
@@ -143,7 +138,13 @@ def test_flower_finds_the_tasks_of_a_job_and_failed_and_stuck_ones(serving: Depl
         page.goto(f"{url}/workers")
         for name in ("embed-cpu0@", "coordinate-0@"):
             page.wait_for_selector(f"#workers-table tbody tr:has-text('{name}'):has-text('Online')")
-        # And for each question there is a search
+        # And of a job that is done then, one that has failed and one that stands still
+        done = serving.run("submit", str(SAMPLE), "--shard-tokens", "500", "--force-new", owner="alice").strip()
+        failed = serving.run("submit", str(broken), "--strict", owner="bob").strip()
+        serving.run("watch", done)
+        serving.run("watch", failed, expect=ExitCode.BAD_INPUT)
+        stuck = stack.enter_context(stopped_job(serving, tmp_path))
+        # He finds the tasks, a search for each question
         shards = found_tasks(page, url, f"state:SUCCESS name:embed_shard args:{done}", number=12)
         assert all("owner=alice" in row and "embed-cpu0@" in row for row in shards)
         assert {f"shard={shard}" for shard in range(12)} == {row.split()[0] for row in shards}

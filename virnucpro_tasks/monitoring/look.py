@@ -193,7 +193,7 @@ class Look:
         return printable(f"{task.stage if task.shard is None else f'shard {task.shard}'} of {job}")
 
     def at_text(self, worker: SeenWorker) -> str:
-        """What a worker is at, or that it is idle, gone or dead."""
+        """The task of a worker, or that it is idle, gone or dead."""
         if worker.info is None:
             return "died" if worker.trouble is not None else "gone"
         return ", ".join(map(self.task_text, worker.info.running)) or "idle"
