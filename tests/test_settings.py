@@ -64,6 +64,7 @@ def test_a_child_process_gets_the_same_settings(tmp_path: Path) -> None:
         ({"store": 5}, "--store: 5 is not a path: store"),
         ({"store": ["a"]}, "--store: .* is not a path: store"),
         ({"owner": ["me"]}, "--owner: .* is not a text: owner"),
+        ({"owner": "a" * 65}, "owner must have at most 64 characters, not 65"),
         ({"broker_url": "rediss://:secret@host:6379/0"}, "append .ssl_cert_reqs=required"),
         ({"token_budget": 10**30}, "token_budget must be at most 1,000,000,000, not 1e.30"),
         ({"shard_tokens": "1" + "0" * 40}, "shard_tokens must be at most"),

@@ -50,6 +50,9 @@ LOG_FORMATS = ("text", "json")
 
 _KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
 _PATHS = ("store", "bundle", "bundle_300", "bundle_500", "downloads")
+MOST_OWNER_CHARACTERS = 64
+"""Owners are in tables for people and in the labels of metrics."""
+
 _AS_WRITTEN = (*_PATHS, "owner")
 """Settings whose values may begin or end with a space."""
 
@@ -142,6 +145,10 @@ class Settings:
         _one_of("dialect", self.dialect, DIALECTS)
         _one_of("log_level", self.log_level, LOG_LEVELS)
         _one_of("log_format", self.log_format, LOG_FORMATS)
+        if self.owner is not None and len(self.owner) > MOST_OWNER_CHARACTERS:
+            raise SettingsError(
+                f"owner must have at most {MOST_OWNER_CHARACTERS} characters, not {len(self.owner):,}", setting="owner"
+            )
         if self.precision is not None:
             _one_of("precision", self.precision, PRECISIONS)
         for setting in fields(self):

@@ -52,6 +52,16 @@ def test_a_full_redis_is_told_and_can_be_looked_at(
     assert ended.err[0] == "warning: Redis is full (raise its maxmemory)"
 
 
+@pytest.mark.parametrize("login", ["secret", "me:secret,other"])
+def test_a_login_without_a_password_is_refused(
+    virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    monkeypatch.setenv(flower.PASSWORD_VARIABLE, login)
+    ended = virnucpro("flower", "--port", 5556)
+    assert (ended.code, started) == (ExitCode.USAGE, [])
+    assert "FLOWER_BASIC_AUTH is no user:password" in ended.err[0] and "secret" not in ended.err[0]
+
+
 def test_a_password_of_the_user_is_used_and_not_printed(
     virnucpro: Virnucpro, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,7 +153,13 @@ def test_the_classifier_of_a_model_type_is_the_path_that_is_not_given(
     assert made is not None and read_bundle(Path(made)).description.chunk_length == 300
     assert chosen(demo, classifiers={"300": other}) == "demo"
     assert chosen(demo, classifiers={"500": other}, kind="custom", path=head) == with_head
-    assert chosen(demo, classifiers=of_types, given="demo") == "demo"
+    # With the models of a bundle that is given, too, and then by its chunk length
+    assert chosen(Settings(), classifiers=of_types, given="demo") == with_head
+    again = chosen(Settings(), classifiers=of_types, given=made)
+    assert again is not None and read_bundle(Path(again)).description.chunk_length == 300
+    assert chosen(demo, classifiers={"300": other}, given="demo") == "demo"
+    with pytest.raises(SettingsError, match=r"there is no classifier .*gone\.pth"):
+        chosen(demo, classifiers={"500": tmp_path / "gone.pth"}, given="demo")
     with pytest.raises(SettingsError, match=r"there is no classifier .*gone\.pth, which .*prediction\.models\.500"):
         chosen(demo, classifiers={"500": tmp_path / "gone.pth"})
     assert chosen(demo, classifiers={"300": tmp_path / "gone.pth"}) == "demo"

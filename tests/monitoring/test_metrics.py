@@ -91,6 +91,7 @@ def test_what_is_not_known_is_absent_rather_than_zero() -> None:
     found = read(look(redis=None, store=None, redis_error="refused", store_error="not mounted", open_jobs=()))
     assert found["virnucpro_redis_up"] == found["virnucpro_store_up"] == [({}, 0.0)]
     absent = {"virnucpro_redis_used_bytes", "virnucpro_store_free_bytes", "virnucpro_jobs_with_store_failures"}
+    absent |= {"virnucpro_jobs_unreadable"}
     assert not absent & set(found)
 
 

@@ -39,3 +39,10 @@ def test_a_failed_job_is_named_without_its_reason() -> None:
     assert "run_8 of bob failed 1:05 ago: &#39;virnucpro status run_8&#39; says why" in deployment_page(
         seen, every_seconds=15
     )
+
+
+def test_of_a_store_that_is_away_no_job_is_known() -> None:
+    away = deployment_page(look(store_error="not mounted", store=None, jobs={}, open_jobs=()), every_seconds=15)
+    assert "Jobs are not known." in away and "<p>Not known.</p>" in away
+    assert "No job in the store." not in away and "<p>None.</p>" not in away
+    assert "No job in the store." in deployment_page(look(jobs={}, open_jobs=()), every_seconds=15)

@@ -29,13 +29,13 @@ def chosen_bundle(
 ) -> str | None:
     """The bundle of a run, as the setting `bundle` names it; None if there is none.
 
-    `given` is the value of --bundle, which counts most; `model_path` a bundle, or a classifier for the models of the
-    bundle that would be used without it; without both the one of `classifiers` that is of the model type is taken.
-    With `allow_mismatch` the chunk length need not be that of the classifier. Raises SettingsError for what contradicts
-    itself, BundleError.
+    `given` is the value of --bundle; `model_path` a bundle, or a classifier for the models of the bundle that would be
+    used without it; without it the one of `classifiers` that is of the model type is taken, and without a type of the
+    chunk length of the bundle that is given, or else of 500. With `allow_mismatch` the chunk length need not be that of
+    the classifier. Raises SettingsError for what contradicts itself, BundleError.
     """
-    if given is None and model_path is None:
-        kind = model_type or DEFAULT_TYPE
+    if model_path is None:
+        kind = model_type or _type_of(given)
         if (model_path := classifiers.get(kind)) is not None:
             _require_classifier(model_path, kind)
             model_type = kind
@@ -71,6 +71,12 @@ def chosen_bundle(
             f"'virnucpro models convert --head {model_type}_model.pth' makes",
         )
     return found
+
+
+def _type_of(given: str | None) -> str:
+    """The model type of the bundle that is given, if it has one, or else the default."""
+    trained = DEFAULT_TYPE if given is None else str(locate_bundle(given).description.chunk_length)
+    return trained if trained in PUBLISHED_LENGTHS else DEFAULT_TYPE
 
 
 def _require_classifier(path: Path, model_type: str) -> None:

@@ -65,6 +65,11 @@ def command(context: click.Context, /, *, address: str, port: int, read_only: bo
     except FullBrokerError as error:
         # What is there can still be looked at.
         say(f"warning: {error}")
+    if any(":" not in login for login in (os.environ.get(PASSWORD_VARIABLE) or ":").split(",")):
+        raise SettingsError(
+            f"{PASSWORD_VARIABLE} is no user:password (several with commas between them): nobody could log in",
+            hint="set it so, or unset it for a random password",
+        )
     if not os.environ.get(PASSWORD_VARIABLE):
         password = secrets.token_urlsafe(12)
         # In the environment: any user of the host can read a command line.

@@ -170,7 +170,12 @@ METRICS: tuple[MetricSpec, ...] = (
         ("state",),
         lambda look: (((str(state),), number) for state, number in look.jobs.items()),
     ),
-    MetricSpec("jobs_unreadable", "Jobs of the store with damaged files.", (), _one(lambda look: look.unreadable)),
+    MetricSpec(
+        "jobs_unreadable",
+        "Jobs of the store with damaged files.",
+        (),
+        _one(lambda look: None if look.store_error else look.unreadable),
+    ),
     MetricSpec(
         "job_progress_ratio",
         "Embedded tokens of an open job over all of its tokens; 1 once finishing has begun, absent while splitting.",
