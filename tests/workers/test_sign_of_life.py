@@ -21,3 +21,15 @@ def test_what_a_process_is_at_is_seen_from_outside() -> None:
     assert life.read() == Life(child, Activity.IDLE, 2)
     life.end()
     assert life.read().activity is Activity.LOADING
+
+
+def test_a_process_that_works_or_computes_is_at_a_task() -> None:
+    life = SignOfLife()
+    assert not life.is_at_task()
+    life.begin()
+    assert not life.is_at_task()
+    with life.working():
+        assert life.is_at_task()
+        with life.computing():
+            assert life.is_at_task()
+    assert not life.is_at_task()

@@ -41,7 +41,12 @@ from virnucpro_workers.consumer.follow import WAITING_SECONDS, CountWaiting, Fol
 from virnucpro_workers.consumer.hang_watch import HangWatch
 from virnucpro_workers.consumer.heartbeat import HeartbeatStep
 from virnucpro_workers.consumer.install import install
-from virnucpro_workers.consumer.kombu_internals import allow_children, report_lost_children, running_arguments
+from virnucpro_workers.consumer.kombu_internals import (
+    allow_children,
+    report_lost_children,
+    running_arguments,
+    stop_after_the_task,
+)
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.consumer.request import CountedRequest
 from virnucpro_workers.consumer.retention import Retention
@@ -173,6 +178,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
         worker = app.Worker(
             **celery_options(queues=queues, node=node, log_level=settings.log_level, log_format=settings.log_format)
         )
+        stop_after_the_task(worker, is_at_task=life.is_at_task)
         worker.start()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))

@@ -54,6 +54,10 @@ class SignOfLife:
         (pid,), (packs,) = _PID.unpack_from(self._shared, 0), _PACKS.unpack_from(self._shared, _PACKS_AT)
         return Life(pid, Activity(self._shared[_ACTIVITY_AT]), packs)
 
+    def is_at_task(self) -> bool:
+        """In the parent: whether the child is at a task."""
+        return self.read().activity in (Activity.WORKING, Activity.COMPUTING)
+
     def begin(self) -> None:
         """In the child: it is ready for tasks."""
         _PID.pack_into(self._shared, 0, os.getpid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import billiard
@@ -9,8 +10,10 @@ import pytest
 from billiard.common import human_status
 from celery.worker import state
 from celery.worker.request import Request as CeleryRequest
+from celery.worker.worker import WorkController
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import QoS
+from virnucpro_workers.consumer import kombu_internals
 from virnucpro_workers.consumer.kombu_internals import (
     allow_children,
     drop_orphaned,
@@ -20,6 +23,7 @@ from virnucpro_workers.consumer.kombu_internals import (
     is_polling,
     let_go,
     rebind_channel,
+    stop_after_the_task,
     unacked_index,
     was_cancelled,
 )
@@ -167,3 +171,41 @@ def test_a_pool_child_may_start_processes() -> None:
     assert answers.get(timeout=60) == [1, 2, 3]
     child.join()
     assert child.exitcode == 0
+
+
+class StoppingWorker(WorkController):
+    """As Celery makes it, without anything of it that starts."""
+
+    def __init__(self, soft_seconds: float) -> None:
+        self.app = SimpleNamespace(conf=SimpleNamespace(worker_soft_shutdown_timeout=soft_seconds))
+
+
+def seconds_of_the_wait(worker: StoppingWorker) -> float:
+    began = time.monotonic()
+    worker.wait_for_soft_shutdown()
+    return time.monotonic() - began
+
+
+def test_a_stopping_worker_waits_until_its_process_is_at_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kombu_internals, "SETTLE_SECONDS", 0.2)
+    running, looks = Request("tag"), iter([True, True, False, True])
+    monkeypatch.setattr(state, "active_requests", {running})
+    worker = StoppingWorker(60)
+    stop_after_the_task(worker, is_at_task=lambda: next(looks, False))
+    assert 0.6 <= seconds_of_the_wait(worker) < 60
+    assert next(looks, None) is None
+
+
+def test_a_stopping_worker_waits_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Request("tag")
+    monkeypatch.setattr(state, "active_requests", {running})
+    worker = StoppingWorker(0.3)
+    stop_after_the_task(worker, is_at_task=lambda: True)
+    assert seconds_of_the_wait(worker) >= 0.3
+
+
+def test_a_stopping_worker_without_a_task_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "active_requests", set())
+    worker = StoppingWorker(60)
+    stop_after_the_task(worker, is_at_task=lambda: pytest.fail("looked at the process"))
+    worker.wait_for_soft_shutdown()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 CONSUMER_LOGGER = "celery.worker.consumer.consumer"
 TRANSPORT_LOGGER = "kombu.transport.redis"
+POLL_SECONDS = 0.1
+SETTLE_SECONDS = 1.0
+"""A process is at no task if it was at none for so long: it has just taken one, or gives Redis the result."""
 _CANCEL_SETTING = "worker_cancel_long_running_tasks_on_connection_loss"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>SIG\w+)\)")
 _STATUS = re.compile(r"exitcode (?P<status>\d+)")
@@ -243,6 +247,33 @@ def use_client(client: type) -> None:
     """
     setattr(Channel, "_get_client", lambda self: client)  # noqa: B010
     setattr(RedisBackend, "_get_client", lambda self: client)  # noqa: B010
+
+
+def stop_after_the_task(worker: Any, *, is_at_task: Callable[[], bool]) -> None:
+    """Let a worker that is told to stop wait until its process is at no task, for `soft_shutdown_seconds` at most.
+
+    Celery's own wait is a sleep of that time, in the handler of the signal: results of the process are not read during
+    it. So `is_at_task` has to know of the process from elsewhere. A finished task whose message goes back into its
+    queue is found done by whoever takes it.
+
+    celery: `WorkController.wait_for_soft_shutdown`, `state.active_requests`. Otherwise a worker that is stopped at a
+    task waits for all of the time, however soon the task ends.
+    """
+
+    def wait() -> None:
+        seconds = worker.app.conf.worker_soft_shutdown_timeout
+        if not seconds or not tuple(state.active_requests):
+            return
+        log.warning("stops when its task ends, or in %g s", seconds)
+        now = last_at_task = time.monotonic()
+        deadline = now + seconds
+        while now < deadline and now - last_at_task < SETTLE_SECONDS:
+            time.sleep(POLL_SECONDS)
+            now = time.monotonic()
+            if is_at_task():
+                last_at_task = now
+
+    worker.wait_for_soft_shutdown = wait
 
 
 def is_ending() -> bool:
