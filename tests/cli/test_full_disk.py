@@ -113,6 +113,8 @@ def test_a_limit_to_the_size_of_files_is_no_fault_of_the_input(source: str, tmp_
         capture_output=True,
         check=False,
         preexec_fn=limit,
+        # Under this limit Python would cut the compiled modules that it keeps, and no process could import them.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert ended.returncode == ExitCode.JOB_FAILED
     said = ended.stderr.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,15 @@ def bins_of(log_odds: Floats) -> Integers:
     return np.minimum(places + BINS // 2, BINS - 1)
 
 
-def bin_log_odds() -> list[float]:
+@cache
+def bin_log_odds() -> tuple[float, ...]:
     """The log-odds in the middle of each bin."""
-    return [(place + 0.5) / BINS_A_UNIT - FURTHEST for place in range(BINS)]
+    return tuple((place + 0.5) / BINS_A_UNIT - FURTHEST for place in range(BINS))
 
 
+@cache
 def bin_odds() -> Floats:
-    """The odds in the middle of each bin, float64 (BINS,)."""
-    return np.array([math.exp(value) for value in bin_log_odds()])
+    """The odds in the middle of each bin, float64 (BINS,); nobody can write to them."""
+    odds = np.array([math.exp(value) for value in bin_log_odds()])
+    odds.flags.writeable = False
+    return odds
