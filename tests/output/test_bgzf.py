@@ -51,6 +51,14 @@ def test_it_is_smaller_than_what_gzip_makes_of_nucleotides() -> None:
     assert len(written(b"N" * 10**6)) < 10**4
 
 
+@pytest.mark.parametrize("letter", [b"N", b"n"])
+def test_long_runs_of_unknown_bases_take_next_to_no_room(letter: bytes) -> None:
+    half = BLOCK_BYTES // 2
+    packed = written(NUCLEOTIDES[:half] + letter * half + NUCLEOTIDES[half : 2 * half])
+    assert gzip.decompress(packed) == NUCLEOTIDES[:half] + letter * half + NUCLEOTIDES[half : 2 * half]
+    assert len(packed) < len(written(NUCLEOTIDES[: 2 * half])) + 1_000
+
+
 def test_samtools_finds_a_record_in_the_middle(tmp_path: Path) -> None:
     file = tmp_path / "x.fasta.gz"
     lines = [b">r%d\n%b\n" % (number, NUCLEOTIDES[number * 1000 : number * 1000 + 999]) for number in range(2_000)]
