@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from virnucpro_tasks.earlier.reasons import Reason
 from virnucpro_tasks.reads.batches import frame_batches
 from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
-from virnucpro_tasks.reads.originals import Wanted
+from virnucpro_tasks.reads.originals import ALL_RECORDS, Wanted
 from virnucpro_tasks.reads.tables import FRAME_NAMES, FrameBatch
 from virnucpro_tasks.shards.imported import sequence_digests
 from virnucpro_tasks.shards.kinds import NUCLEOTIDE, PROTEIN
@@ -121,9 +122,8 @@ def frame_ids(batch: FrameBatch) -> list[bytes]:
 
 
 def _records_with_uracil(inputs: Sequence[ReadInput]) -> Iterator[int]:
-    wanted = Wanted()
-    for number, original in enumerate(wanted_originals(inputs, wanted)):
-        wanted.number = number + 1
+    originals = chain.from_iterable(wanted_originals(inputs, Wanted(ALL_RECORDS)))
+    for number, original in enumerate(originals):
         if any(letter in original.sequence for letter in _URACILS):
             yield number
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from virnucpro_tasks.earlier.expected import ExpectedFrames
 from virnucpro_tasks.earlier.layout import INDEX_FILE, Layout, Tool, read_note
-from virnucpro_tasks.reads.originals import Original, Wanted, fasta_originals
+from virnucpro_tasks.reads.originals import ALL_RECORDS, Original, Wanted, fasta_originals
 from virnucpro_tasks.shards.imported import sequence_digests
 from virnucpro_tasks.shards.kinds import NUCLEOTIDE, PROTEIN
 
@@ -95,16 +96,9 @@ def _lengths(entries: list[Any]) -> Iterator[tuple[str, int]]:
 
 def _records(file: Path) -> Iterator[list[Original]]:
     """The records of a FASTA file, some at a time; the letters of a protein are as good as others."""
-    wanted = Wanted()
-    gathered: list[Original] = []
-    for number, original in enumerate(fasta_originals(_blocks(file), wanted)):
-        wanted.number = number + 1
-        gathered.append(original)
-        if len(gathered) == RECORDS_AT_ONCE:
-            yield gathered
-            gathered = []
-    if gathered:
-        yield gathered
+    originals = chain.from_iterable(fasta_originals(_blocks(file), Wanted(ALL_RECORDS)))
+    while some := list(islice(originals, RECORDS_AT_ONCE)):
+        yield some
 
 
 def _blocks(file: Path) -> Iterator[bytes]:

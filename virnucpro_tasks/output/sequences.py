@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,11 +20,12 @@ from virnucpro_tasks.reads.originals import Original, Wanted
 from virnucpro_tasks.reads.record import Limits, record_id_of, shown
 
 LIMITS = Limits()
+RECORDS_AT_ONCE = 1_000
 log = logging.getLogger(__name__)
 
 
 class VirusSequences:
-    """Writes selected records of `inputs` as FASTA, in input order, by `write`. Keeps one record in memory.
+    """Writes selected records of `inputs` as FASTA, in input order, by `write`. Keeps those of a block in memory.
 
     The inputs are read as far as the last selected record; `records` and `bases` count what was written.
     """
@@ -37,17 +39,22 @@ class VirusSequences:
 
     def add(self, selected: Iterable[SelectedRecord]) -> None:
         """Write the next records. Raises InputError if they are not in the inputs, which were changed then."""
-        for record in selected:
-            self._wanted.number = record.number
-            original = next(self._originals, None)
-            if original is None or not _is_of(original, record):
-                raise self._changed(record)
-            self._write(
-                b">%b virus_score=%b chunks=%d\n%b\n"
-                % (original.header, record.score, record.chunks, original.sequence)
-            )
-            self.records += 1
-            self.bases += record.length
+        records = iter(selected)
+        while some := list(islice(records, RECORDS_AT_ONCE)):
+            self._wanted.set([record.number for record in some])
+            while some:
+                originals = next(self._originals, ())
+                if not originals:
+                    raise self._changed(some[0])
+                self._write(b"".join(map(self._fasta, some, originals)))
+                del some[: len(originals)]
+
+    def _fasta(self, record: SelectedRecord, original: Original) -> bytes:
+        if not _is_of(original, record):
+            raise self._changed(record)
+        self.records += 1
+        self.bases += record.length
+        return b">%b virus_score=%b chunks=%d\n%b\n" % (original.header, record.score, record.chunks, original.sequence)
 
     def close(self) -> None:
         """Close the input that is open."""

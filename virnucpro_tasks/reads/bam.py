@@ -57,13 +57,12 @@ class BamReads:
         for alignment in chain((self._first,), self._alignments):
             yield _record(alignment, limits, rule)
 
-    def originals(self, wanted: Wanted) -> Iterator[Original]:
-        """Yield the wanted reads, once, their name as the header. Raises as `records` does."""
+    def originals(self, wanted: Wanted) -> Iterator[list[Original]]:
+        """Yield the wanted reads, one at a time, once, their name as the header. Raises as `records` does."""
         for alignment in chain((self._first,), self._alignments):
-            is_wanted = wanted.number == wanted.passed
             wanted.passed += 1
-            if is_wanted:
-                yield Original(_id_of(alignment), _letters_of(alignment))
+            if wanted.take():
+                yield [Original(_id_of(alignment), _letters_of(alignment))]
 
     def end(self) -> None:
         """Give no more reads: the library would read a closed file, from memory that is no longer its own."""

@@ -75,10 +75,10 @@ def each_input(
         raise all_empty(empty)
 
 
-def wanted_originals(inputs: Sequence[ReadInput], wanted: Wanted) -> Generator[Original]:
+def wanted_originals(inputs: Sequence[ReadInput], wanted: Wanted) -> Generator[list[Original]]:
     """Yield the wanted records of all inputs in order, numbered as `each_input` gives them, as they are written there.
 
-    The caller sets the next number before it asks for the next record. Raises InputError and BackendError as
+    Some come at a time; with the last of them the caller sets the next numbers. Raises InputError and BackendError as
     `each_input` does, but for empty inputs.
     """
     for source in inputs:

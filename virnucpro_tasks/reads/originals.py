@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
@@ -33,19 +35,39 @@ class Original(NamedTuple):
     sequence: bytes
 
 
+ALL_RECORDS = range(sys.maxsize)
+"""Numbers of any records."""
+
+
 @dataclass(slots=True)
 class Wanted:
-    """The record that a reader is to give next: `number` counts from 0 over all inputs, and only goes up.
+    """The records that a reader is to give next: `numbers` count from 0 over all inputs, in order.
 
-    `passed` counts the records that the reader has found so far; those that are not wanted are never split up.
+    Once the reader has given them all, the caller sets others, which come behind. `passed` counts the records that the
+    reader has found so far; those that are not wanted are never split up.
     """
 
-    number: int = 0
+    numbers: Sequence[int] = ()
     passed: int = 0
+    given: int = field(default=0, init=False)
+
+    def set(self, numbers: Sequence[int]) -> None:
+        """Want these records, now that those wanted before were given."""
+        self.numbers, self.given = numbers, 0
+
+    def is_within(self, count: int) -> bool:
+        """Whether a wanted record is among so many that follow."""
+        return self.given < len(self.numbers) and self.numbers[self.given] < self.passed + count
+
+    def take(self) -> Sequence[int]:
+        """The wanted numbers of records that were passed; they count as given."""
+        start = self.given
+        self.given = bisect_left(self.numbers, self.passed, start)
+        return self.numbers[start : self.given]
 
 
-def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Original]:
-    """Yield the wanted records of a FASTA file; the caller sets the next number before it asks for the next record.
+def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[list[Original]]:
+    """Yield the wanted records of a FASTA file, some at a time; with the last of them the caller sets the next numbers.
 
     `blocks` are as in `fasta_records`, which finds the same records. Memory is that of a few blocks and one record.
     """
@@ -60,22 +82,30 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
             unfinished.feed(text[: heads[0]] if len(heads) else text)
             if not len(heads):
                 continue
-            yield unfinished.original()
+            yield [unfinished.original()]
             unfinished = None
         first = wanted.passed
         wanted.passed += len(heads)
-        while wanted.number < wanted.passed:
-            place = wanted.number - first
-            record = text[heads[place] + len(_HEAD) : heads[place + 1] if place + 1 < len(heads) else None]
-            if place + 1 == len(heads):
+        while numbers := wanted.take():
+            places = np.asarray(numbers) - first
+            starts, ends = (heads[places] + len(_HEAD)).tolist(), np.append(heads, len(text))[places + 1].tolist()
+            is_last = numbers[-1] + 1 == wanted.passed
+            if is_last:
                 # It may go on in the next block.
                 unfinished = _Unfinished()
-                unfinished.feed(record)
+                unfinished.feed(text[starts.pop() :])
+            if starts:
+                yield [_original(text[start:end]) for start, end in zip(starts, ends, strict=False)]
+            if is_last:
                 break
-            header, _, body = record.partition(b"\n")
-            yield Original(header, body.translate(None, WHITE_SPACE))
     if unfinished is not None:
-        yield unfinished.original()
+        yield [unfinished.original()]
+
+
+def _original(record: bytes) -> Original:
+    """A whole FASTA record, given behind its first character."""
+    header, _, body = record.partition(b"\n")
+    return Original(header, body.translate(None, WHITE_SPACE))
 
 
 def _heads(text: bytes) -> npt.NDArray[np.intp]:
@@ -104,7 +134,7 @@ class _Unfinished:
         return Original(self.header, self.letters.getvalue())
 
 
-def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Original]:
+def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[list[Original]]:
     """Yield the wanted records of a FASTQ file, as `fasta_originals` does; a no-call written as '.' becomes N.
 
     Finds the records of `fastq_records`, which has checked the file: what is malformed is not noticed here.
@@ -114,7 +144,7 @@ def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
         text = rest + (block or b"")
         is_plain = block is not None and not text[:1].isspace() and _BLANK_LINE.search(text) is None
         newlines = text.count(b"\n")
-        if is_plain and wanted.number >= wanted.passed + newlines // FASTQ_LINES:
+        if is_plain and not wanted.is_within(newlines // FASTQ_LINES):
             wanted.passed += newlines // FASTQ_LINES
             rest = text[_start_of_last_lines(text, newlines % FASTQ_LINES) :]
             continue
@@ -128,9 +158,12 @@ def fastq_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[Origina
             starts, end = _record_starts(lines if block is None else lines[:-1], at_end=block is None)
         first = wanted.passed
         wanted.passed += len(starts)
-        while wanted.number < wanted.passed:
-            start = starts[wanted.number - first]
-            yield Original(lines[start][1:], lines[start + 1].translate(_DOT_AS_N, WHITE_SPACE))
+        while numbers := wanted.take():
+            wanted_starts = [starts[number - first] for number in numbers]
+            yield [
+                Original(lines[start][1:], lines[start + 1].translate(_DOT_AS_N, WHITE_SPACE))
+                for start in wanted_starts
+            ]
         rest = b"\n".join(lines[end:])
 
 

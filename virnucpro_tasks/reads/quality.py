@@ -6,12 +6,13 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from virnucpro_tasks.errors import printable
 from virnucpro_tasks.reads.inputs import ReadInput, each_input, wanted_originals
 from virnucpro_tasks.reads.letters import LETTERS
-from virnucpro_tasks.reads.originals import Original, Wanted
+from virnucpro_tasks.reads.originals import ALL_RECORDS, Original, Wanted
 from virnucpro_tasks.reads.record import SHOWN_CHARACTERS
 
 _UNKNOWN = re.compile(rb"[^%b%b]" % (LETTERS, LETTERS.lower()))
@@ -45,12 +46,10 @@ def all_originals(file: Path) -> Iterator[Original]:
 
     Raises InputError.
     """
-    source, wanted = ReadInput(file, str(file)), Wanted()
+    source = ReadInput(file, str(file))
     for _, records in each_input([source]):
         deque(records, maxlen=0)
-    for original in wanted_originals([source], wanted):
-        yield original
-        wanted.number += 1
+    yield from chain.from_iterable(wanted_originals([source], Wanted(ALL_RECORDS)))
 
 
 def quality_of(records: Iterable[Original], *, most_errors: int) -> Quality:

@@ -57,8 +57,8 @@ class Start:
             return fasta_records(blocks, line=self.line, limits=limits, rule=rule)
         return fastq_records(blocks, line=self.line, name=self.name, limits=limits, rule=rule)
 
-    def originals(self, wanted: Wanted) -> Iterator[Original]:
-        """Yield the wanted records as they are written in the file, once."""
+    def originals(self, wanted: Wanted) -> Iterator[list[Original]]:
+        """Yield the wanted records as they are written in the file, some at a time, once."""
         blocks = chain((self.text,), self.blocks)
         return (fasta_originals if self.is_fasta else fastq_originals)(blocks, wanted)
 
