@@ -36,6 +36,7 @@ _RANKED = (
 """A record has the first of these statuses that any of its rows has."""
 
 _RANKS = np.array([_RANKED.index(status) for status in STATUSES])
+_PLACES_OF_RANKS = np.array([STATUSES.index(status) for status in _RANKED])
 
 NO_BOUND = -1
 """Bound of a row that is not a scored chunk."""
@@ -120,9 +121,14 @@ def best_status() -> Any:
     """A field with the best status of any row, by the order of _RANKED."""
 
     def gather(by: RecordRows) -> list[Status]:
-        return [_RANKED[rank] for rank in np.minimum.reduceat(_RANKS[by.rows.status], by.firsts).tolist()]
+        return [STATUSES[place] for place in record_statuses(by).tolist()]
 
     return _field(gather, lambda one, other: min(one, other, key=_RANKED.index))
+
+
+def record_statuses(by: RecordRows) -> npt.NDArray[np.int64]:
+    """The best status of any row of each record, as a place in STATUSES."""
+    return _PLACES_OF_RANKS[np.minimum.reduceat(_RANKS[by.rows.status], by.firsts)]
 
 
 def scored_coverage() -> Any:
@@ -161,18 +167,25 @@ def _field(gather: Callable[[RecordRows], Iterable[Any]], merge: Callable[[Any, 
     return field(metadata={RULE: Rule(gather, merge)})
 
 
-def _coverage(by: RecordRows) -> Iterable[Coverage]:
+def covered_bases(by: RecordRows) -> npt.NDArray[np.int64]:
+    """The bases of each record that lie in scored chunks of these rows, overlaps once."""
     rows = by.rows
     scored = rows.is_status(Status.SCORED)
     # A scored chunk covers the bases that the chunk before it in its record, if scored, does not hold already.
     before = np.concatenate([[0], np.where(scored, rows.ends, 0)[:-1]])
     before[1:][rows.records[1:] != rows.records[:-1]] = 0
     bases = np.where(scored, rows.ends - np.maximum(rows.starts, before), 0)
+    return np.add.reduceat(bases, by.firsts)
+
+
+def _coverage(by: RecordRows) -> Iterable[Coverage]:
+    rows = by.rows
+    scored = rows.is_status(Status.SCORED)
     begins, ends = (
         np.where(scored[places], bounds[places], NO_BOUND).tolist()
         for places, bounds in ((by.firsts, rows.starts), (by.lasts, rows.ends))
     )
-    return map(Coverage, np.add.reduceat(bases, by.firsts).tolist(), begins, ends)
+    return map(Coverage, covered_bases(by).tolist(), begins, ends)
 
 
 def _joined_coverage(one: Coverage, other: Coverage) -> Coverage:

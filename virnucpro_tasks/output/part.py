@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from virnucpro_tasks.output.counts import ResultCounts
 from virnucpro_tasks.output.fields import LINE_END
-from virnucpro_tasks.output.record_numbers import RecordNumbers
+from virnucpro_tasks.output.record_numbers import RecordColumns, RecordNumbers
 from virnucpro_tasks.output.records import RecordSummary, WrittenRecords, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.sequences import VIRUS_SEQUENCES
@@ -42,7 +42,7 @@ def shard_part(shard: ScoredShard, style: TableStyle) -> ShardPart:
     """Write out everything of `shard` but the records at its edges."""
     rows = ScoredRows.of(shard)
     records = list(record_summaries(rows))
-    inner = written_records(records[1:-1], style)
+    inner = written_records(records[1:-1], style, RecordColumns.of_rows(rows) if style.has_page else None)
     return ShardPart(
         lines=merged_lines(table.part(rows, style) for table in SHARD_TABLES),
         record_lines=inner.lines,
@@ -65,14 +65,19 @@ class Addition:
     numbers: RecordNumbers | None = None
 
 
-def written_records(records: Sequence[RecordSummary], style: TableStyle) -> Addition:
-    """Lines of RECORD_TABLES for complete records, how many there are of each kind, and their numbers."""
+def written_records(
+    records: Sequence[RecordSummary], style: TableStyle, columns: RecordColumns | None = None
+) -> Addition:
+    """Lines of RECORD_TABLES for complete records, how many there are of each kind, and their numbers.
+
+    For the numbers, `columns` of the records save time.
+    """
     written = WrittenRecords.of(records, style)
     counts = ResultCounts()
     counts.count_records(written, input_names=style.input_names, chunk_length=style.chunk_length)
     lines = merged_lines(table.part(written, style) for table in RECORD_TABLES)
     counts.sequences = sum(piece.count(LINE_END) for piece in lines.get(VIRUS_SEQUENCES.file(style), ()))
-    return Addition(lines, counts, RecordNumbers.of(written) if style.has_page else None)
+    return Addition(lines, counts, RecordNumbers.of(written, columns) if style.has_page else None)
 
 
 def merged_lines(parts: Iterable[Lines]) -> Lines:

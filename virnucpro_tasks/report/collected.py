@@ -21,6 +21,9 @@ from virnucpro_tasks.report.records import (
 )
 from virnucpro_tasks.report.rows import RECORD_FIELDS, read_rows_at
 
+RECORDS_AT_ONCE = 4_096
+"""Records whose numbers are kept until they are summed up: for few it takes as long as for many."""
+
 
 class CollectedRecords:
     """Sums over the records of a job, and the places in records.tsv of those that a page may show.
@@ -29,15 +32,25 @@ class CollectedRecords:
     """
 
     def __init__(self, *, most_shown: int) -> None:
-        self.sums = RecordSums()
+        self._sums = RecordSums()
+        self._waiting: list[RecordNumbers] = []
+        self._count = 0
         self._most_shown = most_shown
         self._strongest = _Best(STRONGEST_ROWS)
         self._doubtful = _Best(DOUBTFUL_ROWS + most_shown)
 
     def add(self, numbers: RecordNumbers) -> None:
         """Take the records that follow into account."""
-        places = np.arange(len(numbers)) + self.sums.total + 1
-        self.sums.count(
+        self._waiting.append(numbers)
+        self._count += len(numbers)
+        if self._count >= RECORDS_AT_ONCE:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        numbers = RecordNumbers.joined(self._waiting)
+        self._waiting, self._count = [], 0
+        places = np.arange(len(numbers)) + self._sums.total + 1
+        self._sums.count(
             length=numbers.length,
             status=numbers.status,
             call=numbers.call,
@@ -53,11 +66,14 @@ class CollectedRecords:
 
     def records(self, table: Path) -> Records:
         """Return what `read_records` finds in `table`, records.tsv of these records, which was just written."""
-        if self.sums.total > MOST_ROWS:
+        if self._waiting:
+            self._sum_up()
+        sums = self._sums
+        if sums.total > MOST_ROWS:
             places = sorted({*self._strongest.places(), *self._doubtful.places()})
-            rows = read_rows_at(table, RECORD_FIELDS, places, total=self.sums.total)
+            rows = read_rows_at(table, RECORD_FIELDS, places, total=sums.total)
             if rows is not None:
-                return records_of_rows(rows, table, self.sums, most_shown=self._most_shown)
+                return records_of_rows(rows, table, sums, most_shown=self._most_shown)
         return read_records(table, most_shown=self._most_shown)
 
 
