@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,14 +45,17 @@ TORCH_FILES = {
 """Files outside embed/ that import torch at their top; the client imports none."""
 
 
-def imports_of(file: Path, *, top_only: bool = False) -> Iterator[str]:
+@cache
+def imports_of(file: Path, *, top_only: bool = False) -> tuple[str, ...]:
     """Names of the modules that `file` imports."""
     tree = ast.parse(file.read_text())
+    found: list[str] = []
     for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            found.append(node.module)
+    return tuple(found)
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -122,13 +125,13 @@ def test_there_are_no_circular_imports() -> None:
 def test_private_parts_of_celery_and_kombu_are_used_in_one_file_only() -> None:
     undocumented = {"do_restore", "qos", "restore_by_tag", "task_ready", "unacked_index_key", "STOP_CONDITIONS"}
     for file in set(SOURCES) - {WORKERS / "consumer" / "kombu_internals.py"}:
-        tree = ast.parse(file.read_text())
-        attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        nodes = [*ast.walk(ast.parse(file.read_text()))]
+        attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+        imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
         assert not undocumented & (imported | {node.attr for node in attributes}), file
         own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)} | {
             name.id if isinstance(name, ast.Name) else name.name
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.ClassDef)
             for part in node.body
             for name in ([part.target] if isinstance(part, ast.AnnAssign) else [part])
