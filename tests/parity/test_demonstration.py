@@ -25,11 +25,14 @@ from virnucpro_tasks.reads.batches import ReadInput, frame_batches
 
 pytestmark = pytest.mark.slow
 
-WHOLE = 0.925
-"""Measured 0.943."""
+WHOLE = 0.96
+"""Measured 0.983, and 0.933 with all records of the file, whose vectors take four times as long."""
+
+WHOLE_HALF = 0.925
+"""Measured 0.948 with every other record of these."""
 
 HALF_BROKEN = 0.915
-"""Measured 0.891 with wrong proteins alone: nucleotides still separate well."""
+"""Measured 0.900 with wrong proteins alone: nucleotides still separate well."""
 
 BROKEN = 0.8
 
@@ -61,8 +64,7 @@ def contigs(shared: Path) -> Contigs:
     for batch in frame_batches([ReadInput(shared / "data/metagenome_small.fasta", "x")], chunk_length=500):
         for column, name in zip(columns, ("nucleotides", "protein", "record_ordinal"), strict=True):
             column.extend(batch.frames[name].to_pylist())
-    # Every other record: with all of them AUROC is 0.933, and the vectors take twice as long.
-    return Contigs(columns[0], columns[1], np.array(columns[2]), virus).every(2)[0]
+    return Contigs(columns[0], columns[1], np.array(columns[2]), virus).every(4)[0]
 
 
 def embed(nucleotides: list[str], proteins: list[str]) -> Embedded:
@@ -78,9 +80,9 @@ def vectors(contigs: Contigs) -> Embedded:
 
 @pytest.fixture(scope="module")
 def some(contigs: Contigs, vectors: Embedded) -> Contigs:
-    """Every fourth record of the file: enough to see that vectors are of no use any more."""
+    """Every other one of the records: enough to see that vectors are of no use any more."""
     part, kept = contigs.every(2)
-    assert auroc(part, replace(vectors, nucleotide=vectors.nucleotide[kept], protein=vectors.protein[kept])) > WHOLE
+    assert auroc(part, replace(vectors, nucleotide=vectors.nucleotide[kept], protein=vectors.protein[kept])) > WHOLE_HALF
     return part
 
 

@@ -39,7 +39,9 @@ def readers_of(sources: Iterable[Path], *, gid: int, store: Path) -> Readers:
     Folders that lead to `store` as well are left out: they protect what is in the store in the same way. What has no
     mode of its own, as a pipe, a terminal or a missing file, is closed to nobody.
     """
-    ways = [(source, steps) for source in sources if (steps := _steps(source, store))]
+    # By os.path: pathlib raises for links in a circle.
+    shared = frozenset(Path(os.path.realpath(store)).parents)
+    ways = [(source, steps) for source in sources if (steps := _steps(source, shared))]
     return Readers(
         tuple(found for source, steps in ways if (found := _closed(source, steps, gid)) is not None),
         tuple(found for source, steps in ways if (found := _closed(source, steps, None)) is not None),
@@ -55,10 +57,8 @@ _Step = tuple[Path, os.stat_result, int]
 """A file or folder on the way to an input, what the file system tells of it, and the right that reading it takes."""
 
 
-def _steps(source: Path, store: Path) -> list[_Step]:
-    # By os.path: pathlib raises for links in a circle.
+def _steps(source: Path, shared: frozenset[Path]) -> list[_Step]:
     real = Path(os.path.realpath(STANDARD_INPUT_FILE if source == STANDARD_INPUT else source))
-    shared = Path(os.path.realpath(store)).parents
     try:
         facts = persistently(real.stat)
         if not (stat.S_ISREG(facts.st_mode) or stat.S_ISFIFO(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
