@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 SHARED_DEPLOYMENT = "serving"
 """The fixture of service tests that is a deployment for all of them."""
 
+TOGETHER = {
+    "tests/heads/": "scikit-learn",
+    "tests/benchmarks/": "scikit-learn",
+    "tests/report/": "results of a job",
+}
+"""Folders whose tests take long to load or make the same, by its name."""
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -61,22 +68,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, all files whose tests share one deployment go to one process: it is started once."""
+    """With `--dist loadfile`, all files whose tests load or start the same go to one process: it is done once."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class LoadDeployments(LoadFileScheduling):
+    class LoadTogether(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return SHARED_DEPLOYMENT if _uses_shared_deployment(config.rootpath / file) else file
+            if _uses_shared_deployment(config.rootpath / file):
+                return SHARED_DEPLOYMENT
+            if 'importorskip("transformers")' in _text(config.rootpath / file):
+                return "transformers"
+            return next((name for folder, name in TOGETHER.items() if file.startswith(folder)), file)
 
-    return LoadDeployments(config, log)
+    return LoadTogether(config, log)
+
+
+def _uses_shared_deployment(file: Path) -> bool:
+    return f"{SHARED_DEPLOYMENT}: Deployment" in _text(file)
 
 
 @cache
-def _uses_shared_deployment(file: Path) -> bool:
-    return f"{SHARED_DEPLOYMENT}: Deployment" in file.read_text()
+def _text(file: Path) -> str:
+    return file.read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)

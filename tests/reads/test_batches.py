@@ -193,7 +193,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, monkeypatch: pytest
         tracemalloc.stop()
         return used
 
-    few, many = 4_000, 40_000
+    few, many = 2_000, 16_000
     more_input_bytes = (many - few) * len(b">r00000\n%b\n" % OPEN[:150])
 
     # Both hold a few blocks and a batch. When Python collects its garbage moves a peak by a fifth or so.

@@ -10,6 +10,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ PLAIN = b">a\nACGT\n" * 5_000
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data),
     "bzip2": bz2.compress,
-    "xz": lzma.compress,
+    "xz": partial(lzma.compress, preset=0),
     "zstd": zstd_bytes,
 }
 each_compression = pytest.mark.parametrize("compression", COMPRESS)
@@ -70,7 +71,7 @@ def test_several_members_with_padding_between(file: Path, compression: str) -> N
 @each_compression
 def test_many_tiny_members(file: Path, compression: str) -> None:
     # More than Python nests calls: blocked gzip of a sequencer has many thousands.
-    members = [b">r%d\nACGT\n" % number for number in range(1_500)]
+    members = [b">r%d\nACGT\n" % number for number in range(1_100)]
     file.write_bytes(b"".join(COMPRESS[compression](member) for member in members))
     assert read_back(file) == b"".join(members)
 
@@ -144,13 +145,13 @@ def test_empty_once_unpacked(file: Path, compression: str) -> None:
 
 @each_compression
 def test_output_of_one_read_is_bounded(file: Path, compression: str) -> None:
-    file.write_bytes(COMPRESS[compression](b">a\n" + b"A" * 50_000_000))
+    file.write_bytes(COMPRESS[compression](b">a\n" + b"A" * 20_000_000))
     total = 0
     with open_input(file, name="x") as stream:
         while piece := stream.read(1 << 20):
             assert len(piece) <= 1 << 20
             total += len(piece)
-    assert total == 50_000_003
+    assert total == 20_000_003
 
 
 def test_windows_that_take_too_much_memory(file: Path) -> None:
