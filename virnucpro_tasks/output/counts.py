@@ -134,6 +134,9 @@ class ResultCounts:
 
     def add(self, others: ResultCounts) -> None:
         """Add the counts of the records that follow."""
+        if not others.records:
+            # Most pieces of the tables complete no record.
+            return
         self.records.update(others.records)
         self.chunks.update(others.chunks)
         self.called.update(others.called)

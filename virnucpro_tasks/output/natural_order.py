@@ -11,6 +11,9 @@ _DIGITS = re.compile(rb"([0-9]+)")
 _LOW = re.compile(rb"[\0\1]")
 _BETWEEN = b"\n"
 
+_FEW = 16
+"""Ids up to which arrays take longer than they save."""
+
 
 def natural_keys(ids: Iterable[bytes]) -> list[bytes]:
     """Bytes that sort as the ids do in natural order, with letters of either case alike. No white space is added; the
@@ -24,7 +27,8 @@ def natural_keys(ids: Iterable[bytes]) -> list[bytes]:
         return []
     # All ids at once: this is done for every record.
     text = _BETWEEN.join(ids).lower()
-    return (_with_short_numbers(text) or _with_any_numbers(text)).split(_BETWEEN)
+    keys = _with_short_numbers(text) if len(ids) > _FEW else None
+    return (keys or _with_any_numbers(text)).split(_BETWEEN)
 
 
 def _with_short_numbers(text: bytes) -> bytes | None:

@@ -44,7 +44,8 @@ _ALL_ROWS = table_of(
 
 
 def _virus_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
-    return _ALL_ROWS.lines(written.at(list(compress(range(len(written)), written.calls))), style)
+    places = list(compress(range(len(written)), written.calls))
+    return _ALL_ROWS.lines(written.at(places), style) if places else []
 
 
 VIRUS_SUMMARY = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _virus_lines, is_prefixed=True)
