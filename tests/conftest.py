@@ -32,9 +32,15 @@ SHARED_DEPLOYMENT = "serving"
 """The fixture of service tests that is a deployment for all of them."""
 
 TOGETHER = {
+    "tests/embed/": "transformers",
+    "tests/parity/": "transformers",
+    "tests/reference/": "transformers",
     "tests/heads/": "scikit-learn",
     "tests/benchmarks/": "scikit-learn",
     "tests/report/": "results of a job",
+    "tests/jobs/": "vectors of the sample",
+    "tests/pipeline/": "vectors of the sample",
+    "tests/results/": "vectors of the sample",
 }
 """Folders whose tests take long to load or make the same, by its name."""
 

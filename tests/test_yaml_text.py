@@ -106,8 +106,8 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: 1\n\tb: 2\n", r"line 2: "),
         ("a: 1\n---\nb: 2\n", r"line 2: .*document"),
         ("a: *nobody\n", r"line 1: .*undefined alias"),
-        ("[" * 5000, r"line 1: it is nested too deeply"),
-        ("a: " + "{b: " * 5000, r"line 1: it is nested too deeply"),
+        ("[" * 1_200, r"line 1: it is nested too deeply"),
+        ("a: " + "{b: " * 1_200, r"line 1: it is nested too deeply"),
     ],
 )
 def test_what_is_not_read_is_named_with_its_line(text: str, message: str) -> None:
