@@ -42,7 +42,7 @@ TOGETHER = {
     "tests/pipeline/": "vectors of the sample",
     "tests/results/": "vectors of the sample",
 }
-"""Folders whose tests take long to load or make the same, by its name."""
+"""Folders, and what their tests have in common that takes long to load or to make."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
