@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from virnucpro_tasks.cli import list_jobs
 from virnucpro_tasks.cli.list_table import TSV_COLUMNS
 from virnucpro_tasks.cli.main import cli
 from virnucpro_tasks.errors import ExitCode, StoreError
+from virnucpro_tasks.jobs import job as jobs
 from virnucpro_tasks.jobs.job import Job, cancel_job, fail_job
 from virnucpro_tasks.jobs.job_names import claim_name
 from virnucpro_tasks.jobs.rate import Rate
@@ -287,3 +289,15 @@ def test_only_jobs_that_are_wanted_are_listed(settings: Settings, virnucpro: Vir
     assert owners("--state", "cancelled", "--owner", "anna") == set()
     ended = virnucpro("list", "--owner", "carl")
     assert len(ended.out) == 1 and ended.err == [f"none of 2 jobs in the store {settings.store} is such a one"]
+
+
+def test_jobs_of_one_second_are_listed_in_the_order_of_their_submission(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"20260101t000000z-{letter * 16}" for letter in "zma"]
+    for job_id in ids:
+        monkeypatch.setattr(jobs, "new_job_id", lambda job_id=job_id: job_id)
+        make_job(settings, SAMPLE)
+        # Two jobs of one millisecond are ordered by id.
+        time.sleep(0.002)
+    assert list(rows(listed(settings))) == ids

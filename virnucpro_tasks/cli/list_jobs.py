@@ -46,7 +46,7 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     settings = settings_of(context, **flags)
     require_store(settings.store)
     app = app_of(settings)
-    jobs = list(_readable(settings.store, wanted))
+    jobs = sorted(_readable(settings.store, wanted), key=lambda one: one.job.spec.submission_order)
     away = None if all(job.progress.is_final for job in jobs) else _why_away(app)
     if away is None:
         jobs = _with_redis(app, jobs)

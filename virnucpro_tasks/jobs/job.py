@@ -112,6 +112,11 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     build: str = ""
 
     @property
+    def submission_order(self) -> tuple[float, str]:
+        """A key that puts jobs into the order of their submission; up to 0.9.0 a job tells whole seconds alone."""
+        return datetime.fromisoformat(self.created_at).timestamp(), self.job_id
+
+    @property
     def named_build(self) -> str:
         """The build of the job, as it is shown."""
         return named_build(self.version, self.build)
@@ -214,7 +219,7 @@ def create_job(
             imported = importer(paths.imported, sources)
         spec = JobSpec(
             job_id=final.job_id,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             inputs=staged,
             parameters=parameters,
             bundle_digest=bundle.digest,

@@ -33,7 +33,7 @@ class StoredJob:
 @dataclass(frozen=True, slots=True)
 class StoredJobs:
     """The jobs of a store: how many in each state, how many that cannot be read, those that are not over, and those
-    that have failed."""
+    that have failed, both in the order of submission."""
 
     by_state: dict[JobState, int]
     unreadable: int
@@ -66,6 +66,7 @@ class JobReader:
         short = shortest_beginnings(ids)
         states = [known.state for known in found if known.state is not None]
         kept = [replace(one, short_id=short[one.job.job_id]) for known in found if (one := known.stored) is not None]
+        kept.sort(key=lambda one: one.job.spec.submission_order)
         return StoredJobs(
             {state: states.count(state) for state in JobState},
             len(self._known) - len(states),
