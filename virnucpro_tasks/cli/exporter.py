@@ -12,9 +12,12 @@ from virnucpro_tasks.cli.deployment import app_of
 from virnucpro_tasks.cli.listening import require_free_port
 from virnucpro_tasks.cli.messages import say
 from virnucpro_tasks.cli.options import MOST_SECONDS_BETWEEN_LOOKS, NumberRange, deployment_options, settings_of
+from virnucpro_tasks.cli.service_end import ending_when_stopped
 from virnucpro_tasks.errors import BackendError, install_hint
 from virnucpro_tasks.jobs.find import require_store
+from virnucpro_tasks.monitoring.look import Look
 from virnucpro_tasks.monitoring.observer import Observer
+from virnucpro_tasks.monitoring.outages import Outages
 
 PORT = 9809
 
@@ -46,7 +49,14 @@ def command(context: click.Context, /, *, address: str, port: int, every_seconds
     settings = settings_of(context, **flags)
     require_store(settings.store)
     require_free_port(address, port, program="the exporter")
-    observer, last = Observer(app_of(settings), settings), LastLook()
-    with serving(last, address=address, port=port, every_seconds=every_seconds):
+    observer, last, outages = Observer(app_of(settings), settings), LastLook(), Outages()
+
+    def look() -> Look:
+        found = observer.look()
+        for line in outages.lines(found):
+            say(line)
+        return found
+
+    with ending_when_stopped("the exporter"), serving(last, address=address, port=port, every_seconds=every_seconds):
         say(f"jobs and workers at http://{address}:{port}/, metrics at http://{address}:{port}/metrics")
-        keep_looking(observer.look, last, threading.Event(), every_seconds=every_seconds)
+        keep_looking(look, last, threading.Event(), every_seconds=every_seconds)

@@ -87,7 +87,6 @@ HOW_TO_GO_ON = {
     "extract": "nothing is left behind: repeat the command",
     "rescore": "nothing is left behind: repeat the command",
     "top": "nothing is kept: repeat the command",
-    "exporter": "nothing is kept: repeat the command",
     "chaos": "nothing is kept: the same command injects the same faults again",
     "bench": "nothing is kept: repeat the command",
     "parity": "nothing is kept: repeat the command",
