@@ -32,7 +32,7 @@ filter_options = stacked(
         "--since",
         type=MomentType(),
         metavar="WHEN",
-        help="Only jobs that were submitted since then: 30m, 2h or 1d ago, or a date with or without time.",
+        help="Only jobs that were submitted since then: 30m, 2h or 1d ago, or 2026-05-31 or 2026-05-31T14:00.",
     ),
 )
 

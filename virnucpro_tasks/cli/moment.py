@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -12,8 +12,8 @@ from virnucpro_tasks.cli.options import DurationType
 
 
 class MomentType(click.ParamType):
-    """A moment as seconds since 1970, given as `2h` (ago) or as `2026-05-31` or `2026-05-31 14:00`, in local time
-    unless it has a time zone.
+    """A moment as seconds since 1970, given as `2h` or seconds (ago), or as `2026-05-31` or `2026-05-31 14:00`, in
+    local time unless it has a time zone.
     """
 
     name = "moment"
@@ -23,11 +23,19 @@ class MomentType(click.ParamType):
             return value
         text = str(value).strip()
         if "-" not in text:
-            return time.time() - DurationType().convert(text, param, ctx)
+            try:
+                return time.time() - DurationType().convert(text, param, ctx)
+            except click.BadParameter:
+                self._refuse(text, param, ctx)
         try:
             moment = datetime.fromisoformat(text).timestamp()
         except (ValueError, OverflowError, OSError):
             moment = -1.0
         if not 0 <= moment <= time.time():
-            self.fail(f"{text!r} is no moment of the past: write 30m, 2h, 1d, 2026-05-31, 2026-05-31T14:00", param, ctx)
+            self._refuse(text, param, ctx)
         return moment
+
+    def _refuse(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> NoReturn:
+        day = f"{datetime.now():%Y-%m-%d}"
+        ways = f"seconds, 30m, 2h or 1d (ago), or a date as {day}, {day}T14:00 or {day}T14:00+00:00"
+        self.fail(f"{text!r} is no moment of the past: write {ways}", param, ctx)
