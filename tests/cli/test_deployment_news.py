@@ -10,7 +10,14 @@ from cli.snapshots import TOKENS, split, unsplit
 
 from virnucpro_tasks.build import own_build
 from virnucpro_tasks.cli import deployment_news as module
-from virnucpro_tasks.cli.deployment_news import THREAD, Answer, DeploymentNews, ask, deployment_news
+from virnucpro_tasks.cli.deployment_news import (
+    CERTAIN_SECONDS,
+    THREAD,
+    Answer,
+    DeploymentNews,
+    ask,
+    deployment_news,
+)
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.jobs.progress import JobState, Wait
 from virnucpro_tasks.keys import coordinator_queue, coordinator_queues, gpu_queue
@@ -34,12 +41,13 @@ EMBEDDING = split(JobState.EMBEDDING, shards_done=0, tokens_done=0)
 
 
 class Deployment:
-    """Answers in the place of Redis and of the workers."""
+    """Answers in the place of Redis and of the workers, so many seconds after the first question."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float = CERTAIN_SECONDS) -> None:
         self.now = 0.0
         self.answer: Answer | None = None
         self.news = DeploymentNews(JOB, lambda: self.answer, clock=lambda: self.now)
+        self.now = seconds
 
     def told(self, **answer: Any) -> list[str]:
         self.answer = Answer(**answer)
@@ -74,6 +82,24 @@ def test_that_no_worker_takes_the_job_is_told_each_time_it_begins_and_when_it_en
     assert deployment.told(workers=BOTH) == []
     assert deployment.told() == []
     assert len(deployment.told()) == 1
+
+
+def test_workers_that_are_busy_or_starting_have_time_to_answer_before_they_count_as_missing() -> None:
+    deployment = Deployment(seconds=1.0)
+    assert deployment.told() == [] and deployment.news.wait(unsplit(JobState.QUEUED)) is None
+    assert deployment.told(workers=BOTH) == []
+    assert deployment.told() == []
+    deployment.now = CERTAIN_SECONDS
+    (line,) = deployment.told()
+    assert line.startswith("no worker takes the job, neither a coordinator")
+    assert deployment.news.wait(unsplit(JobState.QUEUED)) == Wait("no coordinator is running")
+
+
+def test_whoever_stops_waiting_early_is_told_who_has_not_answered() -> None:
+    deployment = Deployment(seconds=1.0)
+    assert deployment.told(workers=(LOADING,)) == []
+    (line,) = deployment.news.last_lines(EMBEDDING)
+    assert line.startswith("no coordinator is running")
 
 
 def test_a_redis_that_is_away_is_told_each_time_that_begins_and_ends() -> None:

@@ -26,6 +26,9 @@ ANSWER_SECONDS = 1.0
 """Time that workers have for an answer: less than other commands give them, since the question is asked again."""
 
 
+CERTAIN_SECONDS = 10.0
+"""Time from the first question in which workers that have not answered may only be busy, or about to start."""
+
 LAST_SECONDS = 2 * ANSWER_SECONDS
 """Time beyond the end of a short waiting in which the first answer is still told."""
 
@@ -67,6 +70,7 @@ class DeploymentNews:
         self._error = ""
         self._missing: list[str] = []
         self._had_all = False
+        self._certain_at = clock() + CERTAIN_SECONDS
 
     def lines(self, progress: Progress) -> Iterator[str]:
         """The lines that are new since the last call."""
@@ -90,8 +94,8 @@ class DeploymentNews:
             self._error = ""
             yield "Redis answers again"
         missing = missing_workers(self._job, progress, answer.workers)
-        if missing and self._had_all:
-            # They may only be slow to answer: the next answer decides.
+        if missing and (self._had_all or not self._is_certain()):
+            # They may only be slow to answer: a later answer decides.
             self._had_all = False
             return
         self._had_all = not missing
@@ -103,7 +107,12 @@ class DeploymentNews:
     def last_lines(self, progress: Progress) -> Iterator[str]:
         """`lines` for whoever stops waiting: if nothing was answered yet, after waiting for that a little longer."""
         self._await_first(LAST_SECONDS)
+        self._certain_at, self._seen = self._clock(), None
         yield from self.lines(progress)
+
+    def _is_certain(self) -> bool:
+        """Whether workers have had the time to answer that busy or starting ones need."""
+        return self._clock() >= self._certain_at
 
     def wait(self, progress: Progress) -> Wait | None:
         """The reason for which the job waits, as of the last answer."""
@@ -112,6 +121,8 @@ class DeploymentNews:
             return None
         if answer.error:
             return Wait("Redis is full" if answer.is_full else "Redis cannot be reached")
+        if not self._is_certain() and missing_workers(self._job, progress, answer.workers):
+            return None
         found = wait_of(self._job, progress, answer.workers)
         if found is None or found.seconds is None:
             return found
