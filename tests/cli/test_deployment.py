@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from virnucpro_tasks.cli import deployment
-from virnucpro_tasks.cli.deployment import app_of, check_redis
+from virnucpro_tasks.cli.deployment import app_of, check_redis, why_away
 from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.queue import redis_checks
 from virnucpro_tasks.queue.client import worker_troubles
 from virnucpro_tasks.settings import Settings
+
+
+def taken(server: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait for a server."""
+    with suppress(BlockingIOError):
+        while True:
+            yield server.accept()[0]
 
 
 def test_the_application_has_the_settings(settings: Settings) -> None:
@@ -42,4 +51,8 @@ def test_one_that_takes_connections_and_answers_nothing_is_not_waited_for(
         app = app_of(replace(settings, broker_url=f"redis://127.0.0.1:{server.getsockname()[1]}/0"))
         with pytest.raises(BrokerError, match="cannot be reached: Timeout"):
             check_redis(app)
+        assert "cannot be reached: Timeout" in str(why_away(app))
         assert worker_troubles(app) == []
+        # It was asked once each time: more would be waited for.
+        server.setblocking(False)
+        assert len([*taken(server)]) == 3

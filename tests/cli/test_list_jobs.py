@@ -230,7 +230,7 @@ def test_who_is_missing_is_said_once_for_all_jobs_that_wait(
     jobs = [make_job(settings, SAMPLE) for _ in range(3)]
     fail_job(jobs[0], "reads.fasta: the file is empty", exit_code=ExitCode.BAD_INPUT)
     coordinator = WorkerInfo("coordinate-0@here", coordinator_queues(own_build()), ())
-    for check in ("check_reachable", "check_room"):
+    for check in ("why_away", "check_room"):
         monkeypatch.setattr(list_jobs, check, lambda _: None)
     monkeypatch.setattr(list_jobs, "workers", lambda _: [coordinator])
     (line,) = virnucpro("list").err

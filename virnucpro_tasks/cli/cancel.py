@@ -31,9 +31,9 @@ def command(context: click.Context, /, job_id: str, **flags: Any) -> None:
     # The marker file is what counts: without Redis, the workers discard the waiting shards one by one.
     cancel_job(job)
     app = app_of(settings)
-    tell_if_full(app)
     try:
         dropped = f", {_dropped(drop_waiting(app, job))}"
+        tell_if_full(app)
     except BrokerError as error:
         dropped = ""
         say(f"warning: {error}")

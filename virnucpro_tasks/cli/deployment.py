@@ -6,6 +6,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from virnucpro_tasks.cli.messages import say
+from virnucpro_tasks.errors import BrokerError
 from virnucpro_tasks.keys import ROOM
 from virnucpro_tasks.queue import redis_checks
 from virnucpro_tasks.queue.app import VirnucproApp, make_app
@@ -23,6 +24,15 @@ def app_of(settings: Settings) -> VirnucproApp:
     options = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
     app.conf.broker_transport_options = app.conf.broker_transport_options | options
     return app
+
+
+def why_away(app: VirnucproApp) -> BrokerError | None:
+    """Why Redis does not answer; None if it does. Asked first: each question to one that hangs takes ANSWER_SECONDS."""
+    try:
+        redis_checks.check_reachable(app)
+    except BrokerError as error:
+        return error
+    return None
 
 
 def tell_if_full(app: VirnucproApp) -> None:

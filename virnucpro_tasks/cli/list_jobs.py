@@ -14,7 +14,7 @@ import click
 from celery import Celery
 from redis.exceptions import RedisError
 
-from virnucpro_tasks.cli.deployment import app_of
+from virnucpro_tasks.cli.deployment import app_of, why_away
 from virnucpro_tasks.cli.job_filter import JobFilter, filter_options
 from virnucpro_tasks.cli.list_table import ListedJob, tab_separated, table
 from virnucpro_tasks.cli.messages import print_json, say
@@ -27,7 +27,7 @@ from virnucpro_tasks.jobs.listing import JobListing
 from virnucpro_tasks.jobs.progress import JobState, job_progress
 from virnucpro_tasks.monitoring.past_rate import past_rate
 from virnucpro_tasks.queue.client import all_with_store_failures, worker_troubles, workers
-from virnucpro_tasks.queue.redis_checks import check_reachable, check_room
+from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.queue.shard_shares import shares_of_jobs
 from virnucpro_tasks.queue.waiting import missing_workers
 
@@ -47,7 +47,7 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
     require_store(settings.store)
     app = app_of(settings)
     jobs = sorted(_readable(settings.store, wanted), key=lambda one: one.job.spec.submission_order)
-    away = None if all(job.progress.is_final for job in jobs) else _why_away(app)
+    away = None if all(job.progress.is_final for job in jobs) else why_away(app)
     if away is None:
         jobs = _with_redis(app, jobs)
     jobs = [replace(job, rate=past_rate(job.job, job.progress)) for job in jobs if wanted.wants_state(job.progress)]
@@ -71,15 +71,6 @@ def command(context: click.Context, /, *, as_json: bool, **flags: Any) -> None:
             say(f"warning: {line}")
         for line in _from_workers(app, jobs):
             say(line)
-
-
-def _why_away(app: Celery) -> BrokerError | None:
-    """Why Redis does not answer; None if it does. Asked once: each question to one that hangs takes seconds."""
-    try:
-        check_reachable(app)
-    except BrokerError as error:
-        return error
-    return None
 
 
 def _with_redis(app: Celery, jobs: Sequence[ListedJob]) -> list[ListedJob]:

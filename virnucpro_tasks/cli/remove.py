@@ -44,11 +44,11 @@ def command(context: click.Context, /, job_id: str, *, force: bool, **flags: Any
     remove_job(job, force=force)
     free_names(settings.store, job_id)
     app = app_of(settings)
-    tell_if_full(app)
-    if under_way:
-        try:
+    try:
+        if under_way:
             drop_waiting(app, job)
             clear_store_failures(app.backend.client, job.job_id)
-        except BrokerError as error:
-            say(f"warning: {error}")
+        tell_if_full(app)
+    except BrokerError as error:
+        say(f"warning: {error}")
     say(f"job {job_id} is removed")

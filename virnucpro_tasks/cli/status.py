@@ -18,7 +18,7 @@ from virnucpro_tasks.jobs.progress import Wait, job_progress
 from virnucpro_tasks.keys import gpu_queue
 from virnucpro_tasks.monitoring.past_rate import past_rate
 from virnucpro_tasks.monitoring.values import rate_values, running_values
-from virnucpro_tasks.queue.client import snapshot, worker_troubles, workers
+from virnucpro_tasks.queue.client import WorkerInfo, snapshot, worker_troubles, workers
 from virnucpro_tasks.queue.waiting import missing_workers, wait_of
 
 
@@ -35,29 +35,30 @@ def command(context: click.Context, /, job_id: str, *, ask_workers: bool, as_jso
     settings = settings_of(context, **flags)
     job = meant_job(settings, job_id)
     app = app_of(settings)
-    progress = snapshot(app, job) if ask_workers else job_progress(job)
+    progress = job_progress(job)
+    found: list[WorkerInfo] | None = None
+    if ask_workers and not progress.is_final:
+        try:
+            # First: each further question to a Redis that hangs takes until its time is over.
+            found = workers(app)
+            progress = snapshot(app, job)
+        except BrokerError as error:
+            say(f"warning: {error}")
     missing: list[str] = []
     wait: Wait | None = None
     report = progress.as_dict() | JobListing(settings.store).identity(job).as_dict()
     rate = past_rate(job, progress)
     report |= rate_values(rate) | {"workers": None, "running": {}, "running_tasks": [], "troubles": []}
     running: list[str] = []
-    if ask_workers and not progress.is_final:
+    if found is not None and not progress.is_final:
         queue = gpu_queue(job.spec.bundle_digest, job.spec.build)
-        try:
-            found = workers(app)
-            able = [worker for worker in found if queue in worker.queues]
-            missing, wait = missing_workers(job, progress, found), wait_of(job, progress, found)
-            report["workers"] = [worker.name for worker in able]
-            report["running"] = {
-                worker.name: [list(task.arguments) for task in worker.at(job.job_id)] for worker in able
-            }
-            report["running_tasks"] = running_values(job.job_id, found)
-            running = running_lines(job.job_id, found)
-        except BrokerError as error:
-            say(f"warning: {error}")
-        else:
-            report["troubles"] = worker_troubles(app, [queue])
+        able = [worker for worker in found if queue in worker.queues]
+        missing, wait = missing_workers(job, progress, found), wait_of(job, progress, found)
+        report["workers"] = [worker.name for worker in able]
+        report["running"] = {worker.name: [list(task.arguments) for task in worker.at(job.job_id)] for worker in able}
+        report["running_tasks"] = running_values(job.job_id, found)
+        running = running_lines(job.job_id, found)
+        report["troubles"] = worker_troubles(app, [queue])
     if as_json:
         print_json(report)
         return

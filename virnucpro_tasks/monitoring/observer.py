@@ -152,7 +152,10 @@ class Observer:
     def _with_redis(self, stored: Sequence[StoredJob], answers: Answers) -> tuple[OpenJob, ...]:
         """The jobs that are not over, with what Redis knows of them; those that it knows as failed are left out."""
         nothing: dict[str, int] = {}
-        waiting = self._asked(lambda: waiting_messages(self._app.backend.client, stored), nothing)
+        waiting = nothing
+        # Each question to a Redis that hangs takes until its time is over.
+        if answers.is_full or not answers.error:
+            waiting = self._asked(lambda: waiting_messages(self._app.backend.client, stored), nothing)
         snapshots = {one.job.job_id: self._snapshot(one, answers) for one in stored}
         if not answers.error:
             known = all_with_store_failures(self._app, list(snapshots.values()))

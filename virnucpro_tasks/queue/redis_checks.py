@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from virnucpro_tasks.broker_url import masked_url
 from virnucpro_tasks.errors import BrokerError, FullBrokerError, StoreError
@@ -24,10 +25,17 @@ DURABILITY_HINT = "see deploy/redis.conf; with VIRNUCPRO_REDIS_CHECK=warn it is 
 
 
 def check_reachable(app: Celery) -> None:
-    """Raise BrokerError unless Redis answers."""
+    """Raise BrokerError unless Redis answers. A client that waits for answers for a limited time does so once."""
+
+    def give_up_if_silent(error: Exception, _: float) -> None:
+        if app.conf.broker_transport_options.get("socket_timeout") and is_silent(error):
+            raise error
+
     try:
         with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=CONNECT_RETRIES, interval_start=0.2, interval_max=0.5)
+            connection.ensure_connection(
+                give_up_if_silent, max_retries=CONNECT_RETRIES, interval_start=0.2, interval_max=0.5
+            )
     except (OperationalError, RedisError, OSError) as error:
         raise unreachable(app, error) from None
 
@@ -40,6 +48,11 @@ def unreachable(app: Celery, error: Exception) -> BrokerError:
         f"Redis at {masked_url(app.conf.broker_url)} cannot be reached: {error}",
         hint="start it, or set --broker-url; 'virnucpro predict' needs no server",
     )
+
+
+def is_silent(error: BaseException) -> bool:
+    """Return whether `error` is that Redis has taken a connection, or a question, and did not answer in time."""
+    return isinstance(error, (TimeoutError, RedisTimeoutError))
 
 
 def is_full(error: BaseException | None) -> bool:
