@@ -22,9 +22,10 @@ from deploy.redis_server import free_port
 from monitoring.looks import coordinator, gpu_worker, look, open_job, troubled
 from needs import missing
 
-from virnucpro_tasks.monitoring.look import Look
+from virnucpro_tasks.monitoring.look import SLOW_SHARE, Look
 from virnucpro_tasks.monitoring.metrics import METRICS
 from virnucpro_tasks.monitoring.serve import LastLook, keep_looking, serving
+from virnucpro_tasks.queue.waiting import QUIET_SECONDS
 from virnucpro_tasks.queue.work_counts import WorkCounts
 
 FOLDER = DEPLOY / "grafana"
@@ -37,9 +38,10 @@ LABELS = {spec.full_name: set(spec.labels) for spec in METRICS}
 def test_an_expression_uses_only_metrics_and_labels_that_exist(expression: str) -> None:
     names = set(re.findall(r"\bvirnucpro_\w+", expression))
     assert names and names <= set(LABELS)
-    for by in re.findall(r"by \(([^)]*)\)", expression):
-        for name in names:
-            assert set(by.split(", ")) <= LABELS[name]
+    of_all = set.union(*(LABELS[name] for name in names))
+    for by in re.findall(r"by \(([^)]*)\) \((\w*)", expression):
+        labels, metric = set(by[0].split(", ")), by[1]
+        assert labels <= LABELS.get(metric, of_all)
 
 
 def test_legends_name_labels_that_the_metrics_have() -> None:
@@ -126,3 +128,39 @@ def test_provisioning_names_the_folder_of_the_dashboard() -> None:
     files = {file.name: yaml.safe_load(file.read_text()) for file in FOLDER.rglob("*.yaml")}
     assert files["virnucpro.yaml"]["providers"][0]["options"]["path"] == "/etc/grafana/dashboards"
     assert files["prometheus.yaml"]["datasources"][0]["type"] == "prometheus"
+
+
+def test_numbers_and_tables_are_as_of_now_whatever_time_range_is_chosen() -> None:
+    # The last value of a range is one of the past, as of a state in which no job is any more.
+    targets = {panel["type"]: panel["targets"] for panel in DASHBOARD["panels"]}
+    assert set(targets) == {"stat", "table", "timeseries"}
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            assert target.get("instant", False) is (panel["type"] != "timeseries")
+            assert (target.get("format") == "table") is (panel["type"] == "table")
+
+
+def test_columns_of_tables_are_named_and_those_with_a_look_of_their_own_exist() -> None:
+    for panel in DASHBOARD["panels"]:
+        if panel["type"] != "table":
+            continue
+        (organized,) = (one["options"] for one in panel["transformations"] if one["id"] == "organize")
+        values = {f"Value #{target['refId']}" for target in panel["targets"]}
+        assert values == {name for name in [*organized["renameByName"], *organized["excludeByName"]] if "#" in name}
+        labels = {label for names in LABELS.values() for label in names}
+        shown = {*organized["renameByName"].values(), *labels}
+        assert {rule["matcher"]["options"] for rule in panel["fieldConfig"]["overrides"]} <= shown
+
+
+def test_thresholds_are_those_of_the_alerts_and_of_slow_workers() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"]
+    alerts = {rule["alert"]: rule["expr"] for group in rules for rule in group["rules"]}
+    (stuck,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Is anything stuck?")
+    (slow,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Is a worker slow?")
+    (of_jobs,) = (rule["properties"][0]["value"] for rule in stuck["fieldConfig"]["overrides"])
+    steps = {step["color"]: step["value"] for step in stuck["fieldConfig"]["defaults"]["thresholds"]["steps"]}
+    steps_of_jobs = {step["color"]: step["value"] for step in of_jobs["steps"]}
+    assert alerts["VirnucproStandsStill"] == f"virnucpro_worker_quiet_seconds > {steps['red']}"
+    assert steps["orange"] == QUIET_SECONDS
+    assert alerts["VirnucproNobodyWorks"] == f"virnucpro_job_waiting_seconds > {steps_of_jobs['red']}"
+    assert slow["fieldConfig"]["defaults"]["thresholds"]["steps"][-1] == {"color": "green", "value": SLOW_SHARE}
