@@ -121,6 +121,8 @@ def test_the_first_look_tells_the_rate_and_files_that_have_not_changed_are_not_r
     monkeypatch.setattr(module, "past_rate", past_rate)
     observer = Observer(make_app(settings), settings)
     assert [observer.look(seconds=0.1).open_jobs[0].rate for _ in range(2)] == [Rate(50.0, 1)] * 2
+    # A file system may tell times in steps of some milliseconds.
+    time.sleep(0.05)
     job.paths.attempts(0).touch()
     assert observer.look(seconds=0.1).open_jobs[0].rate == Rate(50.0, 2)
     monkeypatch.setattr(module, "MOVING_SECONDS", 0)
