@@ -91,4 +91,10 @@ def test_a_rate_is_compared_as_it_is_written_and_none_is_above_any() -> None:
 def test_records_are_numbered_from_the_first_one() -> None:
     record = selected(min_score=0.2)[3]
     assert record == SelectedRecord(3, 600, 1, b"0.25", b"others")
-    assert SelectedRecord.of(record.line) == record
+
+
+def test_records_are_the_same_behind_their_lines() -> None:
+    records = selected(min_score=0.2)
+    assert len(records) > 3
+    assert SelectedRecord.of_lines(b"".join(record.line + b"\n" for record in records)) == records
+    assert SelectedRecord.of_lines(b"") == []

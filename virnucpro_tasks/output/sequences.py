@@ -94,7 +94,7 @@ def _fasta(file: BinaryIO, style: TableStyle) -> Iterator[Writer]:
         if problem is None:
             try:
                 with reading_stored_inputs():
-                    sequences.add(map(SelectedRecord.of, b"".join(lines).splitlines()))
+                    sequences.add(SelectedRecord.of_lines(b"".join(lines)))
             except (InputError, BackendError) as error:
                 problem = error
 

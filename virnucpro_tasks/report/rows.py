@@ -112,12 +112,15 @@ def read_rows_at(
         passed, upcoming = 1, 0
         while block := handle.read(NEAR_BYTES):
             block += handle.readline()
-            # In a third of the time that `bytes.count` takes.
-            count = int(np.count_nonzero(np.frombuffer(block, np.uint8) == LINE_END[0]))
+            # Counting and splitting take three times as long.
+            is_end = np.frombuffer(block, np.uint8) == LINE_END[0]
+            count = int(np.count_nonzero(is_end))
             behind = bisect_left(places, passed + count, upcoming)
             if behind > upcoming:
-                there = block.split(LINE_END)
-                lines += (there[place - passed] for place in places[upcoming:behind])
+                ends = np.flatnonzero(is_end)
+                wanted = np.asarray(places[upcoming:behind]) - passed
+                starts = np.where(wanted > 0, ends[wanted - 1] + 1, 0)
+                lines += (block[start:end] for start, end in zip(starts.tolist(), ends[wanted].tolist(), strict=True))
                 upcoming = behind
             passed += count
     if passed != total + 1:
