@@ -6,10 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from cli.conftest import Virnucpro
+from job import SAMPLE, make_job
 
 from virnucpro_tasks.cli import deployment
 from virnucpro_tasks.cli.deployment import app_of, check_redis, why_away
-from virnucpro_tasks.errors import BrokerError
+from virnucpro_tasks.errors import BrokerError, ExitCode
 from virnucpro_tasks.queue import redis_checks
 from virnucpro_tasks.queue.client import worker_troubles
 from virnucpro_tasks.settings import Settings
@@ -56,3 +58,18 @@ def test_one_that_takes_connections_and_answers_nothing_is_not_waited_for(
         # It was asked once each time: more would be waited for.
         server.setblocking(False)
         assert len([*taken(server)]) == 3
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["status"], ["top", "--once"], ["cancel"]])
+def test_a_command_asks_one_that_answers_nothing_once(
+    settings: Settings, virnucpro: Virnucpro, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(deployment, "ANSWER_SECONDS", 0.05)
+    job = make_job(settings, SAMPLE)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("VIRNUCPRO_BROKER_URL", f"redis://127.0.0.1:{server.getsockname()[1]}/0")
+        ended = virnucpro(*arguments, *([job.job_id] if arguments[0] in ("status", "cancel") else []))
+        server.setblocking(False)
+        assert len([*taken(server)]) == 1
+    assert ended.code == ExitCode.OK
+    assert any("Timeout" in line for line in [*ended.out, *ended.err])
