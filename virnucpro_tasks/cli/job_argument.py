@@ -9,9 +9,8 @@ import click
 from virnucpro_tasks.errors import JobError
 from virnucpro_tasks.jobs.find import find_job
 from virnucpro_tasks.jobs.job import Job, open_job
-from virnucpro_tasks.jobs.submit import login_name
 from virnucpro_tasks.settings import Settings
-from virnucpro_tasks.system.users import user_name
+from virnucpro_tasks.system.users import login_name, user_name
 
 job_argument = click.argument("job_id", metavar="JOB")
 

@@ -19,10 +19,10 @@ from virnucpro_tasks.jobs.authority import foreign_owner
 from virnucpro_tasks.jobs.find import require_store
 from virnucpro_tasks.jobs.job_names import names_of_jobs
 from virnucpro_tasks.jobs.prune import Keep, Prunable, PruneRule, Unpruned, forget_submissions, prunable_jobs, prune
-from virnucpro_tasks.jobs.submit import login_name
 from virnucpro_tasks.queue.redis_checks import check_reachable
 from virnucpro_tasks.queue.store_failures import clear_store_failures
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.users import login_name
 
 DAY_SECONDS = 86_400.0
 HEADINGS = ("job_id", "state", "days", "bytes", "owner", "names")

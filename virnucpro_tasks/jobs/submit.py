@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.reads.record import DEFAULT_MIN_LENGTH
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.users import login_name
 
 
 def submit(
@@ -125,11 +124,3 @@ def named_inputs(inputs: Iterable[Path | ReadInput], *, compat: Compat = Compat.
     """The inputs, those that are paths with these as their names, to be read by the rules of `compat`."""
     named = (source if isinstance(source, ReadInput) else ReadInput(source, str(source)) for source in inputs)
     return [replace(source, compat=compat) for source in named]
-
-
-def login_name() -> str:
-    """The login name of the user of this process, or the user id if it has no name (containers)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

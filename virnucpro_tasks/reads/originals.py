@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple
 
 from virnucpro_tasks.reads.letters import WHITE_SPACE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FASTQ_LINES = 4
 
@@ -71,6 +72,9 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[list[Or
 
     `blocks` are as in `fasta_records`, which finds the same records. Memory is that of a few blocks and one record.
     """
+    # Imported here: commands that read no sequence need no numpy.
+    import numpy as np
+
     held_newline = b"\n"
     unfinished: _Unfinished | None = None
     for block in blocks:
@@ -110,6 +114,8 @@ def _original(record: bytes) -> Original:
 
 def _heads(text: bytes) -> npt.NDArray[np.intp]:
     """Places of the line ends before a header. Searching for both letters, or splitting, takes ten times as long."""
+    import numpy as np
+
     letters = np.frombuffer(text, np.uint8)
     before = np.flatnonzero(letters[1:] == _HEAD[1])
     return before[letters[before] == _HEAD[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import grp
 import os
 import pwd
@@ -15,6 +16,14 @@ from virnucpro_tasks.system.file_operations import persistently
 
 READ, WRITE, SEARCH = 0o4, 0o2, 0o1
 STATUS_FILE = Path("/proc/self/status")
+
+
+def login_name() -> str:
+    """The login name of the user of this process, or the user id if it has no name (containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def own_umask() -> int | None:
