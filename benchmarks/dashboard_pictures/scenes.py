@@ -44,7 +44,7 @@ def slow(deployment: Deployment) -> None:
 
 
 def stuck(deployment: Deployment) -> None:
-    """One worker stands still with the only shard of a job; another job waits for a bundle that nobody serves."""
+    """One worker stands still with the only shard of a job; another job gets on with two more workers."""
     deployment.start_workers("none", "--name", "head")
     start_worker(deployment, "host3", seconds=STUCK_SECONDS)
     few = write_reads(deployment.folder / "few.fasta", records=4)
