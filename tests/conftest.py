@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -139,6 +140,14 @@ def trained_esm2() -> Path:
 def settings(tmp_path: Path) -> Settings:
     """Settings with a store of the test's own and the demonstration bundle."""
     return Settings(store=tmp_path / "store", bundle="demo")
+
+
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process starts of this project's begins at once, as a fork."""
+    from service.forks import ForkedProcess
+
+    monkeypatch.setattr(subprocess, "Popen", ForkedProcess)
 
 
 @pytest.fixture(scope="session")

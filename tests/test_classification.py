@@ -129,6 +129,7 @@ def test_records_are_classified_into_a_folder_that_lives_as_long_as_the_results(
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("forks")
 def test_a_file_is_classified_while_an_event_loop_runs_and_records_without_a_score_are_no_error(tmp_path: Path) -> None:
     short = tmp_path / "short.fa"
     short.write_text(">a\nAXC\n>b\n" + "ACGGT" * 20 + "\n")
@@ -153,6 +154,7 @@ def test_a_file_is_classified_while_an_event_loop_runs_and_records_without_a_sco
         (SAMPLE, {"bundle": "nowhere"}, VirnucproError, "nowhere"),
     ],
 )
+@pytest.mark.usefixtures("forks")
 def test_errors_are_those_of_the_command(
     inputs: object, options: dict[str, str], kind: type[VirnucproError], message: str, tmp_path: Path
 ) -> None:
@@ -162,6 +164,7 @@ def test_errors_are_those_of_the_command(
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("forks")
 def test_a_job_that_fails_is_an_error_with_its_exit_code(tmp_path: Path) -> None:
     late = tmp_path / "late.fa"
     late.write_text(">a\n" + "ACGGT" * 20 + "\n>b\nAXC\n")
@@ -202,6 +205,7 @@ def test_an_interruption_stops_the_command_and_all_that_it_started(
     assert (tmp_path / "stopped").exists()
 
 
+@pytest.mark.usefixtures("forks")
 def test_progress_is_shown_if_it_is_asked_for(capfd: pytest.CaptureFixture, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         classify(tmp_path, bundle="demo", output=tmp_path / "out", quiet=False)

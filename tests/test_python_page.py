@@ -15,6 +15,7 @@ PAGE = (Path(__file__).resolve().parents[1] / "docs" / "python.md").read_text()
 
 @pytest.mark.service
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     shutil.copy(SAMPLE, tmp_path / "contigs.fasta")
     monkeypatch.chdir(tmp_path)

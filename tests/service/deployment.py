@@ -18,6 +18,7 @@ from unittest import mock
 
 from job import SAMPLE as SAMPLE
 from service.faulty_python import faulty_python
+from service.forks import ForkedProcess
 
 from virnucpro_tasks.cli.main import main
 from virnucpro_tasks.recovery.events import Began, read_events
@@ -51,6 +52,11 @@ def command(environment: Mapping[str, str]) -> list[str]:
     return [str(faulty_python()), *COMMAND[1:]] if "TEST_FAULTS" in environment else COMMAND
 
 
+def start(arguments: Sequence[str], environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start `virnucpro`, without the seconds that an interpreter takes to begin, with the options of ForkedProcess."""
+    return ForkedProcess([*COMMAND, *arguments], env=environment, **options)
+
+
 def slow_shards(seconds: float | Path) -> dict[str, str]:
     """What a worker needs in its environment to take so long for a shard, without computing more.
 
@@ -75,6 +81,7 @@ def in_this_process(
         with (
             mock.patch.dict(os.environ, environment, clear=True),
             mock.patch.object(sys, "argv", ["virnucpro", *arguments]),
+            mock.patch.object(subprocess, "Popen", ForkedProcess),
             redirect_stdout(out),
             redirect_stderr(err),
         ):
@@ -139,14 +146,15 @@ class Deployment:
         if arguments[0] in CLIENT_COMMANDS and stdin is None:
             result = in_this_process(arguments, environment, timeout=timeout)
         else:
-            result = subprocess.run(
-                [*command(environment), *arguments],
-                env=environment,
-                capture_output=True,
-                timeout=timeout,
-                input=stdin,
-                check=False,
-            )
+            streams = {"stdin": None if stdin is None else subprocess.PIPE}
+            streams |= dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+            with start(arguments, environment, **streams) as process:
+                try:
+                    said = process.communicate(stdin, timeout)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
+            result = subprocess.CompletedProcess(arguments, process.returncode, *said)
         errors = result.stderr.decode()
         assert "Traceback" not in errors, errors
         assert result.returncode == expect, f"exit {result.returncode}: {errors}\n{self.worker_log()}"
@@ -167,12 +175,12 @@ class Deployment:
         variables = self.environment | environment
         lane = () if small_lane else ("--no-small-lane",)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [*inside, *command(variables), "worker", "--devices", devices, *lane, *options],
-                env=variables,
-                stdout=log,
-                stderr=log,
-            )
+            arguments = ["worker", "--devices", devices, *lane, *options]
+            if inside:
+                words = [*inside, *command(variables), *arguments]
+                process = subprocess.Popen(words, env=variables, stdout=log, stderr=log)
+            else:
+                process = start(arguments, variables, stdout=log, stderr=log)
         self.supervisors.append(process)
         return process
 

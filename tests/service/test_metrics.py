@@ -14,7 +14,7 @@ import psutil
 import pytest
 from deploy.redis_server import free_port
 from prometheus_client.parser import text_string_to_metric_families
-from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, SHARD_TOKENS, Deployment, wait_until
+from service.deployment import PATIENCE_SECONDS, SAMPLE, SHARD_TOKENS, Deployment, start, wait_until
 
 from virnucpro_tasks.paths import JobPaths
 from virnucpro_tasks.recovery.events import Began, read_events
@@ -57,11 +57,8 @@ def sums(samples: Samples, *, job_id: str = "") -> Counter[str]:
 def metrics(serving: Deployment) -> Iterator[str]:
     """The address of the metrics of the deployment that is up."""
     port = free_port()
-    process = subprocess.Popen(
-        [*COMMAND, "exporter", "--port", str(port), "--every", "1"],
-        env=serving.environment,
-        stderr=subprocess.DEVNULL,
-    )
+    arguments = ["exporter", "--port", str(port), "--every", "1"]
+    process = start(arguments, serving.environment, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}/metrics"
     finally:

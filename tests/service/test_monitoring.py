@@ -19,7 +19,7 @@ import pytest
 from browser import chromium
 from deploy.redis_server import free_port
 from hostile import FOREIGN_VARIABLES, SHADOWS, fill
-from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, wait_until
+from service.deployment import COMMAND, PATIENCE_SECONDS, SAMPLE, Deployment, start, wait_until
 
 from virnucpro_tasks.errors import ExitCode
 from virnucpro_tasks.paths import JobPaths
@@ -101,7 +101,7 @@ def flower(deployment: Deployment, login: str) -> Iterator[str]:
     """The address of Flower."""
     port = free_port()
     environment = deployment.environment | {"FLOWER_BASIC_AUTH": login}
-    process = subprocess.Popen([*COMMAND, "flower", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL)
+    process = start(["flower", "--port", str(port)], environment, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answer(url) == 401)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import os
 import pty
 import signal
 import subprocess
-import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,10 @@ from service.deployment import (
     SAMPLE,
     SHARD_TOKENS,
     Deployment,
-    command,
     comparable,
     fault_variables,
     slow_shards,
+    start,
     wait_until,
 )
 
@@ -106,37 +104,20 @@ def test_bad_input_leaves_nothing_that_looks_like_results(here: Deployment, tmp_
 class Run:
     """A run in a terminal of its own, until it has embedded something more."""
 
-    def __init__(
-        self, here: Deployment, *, on_hangup: signal.Handlers = signal.SIG_DFL, says: int | None = None
-    ) -> None:
+    def __init__(self, here: Deployment, *, ignored: Sequence[signal.Signals] = (), says: int | None = None) -> None:
         self.out, self._log = here.folder / "out", here.folder / "run.log"
         self.terminal, theirs = pty.openpty()
 
-        def take_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            signal.signal(signal.SIGHUP, on_hangup)
-            # A test run in the background of a shell ignores it, and what it starts would too.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
         before = self.vectors()
-        self.process = subprocess.Popen(
-            [
-                *command(here.settings),
-                "--log-file",
-                str(self._log),
-                "predict",
-                str(SAMPLE),
-                "-d",
-                "cpu",
-                "-o",
-                str(self.out),
-            ],
-            env=here.environment,
+        self.process = start(
+            ["--log-file", str(self._log), "predict", str(SAMPLE), "-d", "cpu", "-o", str(self.out)],
+            here.environment,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs if says is None else says,
-            preexec_fn=take_terminal,
+            start_new_session=True,
+            # Nor SIGINT: a test run in the background of a shell ignores it, and what it starts would too.
+            ignored=ignored,
         )
         os.close(theirs)
         wait_until(lambda: len(self.vectors()) > len(before))
@@ -206,8 +187,8 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     with Deployment(folder, NOWHERE, settings={"VIRNUCPRO_SHARD_TOKENS": SHARD_TOKENS} | slow_shards(slow)) as here:
         for name, harm in HARMS.items():
             is_piped = name not in ("closed terminal", LAST)
-            hangup = signal.SIG_IGN if name == LAST else signal.SIG_DFL
-            run = Run(here, on_hangup=hangup, says=subprocess.PIPE if is_piped else None)
+            ignored = [signal.SIGHUP] if name == LAST else []
+            run = Run(here, ignored=ignored, says=subprocess.PIPE if is_piped else None)
             harm(run)
             if name == LAST:
                 slow.write_text("0")

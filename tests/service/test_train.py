@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from service.deployment import PATIENCE_SECONDS, command, in_this_process, slow_shards, wait_until
+from service.deployment import PATIENCE_SECONDS, in_this_process, slow_shards, start, wait_until
 
 from virnucpro_tasks.models.bundle import read_bundle
 from virnucpro_tasks.models.verification import verify_bundle
@@ -139,21 +139,21 @@ def test_a_command_that_was_killed_goes_on_from_the_shards_it_had(labelled: tupl
     common = ["--labels", str(table), "--bundle", "demo", "--devices", "cpu", "--head", "logistic"]
     work = tmp_path / "work"
     environment = os.environ | {"VIRNUCPRO_SHARD_TOKENS": "2000"} | slow_shards(0.2)
-    arguments = [*command(environment), "train", str(fasta), *common, "--work", str(work)]
+    arguments = ["train", str(fasta), *common, "--work", str(work)]
 
     def embedded() -> dict[str, int]:
         return {file.name: file.stat().st_ino for file in work.glob("jobs/*/embeddings/*.safetensors")}
 
-    with subprocess.Popen([*arguments, "--output", str(tmp_path / "head")], env=environment) as killed:
+    with start([*arguments, "--output", str(tmp_path / "head")], environment) as killed:
         wait_until(lambda: len(embedded()) >= 3)
         killed.kill()
     kept = embedded()
     assert not (tmp_path / "head").exists()
 
-    again = subprocess.run(
-        [*arguments, "--output", str(tmp_path / "head")], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "an earlier command was interrupted" in again.stderr
+    with start([*arguments, "--output", str(tmp_path / "head")], environment, stderr=subprocess.PIPE) as again:
+        said = again.communicate()[1].decode()
+    assert again.returncode == 0, said
+    assert "an earlier command was interrupted" in said
     assert kept.items() <= embedded().items() and len(kept) < len(embedded())
     verify_bundle(read_bundle(tmp_path / "head"))
 
