@@ -113,7 +113,7 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
 def test_calls_of_random_files_are_those_of_an_independent_script_however_they_are_cut() -> None:
     chosen = random.Random(0)
     seen = set()
-    for _ in range(300):
+    for _ in range(1_000):
         chunks = list(random_chunks(chosen))
         cuts = sorted(chosen.sample(range(1, len(chunks)), min(3, len(chunks) - 1)))
         shards = [chunks[start:end] for start, end in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]

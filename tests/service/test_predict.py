@@ -226,7 +226,7 @@ def test_nohup_protects_a_run_whose_terminal_is_closed(ends: dict[str, Ended]) -
 def test_a_killed_run_leaves_no_process_behind(ends: dict[str, Ended]) -> None:
     end = ends["SIGKILL"]
     assert end.code == -signal.SIGKILL and not end.has_results
-    assert len(end.family) >= 5 and not any(process.is_running() for process in end.family)
+    assert len(end.family) >= 7 and not any(process.is_running() for process in end.family)
 
 
 def test_workers_that_are_killed_while_they_load_end_the_run_with_the_cause(here: Deployment, tmp_path: Path) -> None:
