@@ -16,6 +16,7 @@ from virnucpro_tasks.embed.parity import Parity
 from virnucpro_tasks.embed.self_check import PrecisionError
 from virnucpro_tasks.errors import StoreError
 from virnucpro_tasks.jobs.job import Job, cancel_job, remove_job, reopen_job
+from virnucpro_tasks.jobs.store_id import store_id
 from virnucpro_tasks.models.locate import demo_bundle
 from virnucpro_tasks.pipeline import embed_shard
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker, embed_frames
@@ -278,8 +279,9 @@ def test_a_store_that_takes_nothing_is_named_and_nothing_is_said_against_the_sha
 
 
 def test_a_job_that_is_removed_while_a_shard_is_computed_stops(
-    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    store_id(settings.store)
     write_vectors = embed_shard.write_vectors
 
     def remove(*arguments: Any) -> None:
@@ -289,6 +291,22 @@ def test_a_job_that_is_removed_while_a_shard_is_computed_stops(
     monkeypatch.setattr(embed_shard, "write_vectors", remove)
     assert embed(job, 1, settings) == "stopped"
     assert list(job.paths.root.parent.iterdir()) == []
+    assert f"job={job.job_id} was removed while shard=1 was computed" in caplog.text
+
+
+def test_a_store_that_is_away_is_not_told_as_a_job_that_was_removed(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_id(settings.store)
+    write_vectors = embed_shard.write_vectors
+
+    def lose(*arguments: Any) -> None:
+        settings.store.rename(settings.store.with_name("elsewhere"))
+        write_vectors(*arguments)
+
+    monkeypatch.setattr(embed_shard, "write_vectors", lose)
+    assert embed(job, 1, settings) == "stopped"
+    assert "removed" not in caplog.text
 
 
 def test_the_share_of_a_shard_is_told_up_to_its_end(mixed: Job, settings: Settings) -> None:

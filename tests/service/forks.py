@@ -62,6 +62,9 @@ class ForkedProcess(subprocess.Popen[Any]):
         if module is None:
             super()._execute_child(*arguments)  # type: ignore[misc]
             return
+        # Not before: a fork begins with no module of this project.
+        from virnucpro_tasks.system.processes import ENDING
+
         before = given["preexec_fn"]
         assert before is None or before.__qualname__ in ENDS_WITH_PARENT
         files = {0: given["p2cread"], 1: given["c2pwrite"], 2: given["errwrite"]}
@@ -74,7 +77,7 @@ class ForkedProcess(subprocess.Popen[Any]):
             "umask": given["umask"],
             "session": given["start_new_session"],
             "ends_with_parent": before is not None,
-            "ignored": list(self._ignored),
+            "ignored": [number for number in self._ignored if before is None or number not in ENDING],
             "parent": os.getpid(),
             "files": list(files),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -41,7 +42,7 @@ def test_a_long_shard_is_handed_back_in_time_and_not_held_against_it(deployment:
 
 def test_a_worker_that_stops_waits_no_longer_than_its_shard(deployment: Deployment) -> None:
     slow = slow_shards(2.0) | {"VIRNUCPRO_SOFT_SHUTDOWN_SECONDS": str(ALLOWED_SECONDS)}
-    supervisor = deployment.start_workers("cpu", **slow)
+    supervisor = deployment.start_workers("cpu", "--log-format", "json", **slow)
     job_id = deployment.run("submit", str(SAMPLE)).strip()
     attempts = deployment.store / "jobs" / job_id / "attempts" / "000000.jsonl"
     wait_until(lambda: read_events(attempts))
@@ -49,6 +50,8 @@ def test_a_worker_that_stops_waits_no_longer_than_its_shard(deployment: Deployme
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(PATIENCE_SECONDS) == 0
     assert time.monotonic() - began < ALLOWED_SECONDS
+    messages = [json.loads(line)["message"] for line in deployment.log.read_text().splitlines()]
+    assert f"stops when its task ends, or in {ALLOWED_SECONDS:g} s" in messages
     deployment.start_workers("cpu")
     deployment.run("watch", job_id)
     assert [type(event) for event in read_events(attempts)] == [Began, Passed]

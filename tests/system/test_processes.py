@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 
 from virnucpro_tasks.errors import JobError
-from virnucpro_tasks.system.processes import ends_within, ordered_process_map, start_method
+from virnucpro_tasks.system.processes import ENDING, ends_within, ordered_process_map, start_method
 
 PARENT = """
 import multiprocessing, signal
@@ -20,6 +21,18 @@ from virnucpro_tasks.system.processes import ordered_process_map
 for _ in ordered_process_map(abs, [1], processes=1):
     print(multiprocessing.active_children()[0].pid, flush=True)
     signal.pause()
+"""
+PARENT_OF_ONE_THAT_SLEEPS = """
+import signal, sys
+from virnucpro_tasks.system.processes import ENDING, spawn
+for number in (*ENDING, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+process = spawn([sys.executable, "-c", "import time; print(flush=True); time.sleep(1000)"])
+try:
+    print(process.pid, flush=True)
+    sys.stdin.read()
+finally:
+    process.kill()
 """
 ENDED_SECONDS = 30
 
@@ -118,3 +131,15 @@ def test_no_process_is_left_when_this_one_is_killed() -> None:
         parent.kill()
     assert select.select([child], [], [], ENDED_SECONDS)[0]
     os.close(child)
+
+
+def test_a_process_is_told_to_end_though_its_parent_was_started_by_a_shell_that_had_it_ignore_that() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT_OF_ONE_THAT_SLEEPS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
+        pid = next(int(line) for line in parent.stdout if line.strip())
+        status = Path(f"/proc/{pid}/status").read_text()
+        ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn:")).split()[1], 16)
+        assert [number for number in (*ENDING, signal.SIGHUP) if ignored >> (number - 1) & 1] == [signal.SIGHUP]
+        parent.stdin.close()

@@ -60,7 +60,7 @@ from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.system.cores import limit_cores
 from virnucpro_tasks.system.extras import require_extra
-from virnucpro_tasks.system.file_operations import exists
+from virnucpro_tasks.system.file_operations import exists, persistently
 from virnucpro_tasks.system.run_lock import RunLock, lock_files, make_folder
 
 GO_ON = "the same command, given again, goes on from the shards that are finished"
@@ -256,7 +256,7 @@ def command(
 
 def _require_no_file_yet(output: Path, *, force: bool, prefix: str) -> None:
     """Refuse files with the names of results early; while another run has the folder, that is the error to tell."""
-    if output.is_dir() and not lock_files(output) and not other_inputs(output):
+    if persistently(output.is_dir) and not lock_files(output) and not other_inputs(output):
         require_no_file_of_others(output, force=force, prefix=prefix)
 
 

@@ -18,6 +18,7 @@ from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.devices import DeviceSlot, choose_devices
 from virnucpro_tasks.system.file_errors import cause_of
+from virnucpro_tasks.system.file_operations import exists, persistently
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores
 
@@ -89,14 +90,14 @@ def require_new_file(output: Path, *, force: bool, may_replace: Callable[[Path],
     folder, a device or a pipe.
     """
     if os.path.lexists(output):
-        if output.is_dir():
+        if persistently(output.is_dir):
             raise OutputError(f"{output} exists already and is a folder", hint="choose another name")
         if not _is_file_or_link(output):
             raise OutputError(f"{output} is a device or a pipe, and a file is to be made", hint="choose another name")
-        if not force and not (output.is_file() and may_replace(output)):
+        if not force and not (persistently(output.is_file) and may_replace(output)):
             raise OutputError(f"{output} exists already", hint="choose another name or use --force")
     check_place(output.absolute().parent)
-    if not output.absolute().parent.is_dir():
+    if not persistently(output.absolute().parent.is_dir):
         raise OutputError(f"{output} cannot be written: there is no folder {output.parent}", hint="make it first")
 
 
@@ -104,7 +105,7 @@ def _is_file_or_link(path: Path) -> bool:
     """Whether what is there is a file, or a link to one or to nothing. Links such as /dev/stdout are descriptors."""
     folder = os.path.realpath(path.parent)
     is_descriptor = folder == "/dev" or folder.startswith("/proc/")
-    return not is_descriptor and (path.is_file() or not path.exists())
+    return not is_descriptor and (persistently(path.is_file) or not exists(path))
 
 
 def check_place(output: Path) -> None:
@@ -113,8 +114,8 @@ def check_place(output: Path) -> None:
     try:
         while not os.path.lexists(place):
             place = place.parent
-        if not place.is_dir():
-            what = "is not a folder" if place.exists() else "is a symbolic link to nothing"
+        if not persistently(place.is_dir):
+            what = "is not a folder" if exists(place) else "is a symbolic link to nothing"
             raise OutputError(f"{output} cannot be made: {place} {what}", hint="choose another folder")
         if not os.access(place, os.W_OK | os.X_OK):
             read_only = os.statvfs(place).f_flag & os.ST_RDONLY

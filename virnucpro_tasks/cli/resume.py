@@ -27,6 +27,7 @@ from virnucpro_tasks.queue.client import enqueue, hold_off_older_before
 from virnucpro_tasks.queue.redis_checks import check_room
 from virnucpro_tasks.queue.release import release
 from virnucpro_tasks.settings import Settings
+from virnucpro_tasks.system.file_operations import exists
 from virnucpro_tasks.system.files import store_write_error
 
 MORE_SECONDS = 10.0
@@ -83,7 +84,7 @@ def command(
         return _resume_failed(settings, since or 0.0, resume)
     assert job_id is not None, "checked above"
     job = meant_job(settings, job_id)
-    if job.paths.run.exists():
+    if exists(job.paths.run):
         say(f"job {job.job_id} is finished: see 'virnucpro results {job.job_id}'")
         return ExitCode.OK
     require_authority(job.paths, "resume")

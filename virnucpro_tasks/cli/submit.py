@@ -53,6 +53,7 @@ from virnucpro_tasks.queue.app import VirnucproApp
 from virnucpro_tasks.queue.client import enqueue, hold_off_older_before, requeue_if_lost
 from virnucpro_tasks.reads.compat import Compat
 from virnucpro_tasks.reads.coverage import Coverage
+from virnucpro_tasks.system.file_operations import exists
 
 
 @click.command("submit")
@@ -194,7 +195,7 @@ def command(
     progress = follow_deployed(
         app, job, lease_seconds=settings.lease_seconds, timeout_seconds=timeout_seconds, again=again
     )
-    if output is not None and job.paths.run.exists():
+    if output is not None and exists(job.paths.run):
         copy_results(job, output, force=force)
     say_summary_of(job, output)
     if as_json:

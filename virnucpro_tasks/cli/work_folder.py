@@ -83,7 +83,7 @@ def remove_if_empty(work: Path) -> None:
 
     The caller has the output folder for itself.
     """
-    if work.is_symlink():
+    if persistently(work.is_symlink):
         return
     left = set(job_ids(work))
     for note in _notes(work):

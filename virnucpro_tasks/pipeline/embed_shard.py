@@ -26,6 +26,7 @@ from virnucpro_tasks.jobs.job import Job, fail_job, is_stopped
 from virnucpro_tasks.jobs.vectors import embedding_key, takes_whole_proteins
 from virnucpro_tasks.jobs.worker_records import WorkerFacts, WorkerRecord
 from virnucpro_tasks.models.locate import locate_bundle
+from virnucpro_tasks.paths import store_id_file
 from virnucpro_tasks.pipeline.imported_vectors import Imports
 from virnucpro_tasks.pipeline.load_engine import device_name, load_engine
 from virnucpro_tasks.pipeline.score_in_background import BackgroundScorer
@@ -170,7 +171,9 @@ class ShardWorker:
             raise
         except Exception as error:
             if not is_there(job.paths.job):
-                log.warning("job=%s was removed while shard=%d was computed", job.job_id, number)
+                # Where all of the store is missing, whoever answers the message tells that.
+                if is_there(store_id_file(job.paths.store)):
+                    log.warning("job=%s was removed while shard=%d was computed", job.job_id, number)
                 return ShardState.STOPPED
             log.exception("job=%s shard=%d failed", job.job_id, number)
             with raising_store_errors():

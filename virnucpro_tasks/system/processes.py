@@ -20,6 +20,9 @@ from virnucpro_tasks.system.isolation import isolated_spawn
 
 PR_SET_PDEATHSIG = 1
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+"""Signals with which processes of this project end each other, besides SIGKILL."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -59,12 +62,16 @@ def spawn(
 
     With `errors` stderr goes there, with None where that of this process goes.
     In a session of its own Ctrl-C in the terminal does not reach it, and its process group can be killed as a whole.
-    No signal is blocked in it, even if this process blocks some. Its current folder is `cwd`, or else this process's;
-    if that was removed, the root, because libraries fail without one. `pass_fds` stay open in it. Raises OSError.
+    No signal is blocked in it, even if this process blocks some, and none of ENDING is ignored: a shell has what it
+    starts with `&` ignore two of them, and such a process would not hear that it is to end. Its current folder is
+    `cwd`, or else this process's; if that was removed, the root, because libraries fail without one. `pass_fds` stay
+    open in it. Raises OSError.
     """
     set_death_signal = die_with_parent()
 
     def before_exec() -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         set_death_signal()
 

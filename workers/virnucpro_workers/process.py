@@ -46,6 +46,7 @@ from virnucpro_workers.consumer.kombu_internals import (
     report_lost_children,
     running_arguments,
     stop_after_the_task,
+    stop_quietly,
 )
 from virnucpro_workers.consumer.lost_jobs import Watchdog
 from virnucpro_workers.consumer.request import CountedRequest
@@ -174,6 +175,7 @@ def run_worker(role: str, device: str, host: str, run_dir: Path | None, notes: N
     report_lost_children(lose_child)
     logging.getLogger(CELERY_WORKER_LOGGER).addHandler(_LastError(fail))
     settle_without_pandas()
+    stop_quietly()
     try:
         worker = app.Worker(
             **celery_options(queues=queues, node=node, log_level=settings.log_level, log_format=settings.log_format)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import billiard
 import pytest
 from billiard.common import human_status
+from celery.apps import worker as celery_worker
 from celery.worker import state
 from celery.worker.request import Request as CeleryRequest
 from celery.worker.worker import WorkController
@@ -24,6 +27,7 @@ from virnucpro_workers.consumer.kombu_internals import (
     let_go,
     rebind_channel,
     stop_after_the_task,
+    stop_quietly,
     unacked_index,
     was_cancelled,
 )
@@ -209,3 +213,37 @@ def test_a_stopping_worker_without_a_task_does_not_wait(monkeypatch: pytest.Monk
     worker = StoppingWorker(60)
     stop_after_the_task(worker, is_at_task=lambda: pytest.fail("looked at the process"))
     worker.wait_for_soft_shutdown()
+
+
+def test_what_celery_prints_for_a_terminal_is_left_out_when_it_stops(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(celery_worker, "safe_say", celery_worker.safe_say)
+    monkeypatch.setattr(logging.getLogger(kombu_internals.WORKER_LOGGER), "filters", [])
+    stop_quietly()
+    monkeypatch.setattr(state, "should_stop", None)
+    handlers: dict[str, Callable[..., None]] = {}
+    monkeypatch.setattr(celery_worker.platforms, "signals", handlers)
+    celery_worker.install_worker_term_handler(SimpleNamespace(hostname="name"))
+    handlers["SIGTERM"]()
+    assert state.should_stop is not None
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("is_ending", "level"), [(True, "WARNING"), (False, "CRITICAL")])
+def test_what_ends_a_worker_is_critical_unless_it_was_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_ending: bool, level: str
+) -> None:
+    monkeypatch.setattr(celery_worker, "safe_say", celery_worker.safe_say)
+    logger = logging.getLogger(kombu_internals.WORKER_LOGGER)
+    monkeypatch.setattr(logger, "filters", [])
+    monkeypatch.setattr(state, "should_terminate", 0 if is_ending else None)
+    monkeypatch.setattr(state, "should_stop", None)
+    stop_quietly()
+    try:
+        raise AttributeError("no pool")
+    except AttributeError as error:
+        logger.critical("Unrecoverable error: %r", error, exc_info=True)
+    (record,) = caplog.records
+    assert record.levelname == level and "Unrecoverable error: AttributeError('no pool')" in record.getMessage()
+    assert (record.exc_info is None) == is_ending
