@@ -18,7 +18,7 @@ from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.system.devices import DeviceSlot, choose_devices
 from virnucpro_tasks.system.file_errors import cause_of
-from virnucpro_tasks.system.file_operations import exists, persistently
+from virnucpro_tasks.system.file_operations import persistently
 from virnucpro_tasks.system.gpus import list_gpus
 from virnucpro_tasks.system.host import available_cores
 
@@ -105,7 +105,7 @@ def _is_file_or_link(path: Path) -> bool:
     """Whether what is there is a file, or a link to one or to nothing. Links such as /dev/stdout are descriptors."""
     folder = os.path.realpath(path.parent)
     is_descriptor = folder == "/dev" or folder.startswith("/proc/")
-    return not is_descriptor and (persistently(path.is_file) or not exists(path))
+    return not is_descriptor and (persistently(path.is_file) or not persistently(path.exists))
 
 
 def check_place(output: Path) -> None:
@@ -115,7 +115,7 @@ def check_place(output: Path) -> None:
         while not os.path.lexists(place):
             place = place.parent
         if not persistently(place.is_dir):
-            what = "is not a folder" if exists(place) else "is a symbolic link to nothing"
+            what = "is not a folder" if persistently(place.exists) else "is a symbolic link to nothing"
             raise OutputError(f"{output} cannot be made: {place} {what}", hint="choose another folder")
         if not os.access(place, os.W_OK | os.X_OK):
             read_only = os.statvfs(place).f_flag & os.ST_RDONLY
