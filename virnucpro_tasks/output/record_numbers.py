@@ -27,8 +27,9 @@ _NEAR_HALF = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class RecordColumns:
-    """What the numbers of n records follow from, (n,) int64 each: `status` is a place in STATUSES, `covered` are bases
-    in scored chunks.
+    """Columns from which the numbers of n records follow, (n,) int64 each.
+
+    `status` is a place in STATUSES, `covered` are bases in scored chunks.
     """
 
     length: npt.NDArray[np.int64]
