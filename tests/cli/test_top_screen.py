@@ -61,3 +61,13 @@ def test_whose_turn_it_is_is_shown_even_on_eighty_columns() -> None:
 def test_an_empty_deployment_has_a_screen_too() -> None:
     lines = screen(look(open_jobs=(), workers=(), jobs={}), width=80, height=24)
     assert lines[-3:] == ["no open job", "", "no worker"]
+
+
+def test_what_needs_a_person_is_told_to_its_end_on_eighty_columns() -> None:
+    cause = "Redis at redis://redis.example.org:6379/0 cannot be reached: Timeout reading from socket, after 5 s"
+    away = look(redis_error=cause, workers=())
+    for height in (None, 24):
+        lines = screen(away, width=80, height=height)
+        first = lines.index(next(line for line in lines if line.startswith("! ")))
+        assert lines[first].removeprefix("! ") + " " + lines[first + 1].removeprefix("  ") == cause
+    assert sum(line.startswith("! ") for line in screen(troubled(), width=40, height=24)) > 1

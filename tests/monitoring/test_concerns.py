@@ -41,7 +41,7 @@ def test_a_full_redis_is_one_line_that_says_what_to_do() -> None:
 def test_what_is_away_is_said_first_and_what_it_would_tell_is_no_concern() -> None:
     away = look(redis_error="Redis cannot be reached", store_error="not mounted", workers=(), redis=None, store=None)
     assert list(concerns(away)) == [
-        "Redis does not answer: Redis cannot be reached",
+        "Redis cannot be reached",
         "the store cannot be read: not mounted",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -24,11 +25,13 @@ OTHER_LINES = 6
 
 def screen(look: Look, *, width: int, height: int | None) -> list[str]:
     """The lines, each at most `width` cells wide, at most `height` of them: tables that are cut for that say so."""
-    head = [*_summary(look), *(f"! {line}" for line in concerns(look))]
+    short = [*_summary(look), *(f"! {line}" for line in concerns(look))]
+    # What to do is at the end of a line.
+    head = [part for line in short for part in _wrapped(line, width)]
     if height is not None:
         # What needs a person comes first, but leaves room for the tables.
         most = max(LEAST_ROWS + 2, height - 2 * LEAST_ROWS - OTHER_LINES)
-        head = _first(head, most, "concern")
+        head = head if len(head) <= most else _first(short, most, "concern")
     jobs, workers = look.open_jobs, look.workers_by_need()
     rows = _rows(len(jobs), len(workers), None if height is None else height - len(head) - OTHER_LINES)
     lines = [
@@ -71,6 +74,13 @@ def _rows(jobs: int, workers: int, room: int | None) -> tuple[int, int]:
     if workers <= half:
         return min(jobs, max(LEAST_ROWS, room - workers)), workers
     return half, half
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line that needs a person over as many as it takes, others as they are."""
+    if not line.startswith("! "):
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _first(lines: list[str], most: int, noun: str) -> list[str]:

@@ -21,7 +21,7 @@ def concerns(look: Look) -> Iterator[str]:
     if look.redis_full:
         yield f"{look.redis_error}: raise its maxmemory, or cancel jobs; workers cannot be asked until then"
     elif look.redis_error:
-        yield f"Redis does not answer: {look.redis_error}"
+        yield look.redis_error
     if look.store_error:
         yield f"the store cannot be read: {look.store_error}"
     yield from _room(look)
