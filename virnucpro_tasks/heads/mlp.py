@@ -10,6 +10,7 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import NDArray
 
+from virnucpro_tasks.heads.adamw import AdamW
 from virnucpro_tasks.heads.examples import Examples
 from virnucpro_tasks.heads.tensors import HeadTensors
 from virnucpro_tasks.heads.threads import threads_for
@@ -74,7 +75,7 @@ def _fit(
     model = nn.Sequential(
         nn.Linear(len(mean), hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(hidden, 2)
     )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
+    optimizer = AdamW(model.parameters(), rate=LEARNING_RATE, decay=DECAY)
     inputs, target, weights = tensors(train)
     held_inputs, held_target, held_weights = tensors(validation)
     best, kept, since = np.inf, copy.deepcopy(model.state_dict()), 0
@@ -87,9 +88,7 @@ def _fit(
                 continue
             losses = functional.cross_entropy(model(inputs[rows]), target[rows], reduction="none")
             loss = (losses * weights[rows]).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            optimizer.step(loss)
             total += loss.item() * len(rows)
         model.eval()
         with torch.no_grad():
