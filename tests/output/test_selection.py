@@ -14,7 +14,7 @@ from virnucpro_tasks.classifier.log_odds_bins import BINS
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.output.records import WrittenRecords, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
-from virnucpro_tasks.output.selection import SelectedRecord, selected_records
+from virnucpro_tasks.output.selection import SelectedRecord, SelectedRecords, selected_records
 from virnucpro_tasks.output.table import TableStyle
 
 STYLE = TableStyle("original", ["reads.fasta"], "model", 500, first_record=3)
@@ -96,5 +96,11 @@ def test_records_are_numbered_from_the_first_one() -> None:
 def test_records_are_the_same_behind_their_lines() -> None:
     records = selected(min_score=0.2)
     assert len(records) > 3
-    assert SelectedRecord.of_lines(b"".join(record.line + b"\n" for record in records)) == records
-    assert SelectedRecord.of_lines(b"") == []
+    found = SelectedRecords.of_lines(b"".join(record.line + b"\n" for record in records))
+    assert found == SelectedRecords.of(records)
+    assert list(zip(found.numbers, found.lengths, found.notes, found.record_ids, strict=True)) == [
+        (record.number, record.length, record.note, record.record_id) for record in records
+    ]
+    assert found.notes[3] == b" virus_score=0.25 chunks=1"
+    assert found[1:3] == SelectedRecords.of(records[1:3])
+    assert len(SelectedRecords.of_lines(b"")) == len(SelectedRecords.of([])) == 0

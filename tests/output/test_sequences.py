@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.errors import InputError
-from virnucpro_tasks.output.selection import SelectedRecord
+from virnucpro_tasks.output.selection import SelectedRecord, SelectedRecords
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.reads.inputs import ReadInput
 
@@ -22,7 +22,7 @@ def written(folder: Path, *batches: list[SelectedRecord], content: bytes = INPUT
     pieces: list[bytes] = []
     with closing(VirusSequences([ReadInput(folder / "in.fa", "in.fa")], pieces.append)) as sequences:
         for batch in batches:
-            sequences.add(batch)
+            sequences.add(SelectedRecords.of(batch))
     assert sequences.records == sum(map(len, batches))
     assert sequences.bases == sum(record.length for batch in batches for record in batch)
     return b"".join(pieces)

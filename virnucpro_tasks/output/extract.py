@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from virnucpro_tasks.jobs.progress import Times, UsedParameters
 from virnucpro_tasks.models.sizes import CLASSES
 from virnucpro_tasks.output.fields import NOT_AVAILABLE
 from virnucpro_tasks.output.records import FALSE_DISCOVERY_COLUMN, RECORDS, SCORE_COLUMN, score_column
-from virnucpro_tasks.output.selection import SelectedRecord, is_selected
+from virnucpro_tasks.output.selection import SelectedRecord, SelectedRecords, is_selected
 from virnucpro_tasks.output.sequences import VirusSequences
 from virnucpro_tasks.paths import COMMIT_MARK, LOG_FILE
 from virnucpro_tasks.reads.compat import Compat
@@ -28,6 +29,7 @@ from virnucpro_tasks.reads.sources import is_compressed, open_input
 from virnucpro_tasks.system.file_operations import exists, persistently
 from virnucpro_tasks.system.files import READ_BLOCK_BYTES, decode, file_matches, file_sha256, read_object
 
+RECORDS_AT_ONCE = 1_000
 NAME_THEM = "name the inputs of the job behind the folder of results"
 
 
@@ -156,7 +158,9 @@ def extract(
 ) -> VirusSequences:
     """Write the sequences of the records within `cutoffs` as FASTA; returns the counts of what was written."""
     with closing(VirusSequences(inputs, write)) as sequences:
-        sequences.add(selected_rows(results.table, cutoffs))
+        rows = selected_rows(results.table, cutoffs)
+        while some := SelectedRecords.of(islice(rows, RECORDS_AT_ONCE)):
+            sequences.add(some)
     return sequences
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from virnucpro_tasks.classifier.consensus import CALLED_SCORE
 from virnucpro_tasks.jobs.output_options import Cutoffs
@@ -29,18 +32,44 @@ class SelectedRecord(NamedTuple):
     record_id: bytes
 
     @property
+    def note(self) -> bytes:
+        """What is written behind the header of the record."""
+        return b" virus_score=%b chunks=%d" % (self.score, self.chunks)
+
+    @property
     def line(self) -> bytes:
         """The record as a line of bytes without its end, for another process. An id holds no white space."""
-        return b"%d\t%d\t%d\t%b\t%b" % self
+        return b"%d\t%d\t%b\t%b" % (self.number, self.length, self.note, self.record_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedRecords:
+    """n records whose sequences are handed on, column by column, as SelectedRecord has them."""
+
+    numbers: list[int]
+    lengths: list[int]
+    notes: list[bytes]
+    record_ids: list[bytes]
 
     @classmethod
-    def of_lines(cls, text: bytes) -> list[SelectedRecord]:
-        """The records of such lines, each with its end."""
-        # All lines at once: one by one takes twice as long.
-        columns = len(cls._fields)
+    def of(cls, records: Iterable[SelectedRecord]) -> SelectedRecords:
+        rows = [(record.number, record.length, record.note, record.record_id) for record in records]
+        return cls(*map(list, zip(*rows, strict=True))) if rows else cls([], [], [], [])
+
+    @classmethod
+    def of_lines(cls, text: bytes) -> SelectedRecords:
+        """The records of their lines, each with its end."""
+        # All lines at once: one by one takes several times as long.
+        columns = len(fields(cls))
         values = text.replace(LINE_END, SEPARATOR).split(SEPARATOR)[:-1]
-        numbers, lengths, chunks = (map(int, values[place::columns]) for place in range(3))
-        return list(map(cls, numbers, lengths, chunks, values[3::columns], values[4::columns]))
+        numbers, lengths = (list(map(int, values[place::columns])) for place in range(2))
+        return cls(numbers, lengths, values[2::columns], values[3::columns])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, places: slice) -> SelectedRecords:
+        return SelectedRecords(self.numbers[places], self.lengths[places], self.notes[places], self.record_ids[places])
 
 
 def is_selected(
@@ -57,26 +86,40 @@ def is_selected(
 
 def selected_records(written: WrittenRecords, style: TableStyle) -> list[SelectedRecord]:
     """The records within the cutoffs of `style`, numbered from its first record."""
-    found = []
-    for place in _possible_places(written, style.cutoffs):
-        record, score = written.records[place], written.score_texts[place]
-        if is_selected(
-            style.cutoffs,
+    return [
+        SelectedRecord(record.ordinal - style.first_record, record.length, record.chunks, score, record.record_id)
+        for record, score in (
+            (written.records[place], written.score_texts[place]) for place in _places(written, style.cutoffs)
+        )
+    ]
+
+
+def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
+    """The places of the scored records within the cutoffs."""
+    scores = np.array(written.scores, np.float64)
+    possible = _within(written, scores, cutoffs, margin=-MOST_ROUNDING)
+    certain = _within(written, scores, cutoffs, margin=MOST_ROUNDING)
+    if cutoffs.min_length or cutoffs.min_scored_fraction:
+        certain = np.zeros(len(written), bool)
+    # Most need not be looked at one by one: that takes longer than all the rest.
+    for place in np.flatnonzero(possible & ~certain).tolist():
+        record = written.records[place]
+        certain[place] = is_selected(
+            cutoffs,
             is_virus=written.calls[place] is True,
-            score=score,
+            score=written.score_texts[place],
             length=record.length,
             scored_fraction=written.fraction_texts[place],
             fdr=written.rate_texts[place],
-        ):
-            number = record.ordinal - style.first_record
-            found.append(SelectedRecord(number, record.length, record.chunks, score, record.record_id))
-    return found
+        )
+    return np.flatnonzero(certain).tolist()
 
 
-def _possible_places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
-    """The places of the scored records that may be within the cutoffs: a few more than are."""
-    scores = np.array(written.scores, np.float64)
-    is_possible = scores >= cutoffs.min_score - MOST_ROUNDING
+def _within(
+    written: WrittenRecords, scores: npt.NDArray[np.float64], cutoffs: Cutoffs, *, margin: float
+) -> npt.NDArray[np.bool_]:
+    """Which records are within the cutoffs of score and rate by so much; a record without a score is not."""
+    found: npt.NDArray[np.bool_] = scores >= cutoffs.min_score + margin
     if cutoffs.max_fdr is not None:
-        is_possible &= written.rates <= cutoffs.max_fdr + MOST_ROUNDING
-    return np.flatnonzero(is_possible).tolist()
+        found &= written.rates <= cutoffs.max_fdr - margin
+    return found

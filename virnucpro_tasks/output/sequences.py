@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import chain, repeat
 from pathlib import Path
 from typing import BinaryIO
 
 from virnucpro_tasks.errors import BackendError, InputError, VirnucproError
 from virnucpro_tasks.jobs.stored_inputs import reading_stored_inputs
 from virnucpro_tasks.output.bgzf import BgzfWriter
+from virnucpro_tasks.output.fields import LINE_END
 from virnucpro_tasks.output.records import WrittenRecords
-from virnucpro_tasks.output.selection import SelectedRecord, selected_records
+from virnucpro_tasks.output.selection import SelectedRecords, selected_records
 from virnucpro_tasks.output.table import Table, TableStyle, Writer
 from virnucpro_tasks.reads.inputs import ReadInput, wanted_originals
 from virnucpro_tasks.reads.originals import Original, Wanted
-from virnucpro_tasks.reads.record import Limits, record_id_of, shown
+from virnucpro_tasks.reads.record import Limits, record_ids_of, shown
 
 LIMITS = Limits()
-RECORDS_AT_ONCE = 1_000
 log = logging.getLogger(__name__)
 
 
@@ -37,41 +37,42 @@ class VirusSequences:
         self._wanted = Wanted()
         self._originals = wanted_originals(inputs, self._wanted)
 
-    def add(self, selected: Iterable[SelectedRecord]) -> None:
+    def add(self, selected: SelectedRecords) -> None:
         """Write the next records. Raises InputError if they are not in the inputs, which were changed then."""
-        records = iter(selected)
-        while some := list(islice(records, RECORDS_AT_ONCE)):
-            self._wanted.set([record.number for record in some])
-            while some:
-                originals = next(self._originals, ())
-                if not originals:
-                    raise self._changed(some[0])
-                self._write(b"".join(map(self._fasta, some, originals)))
-                del some[: len(originals)]
+        self._wanted.set(selected.numbers)
+        while selected:
+            originals = next(self._originals, ())
+            if not originals:
+                raise self._changed(selected)
+            some, selected = selected[: len(originals)], selected[len(originals) :]
+            self._write(self._fasta(some, originals))
 
-    def _fasta(self, record: SelectedRecord, original: Original) -> bytes:
-        if not _is_of(original, record):
-            raise self._changed(record)
-        self.records += 1
-        self.bases += record.length
-        return b">%b virus_score=%b chunks=%d\n%b\n" % (original.header, record.score, record.chunks, original.sequence)
+    def _fasta(self, selected: SelectedRecords, originals: Sequence[Original]) -> bytes:
+        headers, sequences = zip(*originals, strict=True)
+        lengths, ids = list(map(len, sequences)), record_ids_of(headers, LIMITS)
+        if (lengths, ids) != (selected.lengths, selected.record_ids):
+            found = zip(
+                zip(lengths, ids, strict=True), zip(selected.lengths, selected.record_ids, strict=True), strict=True
+            )
+            raise self._changed(selected[next(place for place, (one, other) in enumerate(found) if one != other) :])
+        self.records += len(selected)
+        self.bases += sum(lengths)
+        fields = zip(repeat(b">"), headers, selected.notes, repeat(LINE_END), sequences, repeat(LINE_END))
+        return b"".join(chain.from_iterable(fields))
 
     def close(self) -> None:
         """Close the input that is open."""
         self._originals.close()
 
-    def _changed(self, record: SelectedRecord) -> InputError:
+    def _changed(self, selected: SelectedRecords) -> InputError:
+        """The error for the first of these records."""
         names = ", ".join(dict.fromkeys(source.name for source in self._inputs))
         return InputError(
-            f"record {record.number + 1:,} is not {shown(record.record_id)!r} with {record.length:,} bases, as it was "
-            "when it was scored: the input was changed",
+            f"record {selected.numbers[0] + 1:,} is not {shown(selected.record_ids[0])!r} with "
+            f"{selected.lengths[0]:,} bases, as it was when it was scored: the input was changed",
             file=names,
             hint="restore it, and repeat the command",
         )
-
-
-def _is_of(original: Original, record: SelectedRecord) -> bool:
-    return len(original.sequence) == record.length and record_id_of(original.header, LIMITS) == record.record_id
 
 
 def _selected_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
@@ -94,7 +95,7 @@ def _fasta(file: BinaryIO, style: TableStyle) -> Iterator[Writer]:
         if problem is None:
             try:
                 with reading_stored_inputs():
-                    sequences.add(SelectedRecord.of_lines(b"".join(lines)))
+                    sequences.add(SelectedRecords.of_lines(b"".join(lines)))
             except (InputError, BackendError) as error:
                 problem = error
 

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from virnucpro_tasks.reads.letters import WHITE_SPACE
@@ -99,17 +99,22 @@ def fasta_originals(blocks: Iterable[bytes], wanted: Wanted) -> Iterator[list[Or
                 unfinished = _Unfinished()
                 unfinished.feed(text[starts.pop() :])
             if starts:
-                yield [_original(text[start:end]) for start, end in zip(starts, ends, strict=False)]
+                yield _originals([text[start:end] for start, end in zip(starts, ends, strict=False)])
             if is_last:
                 break
     if unfinished is not None:
         yield [unfinished.original()]
 
 
-def _original(record: bytes) -> Original:
-    """A whole FASTA record, given behind its first character."""
-    header, _, body = record.partition(b"\n")
-    return Original(header, body.translate(None, WHITE_SPACE))
+def _originals(records: Sequence[bytes]) -> list[Original]:
+    """Whole FASTA records, at least one, each given behind its first character."""
+    # Column by column: one record after another takes longer than reading the file.
+    headers, _, bodies = zip(*map(bytes.partition, records, repeat(b"\n")), strict=True)
+    sequences = list(map(bytes.replace, bodies, repeat(b"\n"), repeat(b"")))
+    letters = b"".join(sequences)
+    if any(space in letters for space in WHITE_SPACE):
+        sequences = [sequence.translate(None, WHITE_SPACE) for sequence in sequences]
+    return list(map(Original, headers, sequences))
 
 
 def _heads(text: bytes) -> npt.NDArray[np.intp]:

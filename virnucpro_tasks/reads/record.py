@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 from virnucpro_tasks.errors import printable
@@ -56,6 +58,13 @@ def record_id_of(header: bytes, limits: Limits) -> bytes:
     """The first word of a header line given without its first character; empty if there is none."""
     words = (header if len(header) <= limits.header_bytes else header[: limits.kept_id_bytes]).split(None, 1)
     return words[0] if words else b""
+
+
+def record_ids_of(headers: Sequence[bytes], limits: Limits) -> list[bytes]:
+    """The first words of several such header lines."""
+    if max(map(len, headers), default=0) > limits.header_bytes:
+        return [record_id_of(header, limits) for header in headers]
+    return [words[0] if words else b"" for words in map(bytes.split, headers, repeat(None), repeat(1))]
 
 
 def description_of(header: bytes, limits: Limits) -> bytes:
