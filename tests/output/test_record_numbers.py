@@ -6,6 +6,8 @@ from dataclasses import fields
 import numpy as np
 from output.tables import Chunk, shard_of
 
+from virnucpro_tasks.output import record_numbers
+from virnucpro_tasks.output.fields import scores
 from virnucpro_tasks.output.record_numbers import RecordColumns, RecordNumbers
 from virnucpro_tasks.output.records import WrittenRecords, record_summaries
 from virnucpro_tasks.output.scored import ScoredRows
@@ -33,6 +35,27 @@ def test_numbers_are_those_that_the_tables_have() -> None:
     assert numbers.scored_chunks.tolist() == [1] * (len(chunks) - 1) + [0]
 
 
+def test_scores_are_rounded_as_their_texts_are() -> None:
+    random_scores = np.random.default_rng(0).random(2_000)
+    middles = (np.arange(200_000, 999_999, 1_999) + 0.5) / 1e6
+    bounds = [edge + step for edge in (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 1.0) for step in (0, 1e-12, 1e-17)]
+    values = np.concatenate(
+        [
+            random_scores,
+            random_scores**9,
+            middles,
+            middles / 1e3,
+            bounds,
+            1 - random_scores**20,
+            np.nextafter(middles, 0),
+        ]
+    )
+    values = values[values <= 1]
+    texts = scores(values)
+    assert record_numbers._rounded_scores(values, texts).tolist() == list(map(float, texts))
+    assert np.isnan(record_numbers._rounded_scores(np.array([np.nan]), [b"NA"])).all()
+
+
 def test_columns_of_a_shard_are_those_of_its_records() -> None:
     chosen = random.Random(1)
     chunks = []
@@ -40,10 +63,10 @@ def test_columns_of_a_shard_are_those_of_its_records() -> None:
         start = 0
         for chunk in range(1, chosen.randrange(2, 5)):
             status = chosen.choice(["scored", "scored", "no_open_frame"])
-            scores = [chosen.random()] if status == "scored" else []
-            is_lost = bool(scores) and chosen.random() < 0.3
+            found_scores = [chosen.random()] if status == "scored" else []
+            is_lost = bool(found_scores) and chosen.random() < 0.3
             chunks.append(
-                Chunk(record, b"c", chunk, start, start + 500, 2_000, scores, status=status, quarantined=is_lost)
+                Chunk(record, b"c", chunk, start, start + 500, 2_000, found_scores, status=status, quarantined=is_lost)
             )
             start += chosen.choice([300, 500])
     rows = ScoredRows.of(shard_of(chunks))

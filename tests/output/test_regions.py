@@ -5,6 +5,7 @@ import pytest
 from output.random_jobs import random_chunks, random_cuts
 from output.tables import Chunk, shard_of
 
+from virnucpro_tasks.output.fields import scores
 from virnucpro_tasks.output.regions import VirusRegion, joined_regions, settled_regions, virus_regions
 from virnucpro_tasks.output.scored import ScoredRows
 
@@ -49,6 +50,7 @@ def test_neighbouring_chunks_called_virus_are_one_region() -> None:
     first, second = regions(CONTIG)
     assert (first.first_chunk, first.last_chunk, first.chunks, first.start, first.end) == (1, 2, 2, 0, 950)
     assert (first.frames, first.mean, first.highest) == (3, (0.75 + 0.5 + 0.875) / 3, 0.875)
+    assert (first.mean_text, first.highest_text) == (b"0.708333", b"0.875")
     assert (second.first_chunk, second.last_chunk, second.start, second.end) == (4, 4, 1350, 1850)
 
 
@@ -78,7 +80,7 @@ def test_a_region_of_many_shards_has_the_sum_of_all_its_scores() -> None:
     # More than an int64 holds.
     half = region._replace(last_chunk=1 << 23, frames=3 << 23, virus_sum=3 << 63)
     whole = joined_regions(half, half._replace(first_chunk=half.last_chunk + 1, last_chunk=2 * half.last_chunk))
-    assert (whole.chunks, whole.frames, whole.mean) == (1 << 24, 6 << 23, 1.0)
+    assert (whole.chunks, whole.frames, whole.mean, whole.mean_text) == (1 << 24, 6 << 23, 1.0, b"1")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -89,3 +91,5 @@ def test_regions_are_as_documented_wherever_shards_are_cut(seed: int) -> None:
         (it.ordinal, it.first_chunk, it.last_chunk, it.start, it.end, it.frames, it.mean, it.highest) for it in found
     ] == as_read(chunks)
     assert regions(*random_cuts(chunks, seed)) == found
+    for region in found:
+        assert [region.mean_text, region.highest_text] == scores([region.mean, region.highest])

@@ -39,12 +39,12 @@ def written(style: TableStyle) -> WrittenRecords:
     return WrittenRecords.of(list(record_summaries(ScoredRows.of(shard_of(RECORDS)))), style)
 
 
-def selected(**cutoffs: float) -> list[SelectedRecord]:
+def selected(**cutoffs: float) -> SelectedRecords:
     return selected_records(written(STYLE), replace(STYLE, cutoffs=Cutoffs(**{"min_score": CALLED_SCORE} | cutoffs)))
 
 
 def ids(**cutoffs: float) -> list[bytes]:
-    return [record.record_id for record in selected(**cutoffs)]
+    return selected(**cutoffs).record_ids
 
 
 def test_the_default_is_the_call() -> None:
@@ -53,8 +53,8 @@ def test_the_default_is_the_call() -> None:
 
 
 def test_other_scores_are_compared_as_they_are_written() -> None:
-    (nearly,) = [record for record in selected(min_score=0.49) if record.record_id == b"nearly"]
-    assert nearly.score == b"0.5"
+    found = selected(min_score=0.49)
+    assert found.notes[found.record_ids.index(b"nearly")] == b" virus_score=0.5 chunks=1"
     assert b"nearly" in ids(min_score=0.4999999999) and b"nearly" not in ids(min_score=0.5000001)
     # Odds of 9 and 4: a probability of 0.9264865.
     assert b"virus" in ids(min_score=0.926487) and b"virus" not in ids(min_score=0.926488)
@@ -84,23 +84,19 @@ def test_a_rate_is_compared_as_it_is_written_and_none_is_above_any() -> None:
     for name in (b"virus", b"others"):
         for rate, is_in in ((float(by_id[name]), True), (float(by_id[name]) - 1e-6, False)):
             chosen = selected_records(records, replace(style, cutoffs=Cutoffs(min_score=0.0, max_fdr=rate)))
-            assert (name in [one.record_id for one in chosen]) == is_in
+            assert (name in chosen.record_ids) == is_in
     assert ids(min_score=0.0, max_fdr=1.0) == []
 
 
 def test_records_are_numbered_from_the_first_one() -> None:
-    record = selected(min_score=0.2)[3]
-    assert record == SelectedRecord(3, 600, 1, b"0.25", b"others")
+    found = selected(min_score=0.2)
+    assert found[3:4] == SelectedRecords.of([SelectedRecord(3, 600, 1, b"0.25", b"others")])
+    assert found[3:4] == SelectedRecords([3], [600], [b" virus_score=0.25 chunks=1"], [b"others"])
 
 
 def test_records_are_the_same_behind_their_lines() -> None:
     records = selected(min_score=0.2)
     assert len(records) > 3
-    found = SelectedRecords.of_lines(b"".join(record.line + b"\n" for record in records))
-    assert found == SelectedRecords.of(records)
-    assert list(zip(found.numbers, found.lengths, found.notes, found.record_ids, strict=True)) == [
-        (record.number, record.length, record.note, record.record_id) for record in records
-    ]
-    assert found.notes[3] == b" virus_score=0.25 chunks=1"
-    assert found[1:3] == SelectedRecords.of(records[1:3])
-    assert len(SelectedRecords.of_lines(b"")) == len(SelectedRecords.of([])) == 0
+    assert SelectedRecords.of_lines(b"".join(line + b"\n" for line in records.lines)) == records
+    nothing = selected(min_score=1.0)
+    assert SelectedRecords.of_lines(b"") == SelectedRecords.of([]) == nothing and nothing.lines == []

@@ -44,10 +44,12 @@ def scored_intervals(rows: ScoredRows) -> ScoredIntervals:
     """The intervals of one shard in order; the last is the whole chunk."""
     is_scored = rows.scores.frames > 0
     records, chunks = rows.records[is_scored], rows.chunks[is_scored]
-    are_written = is_scored.tolist()
-    ids, starts, ends, means = (
-        list(compress(texts, are_written)) for texts in (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
-    )
+    columns = (rows.ids, rows.start_texts, rows.end_texts, rows.mean_texts)
+    if len(records) == len(rows):
+        ids, starts, ends, means = map(list, columns)
+    else:
+        are_written = is_scored.tolist()
+        ids, starts, ends, means = (list(compress(texts, are_written)) for texts in columns)
     for place in np.flatnonzero((np.diff(records) == 0) & (np.diff(chunks) == 1)).tolist():
         ends[place] = starts[place + 1]
     return ScoredIntervals(records.tolist(), ids, chunks.tolist(), starts, ends, means)

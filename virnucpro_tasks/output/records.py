@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from operator import attrgetter
 from os import fsencode
 from typing import Any
@@ -203,17 +203,6 @@ class WrittenRecords:
 
     def __len__(self) -> int:
         return len(self.records)
-
-    def at(self, places: Sequence[int]) -> WrittenRecords:
-        """Those at some places."""
-        return WrittenRecords(
-            rates=self.rates[places],
-            **{
-                entry.name: list(map(getattr(self, entry.name).__getitem__, places))
-                for entry in fields(WrittenRecords)
-                if entry.name != "rates"
-            },
-        )
 
 
 def _each(name: str) -> Callable[[WrittenRecords, TableStyle], Iterable[Any]]:

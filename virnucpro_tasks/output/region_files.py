@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from virnucpro_tasks.classifier.consensus import mean_virus_score
-from virnucpro_tasks.output.fields import header_line, integer_texts, integers, score_texts, scores
+from virnucpro_tasks.output.fields import header_line, integer_texts, integers, joined, score_texts
 from virnucpro_tasks.output.regions import VirusRegion, settled_regions, virus_regions
 from virnucpro_tasks.output.sequence_names import bed_names, gff_names
 from virnucpro_tasks.output.spans import SpanFiles
@@ -31,28 +31,27 @@ class WrittenRegions:
     chunks: list[bytes]
     frames: list[bytes]
     means: list[float]
-    scores: list[bytes]
-    highest: list[bytes]
+    scores: Sequence[bytes]
+    highest: Sequence[bytes]
 
     @classmethod
     def of(cls, regions: list[VirusRegion], style: TableStyle) -> WrittenRegions:
         columns = zip(*regions, strict=True) if regions else [()] * len(VirusRegion.__match_args__)
-        ordinals, record_ids, first_chunks, last_chunks, starts, ends, frames, virus_sums, highest = columns
-        numbers = integers(ordinal - style.first_record + 1 for ordinal in ordinals)
+        ordinals, record_ids, first_chunks, last_chunks, starts, ends, frames, virus_sums, _, means, highest = columns
+        numbers = integers([ordinal - style.first_record + 1 for ordinal in ordinals])
         firsts, lasts = integers(first_chunks), integers(last_chunks)
-        means = list(map(mean_virus_score, virus_sums, frames))
         return cls(
             record_ids=record_ids,
             numbers=numbers,
-            names=[b"region_%b_%b" % pair for pair in zip(numbers, firsts, strict=True)],
+            names=joined(b"_", [b"region"] * len(numbers), numbers, firsts),
             starts=starts,
             ends=integers(ends),
-            chunk_ranges=[b"%b-%b" % pair for pair in zip(firsts, lasts, strict=True)],
+            chunk_ranges=joined(b"-", firsts, lasts),
             chunks=integers(last - first + 1 for first, last in zip(first_chunks, last_chunks, strict=True)),
             frames=integers(frames),
-            means=means,
-            scores=scores(means),
-            highest=scores(highest),
+            means=list(map(mean_virus_score, virus_sums, frames)),
+            scores=means,
+            highest=highest,
         )
 
     def __len__(self) -> int:
@@ -100,7 +99,7 @@ GFF_ATTRIBUTES: tuple[Column[WrittenRegions], ...] = (
         "Name",
         "`chunks` and the numbers of the first and the last, for browsers to show",
         list,
-        lambda written, _: [b"chunks %b" % chunk_range for chunk_range in written.chunk_ranges],
+        lambda written, _: joined(b" ", [b"chunks"] * len(written), written.chunk_ranges),
     ),
     Column(
         "record",
@@ -113,12 +112,17 @@ GFF_ATTRIBUTES: tuple[Column[WrittenRegions], ...] = (
     HIGHEST,
 )
 
-_ATTRIBUTES_FORM = b";".join(b"%b=%%b" % column.name.encode() for column in GFF_ATTRIBUTES)
-
 
 def _attributes(written: WrittenRegions, style: TableStyle) -> list[bytes]:
-    fields = (column.write(column.values(written, style)) for column in GFF_ATTRIBUTES)
-    return [_ATTRIBUTES_FORM % values for values in zip(*fields, strict=True)]
+    pieces = []
+    for column, begin in zip(GFF_ATTRIBUTES, _ATTRIBUTE_BEGINS, strict=True):
+        pieces += [[begin] * len(written), column.write(column.values(written, style))]
+    return joined(b"", *pieces)
+
+
+_ATTRIBUTE_BEGINS = [
+    b"%b%b=" % (b";" if place else b"", column.name.encode()) for place, column in enumerate(GFF_ATTRIBUTES)
+]
 
 
 GFF_COLUMNS: tuple[Column[WrittenRegions], ...] = (

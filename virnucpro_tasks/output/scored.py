@@ -127,9 +127,9 @@ class ScoredRows(ScoredNumbers):
     """The chunk rows of one shard, column by column, n each, with what scoring adds to them.
 
     Further columns are as in the chunk table, `reasons` know of quarantine. `chunk_ids` are the names that the existing
-    tools give to chunks: record id, `_chunk_`, number from 1. `start_texts`, `end_texts` and `mean_texts` are bounds
-    and mean P(virus) as tables write them. `frame_rows`, `frame_names` and `frame_scores` (m, 2) tell of each scored
-    frame to which row it belongs, its name and its scores.
+    tools give to chunks: record id, `_chunk_`, number from 1. `start_texts`, `end_texts`, `mean_texts` and
+    `highest_texts` are bounds, mean and highest P(virus) as tables write them. `frame_rows`, `frame_names` and
+    `frame_scores` (m, 2) tell of each scored frame to which row it belongs, its name and its scores.
     """
 
     inputs: list[int]
@@ -143,6 +143,7 @@ class ScoredRows(ScoredNumbers):
     start_texts: list[bytes]
     end_texts: list[bytes]
     mean_texts: list[bytes]
+    highest_texts: list[bytes]
     reasons: list[str]
     frame_rows: list[int]
     frame_names: list[bytes]
@@ -172,6 +173,7 @@ class ScoredRows(ScoredNumbers):
             start_texts=integers(starts.tolist()),
             end_texts=integers(ends.tolist()),
             mean_texts=scores(numbers.scores.means),
+            highest_texts=scores(np.where(numbers.scores.frames > 0, numbers.scores.highest_virus, np.nan).tolist()),
             reasons=reasons,
             frame_rows=numbers.rows_of_frames[usable].tolist(),
             frame_names=[_FRAME_SUFFIXES[frame] for frame in compress(shard.frames["frame"].to_pylist(), usable)],

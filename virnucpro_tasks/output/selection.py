@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from virnucpro_tasks.classifier.consensus import CALLED_SCORE
 from virnucpro_tasks.jobs.output_options import Cutoffs
-from virnucpro_tasks.output.fields import LINE_END, NOT_AVAILABLE, SEPARATOR
+from virnucpro_tasks.output.fields import LINE_END, NOT_AVAILABLE, SEPARATOR, integers, joined, table_lines
 from virnucpro_tasks.output.records import WrittenRecords
 from virnucpro_tasks.output.table import TableStyle
 
@@ -36,11 +36,6 @@ class SelectedRecord(NamedTuple):
         """What is written behind the header of the record."""
         return b" virus_score=%b chunks=%d" % (self.score, self.chunks)
 
-    @property
-    def line(self) -> bytes:
-        """The record as a line of bytes without its end, for another process. An id holds no white space."""
-        return b"%d\t%d\t%b\t%b" % (self.number, self.length, self.note, self.record_id)
-
 
 @dataclass(frozen=True, slots=True)
 class SelectedRecords:
@@ -58,12 +53,17 @@ class SelectedRecords:
 
     @classmethod
     def of_lines(cls, text: bytes) -> SelectedRecords:
-        """The records of their lines, each with its end."""
+        """The records of their `lines`, each with its end."""
         # All lines at once: one by one takes several times as long.
         columns = len(fields(cls))
         values = text.replace(LINE_END, SEPARATOR).split(SEPARATOR)[:-1]
         numbers, lengths = (list(map(int, values[place::columns])) for place in range(2))
         return cls(numbers, lengths, values[2::columns], values[3::columns])
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The records as lines without their ends, for another process. An id holds no white space."""
+        return table_lines(integers(self.numbers), integers(self.lengths), self.notes, self.record_ids)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -84,14 +84,18 @@ def is_selected(
     return has_score and length >= cutoffs.min_length and float(scored_fraction) >= cutoffs.min_scored_fraction
 
 
-def selected_records(written: WrittenRecords, style: TableStyle) -> list[SelectedRecord]:
+def selected_records(written: WrittenRecords, style: TableStyle) -> SelectedRecords:
     """The records within the cutoffs of `style`, numbered from its first record."""
-    return [
-        SelectedRecord(record.ordinal - style.first_record, record.length, record.chunks, score, record.record_id)
-        for record, score in (
-            (written.records[place], written.score_texts[place]) for place in _places(written, style.cutoffs)
-        )
-    ]
+    places = _places(written, style.cutoffs)
+    records = [written.records[place] for place in places]
+    scores = [written.score_texts[place] for place in places]
+    chunks = integers([record.chunks for record in records])
+    return SelectedRecords(
+        [record.ordinal - style.first_record for record in records],
+        [record.length for record in records],
+        joined(b"", [b" virus_score="] * len(records), scores, [b" chunks="] * len(records), chunks),
+        [record.record_id for record in records],
+    )
 
 
 def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:

@@ -79,7 +79,7 @@ def _selected_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
     """The records to write, as lines for the process that reads the inputs; none where there are no inputs."""
     if not style.inputs:
         return []
-    return [record.line for record in selected_records(written, style)]
+    return selected_records(written, style).lines
 
 
 @contextmanager

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import compress
 
 from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers, score_texts
-from virnucpro_tasks.output.records import WrittenRecords
+from virnucpro_tasks.output.records import RecordSummary, WrittenRecords
 from virnucpro_tasks.output.table import Column, Table, TableStyle, table_of
 
 
-def _absent(name: str) -> Column[WrittenRecords]:
+@dataclass(frozen=True, slots=True)
+class Viruses:
+    """Records called virus, and P(virus) and the text of the rate of each."""
+
+    records: Sequence[RecordSummary]
+    scores: list[float]
+    rate_texts: list[bytes]
+
+    @classmethod
+    def of(cls, written: WrittenRecords) -> Viruses:
+        return cls(
+            list(compress(written.records, written.calls)),
+            list(compress(written.scores, written.calls)),
+            list(compress(written.rate_texts, written.calls)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def _absent(name: str) -> Column[Viruses]:
     """A column of geNomad's for which there is nothing here."""
-    return Column(name, "`NA`", list, lambda written, _: [NOT_AVAILABLE] * len(written))
+    return Column(name, "`NA`", list, lambda viruses, _: [NOT_AVAILABLE] * len(viruses))
 
 
-VIRUS_SUMMARY_COLUMNS: tuple[Column[WrittenRecords], ...] = (
+VIRUS_SUMMARY_COLUMNS: tuple[Column[Viruses], ...] = (
     Column(
-        "seq_name", "id in the input", csv_texts, lambda written, _: [record.record_id for record in written.records]
+        "seq_name", "id in the input", csv_texts, lambda viruses, _: [record.record_id for record in viruses.records]
     ),
-    Column("length", "bases", integers, lambda written, _: [record.length for record in written.records]),
+    Column("length", "bases", integers, lambda viruses, _: [record.length for record in viruses.records]),
     _absent("topology"),
     _absent("coordinates"),
     _absent("n_genes"),
@@ -27,9 +49,9 @@ VIRUS_SUMMARY_COLUMNS: tuple[Column[WrittenRecords], ...] = (
         "virus_score",
         "`virus_score` of `records.tsv`, with four decimals",
         fractions,
-        lambda written, _: written.scores,
+        lambda viruses, _: viruses.scores,
     ),
-    Column("fdr", "`fdr` of `records.tsv`", score_texts, lambda written, _: written.rate_texts),
+    Column("fdr", "`fdr` of `records.tsv`", score_texts, lambda viruses, _: viruses.rate_texts),
     _absent("n_hallmarks"),
     _absent("marker_enrichment"),
     _absent("taxonomy"),
@@ -44,8 +66,8 @@ _ALL_ROWS = table_of(
 
 
 def _virus_lines(written: WrittenRecords, style: TableStyle) -> list[bytes]:
-    places = list(compress(range(len(written)), written.calls))
-    return _ALL_ROWS.lines(written.at(places), style) if places else []
+    viruses = Viruses.of(written)
+    return _ALL_ROWS.lines(viruses, style) if viruses else []
 
 
 VIRUS_SUMMARY = Table(_ALL_ROWS.name, _ALL_ROWS.meaning, _ALL_ROWS.header, _virus_lines, is_prefixed=True)
