@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -15,6 +14,7 @@ from unittest import mock
 import hypothesis
 import pytest
 import redis
+from file_order import group_of, in_turn
 from needs import missing, trained_esm2_file
 
 from virnucpro_tasks.broker import EmbeddedBroker, find_server
@@ -28,22 +28,6 @@ from virnucpro_tasks.system.start_module import COLLECTION_THRESHOLD
 if TYPE_CHECKING:
     from earlier.deaths import Finished
     from earlier.folders import Computed, Folder
-
-SHARED_DEPLOYMENT = "serving"
-"""The fixture of service tests that is a deployment for all of them."""
-
-TOGETHER = {
-    "tests/embed/": "transformers",
-    "tests/parity/": "transformers",
-    "tests/reference/": "transformers",
-    "tests/heads/": "scikit-learn",
-    "tests/benchmarks/": "scikit-learn",
-    "tests/report/": "results of a job",
-    "tests/jobs/": "vectors of the sample",
-    "tests/pipeline/": "vectors of the sample",
-    "tests/results/": "vectors of the sample",
-}
-"""Folders, and what their tests have in common that takes long to load or to make."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -64,13 +48,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long begin first, so that the processes of a run end at the same time."""
-    urgent: dict[Path, int] = {}
-    for item in items:
-        marks = sum(item.get_closest_marker(name) is not None for name in ("service", "slow"))
-        marks += 2 * _uses_shared_deployment(item.path)
-        urgent[item.path] = max(marks, urgent.get(item.path, 0))
-    items.sort(key=lambda item: -urgent[item.path])
+    """Processes of a run have something to compute at any time, and end at the same time."""
+    items[:] = in_turn(items)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -82,23 +61,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class LoadTogether(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            if _uses_shared_deployment(config.rootpath / file):
-                return SHARED_DEPLOYMENT
-            if 'importorskip("transformers")' in _text(config.rootpath / file):
-                return "transformers"
-            return next((name for folder, name in TOGETHER.items() if file.startswith(folder)), file)
+            return group_of(super()._split_scope(nodeid))
 
     return LoadTogether(config, log)
-
-
-def _uses_shared_deployment(file: Path) -> bool:
-    return f"{SHARED_DEPLOYMENT}: Deployment" in _text(file)
-
-
-@cache
-def _text(file: Path) -> str:
-    return file.read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)
