@@ -12,8 +12,16 @@ import pytest
 from output.stored import stored_shard
 from output.tables import Chunk, read_table, shard_of, write
 
-from virnucpro_tasks.output.contigs import CONTIG_COLUMNS, CONTIG_FILES, CONTIGS, contigs_of, settled_contigs
-from virnucpro_tasks.output.fields import text_of
+from virnucpro_tasks.output import contigs as contigs_module
+from virnucpro_tasks.output.contigs import (
+    CONTIG_COLUMNS,
+    CONTIG_FILES,
+    CONTIGS,
+    CalledContigs,
+    contigs_of,
+    settled_contigs,
+)
+from virnucpro_tasks.output.fields import table_lines, text_of
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS
 from virnucpro_tasks.output.scored import ScoredRows
 from virnucpro_tasks.output.spans import SpanMerger
@@ -123,6 +131,21 @@ def test_calls_of_random_files_are_those_of_an_independent_script_however_they_a
         assert rows == from_consensus(consensus)
         seen.update((row["call"], row["tier"]) for row in rows)
     assert len(seen) == 9
+
+
+def test_lines_are_those_of_the_columns_whether_equal_counts_are_looked_for_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tails = set()
+    for seed in range(20):
+        rows = ScoredRows.of(shard_of(list(random_chunks(random.Random(seed)))))
+        called = CalledContigs.of(contigs_of(rows), BROAD)
+        expected = table_lines(*(column.write(column.values(called, BROAD)) for column in CONTIG_COLUMNS))
+        for most in (2**16, 0):
+            monkeypatch.setattr(contigs_module, "_MOST_COUNTS", most)
+            assert CONTIGS.lines(called, BROAD) == expected
+        tails |= {line.split(b"\t", 4)[4] for line in expected}
+    assert len(tails) > 20
 
 
 def test_evidence_of_the_parts_of_a_record_is_exactly_that_of_the_whole() -> None:

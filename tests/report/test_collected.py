@@ -31,6 +31,7 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(records_module, name, most)
         monkeypatch.setattr(collected_module, name, most)
     monkeypatch.setattr(rows_module, "NEAR_BYTES", 300)
+    monkeypatch.setattr(collected_module, "RECORDS_AT_ONCE", 6)
 
 
 def random_records(chosen: random.Random, count: int) -> list[list[Chunk]]:
@@ -64,7 +65,7 @@ def test_collected_records_are_those_of_the_table_however_shards_are_cut(
     chosen = random.Random(seed)
     chunks = [
         replace(chunk, description=HOSTILE[chunk.record % len(HOSTILE)])
-        for some in random_records(chosen, 80)
+        for some in random_records(chosen, 400)
         for chunk in some
     ]
     cuts = sorted(chosen.sample(range(1, len(chunks)), 6))
@@ -74,7 +75,17 @@ def test_collected_records_are_those_of_the_table_however_shards_are_cut(
     expected = read_records(table, most_shown=2)
     monkeypatch.setattr(collected_module, "read_records", lambda *_, **__: pytest.fail("the table was read again"))
     assert_equal(found.records(table), expected)
-    assert len(expected.rows) < expected.sums.total == 80
+    assert len(expected.rows) < expected.sums.total == 400
+
+
+def test_the_best_are_those_of_all_sorted_with_many_ties() -> None:
+    chosen = np.random.default_rng(0)
+    for most in (1, 5, 20):
+        keys = [*chosen.integers(0, 2, (2, 1_000)), chosen.integers(0, 900, 1_000), np.arange(1_000)]
+        best = collected_module._Best(most)
+        for start in range(0, 1_000, 7):
+            best.add(*(column[start : start + 7] for column in keys))
+        assert best.places() == np.lexsort(keys[::-1])[:most].tolist()
 
 
 def test_few_records_are_read_and_all_shown(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ scored chunk in natural order of their ids.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,7 @@ from virnucpro_tasks.classifier.contig_call import (
     contig_calls,
     contig_evidence,
 )
-from virnucpro_tasks.output.fields import counts, csv_texts
+from virnucpro_tasks.output.fields import counts, csv_texts, table_lines
 from virnucpro_tasks.output.natural_order import natural_keys
 from virnucpro_tasks.output.read_back import read_back
 from virnucpro_tasks.output.scored import ScoredRows
@@ -108,7 +109,7 @@ def _decimals(units: npt.NDArray[np.int64]) -> list[bytes]:
     return _UNIT_TEXTS[units + ROUNDING].tolist()
 
 
-CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
+_CALL_COLUMNS: tuple[Column[CalledContigs], ...] = (
     Column("ID", "id in the input", csv_texts, lambda called, _: called.contigs.ids),
     Column(
         "call",
@@ -129,6 +130,9 @@ CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
         _decimals,
         _called("weighted_deltas"),
     ),
+)
+
+_COUNT_COLUMNS: tuple[Column[CalledContigs], ...] = (
     Column("n_chunks", "scored chunks", counts, _counted("chunks")),
     Column(
         "n_confident_viral",
@@ -157,7 +161,38 @@ CONTIG_COLUMNS: tuple[Column[CalledContigs], ...] = (
     ),
 )
 
-CONTIGS = table_of(
+CONTIG_COLUMNS = (*_CALL_COLUMNS, *_COUNT_COLUMNS)
+
+_MOST_COUNTS = 2**16
+"""Possible sets of counts up to which it is worth to look for equal ones."""
+
+
+def _contig_lines(called: CalledContigs, style: TableStyle) -> list[bytes]:
+    return table_lines(
+        *(column.write(column.values(called, style)) for column in _CALL_COLUMNS), *_count_texts(called, style)
+    )
+
+
+def _count_texts(called: CalledContigs, style: TableStyle) -> list[list[bytes]]:
+    """The texts of _COUNT_COLUMNS, column by column; as one column where equal counts, on which they all depend, have a
+    text in common: in jobs of short records there are few different ones.
+    """
+    columns = [(column.write, np.asarray(column.values(called, style))) for column in _COUNT_COLUMNS]
+    evidence = called.contigs.evidence
+    numbers = (evidence.chunks, evidence.confident_viral, evidence.confident_nonviral, evidence.ambiguous)
+    shape = [int(each.max(initial=0)) + 1 for each in numbers]
+    if math.prod(shape) > _MOST_COUNTS:
+        return [write(values) for write, values in columns]
+    places = np.ravel_multi_index(numbers, shape)
+    contigs = np.full(math.prod(shape), -1)
+    contigs[places] = np.arange(len(places))
+    different = np.flatnonzero(contigs >= 0)
+    found = np.empty(len(contigs), object)
+    found[different] = table_lines(*(write(values[contigs[different]]) for write, values in columns))
+    return [found[places].tolist()]
+
+
+_ALL_COLUMNS = table_of(
     CONTIG_COLUMNS,
     name="contigs.tsv",
     meaning="one row for every record with a scored chunk, called as the Broad Institute's pipeline does it, in "
@@ -165,6 +200,6 @@ CONTIGS = table_of(
     is_prefixed=True,
     sort_keys=lambda called: natural_keys(called.contigs.ids),
 )
-
+CONTIGS = replace(_ALL_COLUMNS, lines=_contig_lines)
 
 CONTIG_FILES = SpanFiles((CONTIGS,), contigs_of, settled_contigs, CalledContigs.of)

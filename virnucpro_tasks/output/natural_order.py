@@ -41,13 +41,13 @@ def _with_short_numbers(text: bytes) -> bytes | None:
     starts, counts = edges[::2], edges[1::2] - edges[::2]
     if (counts > 9).any() or (letters[starts] == ord("0")).any() or letters.min(initial=255) <= 1:
         return None
-    # Room for the bytes before each number, which is filled with its first digit at first.
-    repeats = np.ones(len(letters), np.intp)
-    repeats[starts] += _SHORT_BYTES
-    keys = np.repeat(letters, repeats)
     places = starts + _SHORT_BYTES * np.arange(len(starts))
+    keys = np.empty(len(letters) + _SHORT_BYTES * len(starts), np.uint8)
+    is_letter = np.ones(len(keys), bool)
     for offset in range(_SHORT_BYTES):
         keys[places + offset] = _SHORT[counts, offset]
+        is_letter[places + offset] = False
+    keys[is_letter] = letters
     return keys.tobytes()
 
 

@@ -43,9 +43,10 @@ def _decimals(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     below = np.right_shift(products, shifts)
     rests = products - (below << shifts)
     is_near_below, is_near_above = rests <= _HALF_STEP, units - rests <= _HALF_STEP
-    is_above_closer = (2 * rests > units) | ((2 * rests == units) & (below % 2 == 1))
+    is_above_closer = (2 * rests > units) | ((2 * rests == units) & (below & 1 == 1))
     # Of two numbers that would do the shorter one is written, and of two with 16 decimals the closer one.
-    prefers_above = np.where(below % 10 == 0, False, np.where(below % 10 == 9, True, is_above_closer))
+    last_digits = below % 10
+    prefers_above = (last_digits != 0) & ((last_digits == 9) | is_above_closer)
     return below + (is_near_above & (prefers_above | ~is_near_below))
 
 

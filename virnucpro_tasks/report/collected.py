@@ -21,7 +21,7 @@ from virnucpro_tasks.report.records import (
 )
 from virnucpro_tasks.report.rows import RECORD_FIELDS, read_rows_at
 
-RECORDS_AT_ONCE = 4_096
+RECORDS_AT_ONCE = 8_192
 """Records whose numbers are kept until they are summed up: for few it takes as long as for many."""
 
 
@@ -84,15 +84,23 @@ class _Best:
         self._most = most
         self._kept: list[Sequence[npt.NDArray[np.float64] | npt.NDArray[np.int64]]] = []
         self._count = 0
+        self._bounds: tuple[float, float] | None = None
 
     def add(self, *keys: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> None:
-        """Take records into account, each of which has an entry in all `keys`."""
+        """Take records into account, each of which has an entry in all `keys`, of which there are two at least."""
+        if self._bounds is not None:
+            first, second = self._bounds
+            may_be = (keys[0] < first) | ((keys[0] == first) & (keys[1] <= second))
+            keys = tuple(column[may_be] for column in keys)
         if len(keys[0]):
             self._kept.append(keys)
             self._count += len(keys[0])
         if self._count > 4 * self._most:
-            self._kept = [self._best()]
-            self._count = len(self._kept[0][0])
+            best = self._best()
+            self._kept = [best]
+            self._count = len(best[0])
+            # What comes behind the last of them is never among the best: it need not be sorted.
+            self._bounds = best[0][-1], best[1][-1]
 
     def places(self) -> list[int]:
         return self._best()[-1].tolist() if self._kept else []
