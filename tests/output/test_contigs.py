@@ -111,7 +111,7 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
     merger = SpanMerger(CONTIG_FILES, BROAD)
     parts = [lines for some in rows for lines in merger.add(CONTIG_FILES.part(some, BROAD))]
     pieces = [piece for part in [*parts, merger.end()] for piece in part.get(CONTIGS.name, [])]
-    keys, lines = (b"".join(pieces[first::2]).split(b"\n")[:-1] for first in (0, 1))
+    keys, lines = (b"".join(pieces[first::3]).split(b"\n")[:-1] for first in (1, 2))
     keyed = sorted(zip(keys, lines, strict=True), key=lambda pair: pair[0])
     table = CONTIGS.header(BROAD) + b"".join(line + b"\n" for _, line in keyed)
     text = LEGACY_CHUNKS.header(BROAD) + text_of(line for some in rows for line in LEGACY_CHUNKS.lines(some, BROAD))

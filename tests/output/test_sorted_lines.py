@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from virnucpro_tasks.output import sorted_lines
-from virnucpro_tasks.output.sorted_lines import SortedLines
+from virnucpro_tasks.output.sorted_lines import SortedLines, keyed_pieces
 
 
 @pytest.mark.parametrize("run_bytes", [1, 10, 1000])
@@ -56,8 +56,8 @@ def test_nothing_gives_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("run_bytes", [1, 1000])
 def test_a_key_in_a_piece_before_each_line_is_not_given_back(tmp_path: Path, run_bytes: int) -> None:
     collected = SortedLines(tmp_path / "table", has_keys=True, run_bytes=run_bytes)
-    for key, line in ((b"2\n", b"b\t1\n"), (b"1\n", b"c\t2\n"), (b"2\n", b"a\t3\n")):
-        collected.extend([key, line])
+    for key, line in ((b"2", b"b\t1"), (b"1", b"c\t2"), (b"2", b"a\t3")):
+        collected.extend(keyed_pieces([key], [line]))
     assert b"".join(collected.pieces()) == b"c\t2\nb\t1\na\t3\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -72,13 +72,29 @@ def test_lines_with_keys_are_merged_as_those_without(
     keys = [b"%d" % chosen.randrange(kinds) for _ in range(600)]
     # A stretch that is in order already, so that runs go on, too.
     keys[200:400] = sorted(keys[200:400])
-    lines = [b"%b\tx%d\n" % (b"y" * chosen.randrange(9), place) for place in range(600)]
+    lines = [b"%b\tx%d" % (b"y" * chosen.randrange(9), place) for place in range(600)]
     collected = SortedLines(tmp_path / "table", has_keys=True, run_bytes=200, most_runs=most_runs)
     for at in range(0, 600, 7):
-        collected.extend([b"".join(key + b"\n" for key in keys[at : at + 7]), b"".join(lines[at : at + 7])])
-    expected = [lines[place] for place in sorted(range(600), key=keys.__getitem__)]
+        collected.extend(keyed_pieces(keys[at : at + 7], lines[at : at + 7]))
+    expected = [lines[place] + b"\n" for place in sorted(range(600), key=keys.__getitem__)]
     assert b"".join(collected.pieces()) == b"".join(expected)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("run_bytes", [1, 60, 10_000])
+def test_pieces_in_order_need_not_be_in_that_of_all(tmp_path: Path, run_bytes: int) -> None:
+    for seed in range(50):
+        chosen = random.Random(seed)
+        pieces = [[b"%d" % chosen.randrange(9) for _ in range(chosen.randrange(4))] for _ in range(5)]
+        pieces = [sorted(keys) if chosen.random() < 0.8 else keys for keys in pieces]
+        pieces = sorted(pieces) if chosen.random() < 0.5 else pieces
+        collected = SortedLines(tmp_path / "table", has_keys=True, run_bytes=run_bytes)
+        for place, keys in enumerate(pieces):
+            collected.extend(keyed_pieces(keys, [b"%b of %d" % (key, place) for key in keys]))
+        lines = [(key, place) for place, keys in enumerate(pieces) for key in keys]
+        expected = sorted(lines, key=lambda line: line[0])
+        assert b"".join(collected.pieces()) == b"".join(b"%b of %d\n" % line for line in expected)
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("has_keys", [False, True])
@@ -86,7 +102,7 @@ def test_lines_that_come_in_order_are_one_run(tmp_path: Path, has_keys: bool) ->
     collected = SortedLines(tmp_path / "table", has_keys=has_keys, run_bytes=1, most_runs=2)
     lines = [b"%03d\tx\n" % (number // 2) for number in range(100)]
     for line in lines:
-        collected.extend([line[:3] + b"\n", line] if has_keys else [line])
+        collected.extend(keyed_pieces([line[:3]], [line[:-1]]) if has_keys else [line])
     assert len(list(tmp_path.iterdir())) == 1 + has_keys
     assert b"".join(collected.pieces()) == b"".join(lines)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice
+from itertools import islice, pairwise
 from operator import le
 from pathlib import Path
 from typing import BinaryIO
@@ -31,9 +31,9 @@ MOST_RUNS = 32
 class SortedLines:
     """Collects lines and gives them back sorted by the bytes before their first tab; equal ones keep their order.
 
-    For UTF-8 that is the order of text by code points. With `has_keys` each piece of lines comes behind one with their
-    keys, a line each, which they are sorted by; lines that come in this order are copied, not taken apart. Runs are
-    files beside `file` that begin with its name; `pieces` removes them.
+    For UTF-8 that is the order of text by code points. With `has_keys` each piece of lines comes behind two others, as
+    `keyed_pieces` makes them, with keys that they are sorted by; lines that come in this order are copied, not taken
+    apart. Runs are files beside `file` that begin with its name; `pieces` removes them.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SortedLines:
     def pieces(self) -> Iterator[bytes]:
         """All lines in order, in pieces of some of them; to be read to the end, once."""
         if not any(self._runs):
-            yield self._take_held()[1]
+            yield self._take_held().text
             return
         self._write_held()
         runs = [run for same_size in reversed(self._runs) for run in same_size]
@@ -69,26 +69,30 @@ class SortedLines:
         else:
             yield from (lines.text for lines in _merged(runs))
 
-    def _take_held(self) -> tuple[list[bytes], bytes]:
-        """Return the held lines, sorted: the keys, and the lines as one text."""
+    def _take_held(self) -> _SortedText:
+        """Return the held lines, sorted."""
         held, self._held, self._held_bytes = self._held, [], 0
-        text = b"".join(held[1::2] if self._has_keys else held)
-        keys = _without_ends(b"".join(held[::2])) if self._has_keys else _first_fields(text)
-        if _are_in_order(keys):
-            return keys, text
-        lines = _Lines(keys, BytesIO(text).readlines()).sorted()
-        return lines.keys, lines.text
+        if not self._has_keys:
+            text = b"".join(held)
+            return _SortedText.of(_first_fields(text), text)
+        orders, pieces, text = held[::3], held[1::3], b"".join(held[2::3])
+        keys = b"".join(pieces)
+        if all(orders):
+            edges = [(_first_line(piece), _last_line(piece)) for piece in pieces if piece]
+            if edges and all(one[1] <= other[0] for one, other in pairwise(edges)):
+                return _SortedText(edges[0][0], edges[-1][1], keys, text)
+        return _SortedText.of(_without_ends(keys), text)
 
     def _write_held(self) -> None:
         """Write what is held, behind the last run if it goes on there, else as another one."""
-        keys, text = self._take_held()
-        if not keys:
+        held = self._take_held()
+        if not held.text:
             return
-        if not self._runs[0] or keys[0] < self._last_key:
+        if not self._runs[0] or held.first < self._last_key:
             another = self._next_run(size=0)
             self._runs[0].append(another)
-        self._runs[0][-1].extend(keys, text)
-        self._last_key = keys[-1]
+        self._runs[0][-1].extend(held.keys, held.text)
+        self._last_key = held.last
 
     def _next_run(self, *, size: int) -> _Run:
         """Another run of `size`, still empty; if there are too many of this size, they are merged before."""
@@ -97,13 +101,41 @@ class SortedLines:
         if len(self._runs[size]) == self._most_runs:
             larger = self._next_run(size=size + 1)
             for lines in _merged(self._runs[size]):
-                larger.extend(lines.keys, lines.text)
+                larger.extend(text_of(lines.keys), lines.text)
             self._runs[size + 1].append(larger)
             self._runs[size] = []
         name = f".{self._file.name}.{self._written}"
         self._written += 1
         keys = self._file.with_name(f"{name}.keys.tmp") if self._has_keys else None
         return _Run(self._file.with_name(f"{name}.tmp"), keys)
+
+
+def keyed_pieces(keys: list[bytes], lines: list[bytes]) -> list[bytes]:
+    """Lines without their ends as pieces for `SortedLines`: whether the keys are in order, the keys, and the lines."""
+    return [_IN_ORDER if _are_in_order(keys) else b"", text_of(keys), text_of(lines)]
+
+
+_IN_ORDER = b"in order"
+
+
+@dataclass(frozen=True, slots=True)
+class _SortedText:
+    """Sorted lines as one text, their first and last key, and all keys as lines."""
+
+    first: bytes
+    last: bytes
+    keys: bytes
+    text: bytes
+
+    @classmethod
+    def of(cls, keys: list[bytes], text: bytes) -> _SortedText:
+        """Those of lines in any order."""
+        if not keys:
+            return cls(b"", b"", b"", b"")
+        if not _are_in_order(keys):
+            lines = _Lines(keys, BytesIO(text).readlines()).sorted()
+            keys, text = lines.keys, lines.text
+        return cls(keys[0], keys[-1], text_of(keys), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +145,11 @@ class _Run:
     text: Path
     keys: Path | None
 
-    def extend(self, keys: list[bytes], text: bytes) -> None:
-        """Write lines behind those there are."""
+    def extend(self, keys: bytes, text: bytes) -> None:
+        """Write lines, and their keys as lines, behind those there are."""
         _append(self.text, text)
         if self.keys is not None:
-            _append(self.keys, text_of(keys))
+            _append(self.keys, keys)
 
     def content(self) -> Iterator[bytes]:
         """The lines in pieces of any size. The files are deleted in the end."""
@@ -180,6 +212,16 @@ class _Lines:
 
 def _are_in_order(keys: list[bytes]) -> bool:
     return all(map(le, keys, islice(keys, 1, None)))
+
+
+def _first_line(text: bytes) -> bytes:
+    """The first of some lines, without its end."""
+    return text[: text.index(LINE_END)]
+
+
+def _last_line(text: bytes) -> bytes:
+    """The last of some lines, without its end."""
+    return text[text.rfind(LINE_END, 0, -1) + 1 : -1]
 
 
 def _first_fields(text: bytes) -> list[bytes]:

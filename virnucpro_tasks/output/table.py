@@ -13,6 +13,7 @@ from virnucpro_tasks.jobs.job import Job
 from virnucpro_tasks.jobs.output_options import DEFAULT_PRESET, PRESETS, Cutoffs
 from virnucpro_tasks.models.bundle import BundleDescription
 from virnucpro_tasks.output.fields import LINE_END, SEPARATOR, header_line, table_lines, text_of, texts
+from virnucpro_tasks.output.sorted_lines import keyed_pieces
 from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.reads.inputs import ReadInput
 from virnucpro_tasks.shards.plan import Plan
@@ -127,9 +128,9 @@ class WrittenLines:
     keys: list[bytes] | None
 
     def pieces(self, places: slice) -> list[bytes]:
-        """The lines at some places as `Lines` has them: in one piece, behind one of their keys, a line each."""
-        text = text_of(self.lines[places])
-        return [text] if self.keys is None else [text_of(self.keys[places]), text]
+        """The lines at some places as `Lines` has them: in one piece, or as `keyed_pieces` if they have keys."""
+        lines = self.lines[places]
+        return [text_of(lines)] if self.keys is None else keyed_pieces(self.keys[places], lines)
 
 
 @dataclass(frozen=True, slots=True)
