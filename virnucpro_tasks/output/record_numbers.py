@@ -89,9 +89,8 @@ class RecordNumbers:
         """Those of `written`; faster with the `columns` of the same records."""
         found = columns or RecordColumns.of_records(written.records)
         fraction = found.covered / np.maximum(found.length, 1)
-        call = np.array([_CALL_PLACES[call] for call in written.calls], np.int64)
-        is_called = call < len(CALLED)
-        score = np.where(is_called, _rounded_scores(np.array(written.scores, np.float64), written.score_texts), np.nan)
+        call = np.where(written.are_virus, CALLED.index("virus"), CALLED.index("others"))
+        call[np.isnan(written.scores)] = len(CALLED)
         return cls(
             length=found.length,
             status=found.status,
@@ -99,7 +98,7 @@ class RecordNumbers:
             level=_levels(found.scored_chunks, fraction),
             scored_chunks=found.scored_chunks,
             scored_fraction=_rounded(fraction, written.fraction_texts),
-            score=score,
+            score=_rounded_scores(written.scores, written.score_texts),
         )
 
     @classmethod
@@ -109,9 +108,6 @@ class RecordNumbers:
 
     def __len__(self) -> int:
         return len(self.length)
-
-
-_CALL_PLACES = {True: CALLED.index("virus"), False: CALLED.index("others"), None: len(CALLED)}
 
 
 def _rounded(fractions: npt.NDArray[np.float64], texts: list[bytes]) -> npt.NDArray[np.float64]:

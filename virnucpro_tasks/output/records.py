@@ -172,14 +172,16 @@ def record_summaries(rows: ScoredRows) -> Iterable[RecordSummary]:
 class WrittenRecords:
     """Complete records in order, and those of their values, column by column, that several files have.
 
-    `calls` are true for virus and None without a score. `rates` (n,) float64 are false-discovery rates, NaN for a
-    record without a score, and where the job has no rates. `score_texts`, `rate_texts` and `fraction_texts` are
-    P(virus), rate and share of bases in scored chunks as tables write them.
+    `calls` are true for virus and None without a score; `are_virus` (n,) bool tells of the former. `scores` (n,)
+    float64 are P(virus), NaN without a score, and `rates` (n,) float64 false-discovery rates, NaN for a record without
+    a score, and where the job has no rates. `score_texts`, `rate_texts` and `fraction_texts` are P(virus), rate and
+    share of bases in scored chunks as tables write them.
     """
 
     records: Sequence[RecordSummary]
     calls: list[bool | None]
-    scores: list[float]
+    are_virus: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64]
     rates: npt.NDArray[np.float64]
     score_texts: list[bytes]
     rate_texts: list[bytes]
@@ -189,12 +191,16 @@ class WrittenRecords:
     def of(cls, records: Sequence[RecordSummary], style: TableStyle) -> WrittenRecords:
         calls = [record.call for record in records]
         virus_scores = [record.virus_score for record in records]
-        rates = style.false_discoveries.of(np.array([record.score.log_odds for record in records], np.float64))
-        rates[[call is None for call in calls]] = np.nan
+        score_numbers = np.array(virus_scores, np.float64)
+        is_scored = ~np.isnan(score_numbers)
+        log_odds = np.array([record.score.log_odds for record in records], np.float64)
+        rates = style.false_discoveries.of(log_odds)
+        rates[~is_scored] = np.nan
         return cls(
             records,
             calls,
-            virus_scores,
+            is_scored & (log_odds >= 0),
+            score_numbers,
             rates,
             score_texts=scores(virus_scores),
             rate_texts=scores(rates.tolist()),

@@ -100,9 +100,8 @@ def selected_records(written: WrittenRecords, style: TableStyle) -> SelectedReco
 
 def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
     """The places of the scored records within the cutoffs."""
-    scores = np.array(written.scores, np.float64)
-    possible = _within(written, scores, cutoffs, margin=-MOST_ROUNDING)
-    certain = _within(written, scores, cutoffs, margin=MOST_ROUNDING)
+    possible = _within(written, cutoffs, margin=-MOST_ROUNDING)
+    certain = _within(written, cutoffs, margin=MOST_ROUNDING)
     if cutoffs.min_length or cutoffs.min_scored_fraction:
         certain = np.zeros(len(written), bool)
     # Most need not be looked at one by one: that takes longer than all the rest.
@@ -110,7 +109,7 @@ def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
         record = written.records[place]
         certain[place] = is_selected(
             cutoffs,
-            is_virus=written.calls[place] is True,
+            is_virus=bool(written.are_virus[place]),
             score=written.score_texts[place],
             length=record.length,
             scored_fraction=written.fraction_texts[place],
@@ -119,11 +118,9 @@ def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
     return np.flatnonzero(certain).tolist()
 
 
-def _within(
-    written: WrittenRecords, scores: npt.NDArray[np.float64], cutoffs: Cutoffs, *, margin: float
-) -> npt.NDArray[np.bool_]:
+def _within(written: WrittenRecords, cutoffs: Cutoffs, *, margin: float) -> npt.NDArray[np.bool_]:
     """Which records are within the cutoffs of score and rate by so much; a record without a score is not."""
-    found: npt.NDArray[np.bool_] = scores >= cutoffs.min_score + margin
+    found: npt.NDArray[np.bool_] = written.scores >= cutoffs.min_score + margin
     if cutoffs.max_fdr is not None:
         found &= written.rates <= cutoffs.max_fdr - margin
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 _READ_AS_HEADER = rb"^(?:[#>!@]|track|browser|visibility|chrom$|\.$)"
 """Readers take a line that begins so for a comment or a header, and a name of a dot for none."""
 
-_LIKE_A_HEADER = (b"\ntrack", b"\nbrowser", b"\nvisibility", b"\nchrom", b"\n.")
+_LIKE_A_HEADER = re.compile(rb"\n(?:track|browser|visibility|chrom|\.)")
 _HARMLESS = string.ascii_letters.encode() + string.digits.encode() + b"._:|+-"
 
 _UNFIT_FOR_BED = re.compile(_READ_AS_HEADER + rb'|[^!-~]|"|%(?=[0-9A-Fa-f]{2})')
@@ -36,7 +36,7 @@ def _encoded(ids: Iterable[bytes], unfit: re.Pattern[bytes]) -> list[bytes]:
     ids = list(ids)
     # All at once first, much faster than the expression: nearly all ids are harmless.
     lines = b"\n".join((b"", *ids))
-    if len(lines.translate(None, _HARMLESS)) == len(ids) and not any(begin in lines for begin in _LIKE_A_HEADER):
+    if len(lines.translate(None, _HARMLESS)) == len(ids) and not _LIKE_A_HEADER.search(lines):
         return ids
     names = {name: unfit.sub(_percent_encoded, name) for name in set(ids)}
     return [names[name] for name in ids]

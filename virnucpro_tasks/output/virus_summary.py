@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+
+import numpy as np
 
 from virnucpro_tasks.output.fields import NOT_AVAILABLE, csv_texts, fractions, integers, score_texts
 from virnucpro_tasks.output.records import RecordSummary, WrittenRecords
@@ -21,10 +22,11 @@ class Viruses:
 
     @classmethod
     def of(cls, written: WrittenRecords) -> Viruses:
+        places = np.flatnonzero(written.are_virus)
         return cls(
-            list(compress(written.records, written.calls)),
-            list(compress(written.scores, written.calls)),
-            list(compress(written.rate_texts, written.calls)),
+            [written.records[place] for place in places.tolist()],
+            written.scores[places].tolist(),
+            [written.rate_texts[place] for place in places.tolist()],
         )
 
     def __len__(self) -> int:

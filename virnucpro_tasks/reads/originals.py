@@ -114,7 +114,8 @@ def _originals(records: Sequence[bytes]) -> list[Original]:
     letters = b"".join(sequences)
     if any(space in letters for space in WHITE_SPACE):
         sequences = [sequence.translate(None, WHITE_SPACE) for sequence in sequences]
-    return list(map(Original, headers, sequences))
+    # As `Original` makes them, without a call of a Python function for each.
+    return list(map(tuple.__new__, repeat(Original), zip(headers, sequences, strict=True)))
 
 
 def _heads(text: bytes) -> npt.NDArray[np.intp]:
