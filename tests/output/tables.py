@@ -36,34 +36,33 @@ class Chunk:
     description: bytes = b""
 
 
+def table_of(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    """A table of these columns; a column of the schema that is not among them is empty."""
+    rows = len(next(iter(columns.values())))
+    return pa.table([pa.array(columns.get(field.name, [None] * rows), field.type) for field in schema], schema=schema)
+
+
 def shard_of(chunks: list[Chunk], *, reason: str = "") -> ScoredShard:
     """A shard whose frames are F1, F2, … of each chunk; those of a `quarantined` chunk are quarantined."""
-    rows: list[dict[str, Any]] = [
-        {
-            "input_ordinal": 0,
-            "record_ordinal": chunk.record,
-            "record_id": chunk.record_id,
-            "record_length": chunk.length,
-            "chunk": chunk.chunk,
-            "start": chunk.start,
-            "end": chunk.end,
-            "frames": len(chunk.virus),
-            "status": chunk.status,
-            "reason": chunk.reason,
-            "mate": chunk.mate,
-            "description": chunk.description,
-        }
-        for chunk in chunks
-    ]
-    frames = [
-        {"record_ordinal": chunk.record, "chunk": chunk.chunk, "frame": place, "nucleotides": "A", "protein": "M"}
-        for chunk in chunks
-        for place in range(len(chunk.virus))
-    ]
+    fields = {
+        "record_ordinal": "record",
+        "record_length": "length",
+        **{name: name for name in ("record_id", "chunk", "start", "end", "status", "reason", "mate", "description")},
+    }
+    rows: dict[str, list[Any]] = {column: [getattr(chunk, name) for chunk in chunks] for column, name in fields.items()}
+    rows |= {"input_ordinal": [0] * len(chunks), "frames": [len(chunk.virus) for chunk in chunks]}
+    owners = [(chunk, place) for chunk in chunks for place in range(len(chunk.virus))]
+    frames: dict[str, list[Any]] = {
+        "record_ordinal": [chunk.record for chunk, _ in owners],
+        "chunk": [chunk.chunk for chunk, _ in owners],
+        "frame": [place for _, place in owners],
+        "nucleotides": ["A"] * len(owners),
+        "protein": ["M"] * len(owners),
+    }
     scores = np.array([[1 - value, value] for chunk in chunks for value in chunk.virus], np.float32).reshape(-1, 2)
     return ScoredShard(
-        pa.Table.from_pylist(rows, schema=CHUNK_SCHEMA),
-        pa.Table.from_pylist(frames, schema=FRAME_SCHEMA),
+        table_of(rows, CHUNK_SCHEMA),
+        table_of(frames, FRAME_SCHEMA),
         scores,
         np.array([chunk.quarantined for chunk in chunks for _ in chunk.virus], bool),
         {chunk.record: reason for chunk in chunks} if reason else {},

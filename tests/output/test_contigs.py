@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from output.stored import stored_shard
 from output.tables import Chunk, read_table, shard_of, write
@@ -23,7 +24,7 @@ from virnucpro_tasks.output.contigs import (
 )
 from virnucpro_tasks.output.fields import table_lines, text_of
 from virnucpro_tasks.output.legacy import LEGACY_CHUNKS
-from virnucpro_tasks.output.scored import ScoredRows
+from virnucpro_tasks.output.scored import ScoredRows, ScoredShard
 from virnucpro_tasks.output.spans import SpanMerger
 from virnucpro_tasks.output.table import TableStyle
 
@@ -93,21 +94,35 @@ def test_calls_of_stored_files_are_those_of_an_independent_script(shared: Path, 
     assert len(rows) == 2
 
 
-def random_chunks(chosen: random.Random) -> Iterator[Chunk]:
-    """Chunks of a few contigs, many of them short, with scores that are sure, equal, zero, or anything."""
-    contigs = chosen.sample(range(200), chosen.randrange(1, 6))
-    for record, number in enumerate(contigs):
+def random_chunks(chosen: random.Random, file: int) -> Iterator[Chunk]:
+    """Chunks of a few contigs, many of them short, with scores that are sure, equal, zero, or anything.
+
+    No two files have a contig of one name or number.
+    """
+    contigs = chosen.sample(range(200 * file, 200 * (file + 1)), chosen.randrange(1, 6))
+    for place, number in enumerate(contigs):
         record_id = chosen.choice([b"NODE_%d", b"k141_%d flag".split()[0], b"contig%d.1", b"%d"]) % number
         bias = chosen.choice([0.02, 0.3, 0.5, 0.7, 0.98])
         for chunk in range(1, chosen.choice([1, 2, 4, 5, 6, 30]) + 1):
             scores = [chosen.choice([bias, bias, chosen.random(), 0.5, 0, 1]) for _ in range(chosen.randrange(7))]
             status = ("scored", "") if scores else ("no_open_frame", "no frame without a stop codon")
-            yield Chunk(record, record_id, chunk, 500 * (chunk - 1), 500 * chunk, 15_000, scores, *status)
+            yield Chunk(5 * file + place, record_id, chunk, 500 * (chunk - 1), 500 * chunk, 15_000, scores, *status)
 
 
-def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
+def cut(whole: ScoredShard, starts: list[int]) -> list[ScoredShard]:
+    """The shards that begin at these chunks of a shard."""
+    before = np.concatenate([[0], np.cumsum(whole.chunks["frames"].to_numpy())])
+    found = []
+    for start, end in zip(starts, [*starts[1:], whole.chunks.num_rows], strict=True):
+        frames = slice(before[start], before[end])
+        tables = (whole.chunks.slice(start, end - start), whole.frames.slice(frames.start, frames.stop - frames.start))
+        found.append(ScoredShard(*tables, whole.scores[frames], whole.quarantined[frames], {}))
+    return found
+
+
+def of_shards(shards: list[ScoredShard]) -> tuple[str, str]:
     """The table of contigs of a job of these shards, and its consensus file."""
-    rows = [ScoredRows.of(shard_of(chunks)) for chunks in shards]
+    rows = [ScoredRows.of(shard) for shard in shards]
     merger = SpanMerger(CONTIG_FILES, BROAD)
     parts = [lines for some in rows for lines in merger.add(CONTIG_FILES.part(some, BROAD))]
     pieces = [piece for part in [*parts, merger.end()] for piece in part.get(CONTIGS.name, [])]
@@ -118,19 +133,28 @@ def of_shards(shards: list[list[Chunk]]) -> tuple[str, str]:
     return table.decode(), text.decode()
 
 
+def rows_of(table: str) -> list[dict[str, object]]:
+    return [parsed(row) for row in csv.DictReader(io.StringIO(table), delimiter="\t")]
+
+
 def test_calls_of_random_files_are_those_of_an_independent_script_however_they_are_cut() -> None:
     chosen = random.Random(0)
-    seen = set()
-    for _ in range(1_000):
-        chunks = list(random_chunks(chosen))
-        cuts = sorted(chosen.sample(range(1, len(chunks)), min(3, len(chunks) - 1)))
-        shards = [chunks[start:end] for start, end in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]
-        table, consensus = of_shards(shards)
-        assert table == of_shards([chunks])[0]
-        rows = [parsed(row) for row in csv.DictReader(io.StringIO(table), delimiter="\t")]
+    files = [list(random_chunks(chosen, number)) for number in range(1_000)]
+    whole = shard_of([chunk for chunks in files for chunk in chunks])
+    first_chunks = [0, *np.cumsum([len(chunks) for chunks in files]).tolist()[:-1]]
+    found = []
+    for shard in cut(whole, first_chunks):
+        table, consensus = of_shards([shard])
+        rows = rows_of(table)
         assert rows == from_consensus(consensus)
-        seen.update((row["call"], row["tier"]) for row in rows)
-    assert len(seen) == 9
+        found += rows
+    assert len({(row["call"], row["tier"]) for row in found}) == 9
+    # All in one job of many shards: most of them begin within a contig.
+    starts = [0, *sorted(chosen.sample(range(1, whole.chunks.num_rows), 1_000))]
+    table, consensus = of_shards(cut(whole, starts))
+    assert (table, consensus) == of_shards([whole])
+    rows = rows_of(table)
+    assert rows == from_consensus(consensus) == sorted(found, key=lambda row: natural(str(row["ID"])))
 
 
 def test_lines_are_those_of_the_columns_whether_equal_counts_are_looked_for_or_not(
@@ -152,8 +176,8 @@ def test_evidence_of_the_parts_of_a_record_is_exactly_that_of_the_whole() -> Non
     chosen = random.Random(1)
     chunks = [Chunk(0, b"c", number, 0, 500, 90_000, [chosen.random()]) for number in range(1, 100)]
     whole = contigs_of(ScoredRows.of(shard_of(chunks)))
-    for cut in (1, 50, 98):
-        parts = [contigs_of(ScoredRows.of(shard_of(some))) for some in (chunks[:cut], chunks[cut:])]
+    for place in (1, 50, 98):
+        parts = [contigs_of(ScoredRows.of(shard_of(some))) for some in (chunks[:place], chunks[place:])]
         before, joined = settled_contigs(*parts)
         assert (len(before), joined) == (0, whole)
 
