@@ -16,6 +16,7 @@ import pytest
 import redis
 from file_order import group_of, in_turn
 from needs import missing, trained_esm2_file
+from unsaved import leave_unsaved
 
 from virnucpro_tasks.broker import EmbeddedBroker, find_server
 from virnucpro_tasks.errors import BrokerError
@@ -40,6 +41,7 @@ def pytest_configure() -> None:
     gc.set_threshold(COLLECTION_THRESHOLD)
     hypothesis.settings.register_profile("tests", deadline=None)
     hypothesis.settings.load_profile("tests")
+    leave_unsaved()
 
 
 def pytest_collection_finish() -> None:
