@@ -73,6 +73,7 @@ def test_rates_of_a_given_share_follow_from_the_scores(fitted: Settings) -> None
     assert list(told["levels"]) == ["0.05", "0.1", "0.2", "0.3"]
 
 
+@pytest.mark.usefixtures("forked")
 def test_rates_do_not_depend_on_shards_or_processes(fitted: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("LEAST_RECORDS", 5), ("LEAST_OF_A_CLASS", 0.01), ("MOST_RELATIVE_ERROR", 9)):
         monkeypatch.setattr(class_prior, name, value)

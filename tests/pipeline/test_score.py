@@ -84,7 +84,7 @@ def test_a_small_job_starts_no_process(job: Job, plan: Plan, monkeypatch: pytest
     assert score_shards(job, plan, processes=16) == []
 
 
-@pytest.mark.usefixtures("several")
+@pytest.mark.usefixtures("several", "forked")
 @pytest.mark.parametrize("processes", [1, 2])
 def test_lost_vectors_are_noticed_and_named(job: Job, plan: Plan, processes: int) -> None:
     job.paths.embedding(1).write_bytes(b"")
@@ -93,7 +93,7 @@ def test_lost_vectors_are_noticed_and_named(job: Job, plan: Plan, processes: int
     assert not job.paths.results.exists() and not job.paths.failed.exists()
 
 
-@pytest.mark.usefixtures("several")
+@pytest.mark.usefixtures("several", "forked")
 def test_a_killed_process_ends_the_job_with_what_to_do(job: Job, plan: Plan) -> None:
     with pytest.raises(JobError, match=r"2 processes .* was killed .*finishing_processes"):
         list(over_shards(die, job, plan, plan.to_embed, processes=2))

@@ -68,7 +68,7 @@ def shorter(file: Path) -> None:
     pq.write_table(pq.read_table(file).slice(1), file)
 
 
-@pytest.mark.usefixtures("several")
+@pytest.mark.usefixtures("several", "forked")
 @pytest.mark.parametrize(
     ("name", "harm"),
     [("chunks", shorter), ("frames", shorter), ("scores", Path.unlink)],

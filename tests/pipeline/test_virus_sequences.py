@@ -91,6 +91,7 @@ def test_records_called_virus_are_there_as_in_the_inputs(
     assert len(headers(extracted(job.paths.results, tmp_path / "all", inputs=inputs, min_score=0.0))) == scored
 
 
+@pytest.mark.usefixtures("forked")
 def test_bytes_do_not_depend_on_shards_or_processes(
     settings: Settings, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
