@@ -19,6 +19,9 @@ import celery.app.log
 import celery.backends.redis
 import click
 import kombu.transport.redis
+import msgspec.json
+import numpy
+import safetensors
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -56,4 +59,5 @@ def complaints(module: str) -> str:
 if __name__ == "__main__":
     assert "virnucpro_tasks" not in sys.modules
     assert click.__name__ and celery.backends.redis.__name__ and kombu.transport.redis.__name__
+    assert msgspec.json.__name__ and numpy.__name__ and safetensors.__name__
     print(json.dumps({module: complaints(module) for module in sys.argv[1:]}))

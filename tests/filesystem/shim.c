@@ -181,8 +181,9 @@ static int refused_fsync(int fd) {
     if (!open_below(fd)) return 0;
     return is_folder(fd) ? on("nodirsync", EINVAL) : on("nofsync", EINVAL);
 }
-int fsync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return REAL(fsync)(fd); }
-int fdatasync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return REAL(fdatasync)(fd); }
+/* Nothing below need outlive a power cut. */
+int fsync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return open_below(fd) ? 0 : REAL(fsync)(fd); }
+int fdatasync(int fd) { int n = refused_fsync(fd); if (n) FAIL(n); return open_below(fd) ? 0 : REAL(fdatasync)(fd); }
 int chmod(const char *p, mode_t m) { long n = on("nochmod", EPERM); if (n && below_at(AT_FDCWD, p)) FAIL(n); return REAL(chmod)(p, m); }
 int fchmod(int fd, mode_t m) { long n = on("nochmod", EPERM); if (n && open_below(fd)) FAIL(n); return REAL(fchmod)(fd, m); }
 int fchmodat(int d, const char *p, mode_t m, int f) { long n = on("nochmod", EPERM); if (n && below_at(d, p)) FAIL(n); return REAL(fchmodat)(d, p, m, f); }
