@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from service.forks import COMMANDS, RESTORED_SIGNALS, STARTING, TESTS, ForkedProcess, forked_module
+from unsaved import leave_unsaved
 
 PACKAGES = (
     *("celery.app.trace", "celery.apps.worker", "celery.backends.redis", "celery.canvas", "celery.concurrency.prefork"),
@@ -203,6 +204,7 @@ def main() -> None:
     for name in PACKAGES:
         with suppress(ImportError):
             importlib.import_module(name)
+    leave_unsaved()
     gc.collect()
     gc.freeze()
     while True:
