@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from virnucpro_tasks.jobs.job import Job, job_ids, open_job
 from virnucpro_tasks.jobs.submit import submit
@@ -68,17 +72,64 @@ class RememberingWorker(ShardWorker):
         return engine
 
 
-def remembering(run: Callable[[PackedModel, RaggedTokens, Pack], PendingCopy]) -> Callable[..., PendingCopy]:
-    """`Encoder._run` that remembers the pooled vectors of the packs it has seen, by their tokens and lengths."""
-    known: dict[tuple[int, bytes, bytes], PendingCopy] = {}
+def remembering(run: Callable[[PackedModel, RaggedTokens, Pack], PendingCopy]) -> Callable[..., Pooled]:
+    """`Encoder._run` that remembers the pooled vectors of the packs it has seen, by their tokens and lengths.
 
-    def remembered(model: PackedModel, tokens: RaggedTokens, pack: Pack) -> PendingCopy:
+    Within `remembered_by_sequence` it remembers those of sequences, however they are packed.
+    """
+    packs: dict[tuple[int, bytes, bytes], Pooled] = {}
+    sequences: dict[tuple[int, bytes], NDArray[np.float32]] = {}
+
+    def remembered(model: PackedModel, tokens: RaggedTokens, pack: Pack) -> Pooled:
+        if BY_SEQUENCE:
+            return by_sequence(model, tokens, pack)
         key = id(model), tokens.select(pack.indices).tobytes(), tokens.lengths[pack.indices].tobytes()
-        if key not in known:
-            known[key] = run(model, tokens, pack)
-        return known[key]
+        if key not in packs:
+            packs[key] = run(model, tokens, pack)
+        return packs[key]
+
+    def by_sequence(model: PackedModel, tokens: RaggedTokens, pack: Pack) -> Pooled:
+        keys = [
+            (id(model), tokens.select(pack.indices[place : place + 1]).tobytes()) for place in range(len(pack.indices))
+        ]
+        new = [place for place, key in enumerate(keys) if key not in sequences]
+        if new:
+            part = pack.indices[new]
+            vectors = run(model, tokens, replace(pack, indices=part, tokens=int(tokens.lengths[part].sum()))).numpy()
+            sequences.update(zip((keys[place] for place in new), vectors, strict=True))
+        return Remembered([sequences[key] for key in keys])
 
     return remembered
+
+
+class Pooled(Protocol):
+    """Vectors of a pack."""
+
+    def numpy(self) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Vectors that are there."""
+
+    vectors: list[NDArray[np.float32]]
+
+    def numpy(self) -> NDArray[np.float32]:
+        return np.array(self.vectors)
+
+
+BY_SEQUENCE: list[bool] = []
+"""Not empty within `remembered_by_sequence`."""
+
+
+@contextmanager
+def remembered_by_sequence() -> Iterator[None]:
+    """Within it each sequence is computed once: for tests of what is made of vectors, with shards of many sizes."""
+    BY_SEQUENCE.append(True)
+    try:
+        yield
+    finally:
+        BY_SEQUENCE.pop()
 
 
 def embed(job: Job, shard: int, settings: Settings, *, message: str = "") -> ShardState:

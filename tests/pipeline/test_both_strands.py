@@ -23,6 +23,8 @@ from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 from virnucpro_tasks.shards.tables import read_table as read_shard_table
 
+pytestmark = pytest.mark.usefixtures("known_sequences")
+
 OPEN = "ACGGCTGGTCTGGCA"
 PARTIAL = "TAA" + "CTAGCTAACGCTTAC" * 25 + "TAA" + "CTAGCTAACGCTTAC" * 4
 CLOSED = "CTAGCTAACGCTTACTAA" * 25

@@ -18,6 +18,8 @@ from virnucpro_tasks.recovery.events import Began, Failed, append_event
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
+pytestmark = pytest.mark.usefixtures("known_sequences")
+
 OPEN = "ACGGCTGGTCTGGCA" * 30
 PARTIAL = "TAA" + "CTAGCTAACGCTTAC" * 25 + "TAA" + "CTAGCTAACGCTTAC" * 4
 """125 residues of one frame between stop codons; the five others have one every fifteen bases."""

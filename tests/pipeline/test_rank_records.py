@@ -27,6 +27,8 @@ from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
+pytestmark = pytest.mark.usefixtures("known_sequences")
+
 PRIOR = 0.2
 
 

@@ -21,6 +21,8 @@ from virnucpro_tasks.models.convert import convert_bundle
 from virnucpro_tasks.parity import frames_to_compare
 from virnucpro_tasks.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("known_sequences")
+
 OPEN = "ACGGCTGGTCTGGCA" * 60
 LENGTHS = {"read": 150, "almost": BELOW - 1, "just": BELOW, "contig": 800}
 """The last chunk of the contig has the bases of a short record, and is none."""

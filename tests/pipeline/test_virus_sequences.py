@@ -28,6 +28,8 @@ from virnucpro_tasks.reads.records import read_records
 from virnucpro_tasks.settings import Settings
 from virnucpro_tasks.shards.plan import read_plan
 
+pytestmark = pytest.mark.usefixtures("known_sequences")
+
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
