@@ -46,11 +46,18 @@ TORCH_FILES = {
 
 
 @cache
+def nodes_of(file: Path) -> list[ast.AST]:
+    """The syntax tree of `file`: the module itself first."""
+    return [*ast.walk(ast.parse(file.read_text()))]
+
+
+@cache
 def imports_of(file: Path, *, top_only: bool = False) -> tuple[str, ...]:
     """Names of the modules that `file` imports."""
-    tree = ast.parse(file.read_text())
+    module, *inner = nodes_of(file)
+    assert isinstance(module, ast.Module)
     found: list[str] = []
-    for node in tree.body if top_only else ast.walk(tree):
+    for node in module.body if top_only else inner:
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -125,7 +132,7 @@ def test_there_are_no_circular_imports() -> None:
 def test_private_parts_of_celery_and_kombu_are_used_in_one_file_only() -> None:
     undocumented = {"do_restore", "qos", "restore_by_tag", "task_ready", "unacked_index_key", "STOP_CONDITIONS"}
     for file in set(SOURCES) - {WORKERS / "consumer" / "kombu_internals.py"}:
-        nodes = [*ast.walk(ast.parse(file.read_text()))]
+        nodes = nodes_of(file)
         attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
         imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
         assert not undocumented & (imported | {node.attr for node in attributes}), file

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from authorities import authorities_read_once as authorities_read_once
 from cli import commands
 from cli.terminal import lines_shown, run_on_terminal
 from models.file_server import Behaviour, FileServer, serving

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from authorities import authorities_read_once as authorities_read_once
 from models.file_server import Behaviour, FileServer, Request, serving
 
 from virnucpro_tasks.errors import BundleError, DownloadError, OutputError

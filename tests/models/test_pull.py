@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from authorities import authorities_read_once as authorities_read_once
 from models.file_server import Behaviour, FileServer, serving
 
 from virnucpro_tasks.errors import BundleError, DownloadError, OutputError, SettingsError

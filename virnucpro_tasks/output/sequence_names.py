@@ -9,40 +9,51 @@ import re
 import string
 from collections.abc import Iterable
 
-_READ_AS_HEADER = rb"^(?:[#>!@]|track|browser|visibility|chrom$|\.$)"
+_READ_AS_HEADER = re.compile(rb"[#>!@]|track|browser|visibility|chrom$|\.$")
 """Readers take a line that begins so for a comment or a header, and a name of a dot for none."""
 
 _LIKE_A_HEADER = re.compile(rb"\n(?:track|browser|visibility|chrom|\.)")
 _HARMLESS = string.ascii_letters.encode() + string.digits.encode() + b"._:|+-"
 
-_UNFIT_FOR_BED = re.compile(_READ_AS_HEADER + rb'|[^!-~]|"|%(?=[0-9A-Fa-f]{2})')
-"""All but visible ASCII, quotes, which readers of tables take for their own, and what looks encoded."""
+_LOOKS_ENCODED = re.compile(rb"%(?=[0-9A-Fa-f]{2})")
 
-_UNFIT_FOR_GFF = re.compile(_READ_AS_HEADER + rb"|[^a-zA-Z0-9.:^*$@!+_?|-]")
+
+def _letters(fit: bytes) -> list[bytes]:
+    """Each byte as it is written in a name, if it is among `fit` as it is."""
+    return [bytes([byte]) if byte in fit else b"%%%02X" % byte for byte in range(256)]
+
+
+_OF_BED = _letters(bytes(byte for byte in range(ord("!"), ord("~") + 1) if byte != ord('"')))
+"""All but visible ASCII is encoded, and quotes, which readers of tables take for their own."""
+
+_OF_GFF = _letters(string.ascii_letters.encode() + string.digits.encode() + b".:^*$@!+_?|-")
 """All but the letters that the specification allows in a seqid."""
 
 
 def bed_names(ids: Iterable[bytes]) -> list[bytes]:
     """Ids as the first column of BED and bedGraph."""
-    return _encoded(ids, _UNFIT_FOR_BED)
+    return _encoded(ids, _OF_BED)
 
 
 def gff_names(ids: Iterable[bytes]) -> list[bytes]:
     """Ids as the first column of GFF3, by its specification; fewer letters stay than in BED."""
-    return _encoded(ids, _UNFIT_FOR_GFF)
+    return _encoded(ids, _OF_GFF)
 
 
-def _encoded(ids: Iterable[bytes], unfit: re.Pattern[bytes]) -> list[bytes]:
+def _encoded(ids: Iterable[bytes], letters: list[bytes]) -> list[bytes]:
     ids = list(ids)
-    # All at once first, much faster than the expression: nearly all ids are harmless.
+    # All at once first, much faster than one by one: nearly all ids are harmless.
     lines = b"\n".join((b"", *ids))
     if len(lines.translate(None, _HARMLESS)) == len(ids) and not _LIKE_A_HEADER.search(lines):
         return ids
-    names = {name: unfit.sub(_percent_encoded, name) for name in set(ids)}
+    names = {name: _name(name, letters) for name in set(ids)}
     return [names[name] for name in ids]
 
 
-def _percent_encoded(match: re.Match[bytes]) -> bytes:
-    """The first byte of a match encoded, the others as they are."""
-    found = match[0]
-    return b"%%%02X%b" % (found[0], found[1:])
+def _name(record_id: bytes, letters: list[bytes]) -> bytes:
+    # What looks encoded is encoded once more.
+    parts = _LOOKS_ENCODED.split(record_id)
+    name = b"%25".join([b"".join([letters[byte] for byte in part]) for part in parts])
+    if _READ_AS_HEADER.match(record_id) and name[0] == record_id[0]:
+        return b"%%%02X%b" % (record_id[0], name[1:])
+    return name
