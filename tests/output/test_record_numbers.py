@@ -27,12 +27,13 @@ def test_numbers_are_those_that_the_tables_have() -> None:
     chunks.append(Chunk(len(chunks), b"c", 1, 0, 500, 500, status="no_open_frame"))
     style = TableStyle(dialect="original", input_names=["x.fa"], model_label="m", chunk_length=500)
     written = WrittenRecords.of(list(record_summaries(ScoredRows.of(shard_of(chunks)))), style)
-    numbers = RecordNumbers.of(written)
-    assert numbers.scored_fraction.tolist() == [float(text) for text in written.fraction_texts]
-    assert numbers.score[:-1].tolist() == [float(text) for text in written.score_texts[:-1]]
-    assert written.score_texts[-1] == b"NA" and numbers.score[-1] != numbers.score[-1]
-    assert numbers.length.tolist() == [chunk.length for chunk in chunks]
-    assert numbers.scored_chunks.tolist() == [1] * (len(chunks) - 1) + [0]
+    for columns in (None, RecordColumns.of_records(written.records)):
+        numbers = RecordNumbers.of(written, columns)
+        assert numbers.scored_fraction.tolist() == [float(text) for text in written.fraction_texts]
+        assert numbers.score[:-1].tolist() == [float(text) for text in written.score_texts[:-1]]
+        assert written.score_texts[-1] == b"NA" and numbers.score[-1] != numbers.score[-1]
+        assert numbers.length.tolist() == [chunk.length for chunk in chunks]
+        assert numbers.scored_chunks.tolist() == [1] * (len(chunks) - 1) + [0]
 
 
 def test_scores_are_rounded_as_their_texts_are() -> None:

@@ -69,7 +69,8 @@ def contigs_of(rows: ScoredRows) -> Contigs:
     firsts = np.flatnonzero(np.diff(records, prepend=-1))
     scores = read_back(np.concatenate([rows.scores.highest_others[scored], rows.scores.highest_virus[scored]]))
     evidence = contig_evidence(scores[: len(scored)], scores[len(scored) :], firsts)
-    ids = list(map(rows.ids.__getitem__, scored[firsts].tolist()))
+    places = scored[firsts]
+    ids = rows.ids if len(places) == len(rows) else list(map(rows.ids.__getitem__, places.tolist()))
     return Contigs(records[firsts].tolist(), ids, evidence)
 
 

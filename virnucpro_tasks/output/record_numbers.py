@@ -9,7 +9,8 @@ from operator import attrgetter
 import numpy as np
 import numpy.typing as npt
 
-from virnucpro_tasks.output.evidence import LEAST, Evidence
+from virnucpro_tasks.output.evidence import LEAST, Evidence, evidence_of
+from virnucpro_tasks.output.fields import NOT_AVAILABLE
 from virnucpro_tasks.output.merge_rules import RecordRows, covered_bases, record_statuses
 from virnucpro_tasks.output.records import RecordSummary, WrittenRecords
 from virnucpro_tasks.output.scored import STATUSES, ScoredRows
@@ -86,19 +87,33 @@ class RecordNumbers:
 
     @classmethod
     def of(cls, written: WrittenRecords, columns: RecordColumns | None = None) -> RecordNumbers:
-        """Those of `written`; faster with the `columns` of the same records."""
-        found = columns or RecordColumns.of_records(written.records)
+        """Those of `written`; of many faster with the `columns` of the same records."""
+        if columns is None:
+            return cls._of_few(written)
+        found = columns
         fraction = found.covered / np.maximum(found.length, 1)
-        call = np.where(written.are_virus, CALLED.index("virus"), CALLED.index("others"))
-        call[np.isnan(written.scores)] = len(CALLED)
         return cls(
             length=found.length,
             status=found.status,
-            call=call,
+            call=_calls(written),
             level=_levels(found.scored_chunks, fraction),
             scored_chunks=found.scored_chunks,
             scored_fraction=_rounded(fraction, written.fraction_texts),
             score=_rounded_scores(written.scores, written.score_texts),
+        )
+
+    @classmethod
+    def _of_few(cls, written: WrittenRecords) -> RecordNumbers:
+        """Those of records at the edges of shards, one by one: operations on arrays take longer."""
+        levels = [evidence_of(record.scored_chunks, record.scored_fraction) for record in written.records]
+        return cls(
+            length=np.array([record.length for record in written.records], np.int64),
+            status=np.array([STATUSES.index(record.status) for record in written.records], np.int64),
+            call=_calls(written),
+            level=np.array([LEVELS.index(level) for level in levels], np.int64),
+            scored_chunks=np.array([record.scored_chunks for record in written.records], np.int64),
+            scored_fraction=np.array(list(map(float, written.fraction_texts)), np.float64),
+            score=np.array([np.nan if text == NOT_AVAILABLE else float(text) for text in written.score_texts]),
         )
 
     @classmethod
@@ -108,6 +123,13 @@ class RecordNumbers:
 
     def __len__(self) -> int:
         return len(self.length)
+
+
+def _calls(written: WrittenRecords) -> npt.NDArray[np.int64]:
+    """The call of each record as a number (n,)."""
+    found = np.where(written.are_virus, CALLED.index("virus"), CALLED.index("others"))
+    found[np.isnan(written.scores)] = len(CALLED)
+    return found
 
 
 def _rounded(fractions: npt.NDArray[np.float64], texts: list[bytes]) -> npt.NDArray[np.float64]:

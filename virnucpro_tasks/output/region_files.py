@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from virnucpro_tasks.classifier.consensus import mean_virus_score
 from virnucpro_tasks.output.fields import header_line, integer_texts, integers, joined, score_texts
 from virnucpro_tasks.output.regions import VirusRegion, settled_regions, virus_regions
@@ -82,7 +84,7 @@ BED_COLUMNS: tuple[Column[WrittenRegions], ...] = (
         "score",
         "`virus_score` in thousandths",
         integers,
-        lambda written, _: [round(MOST_BED_SCORE * mean) for mean in written.means],
+        lambda written, _: np.rint(MOST_BED_SCORE * np.array(written.means)).astype(np.int64).tolist(),
     ),
     Column("strand", "`.`: frames of both strands count", list, _everywhere(NOTHING)),
     # A browser that takes this column for the bounds of a thick line sees that it is none, and leaves the rest alone.
