@@ -198,8 +198,6 @@ def replaced(module: list[str], environment: dict[str, str]) -> tuple[list[str],
 
 def main() -> None:
     """Import the packages, and serve on the socket whose number is the first argument."""
-    from service import forks
-
     connection = socket.socket(fileno=int(sys.argv[1]))
     for name in PACKAGES:
         with suppress(ImportError):
@@ -207,28 +205,52 @@ def main() -> None:
     leave_unsaved()
     gc.collect()
     gc.freeze()
-    while True:
-        request = serve(connection)
-        module, server = request["module"], None
-        if module[0] in STARTING:
-            server, connection = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            own = os.getpid()
-            if os.fork() == 0:
-                # Forks of this process come from a state in which it has done nothing yet.
-                end_with(own)
-                server.close()
-                for file in request["given"]:
-                    os.close(file)
-                continue
-            connection.close()
-        break
+    fork(connection)
+
+
+def fork(connection: socket.socket) -> None:
+    """Serve; be one of the forks."""
+    request = serve(connection)
+    server = start_server(request["given"]) if request["module"][0] in STARTING else None
     arrange(request, server)
-    environment = request["environment"]
+    module, environment = request["module"], request["environment"]
     if module[0] in COMMANDS and module[1:2] == ["worker"]:
         module, environment = replaced(module, environment)
     if server is not None:
+        from service import forks
+
         forks.subprocess.Popen = ForkedProcess  # type: ignore[misc]
     run(module, environment)
+
+
+def start_server(given: list[int]) -> socket.socket:
+    """Start a server of this fork's own: its forks come from a state in which it has done nothing yet.
+
+    It is the child of a thread that does nothing else, so that it is no child of the main thread, as what this process
+    starts is: who counts those leaves it out.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own = os.getpid()
+
+    def keep() -> None:
+        if pid := os.fork():
+            started.set()
+            os.waitpid(pid, 0)
+            return
+        end_with(own)
+        ours.close()
+        for file in given:
+            os.close(file)
+        fork(theirs)
+
+    started = threading.Event()
+    # Signals are for the main thread.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    threading.Thread(target=keep, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    started.wait()
+    theirs.close()
+    return ours
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from job import run_job
-from service.deployment import COMMAND, SAMPLE
+from service.deployment import SAMPLE, start
 
 from virnucpro_tasks.broker import EmbeddedBroker
 from virnucpro_tasks.chaos import drill as drill_module
@@ -28,17 +28,17 @@ COUNT = 12
 
 
 def test_a_drill_loses_doubles_and_changes_nothing() -> None:
-    result = subprocess.run(
-        [*COMMAND, "chaos", str(SAMPLE), "--faults", str(COUNT), "--seed", "5", "--json"],
-        env={name: value for name, value in os.environ.items() if not name.startswith("VIRNUCPRO_")},
-        capture_output=True,
-        timeout=500,
-        check=False,
-    )
-    errors = result.stderr.decode()
+    arguments = ["chaos", str(SAMPLE), "--faults", str(COUNT), "--seed", "5", "--json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIRNUCPRO_")}
+    with start(arguments, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            out, err = process.communicate(timeout=500)
+        finally:
+            process.kill()
+    errors = err.decode()
     assert "Traceback" not in errors, errors
-    report = json.loads(result.stdout)
-    assert result.returncode == 0, report
+    report = json.loads(out)
+    assert process.returncode == 0, report
     assert (report["lost"], report["doubled"], report["differing_files"]) == (0, 0, 0)
     assert report["faults"] == COUNT
     assert len(report["kinds"]) >= len(FAULTS) / 2

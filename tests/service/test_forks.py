@@ -12,6 +12,7 @@ import pytest
 from service.deployment import COMMAND, PATIENCE_SECONDS, wait_until
 from service.forks import FORKED, START_MODULE, ForkedProcess, forked_module
 
+from virnucpro_tasks.chaos.hosts import children
 from virnucpro_tasks.system.isolation import isolated_command
 
 
@@ -36,6 +37,8 @@ def test_others_see_its_command_line_its_environment_and_its_end(tmp_path: Path)
         assert seen.ppid() == os.getpid()
         assert seen.cmdline()[: len(COMMAND) + len(arguments)] == [*COMMAND, *arguments]
         assert os.getsid(fork.pid) == fork.pid
+        # It is no child of its main thread that makes forks for it
+        assert children(fork.pid) == []
         fork.kill()
     assert fork.returncode == -signal.SIGKILL
 
