@@ -20,7 +20,7 @@ from virnucpro_tasks.settings import Settings
 pytestmark = pytest.mark.service
 
 MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "1", "--allow-mismatch")
-COPIES = 12
+COPIES = 6
 SHARDS_A_COPY = 128
 """Of the sample, with MANY_SHARDS."""
 

@@ -9,8 +9,8 @@ from service.deployment import SAMPLE, Deployment, attempts_begun, comparable, w
 
 pytestmark = pytest.mark.service
 
-MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "100", "--allow-mismatch")
-"""90 shards: enough to be cancelled half way."""
+MANY_SHARDS = ("--expected-length", "150", "--shard-tokens", "160", "--allow-mismatch")
+"""55 shards: enough to be cancelled half way."""
 
 
 def attempts(serving: Deployment, job_id: str) -> int:

@@ -39,7 +39,7 @@ def write_labelled(folder: Path) -> tuple[Path, Path]:
         for number in range(6 * GROUPS):
             virus = number % 2 == 0
             shares = [0.5, 0.24, 0.24, 0.02] if virus else [0.3, 0.34, 0.34, 0.02]
-            sequence = "".join(random.choice(list("ACGT"), 400, p=shares))
+            sequence = "".join(random.choice(list("ACGT"), 300, p=shares))
             sequences.write(f">r{number}\n{sequence}\n")
             labels.write(f"r{number}\t{'virus' if virus else 'others'}\tg{number % GROUPS}\n")
     return fasta, table
@@ -105,6 +105,7 @@ def test_a_head_that_is_fitted_to_segments_scores_by_them(
     assert not (tmp_path / "refused").exists()
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_head_is_fitted_and_a_second_one_uses_the_same_vectors(
     trained: Trained, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
