@@ -25,10 +25,13 @@ from unsaved import leave_unsaved
 
 PACKAGES = (
     *("celery.app.trace", "celery.apps.worker", "celery.backends.redis", "celery.canvas", "celery.concurrency.prefork"),
-    *("celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer", "kombu.transport.redis"),
-    *("click", "jinja2", "msgspec", "numpy", "pyarrow.parquet", "safetensors.numpy", "tokenizers", "torch", "yaml"),
+    *("celery.app.control", "celery.app.log", "celery.events", "celery.worker.autoscale", "celery.worker.components"),
+    *("celery.worker.consumer", "celery.worker.consumer.delayed_delivery", "celery.worker.strategy"),
+    *("billiard.popen_fork", "billiard.sharedctypes", "kombu.matcher", "kombu.transport.redis"),
+    *("click", "jinja2", "msgspec", "numpy.ma", "pyarrow.parquet", "safetensors.numpy", "tokenizers", "torch", "yaml"),
     *("concurrent.futures.process", "email.message", "http.client", "multiprocessing.pool", "numpy.typing", "redis"),
-    *("sqlite3", "ssl"),
+    *("getpass", "importlib.resources.readers", "multiprocessing.synchronize", "secrets", "shlex", "sqlite3", "ssl"),
+    *("pyarrow.compute", "pyarrow.csv", "termios"),
 )
 """What most processes need; a process imports for itself whatever is missing here.
 
