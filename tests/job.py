@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from virnucpro_tasks.jobs.vectors import read_shard_vectors
 from virnucpro_tasks.pipeline.embed_shard import ShardWorker
 from virnucpro_tasks.pipeline.finish import finish
 from virnucpro_tasks.pipeline.repair import repair
+from virnucpro_tasks.pipeline.score_in_background import THREAD_NAME
 from virnucpro_tasks.pipeline.shard_state import ShardState
 from virnucpro_tasks.pipeline.split import split_files
 from virnucpro_tasks.settings import Settings
@@ -133,8 +135,12 @@ def remembered_by_sequence() -> Iterator[None]:
 
 
 def embed(job: Job, shard: int, settings: Settings, *, message: str = "") -> ShardState:
-    """Embed one shard of `job`."""
-    return worker_of(settings).embed(job, shard, message=message)
+    """Embed one shard of `job`, and let it be scored: the thread that does so would write into what a test changes."""
+    state = worker_of(settings).embed(job, shard, message=message)
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join()
+    return state
 
 
 def finish_files(job: Job, *, processes: int = 1) -> list[int]:
