@@ -162,7 +162,7 @@ def test_lines_are_those_of_the_columns_whether_equal_counts_are_looked_for_or_n
 ) -> None:
     tails = set()
     for seed in range(20):
-        rows = ScoredRows.of(shard_of(list(random_chunks(random.Random(seed)))))
+        rows = ScoredRows.of(shard_of(list(random_chunks(random.Random(seed), seed))))
         called = CalledContigs.of(contigs_of(rows), BROAD)
         expected = table_lines(*(column.write(column.values(called, BROAD)) for column in CONTIG_COLUMNS))
         for most in (2**16, 0):
