@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for runs that look for tests that depend on others."""
+    parser.addoption("--given-order", action="store_true", help="begin files in the order in which they are named")
+
+
 def pytest_configure() -> None:
     """Modules and collected tests are no garbage: they are looked through as rarely as in a worker.
 
@@ -49,9 +54,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Processes of a run have something to compute at any time, and end at the same time."""
-    items[:] = in_turn(items)
+    if not config.getoption("given_order"):
+        items[:] = in_turn(items)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,7 +68,13 @@ def run_round(number: int, files: list[Path], *, processes: int, without: str) -
     """One run of pytest: what came of it, and the end of what it said if it failed."""
     shuffled = random.Random(number).sample(files, len(files))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(processes)]
-    command += ["--dist", "loadfile", *(["-k", f"not ({without})"] if without else []), *map(str, shuffled)]
+    command += [
+        "--given-order",
+        "--dist",
+        "loadfile",
+        *(["-k", f"not ({without})"] if without else []),
+        *map(str, shuffled),
+    ]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         command.append(f"--basetemp={folder}/round")
