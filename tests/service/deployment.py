@@ -65,6 +65,11 @@ def slow_shards(seconds: float | Path) -> dict[str, str]:
     return fault_variables("none") | {"TEST_SLOW_SECONDS": str(seconds)}
 
 
+def remembered_packs() -> dict[str, str]:
+    """What a worker needs in its environment to compute no pack twice, where only the fate of shards is of interest."""
+    return fault_variables("none") | {"TEST_REMEMBERS": "1"}
+
+
 def in_this_process(
     arguments: Sequence[str], environment: dict[str, str], *, timeout: float
 ) -> subprocess.CompletedProcess[bytes]:

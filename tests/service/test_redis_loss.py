@@ -17,6 +17,8 @@ from service.deployment import (
     Deployment,
     attempts_begun,
     comparable,
+    remembered_packs,
+    slow_shards,
     wait_until,
 )
 
@@ -44,7 +46,8 @@ def own_broker(
 @pytest.fixture(scope="module")
 def deployment(own_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Workers that go through all of it."""
-    settings = {"VIRNUCPRO_LEASE_SECONDS": "2"}
+    # Slow enough that harm is done half way
+    settings = {"VIRNUCPRO_LEASE_SECONDS": "2"} | remembered_packs() | slow_shards(0.03)
     with Deployment(tmp_path_factory.mktemp("deployment"), own_broker.url, settings=settings) as started:
         started.start_workers("cpu")
         yield started

@@ -15,6 +15,7 @@ from service.deployment import (
     Deployment,
     attempts_begun,
     comparable,
+    remembered_packs,
     slow_shards,
     wait_until,
 )
@@ -41,7 +42,8 @@ def embedding(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) 
     """A worker that only embeds, for all of these tests; how long a shard takes it is in a file."""
     folder = tmp_path_factory.mktemp("deployment")
     slow(folder, 0)
-    with Deployment(folder, broker.url, settings=SETTINGS | slow_shards(folder / "slow")) as started:
+    settings = SETTINGS | remembered_packs() | slow_shards(folder / "slow")
+    with Deployment(folder, broker.url, settings=settings) as started:
         started.start_workers("cpu", "--coordinators", "0", "--name", "embedding")
         yield started
 

@@ -70,6 +70,21 @@ def poison(encoder_module):
         return encode(self, tokens, should_stop=should_stop, tell_share=tell_share)
 
     encoder_module.Encoder.encode = poisoned
+    if "TEST_REMEMBERS" in os.environ:
+        encoder_module.Encoder._run = remembering(encoder_module.Encoder._run)
+
+
+def remembering(run):
+    """With TEST_REMEMBERS a process computes each pack once, by its tokens and lengths: later jobs cost no time."""
+    known = {}
+
+    def remembered(self, model, tokens, pack):
+        key = id(model), tokens.select(pack.indices).tobytes(), tokens.lengths[pack.indices].tobytes()
+        if key not in known:
+            known[key] = run(self, model, tokens, pack)
+        return known[key]
+
+    return remembered
 
 
 def active_faults():
