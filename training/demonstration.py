@@ -25,7 +25,7 @@ from virnucpro_tasks.reads.coverage import Coverage
 from virnucpro_tasks.settings import Settings
 
 USE = (
-    "Trying the software out. The models are a thousandth of the published ones and saw 139 million bases; the figures "
+    "Trying the software out. The models are a thousandth of the published ones and saw 271 million bases; the figures "
     "here are of contigs of species they did not see. Not for research."
 )
 REQUEST = HeadRequest(

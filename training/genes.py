@@ -60,8 +60,8 @@ MOST_VIRAL = 0.10
 SAME_GENOME = 150
 """Genes of one virus have GeneIDs no further than this from one of the six before."""
 
-LEAST_OF_A_GENOME, BACTERIA_TAKEN = 20, 0.55
-GENES_OF = {Organism.ARCHAEON: 60, Organism.BACTERIUM: 16}
+LEAST_OF_A_GENOME = 20
+GENES_OF = {Organism.ARCHAEON: 150, Organism.BACTERIUM: 50}
 SHORTEST_VIRAL, SHORTEST_OTHER = 210, 350
 SEED = 20
 
@@ -183,7 +183,7 @@ def beside_held_out(genes: Sequence[Gene], held: Words) -> NDArray[np.bool_]:
 
 
 def other_genes(genes: Sequence[Gene], near: NDArray[np.bool_], phages: Words, held: Words) -> Iterator[Taken]:
-    """Genes of some bacteria and all archaea, without those of prophages and of what is `held` out."""
+    """Genes of bacteria and archaea, some of each genome, without those of prophages and of what is `held` out."""
     chance = random.Random(SEED)
     genomes: dict[str, list[Gene]] = defaultdict(list)
     for gene in genes:
@@ -194,8 +194,6 @@ def other_genes(genes: Sequence[Gene], near: NDArray[np.bool_], phages: Words, h
         if len(members) < LEAST_OF_A_GENOME:
             continue
         kind = Organism.ARCHAEON if members[0].place in ARCHAEA else Organism.BACTERIUM
-        if kind is Organism.BACTERIUM and chance.random() > BACTERIA_TAKEN:
-            continue
         for gene in chance.sample(members, min(len(members), GENES_OF[kind])):
             viral = share(words_of_gene(gene.sequence), phages)
             if viral <= MOST_VIRAL and share(words_of_bases(gene.sequence), held) <= MOST_SHARED:

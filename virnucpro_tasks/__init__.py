@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from virnucpro_tasks import results
     from virnucpro_tasks.classification import classify
 
-__version__ = "0.10.0"
+__version__ = "0.11.0"
 __all__ = ["__version__", "classify", "results"]
 
 
