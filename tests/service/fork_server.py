@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import threading
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ HIGH = 200
 """Numbers of files from here on are taken by nobody."""
 
 
+def _fork() -> int:
+    """`os.fork` without the warning that there are threads: they do nothing but wait for their own child."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def serve(connection: socket.socket) -> dict[str, Any]:
     """Make forks for as long as there is somebody who asks for them. Returns the request, in each fork."""
     while True:
@@ -52,10 +60,10 @@ def serve(connection: socket.socket) -> dict[str, Any]:
         if not message:
             os._exit(0)
         told, tell = os.pipe()
-        between = os.fork()
+        between = _fork()
         if between == 0:
             between = os.getpid()
-            if pid := os.fork():
+            if pid := _fork():
                 os.write(tell, str(pid).encode())
                 os._exit(0)
             for file in (told, tell):
@@ -174,7 +182,7 @@ def replaced(module: list[str], environment: dict[str, str]) -> tuple[list[str],
     """What a command runs in its place by `os.execve`, which is left to another process until then."""
     told, tell = os.pipe()
     own = os.getpid()
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         os.close(told)
         end_with(own)
@@ -236,7 +244,7 @@ def start_server(given: list[int]) -> socket.socket:
     own = os.getpid()
 
     def keep() -> None:
-        if pid := os.fork():
+        if pid := _fork():
             started.set()
             os.waitpid(pid, 0)
             return
