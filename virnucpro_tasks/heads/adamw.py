@@ -25,7 +25,7 @@ class AdamW:
         self._steps = [torch.tensor(0.0) for _ in self._parameters]
 
     def step(self, loss: torch.Tensor) -> None:
-        """Moves the parameters against the gradient of `loss`."""
+        """Move the parameters against the gradient of `loss`."""
         import torch
         from torch.optim.adamw import adamw
 

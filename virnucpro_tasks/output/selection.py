@@ -33,7 +33,7 @@ class SelectedRecord(NamedTuple):
 
     @property
     def note(self) -> bytes:
-        """What is written behind the header of the record."""
+        """The words that follow the header of the record in `virus.fasta.gz`."""
         return b" virus_score=%b chunks=%d" % (self.score, self.chunks)
 
 
@@ -119,7 +119,7 @@ def _places(written: WrittenRecords, cutoffs: Cutoffs) -> list[int]:
 
 
 def _within(written: WrittenRecords, cutoffs: Cutoffs, *, margin: float) -> npt.NDArray[np.bool_]:
-    """Which records are within the cutoffs of score and rate by so much; a record without a score is not."""
+    """Mask (n,) bool of the records within the cutoffs of score and rate by at least `margin`, none without a score."""
     found: npt.NDArray[np.bool_] = written.scores >= cutoffs.min_score + margin
     if cutoffs.max_fdr is not None:
         found &= written.rates <= cutoffs.max_fdr - margin
