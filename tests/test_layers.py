@@ -37,6 +37,14 @@ MAY_IMPORT = {
 }
 """What each package of the core may import of ours: nothing of the queue, the command line or the workers."""
 
+ROOMS_ABOVE_MAY_IMPORT = {
+    "queue": SAID_ONCE | {"queue", "broker_url", "jobs", "pipeline", "recovery"},
+    "diagnosis": SAID_ONCE | {"diagnosis", "broker", "jobs", "models", "queue"},
+    "monitoring": SAID_ONCE | {"monitoring", "jobs", "queue", "recovery", "shards"},
+    "chaos": SAID_ONCE | {"chaos", "broker", "jobs", "local_workers", "queue"},
+}
+"""What the packages above the core may import of ours: nothing of the command line or the workers."""
+
 TORCH_FILES = {
     *("bench.py", "parity.py", "models/convert.py", "models/pickled.py", "models/weights.py"),
     "models/legacy_pickle.py",
@@ -51,6 +59,11 @@ def nodes_of(file: Path) -> list[ast.AST]:
     return [*ast.walk(ast.parse(file.read_text()))]
 
 
+def _is_module(name: str) -> bool:
+    place = ROOT.joinpath(*name.split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
 @cache
 def imports_of(file: Path, *, top_only: bool = False) -> tuple[str, ...]:
     """Names of the modules that `file` imports."""
@@ -61,8 +74,18 @@ def imports_of(file: Path, *, top_only: bool = False) -> tuple[str, ...]:
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
+            # `from virnucpro_tasks import cli` imports a module too.
+            parts = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == PACKAGE.name else []
+            found += [node.module, *(part for part in parts if _is_module(part))]
     return tuple(found)
+
+
+def test_a_module_is_seen_however_it_is_imported(tmp_path: Path) -> None:
+    file = tmp_path / "imports.py"
+    file.write_text(
+        "from virnucpro_tasks import __version__, cli\nfrom virnucpro_tasks.reads import frames\nimport a.b\n"
+    )
+    assert imports_of(file) == ("virnucpro_tasks", "virnucpro_tasks.cli", "virnucpro_tasks.reads", "a.b")
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -71,6 +94,18 @@ def test_the_core_imports_only_what_lies_below(package: str) -> None:
         ours = {name.split(".")[1] for name in imports_of(file) if name.startswith("virnucpro_tasks.")}
         assert ours <= MAY_IMPORT[package], file.name
         assert not any(name.split(".")[0] in ("celery", "kombu", "redis", "click") for name in imports_of(file))
+
+
+@pytest.mark.parametrize("package", ROOMS_ABOVE_MAY_IMPORT)
+def test_the_rooms_above_import_only_what_lies_below(package: str) -> None:
+    for file in (PACKAGE / package).rglob("*.py"):
+        ours = {name.split(".")[1] for name in imports_of(file) if name.startswith("virnucpro_tasks.")}
+        assert ours <= ROOMS_ABOVE_MAY_IMPORT[package], file.name
+
+
+@pytest.mark.parametrize("module", ["keys", "errors", "build"])
+def test_what_is_said_once_imports_nothing_of_ours(module: str) -> None:
+    assert not any(name.startswith("virnucpro_tasks.") for name in imports_of(PACKAGE / f"{module}.py"))
 
 
 def test_the_package_does_not_import_the_workers() -> None:
