@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from virnucpro_tasks.models.sizes import FittedRecordScore
 
 
 class HeadKind(StrEnum):
-    """Kinds of head that can be fitted; both are stored in the tensors of the published one."""
+    """Kinds of head that can be fitted, all stored in the tensors of the published one."""
 
     MLP = "mlp"
     LOGISTIC = "logistic"
@@ -69,9 +70,12 @@ def fit_head(
     train, validation, calibration = (_with_frames(examples, parts, part) for part in (TRAIN, VALIDATION, CALIBRATE))
 
     def fit(train: Examples, validation: Examples) -> HeadTensors:
-        if kind is HeadKind.MLP:
-            return fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
-        return fit_logistic(train, validation)
+        match kind:
+            case HeadKind.MLP:
+                return fit_mlp(train, validation, hidden=hidden, seed=seed, say=say)
+            case HeadKind.LOGISTIC:
+                return fit_logistic(train, validation)
+        assert_never(kind)
 
     # Looked for before anything is fitted: a long fit must not end with what could be told at once.
     short = None if nucleotides_below is None else short_examples(examples, parts, below=nucleotides_below)
